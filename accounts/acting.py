@@ -1,0 +1,105 @@
+"""Who acts: the signed-in person, and the account that this browser acts as (kept in the session)."""
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import Concatenate, ParamSpec
+
+from django.contrib import messages
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import NON_FIELD_ERRORS
+from django.forms import Form
+from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.cache import add_never_cache_headers
+from django.utils.http import url_has_allowed_host_and_scheme
+
+from accounts.models import Account, User
+from accounts.selectors import Branch, tree
+from accounts.services import ensure_user_account
+from proto.exchange_pb2 import KEY_CONFLICT, ClientMessage, ServerMessage
+from realtime import gateway
+from realtime.errors import RequestFailed
+
+SESSION_KEY = "acting_as"
+
+P = ParamSpec("P")
+
+
+@dataclass(frozen=True, slots=True)
+class Acting:
+    """`account` is one of `tree`, whose first is the person's own user account."""
+
+    user: User
+    account: Account
+    tree: list[Branch]
+
+    def may_act_as(self, account_id: int) -> Account | None:
+        return next((branch.account for branch in self.tree if branch.account.id == account_id), None)
+
+
+def acting(
+    view: Callable[Concatenate[HttpRequest, Acting, P], HttpResponseBase],
+) -> Callable[Concatenate[HttpRequest, P], HttpResponseBase]:
+    """A page for signed-in people: hands the view who acts. The account of the session counts only if it is still
+    within reach; else one acts as oneself. Opens the person's user account at their first visit."""
+
+    @wraps(view)
+    def inner(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        if not request.user.is_authenticated:
+            return redirect_to_login(request.get_full_path() if request.method == "GET" else reverse("markets:list"))
+        try:
+            own = ensure_user_account(request.user)
+        except RequestFailed as failed:
+            return render(request, "unavailable.html", {"reason": failed.message}, status=503)
+        person = Acting(request.user, own, tree(own))
+        wanted = person.may_act_as(request.session.get(SESSION_KEY, own.id))
+        response = view(request, Acting(person.user, wanted or own, person.tree), *args, **kwargs)
+        add_never_cache_headers(response)  # a shared computer shows nothing after the sign-out, and keys are fresh
+        return response
+
+    return inner
+
+
+def posting_account(request: HttpRequest, who: Acting) -> Account | None:
+    """The account that a form names: the one its page was shown for, though another tab may have switched since.
+
+    None if it is not, or no longer, within reach: better no order than one for another account.
+    """
+    named = request.POST.get("account", "")
+    return who.may_act_as(int(named)) if named.isascii() and named.isdigit() else None
+
+
+def ask(request: HttpRequest, who: Acting, message: ClientMessage) -> ServerMessage | None:
+    """Sends it for the form's account. None if it was refused, which the next page then says in words."""
+    account = posting_account(request, who)
+    if account is None:
+        messages.error(request, "You cannot act as this account any more. Nothing was sent.")
+        return None
+    try:
+        return gateway.ask_sync(who.user.pk, message, account=account.id)
+    except RequestFailed as failed:
+        again = failed.reason == KEY_CONFLICT  # gone back to a page whose form was sent before
+        messages.error(request, "This form was sent before. Here is a fresh one." if again else failed.message)
+        return None
+
+
+def complain(request: HttpRequest, form: Form) -> None:
+    """What is wrong with a form, for the next page."""
+    for field, errors in form.errors.items():
+        name = "" if field == NON_FIELD_ERRORS else f"{field.replace('_', ' ').capitalize()}: "
+        messages.error(request, name + " ".join(str(error) for error in errors))
+
+
+def back(request: HttpRequest, fallback: str) -> HttpResponseRedirect:
+    """To the page that the form names as `next`, if it is one of ours."""
+    wanted = request.POST.get("next", "")
+    ours = url_has_allowed_host_and_scheme(wanted, {request.get_host()}, require_https=request.is_secure())
+    return redirect(wanted if ours else fallback)
+
+
+def new_key() -> str:
+    """An idempotency key for a form: sent twice, it acts once."""
+    return uuid.uuid4().hex

@@ -1,0 +1,169 @@
+"""The operator console: people, tokens, accounts and their money."""
+
+from typing import Any, ClassVar
+
+from allauth.account.admin import EmailAddressAdmin as AllauthEmailAddressAdmin
+from allauth.account.models import EmailAddress
+from django.contrib import admin
+from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.models import Group
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.safestring import SafeString
+from unfold.admin import ModelAdmin
+from unfold.decorators import display
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+
+from accounts import money
+from accounts.console.filters import AccountFilter
+from accounts.console.operations import Button
+from accounts.console.rights import may_manage, may_operate
+from accounts.console.tables import EngineOwnedAdmin, Operated, ReadOnlyAdmin, entry_link, links
+from accounts.console.words import person, when
+from accounts.models import Account, ApiToken, Ownership, Transfer, User
+from accounts.operations import Gift, MakeToken, RevokeToken
+
+RIGHTS = ("is_staff", "is_superuser", "groups", "user_permissions")
+
+admin.site.unregister([Group, EmailAddress])
+
+
+@admin.register(User)
+class UserAdmin(Operated, DjangoUserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]
+    """Operators make people, deactivate them and set passwords; only superusers give rights or touch other staff."""
+
+    form = UserChangeForm
+    add_form = UserCreationForm
+    change_password_form = AdminPasswordChangeForm
+    list_display = ("username", "first_name", "last_name", "email", "is_active", "is_staff", "last_login")
+    list_filter = ("is_active", "is_staff")
+    readonly_fields = ("last_login", "date_joined")
+    actions = None
+    list_per_page = 50
+
+    def buttons(self, request: HttpRequest, row: Any = None) -> list[Button]:
+        if row is None or not may_manage(request.user, row):
+            return []
+        make = MakeToken.button(ApiToken._meta)
+        account = Account.objects.filter(user=row).first()
+        page = reverse("admin:accounts_account_change", args=[account.pk]) if account else ""
+        return [
+            *([Button(page, "Account", "account_balance_wallet")] if page else []),
+            make._replace(url=f"{make.url}?person={row.get_username()}"),
+        ]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
+        rights = () if request.user.is_superuser else RIGHTS
+        return (*self.readonly_fields, *rights)
+
+    def has_view_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return may_operate(request.user) or super().has_view_permission(request, obj)
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return may_operate(request.user) or super().has_module_permission(request)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return may_operate(request.user)
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return may_operate(request.user) if obj is None else may_manage(request.user, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return False  # the journal names people for ever: deactivate them
+
+
+@admin.register(Group)
+class GroupAdmin(DjangoGroupAdmin, ModelAdmin):  # type: ignore[misc]
+    """allauth's and Django's own tables, in the style of the others."""
+
+
+@admin.register(EmailAddress)
+class EmailAddressAdmin(AllauthEmailAddressAdmin, ModelAdmin):  # type: ignore[misc]
+    """As above."""
+
+
+@admin.register(ApiToken)
+class ApiTokenAdmin(ReadOnlyAdmin):
+    operations = (MakeToken, RevokeToken)
+    list_display = ("name", "user", "prefix", "state", "created_at", "last_used_at", "expires_at")
+    list_select_related = ("user",)
+    search_fields = ("name", "user__username", "prefix")
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        return ["name", "user", "prefix", "state", "created_at", "last_used_at", "expires_at", "revoked_at"]
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return may_operate(request.user)
+
+    has_module_permission = has_view_permission
+
+    @display(label={"active": "success", "revoked": "danger", "expired": "warning", "of nobody active": "warning"})
+    def state(self, token: ApiToken) -> str:
+        if token.revoked_at is not None:
+            return "revoked"
+        if token.expires_at is not None and token.expires_at <= timezone.now():
+            return "expired"
+        return "active" if token.user.is_active else "of nobody active"
+
+
+@admin.register(Account)
+class AccountAdmin(ReadOnlyAdmin):
+    operations = (Gift,)
+    list_display = ("id", "name", "kind", "user", "cash", "available")
+    list_filter = ("kind",)
+    list_select_related = ("user",)
+    list_display_links = ("id", "name")
+    search_fields = ("id", "name", "user__username")
+    written: ClassVar = {"cash": money.cash, "available": money.cash, "creator": person, "seq": entry_link}
+    also = ("owned_by", "owns", "see")
+
+    @admin.display(description="owners")
+    def owned_by(self, account: Account) -> SafeString:
+        rows = account.owners.select_related("owner").order_by("owner_id")
+        return links((_page(row.owner), f"{row.owner.name}: {money.chips(row.credit)} is theirs") for row in rows)
+
+    @admin.display(description="owns")
+    def owns(self, account: Account) -> SafeString:
+        rows = account.owned.select_related("account").order_by("account_id")
+        return links((_page(row.account), row.account.name) for row in rows)
+
+    @admin.display(description="see also")
+    def see(self, account: Account) -> SafeString:
+        tables = ("accounts_transfer", "markets_order", "markets_trade", "markets_exposure", "markets_payout")
+        names = ("transfers", "orders", "trades", "exposures", "payouts")
+        found = [(reverse(f"admin:{table}_changelist"), name) for table, name in zip(tables, names)]
+        found.append((reverse("admin:markets_journalentry_changelist"), "commands"))
+        return links((f"{address}?account={account.pk}", name) for address, name in found)
+
+
+def _page(account: Account) -> str:
+    return reverse("admin:accounts_account_change", args=[account.pk])
+
+
+class EitherOwner(AccountFilter):
+    fields = ("owner_id", "account_id")
+
+
+@admin.register(Ownership)
+class OwnershipAdmin(EngineOwnedAdmin):
+    list_display = ("account", "owner", "credit")
+    list_filter = (EitherOwner,)
+    list_select_related = ("account", "owner")
+    raw_id_fields = ("account", "owner")
+    written: ClassVar = {"credit": money.cash}
+
+
+class EitherSide(AccountFilter):
+    fields = ("from_account_id", "to_account_id")
+
+
+@admin.register(Transfer)
+class TransferAdmin(EngineOwnedAdmin):
+    list_display = ("id", "at_us", "kind", "from_account", "to_account", "amount", "note")
+    list_filter = (EitherSide, "kind")
+    list_select_related = ("from_account", "to_account")
+    raw_id_fields = ("from_account", "to_account")
+    search_fields = ("id",)
+    written: ClassVar = {"amount": money.cash, "at_us": when, "seq": entry_link}

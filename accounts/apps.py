@@ -1,0 +1,8 @@
+"""People, their sign-in and tokens, their accounts and transfers."""
+
+from django.apps import AppConfig
+
+
+class AccountsConfig(AppConfig):
+    name = "accounts"
+    default_auto_field = "django.db.models.BigAutoField"

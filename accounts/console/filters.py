@@ -1,0 +1,61 @@
+"""Filters of the console's tables into which one types: a list of every account would not fit on a page."""
+
+from typing import Any, ClassVar
+
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from unfold.contrib.filters.admin import TextFilter
+
+from accounts.models import User
+from accounts.selectors import account_named
+
+TEMPLATE = "admin/typed_filter.html"
+DIGITS_MAX = 18  # of an id
+
+
+def typed_id(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= DIGITS_MAX else None
+
+
+class TypedFilter(TextFilter):
+    """An id, or the name of the thing; rows where one of `fields` is it."""
+
+    template = TEMPLATE
+    fields: ClassVar[tuple[str, ...]]
+
+    def named(self, name: str) -> int | None:
+        raise NotImplementedError
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        text = (self.value() or "").strip()
+        if not text:
+            return queryset
+        if not text.isprintable():  # PostgreSQL refuses to compare with a NUL
+            return queryset.none()
+        id = typed_id(text) if typed_id(text) is not None else self.named(text)
+        return queryset.none() if id is None else self.narrowed(queryset, id)
+
+    def narrowed(self, queryset: QuerySet[Any], id: int) -> QuerySet[Any]:
+        wanted = Q()
+        for field in self.fields:
+            wanted |= Q(**{field: id})
+        return queryset.filter(wanted)
+
+
+class AccountFilter(TypedFilter):
+    title = "account (name or id)"
+    parameter_name = "account"
+    fields: ClassVar[tuple[str, ...]] = ("account_id",)
+
+    def named(self, name: str) -> int | None:
+        account = account_named(name)
+        return None if account is None else account.pk
+
+
+class PersonFilter(TypedFilter):
+    title = "person (username or id)"
+    parameter_name = "person"
+    fields = ("principal",)
+
+    def named(self, name: str) -> int | None:
+        return User.objects.filter(username__iexact=name).values_list("pk", flat=True).first()

@@ -1,0 +1,148 @@
+"""An operation: something an operator does, in a view of its own with a form that acts once.
+
+Never a save_model or an add form: those run inside a transaction, which on SQLite holds the lock that the journal
+needs to commit the command that the view waits for.
+"""
+
+from typing import Any, ClassVar, NamedTuple
+
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model
+from django.db.models.options import Options
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import URLPattern, path, reverse
+from django.utils.functional import cached_property
+from django.views.generic import FormView
+from unfold.admin import ModelAdmin
+
+from accounts.acting import new_key
+from accounts.console.rights import ask_again, has_sudo, may_operate
+from accounts.forms import KEY_MAX, KeyedForm
+from accounts.models import User
+from accounts.services import ensure_user_account
+from proto.exchange_pb2 import KEY_CONFLICT, OUTCOME_UNKNOWN, ClientMessage, ServerMessage
+from realtime import gateway
+from realtime.errors import RequestFailed
+
+WORDS = {
+    OUTCOME_UNKNOWN: "The exchange did not answer in time: it may have happened or not. Press the button again; "
+    "what has happened does not happen a second time.",
+    KEY_CONFLICT: "This form was sent before, with other entries. Look at them again; if they are still what you want, "
+    "send it once more.",
+}
+
+
+class OperationForm(KeyedForm):
+    """Its key was made when it was first shown, so that a double click or a reload acts once."""
+
+    key = forms.CharField(max_length=KEY_MAX, widget=forms.HiddenInput)
+
+
+class Button(NamedTuple):
+    url: str
+    title: str
+    icon: str
+    danger: bool = False
+
+
+class Operation(FormView[OperationForm]):
+    """Registered in a ModelAdmin's `operations`; of one row of its table unless `of_row` is False."""
+
+    slug: ClassVar[str]
+    title: ClassVar[str]
+    icon: ClassVar[str]
+    danger: ClassVar[bool] = False
+    of_row: ClassVar[bool] = True
+    form_class: type[OperationForm] = OperationForm
+    template_name = "admin/operation.html"
+    model_admin: Any = None
+
+    @classmethod
+    def offered(cls, row: Any) -> bool:
+        """Whether the row's page shows the button."""
+        return True
+
+    @classmethod
+    def route(cls, model_admin: ModelAdmin) -> URLPattern:
+        opts = model_admin.opts
+        view = model_admin.admin_site.admin_view(cls.as_view(model_admin=model_admin))
+        where = f"<int:object_id>/{cls.slug}/" if cls.of_row else f"{cls.slug}/"
+        return path(where, view, name=f"{opts.app_label}_{opts.model_name}_{cls.slug}")
+
+    @classmethod
+    def button(cls, opts: "Options[Any]", row: Model | None = None) -> Button:
+        name = f"admin:{opts.app_label}_{opts.model_name}_{cls.slug}"
+        return Button(reverse(name, args=[row.pk] if row else []), cls.title, cls.icon, cls.danger)
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if not may_operate(request.user):
+            raise PermissionDenied
+        if not has_sudo(request, request.user):
+            return ask_again(request, request.user)
+        return super().dispatch(request, *args, **kwargs)
+
+    @property
+    def operator(self) -> User:
+        assert may_operate(self.request.user)  # dispatch() has asked
+        return self.request.user
+
+    @cached_property
+    def row(self) -> Any:
+        """The row that the address names, None for an operation of the whole table."""
+        if not self.of_row:
+            return None
+        return get_object_or_404(self.model_admin.get_queryset(self.request), pk=self.kwargs["object_id"])
+
+    def intro(self) -> str:
+        """What will happen, above the form."""
+        return ""
+
+    def get_initial(self) -> dict[str, Any]:
+        return {"key": new_key()}
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        site = self.model_admin.admin_site
+        self.request.current_app = site.name  # as the admin's own views do
+        shown = {"title": self.title, "opts": self.model_admin.opts, "original": self.row, "back": self.back()}
+        return super().get_context_data(**site.each_context(self.request), **shown, **kwargs)
+
+    def back(self) -> str:
+        """Where "Cancel" leads, and a success."""
+        opts = self.model_admin.opts
+        page, args = ("change", [self.row.pk]) if self.row else ("changelist", [])
+        return reverse(f"admin:{opts.app_label}_{opts.model_name}_{page}", args=args)
+
+
+class CommandOperation(Operation):
+    """Sends a command with sudo, as the operator's own account, and tells the answer, which comes after the commit."""
+
+    def message(self, form: OperationForm) -> ClientMessage:
+        raise NotImplementedError
+
+    def done(self, reply: ServerMessage) -> str:
+        """What has happened, in words, without a full stop."""
+        raise NotImplementedError
+
+    def form_valid(self, form: OperationForm) -> HttpResponse:
+        try:
+            own = ensure_user_account(self.operator)
+            reply = gateway.ask_sync(self.operator.pk, self.message(form), account=own.pk, sudo=True)
+        except RequestFailed as failed:
+            return self.refused(form, failed)
+        again = ", sent twice and done once" if reply.replayed else ""
+        messages.success(self.request, f"{self.done(reply)}: entry {reply.seq}{again}.")
+        return redirect(self.after(reply))
+
+    def after(self, reply: ServerMessage) -> str:
+        return self.back()
+
+    def refused(self, form: OperationForm, failed: RequestFailed) -> HttpResponse:
+        """The form again with the reason. It keeps its key, which is unused or belongs to what the form still says."""
+        form.add_error(None, WORDS.get(failed.reason, failed.message))
+        if failed.reason == KEY_CONFLICT:
+            form.data = {**dict(form.data.items()), "key": new_key()}
+        return self.form_invalid(form)

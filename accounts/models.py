@@ -1,0 +1,102 @@
+"""People and tokens are Django's to write; Account, Ownership and Transfer are written by markets/journal.py alone."""
+
+from django.contrib.auth.models import AbstractUser
+from django.db import models
+
+
+class User(AbstractUser):
+    """A person who signs in. The operator permission is markets.operate_exchange, for staff."""
+
+
+class ApiToken(models.Model):
+    """A bot's way in, shown once and kept as a SHA-256 digest (256 random bits need no salt and no slow hash)."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_tokens")
+    name = models.CharField(max_length=80)
+    prefix = models.CharField(max_length=12, help_text="The token's first characters, to tell tokens apart.")
+    digest = models.BinaryField(max_length=32, unique=True, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta:
+        ordering = ("-created_at",)
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix}…)"
+
+
+class AccountKind(models.IntegerChoices):
+    HOUSE = 1, "house"
+    USER = 2, "user account"
+    ALT = 3, "alt account"
+
+
+class Account(models.Model):
+    """Cash of somebody. Unit of cash and available: 1/10,000 chip."""
+
+    id = models.BigIntegerField(primary_key=True)
+    name = models.CharField(max_length=80)
+    name_key = models.TextField(db_index=True, help_text="NFKC + casefold of the name, unique in the engine.")
+    kind = models.SmallIntegerField(choices=AccountKind)
+    user = models.OneToOneField(User, on_delete=models.PROTECT, null=True, related_name="account", db_constraint=False)
+    cash = models.BigIntegerField()
+    available = models.BigIntegerField(help_text="Cash and the worst that open markets can come to.")
+    creator = models.BigIntegerField(help_text="User id of the person who made it, 0 for the exchange itself.")
+    seq = models.BigIntegerField(help_text="The command that created it.")
+
+    class Meta:
+        ordering = ("id",)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Ownership(models.Model):
+    """`owner` may act as `account`, and `credit` (1/10,000 chip) of its money is theirs."""
+
+    owner = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="owned", db_constraint=False)
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="owners", db_constraint=False)
+    credit = models.BigIntegerField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("account", "owner"), name="ownership_once"),)
+
+    def __str__(self) -> str:
+        return f"{self.owner_id} owns {self.account_id}"
+
+
+class TransferKind(models.IntegerChoices):
+    PAYMENT = 1, "payment"
+    DEPOSIT = 2, "deposit"
+    WITHDRAWAL = 3, "withdrawal"
+    GIFT = 4, "gift"
+    STARTING_CASH = 5, "starting cash"
+
+
+class Transfer(models.Model):
+    """The event Transferred and its seq. Unit of amount: 1/10,000 chip."""
+
+    id = models.BigIntegerField(primary_key=True)
+    from_account = models.ForeignKey(
+        Account, on_delete=models.PROTECT, related_name="paid", db_constraint=False, db_index=False
+    )
+    to_account = models.ForeignKey(
+        Account, on_delete=models.PROTECT, related_name="received", db_constraint=False, db_index=False
+    )
+    amount = models.BigIntegerField()
+    kind = models.SmallIntegerField(choices=TransferKind)
+    note = models.CharField(max_length=200, blank=True)
+    at_us = models.BigIntegerField()
+    seq = models.BigIntegerField()
+
+    class Meta:
+        ordering = ("-id",)
+        indexes = (
+            models.Index(fields=("from_account", "id"), name="transfer_by_payer"),
+            models.Index(fields=("to_account", "id"), name="transfer_by_payee"),
+        )
+
+    def __str__(self) -> str:
+        return f"transfer {self.id}"

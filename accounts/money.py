@@ -1,0 +1,94 @@
+"""Amounts as text and back. Integers throughout: price and size in 1/100, cash in 1/10,000; never a float.
+
+frontend/src/money.ts says the same for the browser; frontend/test/money_cases.json holds both to it.
+"""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+PRICE_DECIMALS = 2
+SIZE_DECIMALS = 2
+CASH_DECIMALS = 4
+
+DIGITS_MAX = 17  # of what a person may type: what is longer is no amount of this exchange
+
+# Digits in one run or in groups of three: a comma elsewhere may be somebody's decimal point.
+_TYPED = re.compile(r"([-+\u2212]?)([0-9]+|[0-9]{1,3}(?:,[0-9]{3})+)(?:\.([0-9]*))?")
+
+
+def _fixed(units: int, decimals: int, shown: int) -> str:
+    """Units with `decimals` decimals as text that shows at least `shown` of them: _fixed(10500, 4, 2) is "1.05"."""
+    whole, fraction = divmod(abs(units), 10**decimals)
+    digits = f"{fraction:0{decimals}d}"
+    digits = digits[:shown] + digits[shown:].rstrip("0")
+    return f"{'-' if units < 0 else ''}{whole:,}{'.' if digits else ''}{digits}"
+
+
+def price(units: int) -> str:
+    """ "48.00" """
+    return _fixed(units, PRICE_DECIMALS, 2)
+
+
+def size(units: int) -> str:
+    """ "10", "2.5" """
+    return _fixed(units, SIZE_DECIMALS, 0)
+
+
+def cash(units: int) -> str:
+    """For columns: "1,000.00", "33.3334"."""
+    return _fixed(units, CASH_DECIMALS, 2)
+
+
+def chips(units: int) -> str:
+    """In a sentence: "1,000", "33.3334"."""
+    return _fixed(units, CASH_DECIMALS, 0)
+
+
+def signed_cash(units: int) -> str:
+    """With a plus in front of what is more than nothing: "+150.00"."""
+    return f"{'+' if units > 0 else ''}{cash(units)}"
+
+
+def signed_size(units: int) -> str:
+    return f"{'+' if units > 0 else ''}{size(units)}"
+
+
+def parse(text: str, decimals: int) -> int:
+    """What a person typed, in units. ValueError, in words, if it is no number or has too many decimals."""
+    match = _TYPED.fullmatch(text.strip())
+    if match is None:
+        raise ValueError("Enter a number, like 1,000.5.")
+    sign, whole, fraction = match[1], match[2].replace(",", ""), match[3] or ""
+    if len(fraction) > decimals:
+        raise ValueError(f"Enter at most {decimals} decimals.")
+    digits = whole + fraction.ljust(decimals, "0")
+    if len(digits) > DIGITS_MAX:
+        raise ValueError("This number is too large.")
+    return int(digits) if sign in ("", "+") else -int(digits)
+
+
+def average_entry(cost: int, position: int) -> int | None:
+    """cost / position in 1/10,000 chip, rounded half up (rules, section 6); None when flat."""
+    if position == 0:
+        return None
+    value, held = (cost, position) if position > 0 else (-cost, -position)
+    return (value * 200 + held) // (held * 2)
+
+
+def mark(bid: int | None, offer: int | None, last: int | None) -> int | None:
+    """The price at which an open position is shown: mid, else the last trade, else none. 1/100, half units floored."""
+    return (bid + offer) // 2 if bid is not None and offer is not None else last
+
+
+def clock(us: int) -> str:
+    """Time of day in UTC: "14:03:22"."""
+    return f"{_utc(us):%H:%M:%S}"
+
+
+def moment(us: int) -> str:
+    """Day and time in UTC: "2026-11-21 14:03"."""
+    return f"{_utc(us):%Y-%m-%d %H:%M}"
+
+
+def _utc(us: int) -> datetime:
+    return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=us)

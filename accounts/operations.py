@@ -1,0 +1,131 @@
+"""What operators do about accounts and tokens."""
+
+from datetime import timedelta
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.contrib import messages
+from django.core.cache import cache
+from django.http import HttpResponse
+from django.shortcuts import redirect
+from django.utils import timezone
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+
+from accounts import money
+from accounts.console.operations import CommandOperation, Operation, OperationForm
+from accounts.console.rights import may_manage
+from accounts.forms import UnitsField
+from accounts.models import Account, AccountKind, ApiToken, User
+from accounts.tokens import create_token, revoke_token
+from proto.exchange_pb2 import ClientMessage, ServerMessage
+from proto.exchange_pb2 import Gift as GiftMessage
+
+DAY_SECONDS = 24 * 3600
+
+
+class GiftForm(OperationForm):
+    amount = UnitsField(decimals=money.CASH_DECIMALS, widget=UnfoldAdminTextInputWidget({"inputmode": "decimal"}))
+    note = forms.CharField(
+        max_length=200,
+        required=False,
+        widget=UnfoldAdminTextInputWidget,
+        help_text="The account's people read it beside the transfer.",
+    )
+
+
+class Gift(CommandOperation):
+    slug = "gift"
+    title = "Give money"
+    icon = "redeem"
+    form_class = GiftForm
+
+    @classmethod
+    def offered(cls, row: Account) -> bool:
+        return row.kind != AccountKind.HOUSE
+
+    def intro(self) -> str:
+        return f"The house gives it to {self.row.name}, who has {money.chips(self.row.cash)} {settings.CHIP_NAME} now."
+
+    def message(self, form: OperationForm) -> ClientMessage:
+        said = form.cleaned_data
+        gift = GiftMessage(to_account_id=self.row.pk, amount=said["amount"], note=said["note"], key=said["key"])
+        return ClientMessage(gift=gift)
+
+    def done(self, reply: ServerMessage) -> str:
+        amount = money.chips(reply.transfer_created.transfer.amount)
+        return f"{amount} {settings.CHIP_NAME} went to {self.row.name}"
+
+
+class MakeTokenForm(OperationForm):
+    person = forms.CharField(
+        max_length=150,
+        widget=UnfoldAdminTextInputWidget({"autocomplete": "off"}),
+        help_text="The username. Whoever holds the token trades as this person.",
+    )
+    name = forms.CharField(
+        max_length=80, widget=UnfoldAdminTextInputWidget, help_text="What it is for, like “market maker on my laptop”."
+    )
+    days = forms.TypedChoiceField(
+        label="Good for",
+        choices=[(1, "a day"), (7, "a week"), (30, "30 days"), (365, "a year"), (0, "until it is revoked")],
+        coerce=int,
+        initial=30,
+        widget=UnfoldAdminSelectWidget,
+    )
+
+    def clean_person(self) -> User:
+        person = User.objects.filter(username__iexact=self.cleaned_data["person"], is_active=True).first()
+        if person is None:
+            raise forms.ValidationError("There is no active person of this username.")
+        return person
+
+
+class MakeToken(Operation):
+    slug = "make"
+    title = "Make a token"
+    icon = "key"
+    of_row = False
+    form_class = MakeTokenForm
+
+    def intro(self) -> str:
+        return "A bot signs in with it. It is shown once, on the next page, and never again."
+
+    def get_initial(self) -> dict[str, Any]:
+        return {**super().get_initial(), "person": self.request.GET.get("person", "")}
+
+    def form_valid(self, form: OperationForm) -> HttpResponse:
+        person, days = form.cleaned_data["person"], form.cleaned_data["days"]
+        if not may_manage(self.operator, person):
+            form.add_error("person", "Only a superuser makes tokens for other operators.")
+            return self.form_invalid(form)
+        if not cache.add(f"token:{self.operator.pk}:{form.cleaned_data['key']}", True, DAY_SECONDS):
+            messages.error(self.request, "This form has made its token. If you did not keep it, revoke it here.")
+            return redirect(self.back())
+        expires_at = timezone.now() + timedelta(days=days) if days else None
+        token, secret = create_token(person, form.cleaned_data["name"], expires_at)
+        self.model_admin.log_addition(self.request, token, "Made.")
+        shown = self.get_context_data(form=form, token=token, secret=secret)
+        answer = self.response_class(self.request, "admin/token_made.html", shown)
+        answer["Cache-Control"] = "no-store"
+        return answer
+
+
+class RevokeToken(Operation):
+    slug = "revoke"
+    title = "Revoke"
+    icon = "block"
+    danger = True
+
+    @classmethod
+    def offered(cls, row: ApiToken) -> bool:
+        return row.revoked_at is None
+
+    def intro(self) -> str:
+        return f"“{self.row.name}” of {self.row.user} opens nothing any more; its sockets close within seconds."
+
+    def form_valid(self, form: OperationForm) -> HttpResponse:
+        if revoke_token(self.row):
+            self.model_admin.log_change(self.request, self.row, "Revoked.")
+        messages.success(self.request, f"“{self.row.name}” of {self.row.user} is revoked.")
+        return redirect(self.back())

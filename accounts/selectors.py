@@ -1,0 +1,73 @@
+"""What pages read about accounts. The engine's tables are only read here; unit of cash: 1/10,000 chip."""
+
+import unicodedata
+from dataclasses import dataclass
+
+from django.db.models import Q
+
+from accounts.models import Account, AccountKind, Ownership, Transfer
+
+TRANSFERS_SHOWN = 50
+NAMES_SUGGESTED = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """An account in somebody's tree; depth 0 is their own user account."""
+
+    account: Account
+    depth: int
+
+
+def user_account(user_id: int) -> Account | None:
+    return Account.objects.filter(user_id=user_id).first()
+
+
+def tree(root: Account) -> list[Branch]:
+    """Every account that `root`'s person may act as, owners before what they own. One query per level of the tree.
+
+    An account that is reached twice stands where it is reached first.
+    """
+    owned: dict[int, list[Account]] = {}
+    seen, level = {root.id}, [root.id]
+    while level:
+        rows = Ownership.objects.filter(owner_id__in=level).select_related("account").order_by("account_id")
+        level = []
+        for row in rows:
+            if row.account_id not in seen:
+                seen.add(row.account_id)
+                level.append(row.account_id)
+                owned.setdefault(row.owner_id, []).append(row.account)
+    branches: list[Branch] = []
+    waiting = [Branch(root, 0)]
+    while waiting:
+        branch = waiting.pop()
+        branches.append(branch)
+        below = owned.get(branch.account.id, ())
+        waiting.extend(Branch(account, branch.depth + 1) for account in reversed(below))
+    return branches
+
+
+def transfers(account_id: int) -> list[Transfer]:
+    """The last ones of an account, newest first. Two queries: each finds its own in an index."""
+    last = Transfer.objects.select_related("from_account", "to_account").order_by("-id")
+    paid = last.filter(from_account_id=account_id)[:TRANSFERS_SHOWN]
+    received = last.filter(to_account_id=account_id)[:TRANSFERS_SHOWN]
+    return sorted((*paid, *received), key=lambda transfer: -transfer.id)[:TRANSFERS_SHOWN]
+
+
+def payees(account: Account) -> list[Account]:
+    """Whom this account may pay without an operator: other people, what it owns, and who owns it (rules, section 3)."""
+    owned = Ownership.objects.filter(owner=account).values("account")
+    owners = Ownership.objects.filter(account=account).values("owner")
+    may_receive = Q(id__in=owned) | Q(id__in=owners)
+    if account.kind == AccountKind.USER:
+        may_receive |= Q(kind=AccountKind.USER)
+    found = Account.objects.filter(may_receive).exclude(id=account.id).order_by("name_key")
+    return list(found[:NAMES_SUGGESTED])
+
+
+def account_named(name: str) -> Account | None:
+    """By name, as the exchange compares names: NFKC and casefold."""
+    key = unicodedata.normalize("NFKC", " ".join(name.split())).casefold()
+    return Account.objects.filter(name_key=key).exclude(kind=AccountKind.HOUSE).first()

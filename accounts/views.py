@@ -1,0 +1,84 @@
+"""Pages and forms about people and their accounts. Forms post and lead back to a page, with or without scripts."""
+
+from allauth.account.internal.flows.login import record_authentication
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth import login
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.views.decorators.http import require_POST
+
+from accounts import demo, money
+from accounts.acting import SESSION_KEY, Acting, acting, ask, back, complain
+from accounts.forms import AltForm, TransferForm
+from proto.exchange_pb2 import ClientMessage, CreateAccount, MakeTransfer
+
+THEMES = ("light", "dark")
+THEME_COOKIE = "theme"
+THEME_SECONDS = 365 * 24 * 3600
+
+
+@require_POST
+@acting
+def act_as(request: HttpRequest, who: Acting) -> HttpResponse:
+    """Switches the account that this browser acts as."""
+    named = request.POST.get("account", "")
+    account = who.may_act_as(int(named)) if named.isascii() and named.isdigit() else None
+    if account is None:
+        messages.error(request, "You cannot act as this account.")
+    else:
+        request.session[SESSION_KEY] = account.id
+        messages.success(request, f"You act as {account.name}.")
+    return back(request, "markets:portfolio")
+
+
+@require_POST
+@acting
+def create_alt(request: HttpRequest, who: Acting) -> HttpResponse:
+    form = AltForm(request.POST)
+    if not form.is_valid():
+        complain(request, form)
+    else:
+        create = CreateAccount(name=form.cleaned_data["name"], key=form.cleaned_data["key"])
+        if reply := ask(request, who, ClientMessage(create_account=create)):
+            messages.success(request, f"{reply.account_created.account.name} is open. Switch to it to trade with it.")
+    return back(request, "markets:portfolio")
+
+
+@require_POST
+@acting
+def make_transfer(request: HttpRequest, who: Acting) -> HttpResponse:
+    """From the acting account to another by its name."""
+    form = TransferForm(request.POST)
+    if not form.is_valid():
+        complain(request, form)
+        return back(request, "markets:portfolio")
+    to, amount, note, key = (form.cleaned_data[name] for name in ("to", "amount", "note", "key"))
+    named = request.POST.get("account", "")
+    payer = int(named) if named.isascii() and named.isdigit() else 0
+    transfer = MakeTransfer(from_account_id=payer, to_account_id=to.id, amount=amount, note=note, key=key)
+    if ask(request, who, ClientMessage(make_transfer=transfer)):
+        messages.success(request, f"{money.chips(amount)} {settings.CHIP_NAME} went to {to.name}.")
+    return back(request, "markets:portfolio")
+
+
+@require_POST
+def theme(request: HttpRequest) -> HttpResponse:
+    """Light or dark, in a cookie, so that the first paint has it; anything else means as the system has it."""
+    response = back(request, "markets:list")
+    chosen = request.POST.get("theme", "")
+    if chosen in THEMES:
+        response.set_cookie(THEME_COOKIE, chosen, max_age=THEME_SECONDS, secure=request.is_secure(), samesite="Lax")
+    else:
+        response.delete_cookie(THEME_COOKIE)
+    return response
+
+
+def demo_sign_in(request: HttpRequest) -> HttpResponse:
+    """Signs in one of the demo's people who is there; 404 for all else. The CSRF middleware has checked the form."""
+    person = demo.person(request.POST.get("who", "")) if request.method == "POST" and demo.is_open(request) else None
+    if person is None:
+        raise Http404
+    login(request, person, backend=settings.AUTHENTICATION_BACKENDS[0])
+    record_authentication(request, person, method="demo")
+    return redirect("markets:list")

@@ -1,0 +1,66 @@
+"""`make bench`: every figure of docs/benchmarks.md, or those of the parts that are named."""
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks import course, engine, growth, hub, orders, past
+from benchmarks.report import Row, machine, page
+from benchmarks.setting import Setting
+from benchmarks.wsload import ROOT
+
+PARTS: dict[str, tuple[str, Callable[[Setting], list[Row]]]] = {
+    "engine": ("The engine alone", engine.alone),
+    "orders": ("One order a frame, and an echo", orders.one_a_frame),
+    "many": ("Many orders a frame", orders.many_a_frame),
+    "single": ("One order at a time", orders.one_at_a_time),
+    "course": ("A course at work", course.at_work),
+    "hub": ("The hub", hub.fan_out),
+    "growth": ("Growth", growth.grown),
+    "past": ("A long journal", past.started),
+}
+PAGE = ROOT / "docs" / "benchmarks.md"
+ENTRIES = 1_000_000
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("parts", nargs="*", metavar="part", help=f"of {', '.join(PARTS)}; all if none is named")
+    parser.add_argument("--quick", action="store_true", help="tiny sizes, to see that it works")
+    parser.add_argument("--write", action="store_true", help=f"write {PAGE.relative_to(ROOT)}")
+    parser.add_argument("--entries", type=int, default=ENTRIES, help="of the long journal")
+    parser.add_argument("--folder", type=Path, help="where databases are made; else the machine's temporary folder")
+    options = parser.parse_args()
+    if unknown := set(options.parts) - PARTS.keys():
+        parser.error(f"no part {', '.join(unknown)}")
+    if options.write and (options.quick or options.parts):
+        parser.error("only a full run is worth writing down")
+    with tempfile.TemporaryDirectory(prefix="exchange-bench-", dir=options.folder) as folder:
+        began = time.monotonic()
+        setting = Setting(Path(folder), options.quick, options.entries)
+        conditions = machine(setting.folder)
+        print(*conditions, sep="\n")
+        found = [run(name, setting) for name in options.parts or PARTS]
+    minutes = (time.monotonic() - began) / 60
+    if options.write:
+        PAGE.write_text(page(conditions, found, minutes), encoding="utf-8")
+    print(f"\n{minutes:.1f} minutes")
+    return 0
+
+
+def run(name: str, setting: Setting) -> tuple[str, list[Row]]:
+    title, measure = PARTS[name]
+    began = time.monotonic()
+    print(f"\n{title} ({name})", flush=True)
+    rows = measure(setting)
+    for row in rows:
+        print(f"  {row}")
+    print(f"  ({time.monotonic() - began:.0f} s)", flush=True)
+    return title, rows
+
+
+if __name__ == "__main__":
+    sys.exit(main())

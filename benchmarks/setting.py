@@ -1,0 +1,45 @@
+"""What every part of the benchmarks is given: a folder, a size, and exchanges to load."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TypeVar
+
+from tests.live.exchange import LiveExchange, Template
+
+S = TypeVar("S", int, float)
+
+# What a person may have is not what is measured. (LiveExchange raises the rates.)
+LIMITS = {
+    "LOG_LEVEL": "WARNING",
+    "STARTING_CASH": "1000000000",
+    "SOCKETS_MAX": "1000",
+    "SUBSCRIPTIONS_MAX": "10000",
+    "UNSETTLED_MARKETS_MAX": "10000",
+}
+
+
+class Setting:
+    def __init__(self, folder: Path, quick: bool, entries: int) -> None:
+        self.folder = folder
+        self.quick = quick
+        self.entries = entries  # of the long journal
+        self.runs = 2 if quick else 5
+
+    def size(self, full: S, quick: S) -> S:
+        """Quick ones show that it works; their figures say nothing."""
+        return quick if self.quick else full
+
+    @cached_property
+    def template(self) -> Template:
+        return Template(self.folder / "template")
+
+    @contextmanager
+    def exchange(self, name: str) -> Iterator[LiveExchange]:
+        """A running exchange with an empty database of its own."""
+        live = LiveExchange(self.template, self.folder / name, LIMITS)
+        try:
+            yield live
+        finally:
+            live.close()

@@ -1,0 +1,44 @@
+"""How long to wait before the next connection."""
+
+import random
+from collections.abc import Callable
+
+RESTART_CODE = 1012  # WebSocket close code: the exchange restarts
+FIRST_SECONDS = 0.25
+MOST_SECONDS = 10.0
+RESTART_SECONDS = 5.0
+ATTEMPTS = 8  # in a row, together about 20 s
+
+
+class Backoff:
+    """Waits that double from `first` to `most` seconds, each drawn evenly from 0 up, so that clients do not come back
+    all at once. After a restart (1012): anything up to `restart` seconds."""
+
+    def __init__(
+        self,
+        *,
+        first: float = FIRST_SECONDS,
+        most: float = MOST_SECONDS,
+        restart: float = RESTART_SECONDS,
+        attempts: int | None = ATTEMPTS,
+        draw: Callable[[float, float], float] = random.uniform,
+    ) -> None:
+        """`attempts`: failed connections in a row before giving up; None: never."""
+        self._first = first
+        self._most = most
+        self._restart = restart
+        self._attempts = attempts
+        self._draw = draw
+        self.failed = 0  # connections in a row
+
+    def reset(self) -> None:
+        """A connection held."""
+        self.failed = 0
+
+    def wait_after(self, close_code: int) -> float | None:
+        """Seconds to wait after a connection ended or failed; None: give up."""
+        if self._attempts is not None and self.failed >= self._attempts:
+            return None
+        doubled = self._first * 2 ** min(self.failed, 30)
+        self.failed += 1
+        return self._draw(0.0, self._restart if close_code == RESTART_CODE else min(doubled, self._most))

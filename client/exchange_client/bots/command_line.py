@@ -1,0 +1,100 @@
+"""What the bots' command lines share: one bot by itself, and running until told to stop."""
+
+import argparse
+import asyncio
+import logging
+import os
+import random
+import signal
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+from exchange_client.backoff import Backoff
+from exchange_client.bots.trader import Bot, Trader
+from exchange_client.errors import ExchangeError
+from exchange_client.exchange import Exchange
+
+TOKEN_VARIABLE = "EXCHANGE_TOKEN"  # noqa: S105 - the name of a variable
+INTERVAL_SECONDS = 0.5
+ORPHAN_SECONDS = 1.0  # how often a child looks whether its parent is there
+
+log = logging.getLogger(__name__)
+
+
+def main(kind: Callable[[random.Random], Bot], arguments: Sequence[str] | None = None) -> int:
+    """`python -m exchange_client.bots.<bot> --url ... --token ... [--market ID ...]`. Returns the exit status."""
+    parser = argparse.ArgumentParser(formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    add_common(parser)
+    parser.add_argument("--token", default=os.environ.get(TOKEN_VARIABLE, ""), help=f"default: ${TOKEN_VARIABLE}")
+    parser.add_argument("--market", type=int, action="append", default=[], help="its id; repeat for several")
+    options = parser.parse_args(arguments)
+    set_up_logging(options.verbose)
+    bot = trade(kind, options.url, options.token, options.seed, options.interval, only=options.market)
+    return asyncio.run(until_stopped([bot]))
+
+
+def add_common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--url", required=True, help="ws://127.0.0.1:8000/ws")
+    parser.add_argument("--seed", type=int, default=1, help="the same seed in the same market does the same")
+    parser.add_argument("--interval", type=float, default=INTERVAL_SECONDS, help="seconds between two steps")
+    parser.add_argument("--verbose", action="store_true", help="tell of refusals too")
+
+
+def set_up_logging(verbose: bool) -> None:
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s: %(message)s")
+    logging.getLogger("exchange_client").setLevel(logging.DEBUG if verbose else logging.WARNING)
+
+
+async def trade(
+    kind: Callable[[random.Random], Bot],
+    url: str,
+    token: str,
+    seed: int,
+    interval: float,
+    *,
+    only: Sequence[int] = (),
+) -> None:
+    """One bot, for ever: it waits for an exchange that is away. Raises what makes it impossible."""
+    rng = random.Random(seed)
+    connection = Exchange.connect(url, token, markets=only, all_markets=not only, backoff=Backoff(attempts=None))
+    async with connection as x:
+        await Trader(x, kind(rng), rng, interval=interval, only=only).run()
+
+
+async def until_stopped(bots: Sequence[Coroutine[Any, Any, None]], *, with_parent: bool = False) -> int:
+    """Runs bots until SIGTERM or SIGINT, then lets them say goodbye. Returns the exit status: 1 if all of them failed.
+
+    `with_parent`: also until the process that started this one is gone, however it went.
+    """
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    running = {asyncio.create_task(_reported(bot)) for bot in bots}
+    watching = {asyncio.create_task(_stopped(stop))}
+    if with_parent:
+        watching.add(asyncio.create_task(_orphaned(os.getppid())))
+    trading, stopped = set(running), False
+    while trading and not stopped:
+        await asyncio.wait(trading | watching, return_when=asyncio.FIRST_COMPLETED)
+        trading, stopped = {bot for bot in trading if not bot.done()}, any(task.done() for task in watching)
+    for task in running | watching:
+        task.cancel()
+    await asyncio.wait(running | watching)
+    return 0 if stopped else 1
+
+
+async def _stopped(stop: asyncio.Event) -> None:
+    await stop.wait()
+
+
+async def _reported(bot: Coroutine[Any, Any, None]) -> None:
+    """One bot that cannot go on is no reason for the others to stop."""
+    try:
+        await bot
+    except ExchangeError as error:
+        log.error("a bot ends: %s", error)
+
+
+async def _orphaned(parent: int) -> None:
+    while os.getppid() == parent:  # noqa: ASYNC110 - a parent that is killed tells nobody
+        await asyncio.sleep(ORPHAN_SECONDS)

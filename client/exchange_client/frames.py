@@ -1,0 +1,27 @@
+"""Requests into frames, as many in each as the exchange takes."""
+
+from collections.abc import Iterable, Iterator
+
+from exchange_client import exchange_pb2 as pb
+
+FRAME_MESSAGES = 256
+FRAME_BYTES = 64 * 1024
+
+
+def pack(messages: Iterable[pb.ClientMessage]) -> Iterator[bytes]:
+    """Encoded ClientFrames. Frames of one message joined are a frame of all of them, so nothing is encoded twice.
+
+    ValueError for a message that fits no frame.
+    """
+    frame, held = bytearray(), 0
+    for message in messages:
+        piece = pb.ClientFrame(messages=[message]).SerializeToString()
+        if len(piece) > FRAME_BYTES:
+            raise ValueError(f"a message of {len(piece)} bytes; a frame holds {FRAME_BYTES}")
+        if held == FRAME_MESSAGES or len(frame) + len(piece) > FRAME_BYTES:
+            yield bytes(frame)
+            frame, held = bytearray(), 0
+        frame += piece
+        held += 1
+    if frame:
+        yield bytes(frame)

@@ -1,0 +1,109 @@
+"""Requests that wait for their answers, through as many connections as that takes."""
+
+import asyncio
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+from exchange_client import exchange_pb2 as pb
+from exchange_client.errors import ExchangeError, OutcomeUnknown, TooManyPending, refusal
+from exchange_client.requests import Reply, Request
+
+PENDING_MAX = 10_000  # requests
+TRIES = 4  # times that a request is sent at most
+
+
+@dataclass(slots=True)
+class Ticket:
+    request: Request[Any]
+    account_id: int  # acted as: a key is known to its account only
+    answer: asyncio.Future[Reply[Any]]
+    deadline: asyncio.TimerHandle
+    tries: int = 1
+
+
+class Pending:
+    """By request id. Each ends as a Reply, as Refused, or after `timeout` seconds as OutcomeUnknown."""
+
+    def __init__(self, timeout: float) -> None:
+        self._timeout = timeout
+        self._tickets: dict[str, Ticket] = {}
+        self._ids = map(str, count(1))
+
+    def __len__(self) -> int:
+        return len(self._tickets)
+
+    def room_for(self, requests: int) -> None:
+        if len(self) + requests > PENDING_MAX:
+            raise TooManyPending(f"{len(self)} requests wait for answers already")
+
+    def next_id(self) -> str:
+        return next(self._ids)
+
+    def add(self, request_id: str, request: Request[Any], account_id: int) -> asyncio.Future[Reply[Any]]:
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Reply[Any]] = loop.create_future()
+        deadline = loop.call_later(self._timeout, self._give_up, request_id, f"no answer in {self._timeout:g} s")
+        self._tickets[request_id] = Ticket(request, account_id, answer, deadline)
+        return answer
+
+    def answer(self, message: pb.ServerMessage) -> Request[Any] | None:
+        """A reply came. Returns the request that it grants; None if it refuses or nobody waits for it (any more)."""
+        ticket = self._take(message.request_id)
+        if ticket is None:
+            return None
+        body = getattr(message, message.WhichOneof("message") or "refused")
+        if not isinstance(body, ticket.request.answer):
+            ticket.answer.set_exception(_error(ticket.request, body))
+            return None
+        ticket.answer.set_result(
+            Reply(body, message.seq, message.received_us, message.sequenced_us, message.committed_us, message.replayed)
+        )
+        return ticket.request
+
+    def disconnected(self) -> None:
+        """What cannot be sent again without perhaps happening twice ends here."""
+        for request_id, ticket in list(self._tickets.items()):
+            if not ticket.request.repeatable:
+                self._give_up(request_id, "the connection was lost")
+
+    def to_repeat(self, account_id: int) -> list[pb.ClientMessage]:
+        """What a new connection that acts as this account sends again, in the first order."""
+        again = []
+        for request_id, ticket in list(self._tickets.items()):
+            if ticket.answer.done():  # cancelled by who waited
+                self._take(request_id)
+            elif ticket.tries >= TRIES:
+                self._give_up(request_id, f"sent {TRIES} times without an answer")
+            elif ticket.account_id != account_id:
+                self._give_up(request_id, "the connection was lost and another account is acted as")
+            else:
+                ticket.tries += 1
+                again.append(ticket.request.message(request_id))
+        return again
+
+    def give_up(self, why: str) -> None:
+        """The session is over. Who waits hears of it; who does not is not complained about."""
+        for request_id, ticket in list(self._tickets.items()):
+            self._give_up(request_id, why)
+            if not ticket.answer.cancelled():
+                ticket.answer.exception()
+
+    def _give_up(self, request_id: str, why: str) -> None:
+        if ticket := self._take(request_id):
+            ticket.answer.set_exception(OutcomeUnknown(ticket.request, why))
+
+    def _take(self, request_id: str) -> Ticket | None:
+        ticket = self._tickets.pop(request_id, None)
+        if ticket is None:
+            return None
+        ticket.deadline.cancel()
+        return None if ticket.answer.done() else ticket
+
+
+def _error(request: Request[Any], body: object) -> ExchangeError:
+    if not isinstance(body, pb.Refused):
+        return ExchangeError(f"{type(request.body).__name__} was answered with {type(body).__name__}")
+    if body.code == pb.OUTCOME_UNKNOWN:
+        return OutcomeUnknown(request, body.message)
+    return refusal(body)

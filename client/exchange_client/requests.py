@@ -1,0 +1,217 @@
+"""What one may ask of the exchange: one function for each command, in the contract's order.
+
+Each chooses its idempotency key here, before anything is sent, so that the same Request may be sent again and happens
+once. Prices, sizes and amounts are Decimal or str, in chips; Request.of takes the wire's own messages and units.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+from uuid import uuid4
+
+from google.protobuf.message import Message
+
+from exchange_client import exchange_pb2 as pb
+from exchange_client.units import Chips, amount_units, price_units, size_units
+
+A = TypeVar("A", bound=Message, covariant=True)
+
+# Without a key, but the same again is the same.
+REPEATABLE = (pb.ActAs, pb.Subscribe, pb.Unsubscribe, pb.CreateUserAccount)
+FIELD_OF: dict[object, str] = {
+    member.message_type: member.name for member in pb.ClientMessage.DESCRIPTOR.oneofs_by_name["message"].fields
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Request(Generic[A]):
+    """A command and the type of its answer."""
+
+    body: Message
+    answer: type[A]
+
+    @classmethod
+    def of(cls, body: Message, answer: type[A]) -> "Request[A]":
+        """Any message of the contract as it is, in whole units: Request.of(pb.Out(market_id=1), pb.OrdersCancelled).
+
+        A key that the message could have and has not is chosen.
+        """
+        name = key_field(body)
+        if name is not None and not getattr(body, name):
+            setattr(body, name, new_key())
+        return cls(body, answer)
+
+    @property
+    def key(self) -> str:
+        name = key_field(self.body)
+        return str(getattr(self.body, name)) if name else ""
+
+    @property
+    def repeatable(self) -> bool:
+        """Sending it twice does it once."""
+        return bool(self.key) or isinstance(self.body, REPEATABLE)
+
+    def message(self, request_id: str) -> pb.ClientMessage:
+        fields: dict[str, Any] = {FIELD_OF[self.body.DESCRIPTOR]: self.body}
+        return pb.ClientMessage(request_id=request_id, **fields)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply(Generic[A]):
+    """An answer. Times are UTC microseconds: read by the exchange, taken in order, durable.
+
+    `replayed`: the key was used before, and this is the first answer again.
+    """
+
+    body: A
+    seq: int
+    received_us: int
+    sequenced_us: int
+    committed_us: int
+    replayed: bool
+
+
+def new_key() -> str:
+    return uuid4().hex
+
+
+def key_field(body: Message) -> str | None:
+    """An order's key is its client_order_id; a cancel's client_order_id names the order instead."""
+    if isinstance(body, pb.CreateOrder):
+        return "client_order_id"
+    return "key" if "key" in body.DESCRIPTOR.fields_by_name else None
+
+
+# --- The connection
+
+
+def act_as(account_id: int) -> Request[pb.ActingAs]:
+    return Request(pb.ActAs(account_id=account_id), pb.ActingAs)
+
+
+def subscribe(markets: Iterable[int] = (), *, all_markets: bool = False) -> Request[pb.Subscribed]:
+    return Request(pb.Subscribe(subscriptions=_subscriptions(markets, all_markets)), pb.Subscribed)
+
+
+def unsubscribe(markets: Iterable[int] = (), *, all_markets: bool = False) -> Request[pb.Unsubscribed]:
+    return Request(pb.Unsubscribe(subscriptions=_subscriptions(markets, all_markets)), pb.Unsubscribed)
+
+
+def _subscriptions(markets: Iterable[int], all_markets: bool) -> list[pb.Subscription]:
+    named = [pb.Subscription(market_id=market_id) for market_id in markets]
+    return [*named, pb.Subscription(all_markets=True)] if all_markets else named
+
+
+# --- Accounts and money
+
+
+def create_user_account(name: str) -> Request[pb.AccountCreated]:
+    return Request.of(pb.CreateUserAccount(name=name), pb.AccountCreated)
+
+
+def create_account(name: str, *, owner_id: int = 0, key: str = "") -> Request[pb.AccountCreated]:
+    return Request.of(pb.CreateAccount(name=name, owner_id=owner_id, key=key), pb.AccountCreated)
+
+
+def make_transfer(
+    from_account_id: int, to_account_id: int, amount: Chips, *, note: str = "", key: str = ""
+) -> Request[pb.TransferCreated]:
+    return Request.of(
+        pb.MakeTransfer(
+            from_account_id=from_account_id,
+            to_account_id=to_account_id,
+            amount=amount_units(amount),
+            note=note,
+            key=key,
+        ),
+        pb.TransferCreated,
+    )
+
+
+def gift(to_account_id: int, amount: Chips, *, note: str = "", key: str = "") -> Request[pb.TransferCreated]:
+    return Request.of(
+        pb.Gift(to_account_id=to_account_id, amount=amount_units(amount), note=note, key=key), pb.TransferCreated
+    )
+
+
+# --- Markets
+
+
+def create_market(
+    name: str,
+    min_settlement: Chips,
+    max_settlement: Chips,
+    *,
+    tick_size: Chips = "0.01",
+    smallest_size: Chips = "0.01",
+    description: str = "",
+    key: str = "",
+) -> Request[pb.MarketCreated]:
+    return Request.of(
+        pb.CreateMarket(
+            name=name,
+            description=description,
+            min_settlement=price_units(min_settlement),
+            max_settlement=price_units(max_settlement),
+            tick_size=price_units(tick_size),
+            smallest_size=size_units(smallest_size),
+            key=key,
+        ),
+        pb.MarketCreated,
+    )
+
+
+def edit_market(
+    market_id: int, *, name: str | None = None, description: str | None = None, key: str = ""
+) -> Request[pb.MarketUpdated]:
+    """None leaves a field as it is."""
+    return Request.of(pb.EditMarket(market_id=market_id, name=name, description=description, key=key), pb.MarketUpdated)
+
+
+def set_market_status(market_id: int, status: pb.MarketStatus.ValueType, *, key: str = "") -> Request[pb.MarketUpdated]:
+    return Request.of(pb.SetMarketStatus(market_id=market_id, status=status, key=key), pb.MarketUpdated)
+
+
+def settle_market(market_id: int, price: Chips, *, key: str = "") -> Request[pb.MarketSettled]:
+    return Request.of(pb.SettleMarket(market_id=market_id, price=price_units(price), key=key), pb.MarketSettled)
+
+
+# --- Orders
+
+
+def create_order(
+    market_id: int,
+    side: pb.Side.ValueType,
+    price: Chips,
+    size: Chips,
+    *,
+    time_in_force: pb.TimeInForce.ValueType = pb.GTC,
+    post_only: bool = False,
+    self_trade: pb.SelfTrade.ValueType = pb.CANCEL_RESTING,
+    client_order_id: str = "",
+) -> Request[pb.OrderCreated]:
+    return Request.of(
+        pb.CreateOrder(
+            market_id=market_id,
+            side=side,
+            price=price_units(price),
+            size=size_units(size),
+            time_in_force=time_in_force,
+            post_only=post_only,
+            self_trade=self_trade,
+            client_order_id=client_order_id,
+        ),
+        pb.OrderCreated,
+    )
+
+
+def cancel_order(order_id: int = 0, *, client_order_id: str = "", key: str = "") -> Request[pb.OrdersCancelled]:
+    """By id, or by client_order_id."""
+    return Request.of(pb.CancelOrder(order_id=order_id, client_order_id=client_order_id, key=key), pb.OrdersCancelled)
+
+
+def out(
+    market_id: int = 0, side: pb.Side.ValueType = pb.SIDE_UNSPECIFIED, *, key: str = ""
+) -> Request[pb.OrdersCancelled]:
+    """0: every market; SIDE_UNSPECIFIED: both sides."""
+    return Request.of(pb.Out(market_id=market_id, side=side, key=key), pb.OrdersCancelled)

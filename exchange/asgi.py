@@ -1,0 +1,13 @@
+"""The composition root: HTTP to Django, sockets to ClientConsumer with this project's way of signing in."""
+
+from channels.routing import ProtocolTypeRouter
+from django.core.asgi import get_asgi_application
+
+django = get_asgi_application()  # sets Django up: before anything that imports a model
+
+from accounts.authentication import authenticate, revoked  # noqa: E402
+from realtime.hub import Hub  # noqa: E402
+from realtime.routing import websocket  # noqa: E402
+
+hub = Hub(revoked)
+application = ProtocolTypeRouter({"http": django, "websocket": websocket(hub, authenticate)})

@@ -1,0 +1,50 @@
+"""What settings.py needs besides variables: the data directory, the secret in it, and money without floats."""
+
+import os
+import secrets
+from decimal import Decimal
+from pathlib import Path
+
+from django.core.exceptions import ImproperlyConfigured
+
+SECRET_FILE = "secret_key"  # noqa: S105 - the file's name, not the secret
+SECRET_BYTES = 50
+UNITS_A_CHIP = 10_000
+
+
+def cash_units(chips: str) -> int:
+    """Chips, written with at most 4 decimals, in the engine's units of 1/10,000."""
+    units = Decimal(chips) * UNITS_A_CHIP
+    if units != units.to_integral_value() or units < 0:
+        raise ImproperlyConfigured(f"{chips!r} is not an amount of chips with at most 4 decimals.")
+    return int(units)
+
+
+def data_directory(path: Path) -> Path:
+    """The directory with the database and the secret, made for this user alone where it is missing."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return path
+
+
+def secret_key(directory: Path) -> str:
+    """The secret of this data directory, made at first use; processes that start together get the same one."""
+    target = directory / SECRET_FILE
+    if not target.exists():
+        _publish(target, secrets.token_urlsafe(SECRET_BYTES))
+    return target.read_text(encoding="ascii").strip()
+
+
+def _publish(target: Path, text: str) -> None:
+    # A link appears with its whole content or not at all, and never replaces one that another process made first.
+    draft = target.with_name(f"{target.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(draft, target)
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()

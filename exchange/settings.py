@@ -1,0 +1,242 @@
+"""The one settings file: the environment decides, and without any the exchange runs on this machine for its user.
+
+Every variable it reads stands here with its default.
+"""
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import django_stubs_ext
+import environ
+from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
+from django.urls import reverse_lazy
+
+from exchange.environment import cash_units, data_directory, secret_key
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.Env()
+
+# --- The machine ---------------------------------------------------------------------------------
+
+DEBUG = env.bool("DEBUG", default=False)
+DEMO = env.bool("DEMO", default=False)  # one-click sign-in; runexchange refuses it on any but a loopback address
+HTTPS = env.bool("HTTPS", default=False)  # pages are reached over TLS: secure cookies, HSTS
+VAR_DIR = data_directory(Path(env.str("EXCHANGE_VAR", default=str(BASE_DIR / "var"))))
+SECRET_KEY = env.str("SECRET_KEY", default="") or secret_key(VAR_DIR)
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", default=0)  # proxies whose X-Forwarded-For counts
+
+# --- Play money and rates ------------------------------------------------------------------------
+
+CHIP_NAME = env.str("CHIP_NAME", default="chips")
+STARTING_CASH = cash_units(env.str("STARTING_CASH", default="10000"))  # said in chips, kept in 1/10,000
+
+# Token buckets (docs/rules.md section 9): RATES[class][mode] = (tokens a second, burst), per person. RATE_FACTOR
+# raises all of them, for benchmarks.
+RATE_FACTOR = env.int("RATE_FACTOR", default=1)
+RATES: dict[str, dict[str, tuple[int, int]]] = {
+    rate_class: {mode: (per_second * RATE_FACTOR, burst * RATE_FACTOR) for mode, (per_second, burst) in modes.items()}
+    for rate_class, modes in {
+        "expensive": {"user": (3, 180), "sudo": (30, 1_800)},
+        "mutate": {"user": (100, 1_000), "sudo": (1_000, 10_000)},
+        "cancel": {"user": (200, 2_000), "sudo": (2_000, 20_000)},
+        "read": {"user": (50, 500), "sudo": (500, 5_000)},
+    }.items()
+}
+SUDO_SECONDS = env.int("SUDO_SECONDS", default=30 * 60)  # how long a browser session keeps sudo
+ALT_ACCOUNTS_MAX = env.int("ALT_ACCOUNTS_MAX", default=50)  # per person, as the next three
+UNSETTLED_MARKETS_MAX = env.int("UNSETTLED_MARKETS_MAX", default=20)
+SOCKETS_MAX = env.int("SOCKETS_MAX", default=20)
+SUBSCRIPTIONS_MAX = env.int("SUBSCRIPTIONS_MAX", default=200)
+
+# --- Applications --------------------------------------------------------------------------------
+
+# Without it the stubs' generic classes (ModelAdmin[Market]) cannot be subscripted at run time.
+django_stubs_ext.monkeypatch()
+
+INSTALLED_APPS = [
+    "markets",  # before daphne: its runserver command wins
+    "daphne",  # importing it installs the asyncio reactor: before whatever might import Twisted
+    "unfold",  # before the admin, whose templates it replaces
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "auctions",
+    "accounts",
+    "realtime",
+    "channels",
+    "rest_framework",
+    "allauth",
+    "allauth.account",
+    "csp",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "exchange.csp.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+]
+
+ROOT_URLCONF = "exchange.urls"
+ASGI_APPLICATION = "exchange.asgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+UNFOLD = {"SITE_TITLE": "Exchange", "SITE_HEADER": "Exchange", "SITE_URL": "/"}
+
+REST_FRAMEWORK = {"EXCEPTION_HANDLER": "rest_framework.views.exception_handler"}
+
+# --- Database, cache, channel layer --------------------------------------------------------------
+
+DATABASE_WAIT_SECONDS = 30  # how long a writer waits for a database that somebody else has locked
+DATABASE_POOL_MAX = env.int("DATABASE_POOL_MAX", default=20)  # connections per process
+
+# FULL: a commit is on the disk before it is acknowledged. The timeout is the busy handler of every connection.
+SQLITE_OPTIONS: dict[str, Any] = {
+    "transaction_mode": "IMMEDIATE",
+    "timeout": DATABASE_WAIT_SECONDS,
+    "init_command": (
+        "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA temp_store=MEMORY; PRAGMA mmap_size=268435456;"
+        "PRAGMA journal_size_limit=67108864; PRAGMA cache_size=-32000"
+    ),
+}
+
+
+def database(url: str) -> dict[str, Any]:
+    """Django's settings for a database URL. Tests use a file: an in-memory one answers a reader during a write with
+    "table is locked" at once; the process id keeps runs that overlap apart."""
+    config: dict[str, Any] = {**env.db_url_config(url), "ATOMIC_REQUESTS": False}
+    if config["ENGINE"] == "django.db.backends.sqlite3":
+        config["OPTIONS"] = SQLITE_OPTIONS
+        config["TEST"] = {"NAME": f"{tempfile.gettempdir()}/exchange-test-{os.getpid()}.sqlite3"}
+        return config
+    config["OPTIONS"] = {**config.get("OPTIONS", {}), "pool": {"min_size": 1, "max_size": DATABASE_POOL_MAX}}
+    return config
+
+
+DATABASES = {"default": database(env.str("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'exchange.sqlite3'}"))}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# One process needs no Redis. Several do, for the channel layer and for the rate limits of the sign-in.
+REDIS_URL = env.str("REDIS_URL", default="")
+LAYER_CAPACITY = 10_000  # messages of one channel; the matching queue is the one that may fill
+REDIS_TIMEOUT_SECONDS = 15  # redis-py 8 defaults to 5, which ends idle readers (channels_redis #422)
+
+if REDIS_URL:
+    CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
+        "default": {
+            "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+            "CONFIG": {"hosts": [{"address": REDIS_URL, "socket_timeout": REDIS_TIMEOUT_SECONDS}]},
+        }
+    }
+    CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+else:
+    CHANNEL_LAYERS = {"default": {"BACKEND": "realtime.layers.LocalLayer", "CONFIG": {"capacity": LAYER_CAPACITY}}}
+    CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+
+# --- Sign-in -------------------------------------------------------------------------------------
+
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+]
+LOGIN_URL = reverse_lazy("account_login")
+LOGIN_REDIRECT_URL = "/"
+SIGN_UP_OPEN = env.bool("SIGN_UP_OPEN", default=False)  # closed: operators make the users
+
+ACCOUNT_ADAPTER = "exchange.sign_in.Adapter"
+ACCOUNT_LOGIN_METHODS = {"username", "email"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "email", "password1*", "password2*"]
+ACCOUNT_EMAIL_VERIFICATION = env.str("EMAIL_VERIFICATION", default="none")
+ACCOUNT_RATE_LIMITS = {"login_failed": env.str("FAILED_SIGN_INS", default="10/m/ip")}
+ACCOUNT_LOGOUT_REDIRECT_URL = LOGIN_URL
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 5 * 60
+ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXY_COUNT
+vars().update(env.email_url("EMAIL_URL", default="consolemail://"))  # EMAIL_BACKEND, EMAIL_HOST ...
+
+SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_SAVE_EVERY_REQUEST = False  # a page must not wait for the matcher's commit
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+
+# --- Headers -------------------------------------------------------------------------------------
+
+SECURE_SSL_REDIRECT = HTTPS
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS else 0
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+if TRUSTED_PROXY_COUNT:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],  # covers the WebSocket of the same origin
+        "form-action": [SELF],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+    }
+}
+# The admin's theme brings Alpine, which evaluates attributes, and writes inline styles. Only under /admin/.
+ADMIN_PATH = "/admin/"
+ADMIN_CSP_UPDATE = {"script-src": [UNSAFE_EVAL], "style-src": [UNSAFE_INLINE]}
+
+# --- Static files --------------------------------------------------------------------------------
+
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [directory for directory in (BASE_DIR / "frontend" / "dist",) if directory.is_dir()]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+
+# --- Language, time, log -------------------------------------------------------------------------
+
+LANGUAGE_CODE = "en"
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = "UTC"
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="INFO")},
+    # Django's own handlers would mail administrators or print a second time.
+    "loggers": {"django": {"handlers": [], "propagate": True}},
+}

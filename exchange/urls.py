@@ -1,0 +1,39 @@
+"""Every address of the exchange. /ws is the socket's, see asgi.py."""
+
+from allauth.account import views as sign_in
+from allauth.account.decorators import secure_admin_login
+from django.contrib import admin
+from django.urls import URLPattern, URLResolver, include, path, re_path
+
+# The admin's own sign-in has no rate limit; ours has one.
+admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
+
+# allauth's views under our addresses. It looks pages up by these names, so all of them are here, and sign-up too
+# while it is closed (sign_in.Adapter).
+sign_in_urls: list[URLPattern | URLResolver] = [
+    path("sign-in/", sign_in.login, name="account_login"),
+    path("sign-in/again/", sign_in.reauthenticate, name="account_reauthenticate"),
+    path("sign-out/", sign_in.logout, name="account_logout"),
+    path("sign-up/", sign_in.signup, name="account_signup"),
+    path("inactive/", sign_in.account_inactive, name="account_inactive"),
+    path("password/", sign_in.password_change, name="account_change_password"),
+    path("password/set/", sign_in.password_set, name="account_set_password"),
+    path("password/reset/", sign_in.password_reset, name="account_reset_password"),
+    path("password/reset/sent/", sign_in.password_reset_done, name="account_reset_password_done"),
+    path("password/reset/done/", sign_in.password_reset_from_key_done, name="account_reset_password_from_key_done"),
+    re_path(
+        r"^password/reset/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$",
+        sign_in.password_reset_from_key,
+        name="account_reset_password_from_key",
+    ),
+    path("email/", sign_in.email, name="account_email"),
+    path("email/sent/", sign_in.email_verification_sent, name="account_email_verification_sent"),
+    re_path(r"^email/confirm/(?P<key>[-:\w]+)/$", sign_in.confirm_email, name="account_confirm_email"),
+]
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("admin/", admin.site.urls),
+    *sign_in_urls,
+    path("", include("accounts.urls")),
+    path("", include("markets.urls")),
+]

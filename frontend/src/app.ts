@@ -1,0 +1,71 @@
+// Enhances the page that the server wrote: one connection, and views that draw what it tells at most once a frame.
+import { Desk } from "./desk";
+import type { World } from "./connection";
+import * as money from "./money";
+import { readPage, type Page } from "./page";
+import { enhanceChrome } from "./ui/chrome";
+import { find, setText } from "./ui/dom";
+import { enhanceKeys } from "./ui/keys";
+import { ConnectionLight } from "./ui/light";
+import { MarketView } from "./ui/market";
+import { MarketsView } from "./ui/markets";
+import { PortfolioView } from "./ui/portfolio";
+import { Toasts } from "./ui/toasts";
+
+const EXPIRE_EVERY_MS = 1_000;
+
+interface View {
+  render(): void;
+}
+
+const browser: World = {
+  openSocket: () => new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`),
+  nowMs: () => Date.now(),
+  random: () => Math.random(),
+  later: (run, ms) => window.setTimeout(run, ms),
+  cancel: (timer) => window.clearTimeout(timer as number),
+};
+
+function start(page: Page): void {
+  const light = new ConnectionLight();
+  const toasts = new Toasts(() => desk);
+  const desk = new Desk(page, browser, {
+    light: (state) => light.show(state),
+    changed: () => redraw(),
+    happened: (happenings) => toasts.tell(happenings),
+  });
+  const available = find(document, "[data-available]");
+  const view = makeView(page, desk, toasts, () => redraw());
+  const redraw = oncePerFrame(() => {
+    view.render();
+    if (desk.account) setText(available, money.cash(desk.account.available));
+  });
+  desk.connection.connect();
+  window.addEventListener("online", () => desk.connection.connect());
+  window.setInterval(() => desk.requests.expire(), EXPIRE_EVERY_MS);
+}
+
+function makeView(page: Page, desk: Desk, toasts: Toasts, redraw: () => void): View {
+  const root = find(document, `[data-view="${page.name}"]`);
+  if (page.name === "portfolio") return new PortfolioView(root, desk, toasts);
+  if (page.name === "markets" || !page.market) return new MarketsView(root, desk);
+  const view = new MarketView(root, desk, page.market, toasts, redraw);
+  enhanceKeys(root, view);
+  return view;
+}
+
+function oncePerFrame(draw: () => void): () => void {
+  let asked = false;
+  return () => {
+    if (asked) return;
+    asked = true;
+    requestAnimationFrame(() => {
+      asked = false;
+      draw();
+    });
+  };
+}
+
+enhanceChrome();
+const page = readPage();
+if (page) start(page);

@@ -1,0 +1,65 @@
+// What was asked and not answered yet. A lost answer is asked for again with the same key, and soon, or not at all.
+import type { Request } from "./frames";
+import type { ServerMessage } from "./gen/proto/exchange_pb";
+
+export const ANSWER_MS_MAX = 10_000;
+export const AGAIN_MS_MAX = 5_000; // later a market has moved on: better to say that we do not know
+
+/** "unsent": nothing went out. "unknown": it may or may not have been executed. */
+export type Answer = { kind: "answer"; message: ServerMessage } | { kind: "unsent" } | { kind: "unknown" };
+
+interface Pending {
+  message: Request;
+  askedAtMs: number;
+  resolve(answer: Answer): void;
+}
+
+export class Requests {
+  private readonly pending = new Map<string, Pending>();
+  private next = 1;
+
+  constructor(
+    private readonly send: (requestId: string, message: Request) => boolean,
+    private readonly nowMs: () => number,
+  ) {}
+
+  /** `message` must carry an idempotency key, or be harmless twice. */
+  ask(message: Request): Promise<Answer> {
+    const requestId = `r${this.next++}`;
+    return new Promise((resolve) => {
+      if (!this.send(requestId, message)) resolve({ kind: "unsent" });
+      else this.pending.set(requestId, { message, askedAtMs: this.nowMs(), resolve });
+    });
+  }
+
+  answer(messages: readonly ServerMessage[]): void {
+    for (const message of messages) this.settle(message.requestId, { kind: "answer", message });
+  }
+
+  /** The connection is back: asks again what is young, gives up on the rest. */
+  resume(): void {
+    this.expire(AGAIN_MS_MAX);
+    for (const [requestId, { message }] of this.pending) this.send(requestId, message);
+  }
+
+  /** Gives up on what was asked more than `ms` ago. */
+  expire(ms = ANSWER_MS_MAX): void {
+    const now = this.nowMs();
+    for (const [requestId, { askedAtMs }] of this.pending) {
+      if (now - askedAtMs > ms) this.settle(requestId, { kind: "unknown" });
+    }
+  }
+
+  private settle(requestId: string, answer: Answer): void {
+    const pending = this.pending.get(requestId);
+    if (!pending) return;
+    this.pending.delete(requestId);
+    pending.resolve(answer);
+  }
+}
+
+/** An idempotency key that nobody else chose: 128 random bits. (randomUUID is missing without TLS.) */
+export function newKey(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

@@ -1,0 +1,53 @@
+// What a ticket says, as typed: is it an order, and what would it take of the available balance?
+import * as money from "./money";
+import { withOrder, worst, type Bounds, type SideName, type Stake } from "./risk";
+
+export interface Terms extends Bounds {
+  tickSize: bigint;
+  smallestSize: bigint;
+}
+
+/** Price and size; null while one is missing; a sentence if the market does not take them. */
+export type Typed = { price: bigint; size: bigint } | string | null;
+
+export function readTicket(market: Terms, typedPrice: string, typedSize: string): Typed {
+  if (typedPrice.trim() === "" || typedSize.trim() === "") return null;
+  const price = money.parse(typedPrice, money.PRICE_DECIMALS);
+  const size = money.parse(typedSize, money.SIZE_DECIMALS);
+  if (price === null || size === null) return "Price and size are numbers with at most 2 decimals.";
+  if (price < market.minSettlement || price > market.maxSettlement) {
+    return `Prices here go from ${money.price(market.minSettlement)} to ${money.price(market.maxSettlement)}.`;
+  }
+  if (price % market.tickSize !== 0n) return `Prices here are multiples of ${money.price(market.tickSize)}.`;
+  if (size <= 0n || size % market.smallestSize !== 0n) {
+    return `Sizes here are multiples of ${money.size(market.smallestSize)}.`;
+  }
+  return { price, size };
+}
+
+/**
+ * The live line under the ticket; `short` if the order would be refused. It takes the order as if all of it rested at
+ * its limit, so what it really takes may be less.
+ */
+export function estimate(
+  typed: Typed,
+  side: SideName,
+  market: Bounds,
+  stake: Stake,
+  available: bigint,
+  chip: string,
+): { text: string; short: boolean } {
+  if (typeof typed === "string") return { text: typed, short: true };
+  const have = money.chips(available);
+  if (typed === null) return { text: `You have ${have} ${chip} available.`, short: false };
+  const after = worst(market, withOrder(stake, side, typed.price, typed.size));
+  const uses = worst(market, stake) - after;
+  // An order that adds no risk is never short, whatever is available.
+  if (uses > available && uses > 0n) {
+    return { text: `Needs up to ${money.chips(uses)} ${chip}, you have ${have} available.`, short: true };
+  }
+  let taken = "Uses nothing";
+  if (uses > 0n) taken = `Uses ${money.chips(uses)}`;
+  else if (uses < 0n) taken = `Frees ${money.chips(-uses)}, uses nothing`;
+  return { text: `${taken} of your available ${have} ${chip} · worst case here ${money.chips(after)}`, short: false };
+}

@@ -1,0 +1,59 @@
+// What every page has: menus that close, lists that filter, colours that change without a reload.
+
+export function enhanceChrome(): void {
+  enhanceMenus();
+  enhanceFilters();
+  enhanceTheme();
+}
+
+/** Closes the open menu; false if there is none. */
+export function closeMenu(): boolean {
+  const menu = document.querySelector<HTMLDetailsElement>("details[data-menu][open]");
+  if (!menu) return false;
+  menu.open = false;
+  menu.querySelector("summary")?.focus();
+  return true;
+}
+
+function enhanceMenus(): void {
+  document.addEventListener("click", (event) => {
+    for (const menu of document.querySelectorAll<HTMLDetailsElement>("details[data-menu][open]")) {
+      if (event.target instanceof Node && !menu.contains(event.target)) menu.open = false;
+    }
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && !event.defaultPrevented && closeMenu()) event.preventDefault();
+  });
+}
+
+function enhanceFilters(): void {
+  for (const input of document.querySelectorAll<HTMLInputElement>("input[data-filter]")) {
+    const list = document.querySelector(`[data-filtered="${input.dataset["filter"]}"]`);
+    if (!list) continue;
+    input.hidden = false;
+    input.addEventListener("input", () => {
+      const sought = input.value.trim().toLocaleLowerCase();
+      for (const item of list.children as HTMLCollectionOf<HTMLElement>) {
+        item.hidden = !item.textContent.toLocaleLowerCase().includes(sought);
+      }
+    });
+    input.addEventListener("keydown", (event) => {
+      if (event.key === "Enter") event.preventDefault(); // it filters; it sends nothing
+    });
+  }
+}
+
+function enhanceTheme(): void {
+  for (const form of document.querySelectorAll<HTMLFormElement>("[data-theme-switch]")) {
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      const theme = event.submitter instanceof HTMLButtonElement ? event.submitter.value : "";
+      if (theme) document.documentElement.dataset["theme"] = theme;
+      else delete document.documentElement.dataset["theme"];
+      // The server keeps it in a cookie and would lead back to this page, which is here already.
+      const body = new FormData(form);
+      body.set("theme", theme);
+      void fetch(form.action, { method: "POST", body, redirect: "manual" });
+    });
+  }
+}

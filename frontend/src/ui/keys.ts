@@ -1,0 +1,35 @@
+// The keys of a market's page. Single letters can disturb who dictates or types with a screen reader: they can be
+// switched off, and the choice is kept.
+import { Side } from "../gen/proto/exchange_pb";
+import { closeMenu } from "./chrome";
+import { find } from "./dom";
+import type { MarketView } from "./market";
+
+const KEPT = "keys";
+
+export function enhanceKeys(root: HTMLElement, view: MarketView): void {
+  const help = find(root, "[data-keys]");
+  const toggle = find<HTMLInputElement>(help, "[data-keys-on]");
+  help.hidden = false;
+  toggle.checked = localStorage.getItem(KEPT) !== "off";
+  toggle.addEventListener("change", () => localStorage.setItem(KEPT, toggle.checked ? "on" : "off"));
+
+  document.addEventListener("keydown", (event) => {
+    if (!toggle.checked || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === "Escape") {
+      if (!closeMenu()) void view.orders.out(Side.SIDE_UNSPECIFIED);
+      return;
+    }
+    const side = event.key === "b" ? "bid" : event.key === "s" ? "offer" : null;
+    if (!side || types(event.target)) return;
+    event.preventDefault();
+    view.ticket.take(side, null);
+  });
+}
+
+/** Whether letters belong to this element. Price and size take none. */
+function types(target: EventTarget | null): boolean {
+  if (!(target instanceof HTMLElement)) return false;
+  if (target instanceof HTMLInputElement && target.inputMode === "decimal") return false;
+  return target.matches("input:not([type=radio], [type=checkbox]), textarea, select");
+}

@@ -1,0 +1,105 @@
+// One's own open orders, with their cancels; on a market's page those of the market, else all.
+import { sideName } from "../book";
+import type { Desk } from "../desk";
+import { Side, type Order } from "../gen/proto/exchange_pb";
+import * as money from "../money";
+import type { Answer } from "../requests";
+import { find, setAttribute, setText, showEmpty, showRows, signature, slot, template, type Rows } from "./dom";
+import type { Toasts } from "./toasts";
+import * as words from "./words";
+
+export const ownOrders = (desk: Desk, marketId: bigint | null): Order[] =>
+  [...(desk.account?.orders.values() ?? [])].filter((order) => marketId === null || order.marketId === marketId);
+
+export class OrdersView {
+  private readonly rows: Rows<Order>;
+
+  constructor(
+    private readonly root: HTMLElement,
+    private readonly desk: Desk,
+    private readonly toasts: Toasts,
+    private readonly marketId: bigint | null,
+  ) {
+    this.rows = {
+      body: find(root, '[data-rows="order"]'),
+      template: template(root, "order"),
+      key: (order) => String(order.id),
+      sign: (order) => signature(order.open, marketId === null ? desk.marketName(order.marketId) : ""),
+      fill: (row, order) => this.fill(row, order),
+    };
+    root.addEventListener("submit", (event) => this.submit(event));
+  }
+
+  render(): void {
+    if (!this.desk.account) return;
+    const orders = ownOrders(this.desk, this.marketId).sort((a, b) => (a.id < b.id ? 1 : -1));
+    const focused = document.activeElement?.closest("[data-rows='order'] > tr");
+    showRows(this.rows, orders);
+    showEmpty(this.root, "order", orders.length === 0);
+    // The row under the keyboard is gone: the next one, or the button for all, takes its place.
+    if (focused && !focused.isConnected) {
+      (this.rows.body.querySelector<HTMLElement>("button") ?? find(this.root, '[data-testid="cancel-all"]')).focus();
+    }
+  }
+
+  /** Cancels all of one's own, here or everywhere. */
+  async out(side: Side): Promise<void> {
+    const answer = await this.desk.out(this.marketId ?? 0n, side);
+    this.tell(answer, (message) =>
+      message.case === "ordersCancelled" ? words.cancelled(message.value.orders.length) : "",
+    );
+  }
+
+  private async cancel(orderId: bigint): Promise<void> {
+    this.tell(await this.desk.cancel(orderId), () => "");
+  }
+
+  private submit(event: SubmitEvent): void {
+    const { target, submitter } = event;
+    if (!(target instanceof HTMLFormElement) || !(submitter instanceof HTMLButtonElement)) return;
+    const form = target.dataset["form"];
+    if (!this.desk.everLive || (form !== "cancel" && form !== "out")) return;
+    event.preventDefault();
+    if (form === "cancel") void this.cancel(BigInt(submitter.value));
+    else
+      void this.out(
+        submitter.value === "bid" ? Side.BID : submitter.value === "offer" ? Side.OFFER : Side.SIDE_UNSPECIFIED,
+      );
+  }
+
+  private tell(
+    answer: Answer,
+    success: (message: Extract<Answer, { kind: "answer" }>["message"]["message"]) => string,
+  ): void {
+    const [kind, text] = answerText(answer, success);
+    if (text) this.toasts.show(kind, text);
+  }
+
+  private fill(row: HTMLElement, order: Order): void {
+    if (this.marketId === null) {
+      const link = slot(row, "market");
+      setText(link, this.desk.marketName(order.marketId));
+      setAttribute(link, "href", `/markets/${order.marketId}/`);
+    }
+    const side = slot(row, "side");
+    setText(side, sideName(order.side));
+    side.className = order.side === Side.BID ? "text-bid" : "text-offer";
+    setText(slot(row, "price"), money.price(order.price));
+    setText(slot(row, "open"), money.size(order.open));
+    setText(slot(row, "size"), money.size(order.size));
+    setText(slot(row, "since"), money.clock(order.createdUs));
+    const cancel = slot(row, "cancel") as HTMLButtonElement;
+    cancel.value = String(order.id);
+    setAttribute(cancel, "aria-label", words.cancelLabel(order));
+  }
+}
+
+type Body = Extract<Answer, { kind: "answer" }>["message"]["message"];
+
+/** What an answer says to the person who asked; "" for nothing. */
+export function answerText(answer: Answer, success: (message: Body) => string): ["success" | "error", string] {
+  if (answer.kind === "unsent") return ["error", "Not connected: nothing was sent."];
+  if (answer.kind === "unknown") return ["error", "No answer came. Look at your open orders before you send it again."];
+  const body = answer.message.message;
+  return body.case === "refused" ? ["error", body.value.message] : ["success", success(body)];
+}

@@ -1,0 +1,97 @@
+// The portfolio: balances, holdings, open orders over all markets, transfers.
+import type { Desk } from "../desk";
+import type { Exposure, Transfer } from "../gen/proto/exchange_pb";
+import * as money from "../money";
+import { find, setAttribute, setText, showEmpty, showRows, signature, slot, template, type Rows } from "./dom";
+import { OrdersView } from "./orders";
+import type { Toasts } from "./toasts";
+import * as words from "./words";
+
+export class PortfolioView {
+  private readonly orders: OrdersView;
+  private readonly holdings: Rows<Exposure>;
+  private readonly transfers: Rows<Transfer>;
+
+  constructor(
+    private readonly root: HTMLElement,
+    private readonly desk: Desk,
+    toasts: Toasts,
+  ) {
+    this.orders = new OrdersView(root, desk, toasts, null);
+    this.holdings = {
+      body: find(root, '[data-rows="holding"]'),
+      template: template(root, "holding"),
+      key: (exposure) => String(exposure.marketId),
+      sign: (e) =>
+        signature(
+          e.position,
+          e.cost,
+          e.realised,
+          e.bidSize,
+          e.offerSize,
+          e.worst,
+          this.mark(e),
+          desk.marketName(e.marketId),
+        ),
+      fill: (row, exposure) => this.fillHolding(row, exposure),
+    };
+    this.transfers = {
+      body: find(root, '[data-rows="transfer"]'),
+      template: template(root, "transfer"),
+      key: (transfer) => String(transfer.id),
+      sign: (transfer) => desk.accountName(this.other(transfer)),
+      fill: (row, transfer) => this.fillTransfer(row, transfer),
+    };
+  }
+
+  render(): void {
+    this.orders.render();
+    const { account } = this.desk;
+    if (!account || !this.desk.state.slices.has("public")) return;
+    const exposures = [...account.exposures.values()];
+    const held = exposures.filter((e) => e.position !== 0n || e.bidSize !== 0n || e.offerSize !== 0n);
+    held.sort((a, b) => this.desk.marketName(a.marketId).localeCompare(this.desk.marketName(b.marketId)));
+    setText(slot(this.root, "cash"), money.cash(account.cash));
+    setText(slot(this.root, "available"), money.cash(account.available));
+    setText(slot(this.root, "held-back"), money.cash(account.cash - account.available));
+    showRows(this.holdings, held);
+    showEmpty(this.root, "holding", held.length === 0);
+    showRows(this.transfers, account.transfers);
+    showEmpty(this.root, "transfer", account.transfers.length === 0);
+  }
+
+  private mark({ marketId }: Exposure): bigint | null {
+    const slice = this.desk.market(marketId);
+    const market = slice?.markets.get(marketId) ?? this.desk.state.slices.get("public")?.markets.get(marketId);
+    return money.mark(slice?.book.best("bid") ?? null, slice?.book.best("offer") ?? null, market?.lastPrice ?? null);
+  }
+
+  private fillHolding(row: HTMLElement, e: Exposure): void {
+    const mark = this.mark(e);
+    const link = slot(row, "market");
+    setText(link, this.desk.marketName(e.marketId));
+    setAttribute(link, "href", `/markets/${e.marketId}/`);
+    setText(slot(row, "position"), money.signedSize(e.position));
+    setText(slot(row, "entry"), words.or(money.cash, money.averageEntry(e.cost, e.position)));
+    setText(slot(row, "mark"), words.or(money.price, mark));
+    const unrealised = mark === null || e.position === 0n ? null : e.position * mark - e.cost;
+    setText(slot(row, "unrealised"), words.or(money.signedCash, unrealised));
+    setText(slot(row, "realised"), money.signedCash(e.realised));
+    setText(slot(row, "bids"), money.size(e.bidSize));
+    setText(slot(row, "offers"), money.size(e.offerSize));
+    setText(slot(row, "held-back"), money.cash(-e.worst));
+  }
+
+  private other({ fromAccountId, toAccountId }: Transfer): bigint {
+    return fromAccountId === this.desk.page.account ? toAccountId : fromAccountId;
+  }
+
+  private fillTransfer(row: HTMLElement, transfer: Transfer): void {
+    const paid = transfer.fromAccountId === this.desk.page.account;
+    setText(slot(row, "when"), money.moment(transfer.atUs));
+    setText(slot(row, "kind"), this.desk.page.words.transferKind[String(transfer.kind)] ?? "");
+    setText(slot(row, "note"), transfer.note);
+    setText(slot(row, "with"), `${paid ? "to" : "from"} ${this.desk.accountName(this.other(transfer))}`);
+    setText(slot(row, "amount"), money.signedCash(paid ? -transfer.amount : transfer.amount));
+  }
+}

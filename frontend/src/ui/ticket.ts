@@ -1,0 +1,122 @@
+// The ticket: what an order would take, sending it, and the keys.
+import type { Desk } from "../desk";
+import { Side, TimeInForce } from "../gen/proto/exchange_pb";
+import * as money from "../money";
+import type { MarketData } from "../page";
+import { NO_STAKE, type SideName, type Stake } from "../risk";
+import { estimate, readTicket, type Typed } from "../ticket";
+import { find, setText, slot } from "./dom";
+import { answerText } from "./orders";
+import type { Toasts } from "./toasts";
+import * as words from "./words";
+
+export class Ticket {
+  readonly form: HTMLFormElement;
+  private readonly price: HTMLInputElement;
+  private readonly size: HTMLInputElement;
+  private readonly uses: HTMLElement;
+
+  constructor(
+    root: HTMLElement,
+    private readonly desk: Desk,
+    private readonly market: MarketData,
+    private readonly toasts: Toasts,
+    private readonly changed: () => void,
+  ) {
+    this.form = find<HTMLFormElement>(root, '[data-form="ticket"]');
+    this.price = find<HTMLInputElement>(this.form, '[name="price"]');
+    this.size = find<HTMLInputElement>(this.form, '[name="size"]');
+    this.uses = slot(this.form, "uses");
+    this.form.addEventListener("input", () => this.changed());
+    this.form.addEventListener("submit", (event) => this.submit(event));
+    this.price.addEventListener("keydown", (event) => this.step(event));
+  }
+
+  get side(): SideName {
+    return find<HTMLInputElement>(this.form, '[value="offer"]').checked ? "offer" : "bid";
+  }
+
+  /** What the price field says; null if that is no price. */
+  get limit(): bigint | null {
+    return money.parse(this.price.value, money.PRICE_DECIMALS);
+  }
+
+  get volume(): bigint | null {
+    return money.parse(this.size.value, money.SIZE_DECIMALS);
+  }
+
+  /** To a side, by key or by a click into the book, which brings its price along. */
+  take(side: SideName, price: bigint | null): void {
+    find<HTMLInputElement>(this.form, `[value="${side}"]`).checked = true;
+    if (price !== null) this.price.value = money.price(price);
+    const field = price === null || this.size.value !== "" ? this.price : this.size;
+    field.focus();
+    field.select();
+    this.changed();
+  }
+
+  render(): void {
+    const { account, page } = this.desk;
+    const available = account?.available ?? page.available;
+    const stake: Stake = account ? (account.exposures.get(this.market.id) ?? NO_STAKE) : (page.stake ?? NO_STAKE);
+    const { text, short } = estimate(this.typed(), this.side, this.market, stake, available, page.chip);
+    setText(this.uses, text);
+    this.uses.classList.toggle("short", short);
+  }
+
+  showStatus(status: number): void {
+    const reason = this.desk.page.words.closedTicket[String(status)] ?? "";
+    const closed = slot(this.form, "closed");
+    setText(closed, reason);
+    closed.hidden = reason === "";
+    find<HTMLButtonElement>(this.form, ".submit").disabled = reason !== "";
+  }
+
+  private typed(): Typed {
+    return readTicket(this.market, this.price.value, this.size.value);
+  }
+
+  private submit(event: SubmitEvent): void {
+    if (!this.desk.everLive) return; // as without scripts
+    event.preventDefault();
+    const typed = this.typed();
+    if (typed === null || typeof typed === "string") {
+      this.answer("error", typed ?? "An order has a price and a size.");
+      return;
+    }
+    void this.send(typed.price, typed.size);
+  }
+
+  private async send(price: bigint, size: bigint): Promise<void> {
+    const data = new FormData(this.form);
+    setText(slot(this.form, "answer"), "Sending …");
+    const answer = await this.desk.place({
+      marketId: this.market.id,
+      side: this.side === "bid" ? Side.BID : Side.OFFER,
+      price,
+      size,
+      timeInForce: TimeInForce[data.get("time_in_force") as keyof typeof TimeInForce],
+      postOnly: data.has("post_only"),
+    });
+    this.answer(
+      ...answerText(answer, (body) =>
+        body.case === "orderCreated" && body.value.order ? words.placed(body.value.order) : "",
+      ),
+    );
+  }
+
+  private answer(kind: "success" | "error", text: string): void {
+    setText(slot(this.form, "answer"), kind === "error" ? "" : text);
+    if (kind === "error") this.toasts.show("error", text);
+  }
+
+  private step(event: KeyboardEvent): void {
+    const price = this.limit;
+    if ((event.key !== "ArrowUp" && event.key !== "ArrowDown") || price === null) return;
+    event.preventDefault();
+    const next = price + (event.key === "ArrowUp" ? this.market.tickSize : -this.market.tickSize);
+    if (next < this.market.minSettlement || next > this.market.maxSettlement) return;
+    this.price.value = money.price(next);
+    this.changed();
+  }
+}

@@ -1,0 +1,96 @@
+// Messages that come and go: own fills (grouped), transfers, settlements, refusals. The region is aria-live.
+import type { Fill } from "../gen/proto/exchange_pb";
+import type { Desk } from "../desk";
+import type { Happening } from "../store";
+import { find, stamp, template } from "./dom";
+import * as words from "./words";
+
+const GROUP_MS = 500;
+const SHOWN_MS: Record<string, number> = { success: 6_000, info: 8_000, error: 15_000 };
+const SHOWN_MAX = 5;
+
+export type Kind = "success" | "error" | "info";
+
+const CLASSES: Record<Kind, string> = { success: "alert-success", error: "alert-error", info: "alert-info" };
+
+export class Toasts {
+  private readonly region = find(document, "[data-toasts]");
+  private readonly template = template(this.region, "toast");
+  private readonly waiting = new Map<string, { accountId: bigint; fills: Fill[] }>();
+  private readonly told = new Set<bigint>(); // transfers: both sides may be ours
+  private timer: number | null = null;
+
+  constructor(private readonly desk: () => Desk) {
+    for (const toast of this.shown()) this.expire(toast);
+  }
+
+  show(kind: Kind, text: string): void {
+    const toast = stamp(this.template);
+    toast.classList.add(CLASSES[kind]);
+    toast.dataset["kind"] = kind;
+    toast.textContent = text;
+    toast.addEventListener("click", () => toast.remove());
+    this.region.append(toast);
+    for (const old of this.shown().slice(0, -SHOWN_MAX)) old.remove();
+    this.expire(toast);
+  }
+
+  tell(happenings: readonly Happening[]): void {
+    for (const what of happenings) {
+      if (what.kind === "fills") this.group(what.accountId, what.fills);
+      else if (what.kind === "transfer") this.transfer(what);
+      else if (what.kind === "paid out") {
+        const { paidOut } = what;
+        this.show(
+          "info",
+          this.prefix(paidOut.accountId) + words.paidOut(paidOut, this.desk().marketName(paidOut.marketId)),
+        );
+      }
+    }
+  }
+
+  private transfer({ stream, transfer }: Extract<Happening, { kind: "transfer" }>): void {
+    if (this.told.has(transfer.id)) return;
+    this.told.add(transfer.id);
+    const account = BigInt(stream.slice(stream.indexOf(".") + 1));
+    this.show("info", this.prefix(account) + words.transferred(transfer, account, this.desk().accountName));
+  }
+
+  private group(accountId: bigint, fills: readonly Fill[]): void {
+    for (const fill of fills) {
+      const key = `${accountId} ${fill.marketId} ${fill.side}`;
+      const group = this.waiting.get(key) ?? { accountId, fills: [] };
+      group.fills.push(fill);
+      this.waiting.set(key, group);
+    }
+    this.timer ??= window.setTimeout(() => this.flush(), GROUP_MS);
+  }
+
+  private flush(): void {
+    this.timer = null;
+    for (const { accountId, fills } of this.waiting.values()) {
+      const market = this.desk().marketName(fills[0]?.marketId ?? 0n);
+      this.show("success", this.prefix(accountId) + words.filled(fills, market));
+    }
+    this.waiting.clear();
+  }
+
+  /** Of accounts that are ours but not acted as, the name goes first. */
+  private prefix(accountId: bigint): string {
+    return accountId === this.desk().page.account ? "" : `${this.desk().accountName(accountId)}: `;
+  }
+
+  private shown(): HTMLElement[] {
+    return [...this.region.querySelectorAll<HTMLElement>(".alert")];
+  }
+
+  private expire(toast: HTMLElement): void {
+    window.setTimeout(
+      () => {
+        if (toast.matches(":hover")) this.expire(toast);
+        else toast.remove();
+      },
+      SHOWN_MS[toast.dataset["kind"] ?? "info"],
+    );
+  }
+}

@@ -1,0 +1,232 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { CancelCause, MarketStatus, Side, type ServerMessage } from "../src/gen/proto/exchange_pb";
+import { ladder } from "../src/book";
+import { applyFrame, newState, resumeFrom, TRADES_KEPT, type Slice, type State } from "../src/store";
+import { at, begin, bid, cancelled, created, end, offer, orders, say, trade, trades } from "./say";
+
+const market = (status: MarketStatus): { id: bigint; name: string; status: MarketStatus } => ({
+  id: 7n,
+  name: "Rain",
+  status,
+});
+
+/** A state that has market.7 with bids 1 @ 48, 2 @ 47 and offers 3 @ 50, 5 @ 51, standing at seq 10. */
+function withBook(): State {
+  const state = newState();
+  applyFrame(state, [
+    begin("market.7"),
+    say({ case: "markets", value: { markets: [market(MarketStatus.OPEN)] } }),
+    orders(bid(1n, 4_800n, 100n), bid(2n, 4_700n, 200n), offer(3n, 5_000n, 300n), offer(4n, 5_100n, 500n)),
+    trades(trade(1n, 99n, 0n), trade(2n, 99n, 0n)),
+    end("market.7", 10n),
+  ]);
+  return state;
+}
+
+function slice(state: State, stream: string): Slice {
+  const found = state.slices.get(stream);
+  assert.ok(found);
+  return found;
+}
+
+function levels(state: State): string[] {
+  const { bid: bids, offer: offers } = ladder(slice(state, "market.7").book, [], 10);
+  return [...offers.reverse(), ...bids].map((rung) => `${rung.size} @ ${rung.price}`);
+}
+
+const AS_SNAPSHOT = ["500 @ 5100", "300 @ 5000", "100 @ 4800", "200 @ 4700"];
+
+test("a snapshot makes the book and the tape, newest trade first", () => {
+  const state = withBook();
+  assert.deepEqual(levels(state), AS_SNAPSHOT);
+  assert.deepEqual(
+    slice(state, "market.7").trades.map((done) => done.id),
+    [2n, 1n],
+  );
+});
+
+test("a snapshot over several frames shows nothing until it is whole, then replaces all", () => {
+  const state = withBook();
+  applyFrame(state, [begin("market.7"), orders(bid(5n, 4_900n, 100n))]);
+  assert.deepEqual(levels(state), AS_SNAPSHOT);
+  applyFrame(state, [orders(offer(6n, 5_200n, 100n)), end("market.7", 20n)]);
+  assert.deepEqual(levels(state), ["100 @ 5200", "100 @ 4900"]);
+  assert.deepEqual(slice(state, "market.7").trades, []);
+});
+
+test("trades shrink the maker's order and what rests of the taker's appears", () => {
+  const state = withBook();
+  applyFrame(state, [
+    at("market.7", 10n, 12n),
+    trades(trade(3n, 3n, 0n), trade(4n, 4n, 400n, 5_100n)),
+    created(bid(6n, 5_100n, 50n)),
+  ]);
+  assert.deepEqual(levels(state), ["400 @ 5100", "50 @ 5100", "100 @ 4800", "200 @ 4700"]);
+  assert.equal(slice(state, "market.7").markets.get(7n)?.lastPrice, 5_100n);
+});
+
+test("a cancel takes an order out, a decrement leaves the rest", () => {
+  const state = withBook();
+  applyFrame(state, [at("market.7", 10n, 11n), cancelled(1n), cancelled(4n, 250n)]);
+  assert.deepEqual(levels(state), ["250 @ 5100", "300 @ 5000", "200 @ 4700"]);
+});
+
+test("a closed market has an empty book", () => {
+  const state = withBook();
+  const closed = say({ case: "marketUpdated", value: { market: market(MarketStatus.CLOSED) } });
+  const happened = applyFrame(state, [
+    at("market.7", 10n, 11n),
+    closed,
+    say({ case: "bookCleared", value: { marketId: 7n } }),
+  ]);
+  assert.deepEqual(levels(state), []);
+  assert.deepEqual(
+    happened.map((what) => what.kind),
+    ["market"],
+  );
+});
+
+test("what was heard before is dropped, message by message of the section", () => {
+  const state = withBook();
+  applyFrame(state, [at("market.7", 9n, 10n), cancelled(1n), cancelled(2n)]);
+  assert.deepEqual(levels(state), AS_SNAPSHOT);
+});
+
+test("an overlapping replay is applied: prev_seq may lie behind where we stand", () => {
+  const state = withBook();
+  applyFrame(state, [at("market.7", 4n, 12n), cancelled(1n)]);
+  assert.equal(levels(state).length, 3);
+  assert.equal(state.standing.get("market.7"), 12n);
+});
+
+test("a gap is noticed once, nothing is applied until a snapshot or a replay fills it", () => {
+  const state = withBook();
+  const gap: ServerMessage[] = [at("market.7", 11n, 12n), cancelled(1n)];
+  assert.deepEqual(applyFrame(state, gap), [{ kind: "gap", stream: "market.7" }]);
+  assert.deepEqual(applyFrame(state, [at("market.7", 12n, 13n), cancelled(2n)]), []);
+  assert.deepEqual(levels(state), AS_SNAPSHOT);
+  assert.equal(resumeFrom(state), null);
+  const whole = applyFrame(state, [begin("market.7"), orders(bid(2n, 4_700n, 200n)), end("market.7", 13n)]);
+  assert.deepEqual(whole, [{ kind: "whole", stream: "market.7" }]);
+  assert.deepEqual(levels(state), ["200 @ 4700"]);
+
+  const replayed = withBook();
+  applyFrame(replayed, gap);
+  const missed = applyFrame(replayed, [at("market.7", 10n, 11n), cancelled(2n), ...gap]);
+  assert.deepEqual(missed, [{ kind: "whole", stream: "market.7" }]);
+  assert.deepEqual(levels(replayed), ["500 @ 5100", "300 @ 5000"]);
+});
+
+test("a section ends with a reply, another stream's position and the end of its frame", () => {
+  const state = withBook();
+  applyFrame(state, [at("market.7", 10n, 11n), created(bid(8n, 4_900n, 100n), "r1"), cancelled(1n)]);
+  applyFrame(state, [at("market.7", 11n, 12n), at("market.8", 1n, 2n), cancelled(1n)]);
+  applyFrame(state, [at("market.7", 12n, 13n)]);
+  applyFrame(state, [cancelled(1n)]);
+  assert.deepEqual(levels(state), AS_SNAPSHOT);
+});
+
+test("a stream that was never snapshotted is not built from its middle", () => {
+  const state = newState();
+  assert.deepEqual(applyFrame(state, [at("market.7", 0n, 1n), orders(bid(1n, 4_800n, 100n))]), []);
+  assert.equal(state.slices.size, 0);
+});
+
+test("the tape keeps the last trades only", () => {
+  const state = withBook();
+  const many = Array.from({ length: TRADES_KEPT + 5 }, (_, index) => trade(BigInt(index + 10), 99n, 0n));
+  applyFrame(state, [at("market.7", 10n, 11n), trades(...many)]);
+  const tape = slice(state, "market.7").trades;
+  assert.equal(tape.length, TRADES_KEPT);
+  assert.equal(tape[0]?.id, BigInt(TRADES_KEPT + 14));
+});
+
+test("an account: balances, exposures, own orders, fills that shrink them", () => {
+  const state = newState();
+  const exposure = { marketId: 7n, position: 0n, bidSize: 100n, bidValue: 480_000n, worst: -480_000n };
+  applyFrame(state, [
+    begin("account.5"),
+    say({
+      case: "accountState",
+      value: { account: { id: 5n, name: "Alice" }, cash: 10_000_000n, available: 9_520_000n, exposures: [exposure] },
+    }),
+    orders(bid(1n, 4_800n, 100n, 5n)),
+    end("account.5", 10n),
+  ]);
+  const fill = { tradeId: 1n, marketId: 7n, orderId: 1n, side: Side.BID, price: 4_800n, size: 60n, open: 40n };
+  const happened = applyFrame(state, [
+    at("account.5", 10n, 11n),
+    say({ case: "fills", value: { accountId: 5n, fills: [fill] } }),
+    say({
+      case: "portfolioUpdated",
+      value: { accountId: 5n, cash: 9_712_000n, available: 9_520_000n, exposures: [{ ...exposure, position: 60n }] },
+    }),
+  ]);
+  const account = slice(state, "account.5");
+  assert.deepEqual(
+    happened.map((what) => what.kind),
+    ["fills"],
+  );
+  assert.equal(account.orders.get(1n)?.open, 40n);
+  assert.deepEqual(
+    [account.cash, account.available, account.exposures.get(7n)?.position],
+    [9_712_000n, 9_520_000n, 60n],
+  );
+  applyFrame(state, [
+    at("account.5", 11n, 12n),
+    say({ case: "ordersCancelled", value: { orders: [{ orderId: 1n, marketId: 7n, cause: CancelCause.BY_CLOSE }] } }),
+  ]);
+  assert.equal(account.orders.size, 0);
+});
+
+test("snapshots announce no fills, transfers or payouts", () => {
+  const state = newState();
+  const snapshot = [
+    begin("account.5"),
+    say({ case: "transferCreated", value: { transfer: { id: 1n } } }),
+    end("account.5", 1n),
+  ];
+  assert.deepEqual(
+    applyFrame(state, snapshot).map((what) => what.kind),
+    ["whole"],
+  );
+  assert.equal(slice(state, "account.5").transfers.length, 1);
+});
+
+test("UpToDate moves every stream forward and says where to resume", () => {
+  const state = withBook();
+  assert.equal(resumeFrom(state), null);
+  applyFrame(state, [say({ case: "upToDate", value: { seq: 30n, epoch: 4n } })]);
+  assert.equal(state.standing.get("market.7"), 30n);
+  assert.deepEqual(resumeFrom(state), { epoch: 4n, fromSeq: 30n });
+  applyFrame(state, [at("market.7", 10n, 29n), cancelled(1n)]);
+  assert.deepEqual(levels(state), AS_SNAPSHOT);
+});
+
+test("a new connection forgets a snapshot that was cut off", () => {
+  const state = withBook();
+  applyFrame(state, [begin("market.7"), orders(bid(5n, 4_900n, 100n))]);
+  applyFrame(state, [say({ case: "authenticated", value: { epoch: 4n } }, "authenticate")]);
+  applyFrame(state, [end("market.7", 20n)]);
+  assert.deepEqual(levels(state), AS_SNAPSHOT);
+});
+
+test("the ladder adds up, marks own size and scales its bars over both sides", () => {
+  const { book } = slice(withBook(), "market.7");
+  const { bid: bids, offer: offers } = ladder(book, [bid(2n, 4_700n, 200n)], 2);
+  assert.deepEqual(
+    bids.map((rung) => [rung.total, rung.mine, rung.share]),
+    [
+      [100n, 0n, 12],
+      [300n, 200n, 37],
+    ],
+  );
+  assert.deepEqual(
+    offers.map((rung) => [rung.total, rung.mine, rung.share]),
+    [
+      [300n, 0n, 37],
+      [800n, 0n, 100],
+    ],
+  );
+});

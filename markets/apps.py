@@ -1,0 +1,15 @@
+"""Markets, orders, trades, the journal and the engine behind them."""
+
+from django.apps import AppConfig
+from django.db.models.signals import post_migrate
+
+from markets import checks as checks  # registers them
+from markets import triggers
+
+
+class MarketsConfig(AppConfig):
+    name = "markets"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        post_migrate.connect(triggers.install, sender=self)

@@ -1,0 +1,181 @@
+"""One price-time book per market.
+
+A side keeps its price levels in a dict and their keys in a SortedList. The key of a price is the price for offers and
+minus the price for bids, so the best level of either side is the smallest key. A level is an OrderedDict of orders by
+id: insertion order is time priority, a cancel is one deletion, and the first stays cheap to find after many deletions
+(a plain dict would walk over what was deleted before it).
+"""
+
+from collections import OrderedDict, deque
+from collections.abc import Iterator
+
+from sortedcontainers import SortedList
+
+from markets.engine.commands import MarketStatus, Side
+from markets.engine.events import Traded
+
+NOBODY = 1 << 62  # worse than every key of a level
+TAPE_LENGTH = 50  # trades of a market kept at hand for snapshots
+
+
+class Order:
+    """A limit order. size = filled + open + cancelled, all 1/100; price 1/100 chip."""
+
+    __slots__ = (
+        "account",
+        "cancelled",
+        "client_order_id",
+        "created_us",
+        "filled",
+        "id",
+        "market",
+        "open",
+        "post_only",
+        "price",
+        "seq",
+        "side",
+        "size",
+        "time_in_force",
+    )
+
+    def __init__(
+        self,
+        id: int,
+        market: int,
+        account: int,
+        side: int,
+        price: int,
+        size: int,
+        time_in_force: int,
+        post_only: bool,
+        client_order_id: str,
+        created_us: int,
+        seq: int,
+    ) -> None:
+        self.id = id
+        self.market = market
+        self.account = account
+        self.side = side
+        self.price = price
+        self.size = size
+        self.open = size
+        self.filled = 0
+        self.cancelled = 0
+        self.time_in_force = time_in_force
+        self.post_only = post_only
+        self.client_order_id = client_order_id
+        self.created_us = created_us
+        self.seq = seq
+
+
+class BookSide:
+    """The resting orders of one side, best price first, oldest first. `top` is the best key, NOBODY if empty."""
+
+    __slots__ = ("keys", "levels", "sign", "top")
+
+    def __init__(self, side: int) -> None:
+        self.sign = -1 if side == Side.BID else 1
+        self.keys: SortedList[int] = SortedList()
+        self.levels: dict[int, OrderedDict[int, Order]] = {}
+        self.top = NOBODY
+
+    def add(self, order: Order) -> None:
+        key = order.price * self.sign
+        level = self.levels.get(key)
+        if level is None:
+            self.levels[key] = level = OrderedDict()
+            self.keys.add(key)
+            if key < self.top:
+                self.top = key
+        level[order.id] = order
+
+    def remove(self, order: Order) -> None:
+        key = order.price * self.sign
+        level = self.levels[key]
+        del level[order.id]
+        if not level:
+            del self.levels[key]
+            self.keys.remove(key)
+            if key == self.top:
+                self.top = self.keys[0] if self.levels else NOBODY
+
+    def best(self) -> int | None:
+        """The best price, 1/100 chip."""
+        return self.top * self.sign if self.levels else None
+
+    def __iter__(self) -> Iterator[Order]:
+        """In priority order."""
+        for key in self.keys:
+            yield from self.levels[key].values()
+
+    def within(self, reach: int) -> Iterator[Order]:
+        """In priority order, down to the level whose key is reach."""
+        for key in self.keys:
+            if key > reach:
+                return
+            yield from self.levels[key].values()
+
+    def __len__(self) -> int:
+        return sum(map(len, self.levels.values()))
+
+
+class Market:
+    """A market and its book. Prices and ticks 1/100 chip, sizes 1/100."""
+
+    __slots__ = (
+        "bids",
+        "bound",
+        "created_us",
+        "creator",
+        "description",
+        "holders",
+        "id",
+        "last_price",
+        "max_settlement",
+        "min_settlement",
+        "name",
+        "offers",
+        "owner",
+        "seq",
+        "settle_price",
+        "smallest_size",
+        "status",
+        "tape",
+        "tick_size",
+    )
+
+    def __init__(
+        self,
+        id: int,
+        name: str,
+        description: str,
+        owner: int,
+        creator: int,
+        min_settlement: int,
+        max_settlement: int,
+        tick_size: int,
+        smallest_size: int,
+        created_us: int,
+        seq: int,
+    ) -> None:
+        self.id = id
+        self.name = name
+        self.description = description
+        self.owner = owner
+        self.creator = creator  # user id
+        self.min_settlement = min_settlement
+        self.max_settlement = max_settlement
+        self.tick_size = tick_size
+        self.smallest_size = smallest_size
+        self.created_us = created_us
+        self.seq = seq
+        self.status: int = MarketStatus.OPEN
+        self.settle_price: int | None = None
+        self.last_price: int | None = None
+        self.bound = max(abs(min_settlement), abs(max_settlement))
+        self.bids = BookSide(Side.BID)
+        self.offers = BookSide(Side.OFFER)
+        # Accounts with an exposure here, in the order of their first accepted order.
+        self.holders: dict[int, None] = {}
+        # The last trades as events, oldest first: what a snapshot shows.
+        self.tape: deque[Traded] = deque(maxlen=TAPE_LENGTH)

@@ -1,0 +1,185 @@
+"""What one may ask of the engine. Imperative, immutable, complete.
+
+Every command begins with the same four fields: `by` (the signed-in person's user id, 0 for the exchange itself),
+`account` (acted as), `sudo` (an operator's rights are on) and `key` (idempotency key of the acting account, "" for
+none). New fields go to the end with a default: the journal keeps commands as JSON arrays of their fields.
+
+Units: price 1/100 chip, size 1/100, amount 1/10,000 chip.
+"""
+
+from enum import IntEnum
+from typing import NamedTuple
+
+
+class Side(IntEnum):
+    BID = 1
+    OFFER = 2
+
+
+class TimeInForce(IntEnum):
+    GTC = 0
+    IOC = 1
+    FOK = 2
+
+
+class SelfTrade(IntEnum):
+    CANCEL_RESTING = 0
+    CANCEL_INCOMING = 1
+    DECREMENT = 2
+
+
+class MarketStatus(IntEnum):
+    OPEN = 1
+    CANCEL_ONLY = 2
+    PAUSED = 3
+    CLOSED = 4
+    SETTLED = 5
+
+
+class CreateHouse(NamedTuple):
+    """The first command of every journal: the account that issues all money."""
+
+    by: int
+    account: int
+    sudo: bool
+    key: str
+
+
+class CreateUserAccount(NamedTuple):
+    """The user account of `by` with its starting cash; a name that is taken gets " 2", " 3" ... (rules, section 1)."""
+
+    by: int
+    account: int
+    sudo: bool
+    key: str
+    name: str
+    starting_cash: int
+
+
+class CreateAccount(NamedTuple):
+    by: int
+    account: int
+    sudo: bool
+    key: str
+    name: str
+    owner: int
+    accounts_max: int = 50  # alts a person may make: a setting, kept here so that a replay decides alike
+
+
+class MakeTransfer(NamedTuple):
+    by: int
+    account: int
+    sudo: bool
+    key: str
+    from_account: int
+    to_account: int
+    amount: int
+    note: str
+
+
+class Gift(NamedTuple):
+    by: int
+    account: int
+    sudo: bool
+    key: str
+    to_account: int
+    amount: int
+    note: str
+
+
+class CreateMarket(NamedTuple):
+    by: int
+    account: int
+    sudo: bool
+    key: str
+    name: str
+    description: str
+    min_settlement: int
+    max_settlement: int
+    tick_size: int
+    smallest_size: int
+    markets_max: int = 20  # unsettled markets a person may have made: a setting, as above
+
+
+class EditMarket(NamedTuple):
+    """None leaves a field as it is."""
+
+    by: int
+    account: int
+    sudo: bool
+    key: str
+    market: int
+    name: str | None
+    description: str | None
+
+
+class SetMarketStatus(NamedTuple):
+    by: int
+    account: int
+    sudo: bool
+    key: str
+    market: int
+    status: int
+
+
+class SettleMarket(NamedTuple):
+    by: int
+    account: int
+    sudo: bool
+    key: str
+    market: int
+    price: int
+
+
+class CreateOrder(NamedTuple):
+    """`key` is the client_order_id."""
+
+    by: int
+    account: int
+    sudo: bool
+    key: str
+    market: int
+    side: int
+    price: int
+    size: int
+    time_in_force: int
+    post_only: bool
+    self_trade: int
+
+
+class CancelOrder(NamedTuple):
+    """By `order`, or by `client_order_id` if `order` is 0."""
+
+    by: int
+    account: int
+    sudo: bool
+    key: str
+    order: int
+    client_order_id: str
+
+
+class Out(NamedTuple):
+    """`market` 0: every market; `side` 0: both sides."""
+
+    by: int
+    account: int
+    sudo: bool
+    key: str
+    market: int
+    side: int
+
+
+Command = (
+    CreateHouse
+    | CreateUserAccount
+    | CreateAccount
+    | MakeTransfer
+    | Gift
+    | CreateMarket
+    | EditMarket
+    | SetMarketStatus
+    | SettleMarket
+    | CreateOrder
+    | CancelOrder
+    | Out
+)

@@ -1,0 +1,81 @@
+"""The engine: a deterministic function of its commands. No clock, no random, no float, no IO.
+
+apply() checks everything, then changes everything; after the last check nothing can fail. Whoever calls it owns the
+clock, writes the journal and tells the world; the same commands through an empty engine give the same state.
+"""
+
+from collections.abc import Callable
+
+from markets.engine.commands import (
+    CancelOrder,
+    Command,
+    CreateAccount,
+    CreateHouse,
+    CreateMarket,
+    CreateOrder,
+    CreateUserAccount,
+    EditMarket,
+    Gift,
+    MakeTransfer,
+    Out,
+    SetMarketStatus,
+    SettleMarket,
+)
+from markets.engine.errors import Repeated
+from markets.engine.events import Event
+from markets.engine.orders import cancel_order, create_order, out
+from markets.engine.ownership import create_account, create_house, create_user_account, gift, make_transfer
+from markets.engine.settlement import create_market, edit_market, set_market_status, settle_market
+from markets.engine.state import State
+
+# Raised by every change that alters the result of an accepted command; the journal keeps it per entry.
+RULES_VERSION = 1
+
+KEY_MAX = 36  # characters
+
+# What an account acted as asks for: handler(state, acting account, command, at_us).
+HANDLERS: dict[type, Callable[..., list[Event]]] = {
+    CreateAccount: create_account,
+    MakeTransfer: make_transfer,
+    Gift: gift,
+    CreateMarket: create_market,
+    EditMarket: edit_market,
+    SetMarketStatus: set_market_status,
+    SettleMarket: settle_market,
+    CreateOrder: create_order,
+    CancelOrder: cancel_order,
+    Out: out,
+}
+
+# What comes before there is an account to act as: handler(state, command, at_us).
+FOUNDERS: dict[type, Callable[..., list[Event]]] = {CreateHouse: create_house, CreateUserAccount: create_user_account}
+
+
+class Engine(State):
+    """All state of the exchange and the one way to change it."""
+
+    def apply(self, command: Command, at_us: int) -> list[Event]:
+        """What the command brings about; it is number `seq` from then on.
+
+        `at_us` (UTC microseconds) never goes backwards. Raises Rejected (nothing changed) or Repeated (the key was used
+        by an accepted command of the acting account: nothing changed, the first answer stands).
+        """
+        handler = HANDLERS.get(type(command))
+        if handler is None:
+            events = FOUNDERS[type(command)](self, command, at_us)
+        else:
+            account = self.accounts.get(command.account)
+            if account is None or command.account not in self._reach.get(command.by, ()):
+                account = self.acting(command.by, command.account, command.sudo)
+            key = command.key
+            if key:
+                if key in account.keys:
+                    raise Repeated(account.keys[key])
+                if key in account.open_by_key:
+                    raise Repeated(account.open_by_key[key].seq)
+            events = handler(self, account, command, at_us)
+            if key:
+                account.remember(key, self.seq + 1)
+        self.seq += 1
+        self.at_us = at_us
+        return events

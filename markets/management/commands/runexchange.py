@@ -1,0 +1,132 @@
+"""Runs the exchange: pages, sockets and the matcher in one process, or apart over Redis (design, section 7)."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from argparse import ArgumentParser
+from collections.abc import Awaitable, Callable, Iterator
+from ipaddress import ip_address
+from typing import Any
+
+from channels.layers import BaseChannelLayer, InMemoryChannelLayer, get_channel_layer
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.utils.module_loading import import_string
+
+from markets import checks, demo
+from markets.journal import Journal
+from markets.lock import MatcherLock
+from markets.roles import load_matcher, matching
+from realtime.server import serve
+
+ROLES = ("all", "web", "matcher")
+
+
+class Command(BaseCommand):
+    help = "Run the exchange. --role all needs nothing else; web and matcher apart need Redis and PostgreSQL."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--role", choices=ROLES, default="all")
+        parser.add_argument("--host", default="127.0.0.1")
+        parser.add_argument("--port", type=int, default=8000)
+
+    def handle(self, *args: Any, role: str, host: str, port: int, **options: Any) -> None:
+        layer = get_channel_layer()
+        _refuse_what_cannot_work(role, host, layer)
+        assert layer is not None
+        os.environ["EXCHANGE_BIND"] = host
+        self.check(tags=[checks.TAG], databases=["default"], include_deployment_checks=True)
+        with _matching(role, layer) as (parts, drain_matcher):
+            if role == "matcher":
+                status = asyncio.run(_run_until_signal(parts, drain_matcher))
+            else:
+                status = self._serve(host, port, parts, drain_matcher)
+        if status:
+            sys.exit(status)
+
+    def _serve(self, host: str, port: int, parts: list[Any], drain_matcher: Callable[[], Awaitable[None]]) -> int:
+        hub = import_string(f"{settings.ASGI_APPLICATION.rpartition('.')[0]}.hub")
+
+        with contextlib.ExitStack() as children:
+
+            async def drain() -> None:
+                await asyncio.to_thread(children.close)  # the house bots take their orders back
+                await drain_matcher()
+                await hub.drain()
+
+            def listening(bound: int) -> None:
+                self.stdout.write(f"The exchange is at http://{host}:{bound}/")
+                self.stdout.flush()
+                if settings.DEMO:
+                    children.enter_context(demo.house_bots(bound))
+
+            application = import_string(settings.ASGI_APPLICATION)
+            return serve(
+                application,
+                host,
+                port,
+                background=[hub.run, *parts],
+                ready=hub.ready if parts else None,
+                drain=drain,
+                on_ready=listening,
+            )
+
+
+def _refuse_what_cannot_work(role: str, host: str, layer: BaseChannelLayer | None) -> None:
+    """CommandError with EX_CONFIG: trying again cannot help (exchange/supervise.py)."""
+    if settings.DEMO and not _is_loopback(host):
+        raise CommandError(
+            f"DEMO=1 lets anybody in without a password: it needs a loopback address, not {host}.",
+            returncode=os.EX_CONFIG,
+        )
+    if role != "all" and isinstance(layer, InMemoryChannelLayer):
+        raise CommandError(
+            f"--role {role} means several processes, which need Redis between them: set REDIS_URL.",
+            returncode=os.EX_CONFIG,
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+@contextlib.contextmanager
+def _matching(role: str, layer: BaseChannelLayer) -> Iterator[tuple[list[Any], Callable[[], Awaitable[None]]]]:
+    """The matcher's parts and its drain, with the lock held and the journal open; nothing for --role web."""
+    if role == "web":
+        yield [], _nothing
+        return
+    with MatcherLock():
+        journal = Journal()
+        try:
+            matcher = load_matcher(layer, journal)
+            yield matching(matcher, layer), matcher.drain
+        finally:
+            journal.close()
+
+
+async def _nothing() -> None: ...
+
+
+async def _run_until_signal(parts: list[Any], drain: Callable[[], Awaitable[None]]) -> int:
+    """--role matcher: nothing to serve. 0 after a signal, 1 if a part ended."""
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    tasks = [asyncio.create_task(part()) for part in parts]
+    signalled = asyncio.create_task(stopped.wait())
+    await asyncio.wait([signalled, *tasks], return_when=asyncio.FIRST_COMPLETED)
+    if signalled.done():
+        await drain()
+    failed = [task for task in tasks if task.done()]
+    for task in (*tasks, signalled):
+        task.cancel()
+    await asyncio.gather(*tasks, signalled, return_exceptions=True)
+    for task in failed:
+        task.result()
+    return 1 if failed else 0

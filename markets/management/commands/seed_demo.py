@@ -1,0 +1,119 @@
+"""The demo class: people, house bots and markets. Idempotent: every command carries a key of its own."""
+
+import json
+import os
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import Permission
+from django.core.management.base import BaseCommand
+
+from accounts.models import ApiToken, User
+from accounts.tokens import create_token, revoke_token
+from markets import checks
+from markets.demo import TOKENS_FILE
+from markets.lock import MatcherRuns
+from markets.offline import OfflineExchange
+from proto.exchange_pb2 import ClientMessage, CreateAccount, CreateMarket, CreateUserAccount, Gift, MakeTransfer
+
+PEOPLE = {"alice": "Alice", "bob": "Bob", "carol": "Carol", "operator": "Olivia Operator"}
+BOTS = {"maker": "Market Maker", "noise": "Noise Trader", "momentum": "Momentum Trader"}
+BOT_GIFT = 100_000 * 10_000  # 1/10,000 chip
+CHIP = 10_000
+
+# name, description, minimum, maximum, tick: 1/100 chip
+MARKETS = (
+    ("Coin flips", "How many of 100 flips of the class's coin come up heads?", 0, 10_000, 10),
+    ("Rain days", "Days of rain this month, counted by the class's gauge.", 0, 3_100, 5),
+    ("Teacher's age", "In years, on the last day of the course. Ask nicely.", 2_000, 7_000, 10),
+    ("Sum of three dice", "Rolled at the end of the lesson, in front of everybody.", 300, 1_800, 1),
+    (
+        "Temperature at noon",
+        "Degrees Celsius on the school's roof, tomorrow. May be negative.",
+        -2_000,
+        4_000,
+        10,
+    ),
+)
+
+
+class Command(BaseCommand):
+    help = "Create the demo class, or what is missing of it. Refused while an exchange runs on this database."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        self.check(tags=[checks.TAG], databases=["default"], include_deployment_checks=True)
+        try:
+            with OfflineExchange() as exchange:
+                people = {username: _person(username, name) for username, name in (PEOPLE | BOTS).items()}
+                _allow_to_operate(people["operator"])
+                _open_accounts(exchange, people)
+                _open_markets(exchange, people["operator"])
+        except MatcherRuns as running:
+            self.stdout.write(f"{running} The demo class is left as it is.")
+            return
+        _write_tokens({bot: people[bot] for bot in BOTS})
+
+
+def _person(username: str, name: str) -> User:
+    user, made = User.objects.get_or_create(username=username, defaults={"first_name": name})
+    if made:
+        user.set_unusable_password()
+        user.save()
+    return user
+
+
+def _allow_to_operate(user: User) -> None:
+    """Staff with every permission of the console but those over other people's passwords and rights."""
+    if not user.is_staff:
+        user.is_staff = True
+        user.save()
+    labels = ("accounts", "markets", "auctions")
+    user.user_permissions.set(Permission.objects.filter(content_type__app_label__in=labels))
+
+
+def _open_accounts(exchange: OfflineExchange, people: dict[str, User]) -> None:
+    accounts = {}
+    for username, user in people.items():
+        request = ClientMessage(create_user_account=CreateUserAccount(name=user.first_name))
+        accounts[username] = exchange.ask(user.pk, request).account_created.account.id
+    for bot in BOTS:
+        gift = Gift(to_account_id=accounts[bot], amount=BOT_GIFT, note="To trade with", key=f"demo-gift-{bot}")
+        exchange.ask(people["operator"].pk, ClientMessage(gift=gift), sudo=True)
+    alice = people["alice"].pk
+    desk = CreateAccount(name="Alice's bot", key="demo-alt")
+    alt = exchange.ask(alice, ClientMessage(create_account=desk)).account_created.account.id
+    deposit = MakeTransfer(
+        from_account_id=accounts["alice"],
+        to_account_id=alt,
+        amount=2_000 * CHIP,
+        note="Try your first bot with this",
+        key="demo-deposit",
+    )
+    exchange.ask(alice, ClientMessage(make_transfer=deposit))
+
+
+def _open_markets(exchange: OfflineExchange, operator: User) -> None:
+    for number, (name, description, low, high, tick) in enumerate(MARKETS):
+        market = CreateMarket(
+            name=name,
+            description=description,
+            min_settlement=low,
+            max_settlement=high,
+            tick_size=tick,
+            smallest_size=100,
+            key=f"demo-market-{number}",
+        )
+        exchange.ask(operator.pk, ClientMessage(create_market=market), sudo=True)
+
+
+def _write_tokens(bots: dict[str, User]) -> None:
+    """A new token for each bot at every start; the old ones are revoked: their secrets are not kept."""
+    secrets = {}
+    for bot, user in bots.items():
+        for old in ApiToken.objects.filter(user=user, revoked_at__isnull=True):
+            revoke_token(old)
+        _, secrets[bot] = create_token(user, "house bot")
+    path = settings.VAR_DIR / TOKENS_FILE
+    path.unlink(missing_ok=True)
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        json.dump(secrets, file)

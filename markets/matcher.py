@@ -1,0 +1,368 @@
+"""The matcher: takes what waits, applies it, makes it durable, tells the world. In that order, one batch at a time.
+
+It is the only owner of an Engine and the only clock. Nothing of a batch, refusals included, leaves before its commit.
+A refusal is an answer; any other exception ends the process, and starting again is the only recovery.
+"""
+
+import asyncio
+import logging
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from channels.exceptions import ChannelFull
+from channels.layers import BaseChannelLayer
+
+from markets import audience, codec
+from markets.audience import Publication
+from markets.codec import Asker
+from markets.engine.commands import Command, CreateHouse
+from markets.engine.engine import Engine
+from markets.engine.errors import Reason, Rejected, Repeated
+from markets.engine.events import Event
+from markets.engine.invariants import Watch
+from markets.journal import Journal, JournalUnavailable
+from markets.quarantine import Quarantine
+from markets.rates import CLASSES, Buckets, Limits
+from markets.records import Outcome
+from markets.sessions import Answer, Sessions
+from markets.streams import SPOKE_BEATS, Said, Streams, joined
+from proto import exchange_pb2 as pb
+from realtime.groups import HUBS, group_of, stream_of_account, stream_of_market
+from realtime.limits import SERVER_FRAME_BYTES_MAX
+
+logger = logging.getLogger(__name__)
+
+BATCH_COMMANDS_MAX = 512
+INBOX_COMMANDS_MAX = 20_000
+EXPIRES_US = 5_000_000  # what waited longer is refused, never executed
+BUSY_AFTER_SECONDS = 1.0  # a commit that takes longer: the database is locked, new commands are told so
+BEAT_SECONDS = 1.0
+ORIGINS_MAX = 100_000  # whose last number is remembered
+
+Message = dict[str, Any]  # of the channel layer
+
+EXPIRED = Rejected(Reason.EXPIRED, f"This waited over {EXPIRES_US // 1_000_000} s and was not executed.")
+
+
+def utc_us() -> int:
+    return time.time_ns() // 1_000
+
+
+class Slot:
+    """The place of one answer: a message that is ready, or the outcome (or its repetition) it is made from."""
+
+    __slots__ = ("command", "events", "message", "request_id", "same_body", "seq")
+
+    def __init__(self, request_id: str) -> None:
+        self.request_id = request_id
+        self.message: pb.ServerMessage | None = None
+        self.seq = 0
+        self.events: list[Event] | None = None
+        self.command: Command | None = None  # set: repeats the accepted command `seq`
+        self.same_body = True
+
+
+class Frame(NamedTuple):
+    """One message of the queue and its answers."""
+
+    message: Message
+    slots: list[Slot]
+
+
+class Matcher:
+    def __init__(
+        self,
+        engine: Engine,
+        journal: Journal,
+        layer: BaseChannelLayer,
+        limits: Limits,
+        quarantine: Quarantine,
+        clock: Callable[[], int] = utc_us,
+    ) -> None:
+        self.engine = engine
+        self.journal = journal
+        self.layer = layer
+        self.rates = Buckets(limits)
+        self.quarantine = quarantine
+        self.clock = clock
+        self.epoch = clock()
+        self.streams = Streams(engine, journal)
+        self.sessions = Sessions(self.streams, self.rates, self.epoch)
+        self.watch = Watch(engine)
+        self.published = engine.seq
+        self.refused = 0
+        self._inbox: deque[Message] = deque()
+        self._waiting = 0  # commands in the inbox
+        self._wake = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._seen: OrderedDict[str, int] = OrderedDict()  # origin -> last number
+        self._grants: deque[list[Message]] = deque([[]], maxlen=SPOKE_BEATS)  # of the last beats
+        self._commit_began: float | None = None
+        self._stopping = False
+
+    # --- The inbox
+
+    async def offer(self, message: Message) -> None:
+        """Takes a message of the queue, or answers BUSY at once: never blocks, never drops in silence."""
+        count = message.get("count", 1)
+        slow = self._commit_began is not None and time.monotonic() - self._commit_began > BUSY_AFTER_SECONDS
+        full = slow or self._stopping or self._waiting + count > INBOX_COMMANDS_MAX
+        if message["type"] != "resync" and full:
+            await self._refuse_all(message, Rejected(Reason.BUSY, "The exchange is busy; ask again.", 1_000))
+            return
+        self._inbox.append(message)
+        self._waiting += count
+        self._idle.clear()
+        self._wake.set()
+
+    def _take(self) -> list[Message]:
+        """All that waits, at most BATCH_COMMANDS_MAX commands (a frame of several is not torn apart)."""
+        taken: list[Message] = []
+        room = BATCH_COMMANDS_MAX
+        while self._inbox and room > 0:
+            message = self._inbox.popleft()
+            room -= message.get("count", 1)
+            taken.append(message)
+        self._waiting -= BATCH_COMMANDS_MAX - room
+        return taken
+
+    # --- The loop
+
+    async def run(self) -> None:
+        """Batch after batch until cancelled. Raises what broke it: then the process has to end."""
+        beat = asyncio.create_task(self._beat())
+        try:
+            while True:
+                await self._wake.wait()
+                while self._inbox:
+                    await self._step_or_keep(self._take())
+                self._wake.clear()
+                self._idle.set()
+        finally:
+            beat.cancel()
+
+    async def drain(self) -> None:
+        """Takes nothing more and waits until everything taken has been answered."""
+        self._stopping = True
+        await self._idle.wait()
+
+    async def found(self) -> None:
+        """The first command of an empty journal: the house."""
+        if self.engine.seq:
+            return
+        command = CreateHouse(0, 0, True, "")
+        at_us = self.clock()
+        outcomes = [Outcome(1, at_us, command, self.engine.apply(command, at_us))]
+        await self.journal.commit(self.engine, outcomes, self.engine.take_changed())
+
+    async def _step_or_keep(self, batch: list[Message]) -> None:
+        try:
+            await self.step(batch)
+        except JournalUnavailable:
+            raise  # no command is to blame
+        except Exception:
+            self.quarantine.keep(batch, self.clock())
+            raise
+
+    async def step(self, batch: list[Message]) -> None:
+        """One batch: reads first, then the commands; commit; then the answers and the streams."""
+        now_us = max(self.clock(), self.engine.at_us)
+        fresh = [message for message in batch if not self._is_repeat(message)]
+        answers: list[tuple[Message, Answer | list[Message]]] = [
+            (m, await self._read(m, now_us)) for m in fresh if m["type"] != "command"
+        ]
+        outcomes: list[Outcome] = []
+        frames = [self._apply(m, now_us, outcomes) for m in fresh if m["type"] == "command"]
+        changed = self.engine.take_changed()
+        if outcomes:
+            self.watch.check(changed)
+            self._commit_began = time.monotonic()
+            await self.journal.commit(self.engine, outcomes, changed)
+            self._commit_began = None
+        committed_us = max(self.clock(), now_us)
+        publication = Publication(self.engine)
+        for outcome in outcomes:
+            publication.add(outcome.seq, outcome.events)
+        publication.add_portfolios(self.engine.seq, changed)
+        said = self.streams.publish(publication, changed)
+        await self._repeat(frames)
+        answers += [(frame.message, self._answer(frame, now_us, committed_us)) for frame in frames]
+        await self._send_answers(answers)
+        await self._send_streams(said, publication)
+        self.published = self.engine.seq
+
+    def _is_repeat(self, message: Message) -> bool:
+        """The layer may deliver late or twice: what an origin has sent before is dropped."""
+        if message["type"] == "resync":
+            return False
+        origin, number = message["origin"], message["number"]
+        if number <= self._seen.get(origin, -1):
+            return True
+        self._seen[origin] = number
+        self._seen.move_to_end(origin)
+        if len(self._seen) > ORIGINS_MAX:
+            self._seen.popitem(last=False)
+        return False
+
+    # --- Reads and commands
+
+    async def _read(self, message: Message, now_us: int) -> Answer | list[Message]:
+        if message["type"] == "resync":
+            return await self.sessions.resync(message["streams"])
+        request = _parsed(message).messages[0]
+        if now_us - message["received_us"] > EXPIRES_US:
+            return Answer([encoded([codec.refusal(request.request_id, EXPIRED)])], None)
+        return await self.sessions.answer(request, self._asker(message), now_us)
+
+    def _apply(self, message: Message, at_us: int, outcomes: list[Outcome]) -> Frame:
+        """Applies the commands of one frame; accepted ones become outcomes."""
+        asker = self._asker(message)
+        late = at_us - message["received_us"] > EXPIRES_US
+        slots = []
+        for request in _parsed(message).messages:
+            slot = Slot(request.request_id)
+            slots.append(slot)
+            try:
+                if late:
+                    raise EXPIRED
+                self._apply_one(slot, request, asker, at_us, outcomes)
+            except Rejected as rejected:
+                self.refused += 1
+                slot.message = codec.refusal(slot.request_id, rejected)
+        return Frame(message, slots)
+
+    def _asker(self, message: Message) -> Asker:
+        """Account 0 stands for the person's own."""
+        user = message["user"]
+        return Asker(user, message["account"] or self.engine.people.get(user, 0), message["sudo"])
+
+    def _apply_one(
+        self, slot: Slot, request: pb.ClientMessage, asker: Asker, at_us: int, outcomes: list[Outcome]
+    ) -> None:
+        kind = request.WhichOneof("message") or ""
+        self.rates.charge(asker.user, CLASSES.get(kind, "mutate"), asker.sudo, at_us)
+        self.quarantine.check(asker, request)
+        try:
+            command = codec.decode(kind, request, asker)
+        except Rejected:
+            raise
+        except Exception:
+            logger.exception("could not translate a message of user %s", asker.user)
+            raise Rejected(Reason.INTERNAL, "The exchange could not read this; nothing happened.") from None
+        try:
+            slot.events = self.engine.apply(command, at_us)
+        except Repeated as repeated:
+            slot.command, slot.seq, slot.same_body = command, repeated.seq, repeated.same_body
+            return
+        slot.seq = self.engine.seq
+        outcomes.append(Outcome(slot.seq, at_us, command, slot.events))
+
+    # --- Answers
+
+    async def _repeat(self, frames: list[Frame]) -> None:
+        """Finds the first answer of every repeated command, or refuses a key that was used for something else."""
+        repeats = [slot for frame in frames for slot in frame.slots if slot.command is not None]
+        if not repeats:
+            return
+        first = await self.journal.entries([slot.seq for slot in repeats])
+        for slot in repeats:
+            entry = first[slot.seq]
+            if slot.same_body and entry.command != slot.command:
+                conflict = f"The key {slot.command.key} was used for something else, in entry {slot.seq}."  # type: ignore[union-attr]
+                slot.message = codec.refusal(slot.request_id, Rejected(Reason.KEY_CONFLICT, conflict))
+                self.refused += 1
+            else:
+                slot.events = entry.events
+
+    def _answer(self, frame: Frame, sequenced_us: int, committed_us: int) -> Answer:
+        """The frame's replies, in order, joined."""
+        answer = pb.ServerFrame()
+        for slot in frame.slots:
+            message = answer.messages.add()
+            if slot.message is not None:
+                message.CopyFrom(slot.message)
+            else:
+                assert slot.events is not None
+                codec.write_reply(message, self.engine, slot.events)
+                message.request_id = slot.request_id
+                message.seq = slot.seq
+                message.replayed = slot.command is not None
+            message.received_us = frame.message["received_us"]
+            message.sequenced_us = sequenced_us
+            message.committed_us = committed_us
+        if answer.ByteSize() <= SERVER_FRAME_BYTES_MAX:
+            return Answer([answer.SerializeToString()], None)
+        return Answer(list(joined(encoded([message]) for message in answer.messages)), None)
+
+    async def _send_answers(self, answers: list[tuple[Message, Answer | list[Message]]]) -> None:
+        """One message per process that asked; resynced streams each in one of their own."""
+        items: dict[str, list[tuple[str, int, list[bytes], dict[str, Any] | None]]] = {}
+        for message, answer in answers:
+            if isinstance(answer, Answer):
+                item = (message["origin"], message["number"], answer.frames, answer.control)
+                items.setdefault(message["reply"], []).append(item)
+            else:
+                for resynced in answer:
+                    await self._send(message["reply"], resynced)
+        for channel, parts in items.items():
+            await self._send(channel, {"type": "replies", "items": parts})
+
+    async def _refuse_all(self, message: Message, rejected: Rejected) -> None:
+        self.refused += message.get("count", 1)
+        refusals = [codec.refusal(request.request_id, rejected) for request in _parsed(message).messages]
+        item = (message["origin"], message["number"], [encoded(refusals)], None)
+        await self._send(message["reply"], {"type": "replies", "items": [item]})
+
+    async def _send(self, channel: str, message: Message) -> None:
+        """To one process. One that is full or gone loses it: its askers time out with OUTCOME_UNKNOWN and ask again."""
+        try:
+            await self.layer.send(channel, message)
+        except ChannelFull:
+            logger.warning("the process behind %s does not read its answers", channel)
+
+    # --- Streams
+
+    async def _send_streams(self, said: list[Said], publication: Publication) -> None:
+        """Markets and public to their groups; the accounts' parts of a batch travel together to every hub."""
+        private = []
+        for one in said:
+            group = group_of(one.stream)
+            if group == HUBS:
+                private.append((one.stream, one.prev_seq, one.seq, one.data))
+            else:
+                message = {"stream": one.stream, "prev_seq": one.prev_seq, "seq": one.seq, "data": one.data}
+                await self.layer.group_send(group, {"type": "stream", **message})
+        if private:
+            await self.layer.group_send(HUBS, {"type": "private", "items": private})
+        for account in publication.new_accounts:
+            if users := audience.listeners(self.engine, account):
+                await self._grant(stream_of_account(account.id), {"users": users, "all_markets": False})
+        for market in publication.new_markets:
+            await self._grant(stream_of_market(market.id), {"users": None, "all_markets": True})
+
+    async def _grant(self, stream: str, to: dict[str, Any]) -> None:
+        """Open sockets begin to hear a new stream, from its snapshot on."""
+        frames = list(joined(await self.streams.snapshot(stream)))
+        grant = {**to, "stream": stream, "seq": self.engine.seq, "frames": frames}
+        self._grants[-1].append(grant)  # a layer may lose it, and no stream's numbers would show that
+        await self.layer.group_send(HUBS, {"type": "control", "grant": grant})
+
+    async def _beat(self) -> None:
+        """Every second: where the journal stands, and which streams spoke lately."""
+        while True:
+            beat = {"type": "beat", "epoch": self.epoch, "head": self.published, "streams": self.streams.lately()}
+            await self.layer.group_send(HUBS, beat | {"grants": [grant for some in self._grants for grant in some]})
+            self.streams.turn()
+            self._grants.append([])
+            await asyncio.sleep(BEAT_SECONDS)
+
+
+def _parsed(message: Message) -> pb.ClientFrame:
+    return pb.ClientFrame.FromString(message["data"])
+
+
+def encoded(messages: list[pb.ServerMessage]) -> bytes:
+    return pb.ServerFrame(messages=messages).SerializeToString()

@@ -1,0 +1,197 @@
+"""What the engine knows, as tables for pages, REST and the admin. markets/journal.py is their only writer.
+
+JournalEntry is the truth; the others are its projection, which `manage.py verify` proves row for row. Foreign keys
+carry no database constraint: the proof covers them, it would cost a lookup per row, and nothing may refuse what the
+engine has accepted.
+Units: price 1/100 chip, size 1/100, value, cost, amount 1/10,000 chip, times UTC microseconds.
+"""
+
+from django.db import models
+
+from accounts.models import Account
+
+
+class MarketStatus(models.IntegerChoices):
+    OPEN = 1, "open"
+    CANCEL_ONLY = 2, "cancel only"
+    PAUSED = 3, "paused"
+    CLOSED = 4, "closed"
+    SETTLED = 5, "settled"
+
+
+class Side(models.IntegerChoices):
+    BID = 1, "bid"
+    OFFER = 2, "offer"
+
+
+class TimeInForce(models.IntegerChoices):
+    GTC = 0, "good till cancelled"
+    IOC = 1, "immediate or cancel"
+    FOK = 2, "fill or kill"
+
+
+class Market(models.Model):
+    id = models.BigIntegerField(primary_key=True)
+    name = models.CharField(max_length=80)
+    name_key = models.TextField(db_index=True, help_text="NFKC + casefold of the name, unique in the engine.")
+    description = models.TextField(blank=True)
+    owner = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="markets", db_constraint=False)
+    min_settlement = models.BigIntegerField()
+    max_settlement = models.BigIntegerField()
+    tick_size = models.BigIntegerField()
+    smallest_size = models.BigIntegerField()
+    status = models.SmallIntegerField(choices=MarketStatus)
+    settle_price = models.BigIntegerField(null=True)
+    last_price = models.BigIntegerField(null=True)
+    creator = models.BigIntegerField(help_text="User id of the person who made it.")
+    created_us = models.BigIntegerField()
+    seq = models.BigIntegerField(help_text="The command that created it.")
+
+    class Meta:
+        ordering = ("id",)
+        permissions = (("operate_exchange", "Can operate the exchange (turn on sudo)"),)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Order(models.Model):
+    """filled + open + cancelled = size."""
+
+    id = models.BigIntegerField(primary_key=True)
+    market = models.ForeignKey(Market, on_delete=models.PROTECT, db_constraint=False, db_index=False)
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, db_constraint=False, db_index=False)
+    side = models.SmallIntegerField(choices=Side)
+    price = models.BigIntegerField()
+    size = models.BigIntegerField()
+    open = models.BigIntegerField()
+    filled = models.BigIntegerField()
+    cancelled = models.BigIntegerField()
+    time_in_force = models.SmallIntegerField(choices=TimeInForce)
+    post_only = models.BooleanField()
+    client_order_id = models.CharField(max_length=36, blank=True)
+    created_us = models.BigIntegerField()
+    seq = models.BigIntegerField()
+
+    class Meta:
+        ordering = ("id",)
+        indexes = (
+            models.Index(fields=("market", "id"), condition=models.Q(open__gt=0), name="order_open_by_market"),
+            models.Index(fields=("account", "id"), name="order_by_account"),
+        )
+
+    def __str__(self) -> str:
+        return f"order {self.id}"
+
+
+class Trade(models.Model):
+    """The event Traded and its seq."""
+
+    id = models.BigIntegerField(primary_key=True)
+    market = models.ForeignKey(Market, on_delete=models.PROTECT, db_constraint=False, db_index=False)
+    price = models.BigIntegerField()
+    size = models.BigIntegerField()
+    buyer = models.ForeignKey(
+        Account, on_delete=models.PROTECT, related_name="bought", db_constraint=False, db_index=False
+    )
+    seller = models.ForeignKey(
+        Account, on_delete=models.PROTECT, related_name="sold", db_constraint=False, db_index=False
+    )
+    taker_side = models.SmallIntegerField(choices=Side)
+    maker_order = models.BigIntegerField()
+    maker_open = models.BigIntegerField(help_text="What was left of the resting order.")
+    taker_order = models.BigIntegerField()
+    taker_open = models.BigIntegerField(help_text="What was left of the incoming order.")
+    at_us = models.BigIntegerField()
+    seq = models.BigIntegerField()
+
+    class Meta:
+        ordering = ("id",)
+        indexes = (models.Index(fields=("market", "id"), name="trade_by_market"),)
+
+    def __str__(self) -> str:
+        return f"trade {self.id}"
+
+
+class Exposure(models.Model):
+    """What an account has at stake in a market (rules, section 6)."""
+
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, db_constraint=False, db_index=False)
+    market = models.ForeignKey(Market, on_delete=models.PROTECT, db_constraint=False)
+    position = models.BigIntegerField()
+    bid_size = models.BigIntegerField()
+    bid_value = models.BigIntegerField()
+    offer_size = models.BigIntegerField()
+    offer_value = models.BigIntegerField()
+    worst = models.BigIntegerField()
+    cost = models.BigIntegerField(help_text="Of the position; negative for a short.")
+    realised = models.BigIntegerField(help_text="Profit of what was closed.")
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("account", "market"), name="exposure_once"),)
+
+    def __str__(self) -> str:
+        return f"exposure of {self.account_id} in {self.market_id}"
+
+
+class Payout(models.Model):
+    """What a settlement paid to a holder, amount = position x price: the event PaidOut and its seq."""
+
+    market = models.ForeignKey(Market, on_delete=models.PROTECT, db_constraint=False)
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, db_constraint=False)
+    position = models.BigIntegerField()
+    price = models.BigIntegerField()
+    amount = models.BigIntegerField()
+    seq = models.BigIntegerField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("market", "account"), name="payout_once"),)
+
+    def __str__(self) -> str:
+        return f"payout to {self.account_id} in {self.market_id}"
+
+
+class JournalEntry(models.Model):
+    """One accepted command. Append-only: triggers refuse all else; hash chains every entry to the one before."""
+
+    seq = models.BigIntegerField(primary_key=True)
+    at_us = models.BigIntegerField()
+    principal = models.BigIntegerField(help_text="User id of the person, 0 for the exchange itself.")
+    account = models.BigIntegerField(help_text="The account acted as.")
+    kind = models.CharField(max_length=32)
+    rules = models.SmallIntegerField(help_text="Version of the rules that were applied.")
+    key = models.CharField(max_length=36, blank=True, help_text="Idempotency key, of the acting account.")
+    command = models.BinaryField()
+    events = models.BinaryField()
+    hash = models.BinaryField(max_length=32)
+
+    class Meta:
+        ordering = ("seq",)
+        verbose_name_plural = "journal entries"
+        indexes = (models.Index(fields=("account", "seq"), condition=~models.Q(key=""), name="journal_keys"),)
+
+    def __str__(self) -> str:
+        return f"{self.seq} {self.kind}"
+
+
+class JournalMarket(models.Model):
+    """Finds a market's entries."""
+
+    pk = models.CompositePrimaryKey("market_id", "seq")
+    market_id = models.BigIntegerField()
+    seq = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.market_id} at {self.seq}"
+
+
+class MarketCheckpoint(models.Model):
+    """A market as it was at seq, every few thousand of its entries: where the way to its past begins."""
+
+    pk = models.CompositePrimaryKey("market_id", "seq")
+    market_id = models.BigIntegerField()
+    seq = models.BigIntegerField()
+    state = models.BinaryField()
+
+    def __str__(self) -> str:
+        return f"{self.market_id} as of {self.seq}"

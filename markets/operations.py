@@ -1,0 +1,239 @@
+"""What operators do about markets: each a command."""
+
+from typing import Any, ClassVar
+
+from django import forms
+from django.urls import reverse
+from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
+
+from accounts import money
+from accounts.console.operations import CommandOperation, OperationForm
+from accounts.forms import UnitsField
+from markets import overview
+from markets.engine.text import DESCRIPTION_MAX, MARKET_NAME_MAX
+from markets.models import Market, MarketStatus
+from markets.overview import Preview
+from proto import exchange_pb2 as pb
+from proto.exchange_pb2 import ClientMessage, ServerMessage
+
+RUNNING = (MarketStatus.OPEN, MarketStatus.CANCEL_ONLY, MarketStatus.PAUSED)
+
+
+class PriceField(UnitsField):
+    """A price, and what is counted like one: 1/100."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(
+            decimals=money.PRICE_DECIMALS, widget=UnfoldAdminTextInputWidget({"inputmode": "decimal"}), **kwargs
+        )
+
+
+class TextField(forms.CharField):
+    """Several lines. Browsers end them with CR LF, the exchange with LF."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(widget=UnfoldAdminTextareaWidget({"rows": 5}), **kwargs)
+
+    def to_python(self, value: Any) -> Any:
+        return (super().to_python(value) or "").replace("\r\n", "\n").replace("\r", "\n")
+
+
+class StepField(PriceField):
+    def clean(self, value: Any) -> Any:
+        step = super().clean(value)
+        if step <= 0:  # 0 on the wire means the default
+            raise forms.ValidationError("It is at least 0.01.")
+        return step
+
+
+class CreateMarketForm(OperationForm):
+    name = forms.CharField(max_length=MARKET_NAME_MAX, widget=UnfoldAdminTextInputWidget)
+    description = TextField(
+        max_length=DESCRIPTION_MAX, required=False, help_text="What it settles on, when, and by whose word."
+    )
+    min_settlement = PriceField(label="Lowest settlement", initial="0")
+    max_settlement = PriceField(label="Highest settlement", initial="100")
+    tick_size = StepField(initial="0.01", help_text="Prices, and both bounds, are multiples of it.")
+    smallest_size = StepField(initial="0.01", help_text="Sizes of orders are multiples of it.")
+
+
+class CreateMarket(CommandOperation):
+    slug = "create"
+    title = "Create a market"
+    icon = "add_circle"
+    of_row = False
+    form_class = CreateMarketForm
+
+    def intro(self) -> str:
+        return "It is open at once. Bounds, tick and smallest size can never be changed; your own account owns it."
+
+    def message(self, form: OperationForm) -> ClientMessage:
+        return ClientMessage(create_market=pb.CreateMarket(**form.cleaned_data))
+
+    def done(self, reply: ServerMessage) -> str:
+        return f"{reply.market_created.market.name} is open"
+
+    def after(self, reply: ServerMessage) -> str:
+        return reverse("admin:markets_market_change", args=[reply.market_created.market.id])
+
+
+class EditMarketForm(OperationForm):
+    """What the form began with comes back with it: only what the operator changed is sent, also if it is sent twice."""
+
+    name = forms.CharField(max_length=MARKET_NAME_MAX, show_hidden_initial=True, widget=UnfoldAdminTextInputWidget)
+    description = TextField(max_length=DESCRIPTION_MAX, required=False, show_hidden_initial=True)
+
+    def clean(self) -> dict[str, Any]:
+        if not {"name", "description"} & set(self.changed_data):
+            raise forms.ValidationError("You have changed nothing.")
+        return self.cleaned_data
+
+
+class EditMarket(CommandOperation):
+    slug = "edit"
+    title = "Edit"
+    icon = "edit"
+    form_class = EditMarketForm
+
+    def get_initial(self) -> dict[str, Any]:
+        return {**super().get_initial(), "name": self.row.name, "description": self.row.description}
+
+    def message(self, form: OperationForm) -> ClientMessage:
+        changed = {name: form.cleaned_data[name] for name in form.changed_data if name != "key"}
+        edit = pb.EditMarket(market_id=self.row.pk, key=form.cleaned_data["key"], **changed)
+        return ClientMessage(edit_market=edit)
+
+    def done(self, reply: ServerMessage) -> str:
+        return f"{reply.market_updated.market.name} is saved"
+
+
+class SetStatus(CommandOperation):
+    """Those below: one for each status that an operator can give a market."""
+
+    status: ClassVar["pb.MarketStatus.ValueType"]
+    from_status: ClassVar[tuple[MarketStatus, ...]]
+    words: ClassVar[str]  # what it means, on the form
+    now: ClassVar[str]
+
+    @classmethod
+    def offered(cls, row: Market) -> bool:
+        return row.status in cls.from_status
+
+    def intro(self) -> str:
+        return f"{self.row.name}: {self.words}"
+
+    def message(self, form: OperationForm) -> ClientMessage:
+        key = form.cleaned_data["key"]
+        return ClientMessage(set_market_status=pb.SetMarketStatus(market_id=self.row.pk, status=self.status, key=key))
+
+    def done(self, reply: ServerMessage) -> str:
+        return f"{reply.market_updated.market.name} is {self.now}"
+
+
+class Resume(SetStatus):
+    slug = "resume"
+    title = "Open again"
+    icon = "play_arrow"
+    status = pb.OPEN
+    from_status = (MarketStatus.CANCEL_ONLY, MarketStatus.PAUSED)
+    words = "orders trade again. Those that rest kept their place."
+    now = "open"
+
+
+class CancelOnly(SetStatus):
+    slug = "cancel-only"
+    title = "Cancel only"
+    icon = "playlist_remove"
+    status = pb.CANCEL_ONLY
+    from_status = (MarketStatus.OPEN, MarketStatus.PAUSED)
+    words = "new orders are refused. People can still cancel what rests."
+    now = "cancel only"
+
+
+class Pause(SetStatus):
+    slug = "pause"
+    title = "Pause"
+    icon = "pause"
+    status = pb.PAUSED
+    from_status = (MarketStatus.OPEN, MarketStatus.CANCEL_ONLY)
+    words = "the book stands still. New orders and cancels are refused until you open it again."
+    now = "paused"
+
+
+class Close(SetStatus):
+    slug = "close"
+    title = "Close for good"
+    icon = "door_front"
+    danger = True
+    status = pb.CLOSED
+    from_status = RUNNING
+    now = "closed"
+
+    def intro(self) -> str:
+        _, count = overview.resting(self.row)
+        orders = f"{count:,} open order{'s are' if count != 1 else ' is'} cancelled" if count else "no order rests"
+        return f"{self.row.name} never trades again: {orders}. What remains is to settle it. There is no way back."
+
+
+class SettleForm(OperationForm):
+    """Asked twice: for the preview without a key, then to settle."""
+
+    price = PriceField(label="Settlement price")
+
+    def __init__(self, *args: Any, market: Market, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.market = market
+        low, high = money.price(market.min_settlement), money.price(market.max_settlement)
+        self.fields["price"].help_text = f"From {low} to {high}."
+
+    def clean_price(self) -> int:
+        price: int = self.cleaned_data["price"]
+        if not self.market.min_settlement <= price <= self.market.max_settlement:
+            raise forms.ValidationError(str(self.fields["price"].help_text))
+        return price
+
+
+class PriceForm(SettleForm):
+    """The question for the preview, which changes nothing."""
+
+    key = None  # type: ignore[assignment]  # takes the field away
+
+
+class Settle(CommandOperation):
+    slug = "settle"
+    title = "Settle"
+    icon = "gavel"
+    danger = True
+    form_class = SettleForm
+    template_name = "admin/settle.html"
+
+    @classmethod
+    def offered(cls, row: Market) -> bool:
+        return row.status != MarketStatus.SETTLED
+
+    def get_form_kwargs(self) -> dict[str, Any]:
+        return {**super().get_form_kwargs(), "market": self.row}
+
+    def get_initial(self) -> dict[str, Any]:
+        return {**super().get_initial(), "price": self.request.GET.get("price", "")}
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """With `asked`, the question for a price, and once it is answered `preview`."""
+        data = self.request.POST or self.request.GET
+        asked = PriceForm(data if "price" in data else None, market=self.row)
+        preview = self.preview(asked)
+        return super().get_context_data(asked=asked, preview=preview, trading=self.row.status in RUNNING, **kwargs)
+
+    def preview(self, asked: PriceForm) -> Preview | None:
+        if not asked.is_bound or not asked.is_valid() or not self.offered(self.row):
+            return None
+        return overview.preview(self.row, asked.cleaned_data["price"])
+
+    def message(self, form: OperationForm) -> ClientMessage:
+        said = form.cleaned_data
+        settle = pb.SettleMarket(market_id=self.row.pk, price=said["price"], key=said["key"])
+        return ClientMessage(settle_market=settle)
+
+    def done(self, reply: ServerMessage) -> str:
+        market = reply.market_settled.market
+        return f"{market.name} is settled at {money.price(market.settle_price)}"

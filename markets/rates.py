@@ -1,0 +1,53 @@
+"""How much a person may ask: token buckets, per person over all sockets and doors (rules, section 9).
+
+A bucket is kept as the time at which it would be full again (GCRA): exact, whole microseconds, nothing to refill.
+"""
+
+from collections.abc import Mapping
+
+from markets.engine.errors import Reason, Rejected
+
+# What each request of the wire costs, by class; everything else is "mutate".
+CLASSES = {
+    "create_market": "expensive",
+    "cancel_order": "cancel",
+    "out": "cancel",
+    "authenticate": "read",
+    "act_as": "read",
+    "subscribe": "read",
+    "unsubscribe": "read",
+}
+HEAVY_READ_COST = 20  # ALL_MARKETS and resume
+IDLE_BUCKETS_MAX = 100_000  # buckets kept before the full ones are dropped
+
+Limits = Mapping[str, Mapping[str, tuple[int, int]]]  # class -> "user" or "sudo" -> (tokens a second, burst)
+
+
+class Buckets:
+    def __init__(self, limits: Limits) -> None:
+        self._limits = {
+            (rate_class, mode == "sudo"): (1_000_000 // per_second, burst * 1_000_000 // per_second)
+            for rate_class, modes in limits.items()
+            for mode, (per_second, burst) in modes.items()
+        }
+        self._full_at: dict[tuple[int, str, bool], int] = {}
+
+    def charge(self, user: int, rate_class: str, sudo: bool, now_us: int, cost: int = 1) -> None:
+        """Takes `cost` tokens. Rejected RATE_LIMITED with the time to wait if there are fewer."""
+        token_us, burst_us = self._limits[rate_class, sudo]
+        bucket = (user, rate_class, sudo)
+        full_at = self._full_at.get(bucket, 0)
+        if full_at < now_us:
+            full_at = now_us
+        full_at += cost * token_us
+        wait_us = full_at - now_us - burst_us
+        if wait_us > 0:
+            wait_ms = wait_us // 1_000 + 1
+            raise Rejected(
+                Reason.RATE_LIMITED,
+                f"Too fast: at most {60_000_000 // token_us} a minute of this kind. Wait {wait_ms} ms.",
+                retry_after_ms=wait_ms,
+            )
+        self._full_at[bucket] = full_at
+        if len(self._full_at) > IDLE_BUCKETS_MAX:
+            self._full_at = {key: at for key, at in self._full_at.items() if at > now_us}

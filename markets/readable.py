@@ -1,0 +1,66 @@
+"""Commands and events as people read them: named fields, integer units as decimals, codes as words."""
+
+import json
+from collections.abc import Callable
+from enum import IntEnum
+from typing import Any
+
+from accounts import money
+from accounts.console.words import when
+from markets.engine import events
+from markets.engine.commands import Command, MarketStatus, SelfTrade, Side, TimeInForce
+from markets.engine.events import AccountKind, CancelCause, Event, TransferKind
+
+USUAL = ("", None, False, 0, TimeInForce.GTC.name, SelfTrade.CANCEL_RESTING.name)
+ASKED = ("by", "account", "sudo", "key")  # the first fields of every command: columns of the journal say them
+UNSAID = (*ASKED, "accounts_max", "markets_max")
+
+
+def _word(kind: type[IntEnum]) -> Callable[[int], str | int]:
+    return lambda code: kind(code).name if code in set(kind) else code
+
+
+WRITERS: dict[str, Callable[[Any], Any]] = {
+    **dict.fromkeys(("price", "min_settlement", "max_settlement", "tick_size"), money.price),
+    **dict.fromkeys(("size", "smallest_size", "open", "filled", "maker_open", "taker_open", "position"), money.size),
+    **dict.fromkeys(("amount", "starting_cash"), money.chips),
+    **dict.fromkeys(("side", "taker_side"), _word(Side)),
+    "status": _word(MarketStatus),
+    "time_in_force": _word(TimeInForce),
+    "self_trade": _word(SelfTrade),
+    "cause": _word(CancelCause),
+    "at_us": when,
+    "credits": lambda rows: {str(owner): money.chips(credit) for owner, credit in rows},
+}
+# Fields that are what they are: ids, texts, counts. A test finds a field that is neither here nor above.
+PLAIN = frozenset(
+    [
+        *(*ASKED, "user", "owner", "name", "description", "note", "kind", "market", "order", "trade", "transfer"),
+        *("from_account", "to_account", "buyer", "seller", "maker_order", "taker_order", "client_order_id"),
+        *("post_only", "accounts_max", "markets_max"),
+    ]
+)
+KINDS: dict[type, type[IntEnum]] = {events.AccountCreated: AccountKind, events.Transferred: TransferKind}
+
+
+def readable(thing: Command | Event) -> dict[str, Any]:
+    """Its fields by name, in their order."""
+    return {name: _written(type(thing), name, value) for name, value in thing._asdict().items()}
+
+
+def summary(command: Command) -> str:
+    """What it asks for, in one line: "market 3, price 70.00". What is as usual goes without saying."""
+    asked = ((name, value) for name, value in readable(command).items() if name not in UNSAID)
+    told = [(name.replace("_", " "), value) for name, value in asked if value not in USUAL]
+    return ", ".join(name if value is True else f"{name} {value}" for name, value in told)
+
+
+def as_json(things: Any) -> str:
+    return json.dumps(things, indent=2, ensure_ascii=False)
+
+
+def _written(cls: type, name: str, value: Any) -> Any:
+    if name == "kind" and cls in KINDS:
+        return _word(KINDS[cls])(value)
+    write = WRITERS.get(name)
+    return value if write is None or value is None else write(value)

@@ -1,0 +1,195 @@
+"""What pages read about markets. The engine's tables are only read here, a fixed number of queries a page.
+
+Units: price and size 1/100, value and cash 1/10,000 chip.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from django.db.models import Max, Min, QuerySet, Sum
+
+from accounts.models import Account
+from accounts.money import average_entry, mark
+from markets.models import Exposure, Market, MarketStatus, Order, Side, Trade
+
+DEPTH = 12  # levels of a side that the ladder shows
+TRADES_SHOWN = 50
+ORDERS_SHOWN = 200
+MARKETS_SHOWN = 500
+NOT_OVER = (MarketStatus.OPEN, MarketStatus.CANCEL_ONLY, MarketStatus.PAUSED)
+
+
+class Best(NamedTuple):
+    bid: int | None
+    offer: int | None
+
+
+NO_PRICES = Best(None, None)
+
+
+@dataclass(frozen=True, slots=True)
+class MarketRow:
+    """A line of the list of markets."""
+
+    market: Market
+    best: Best
+    position: int
+
+
+@dataclass(slots=True)
+class Rung:
+    """A level of the ladder. total: all up to here; share: its part of the longest bar, 0 to 100."""
+
+    price: int
+    size: int
+    total: int
+    mine: int
+    share: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Ladder:
+    """Best first; `offers` the other way round too, as they stand on the page."""
+
+    bids: list[Rung]
+    offers: list[Rung]
+
+    @property
+    def offers_from_top(self) -> list[Rung]:
+        return self.offers[::-1]
+
+    @property
+    def best(self) -> Best:
+        return Best(self.bids[0].price if self.bids else None, self.offers[0].price if self.offers else None)
+
+    @property
+    def spread(self) -> int | None:
+        return self.offers[0].price - self.bids[0].price if self.bids and self.offers else None
+
+    @property
+    def mid(self) -> int | None:
+        return mark(*self.best, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """An account's stake in a market with the figures that are computed where they are shown."""
+
+    exposure: Exposure
+    mark: int | None
+
+    @property
+    def held_back(self) -> int:
+        """What the market takes from the available balance (rules, section 6)."""
+        return -self.exposure.worst
+
+    @property
+    def average_entry(self) -> int | None:
+        return average_entry(self.exposure.cost, self.exposure.position)
+
+    @property
+    def unrealised(self) -> int | None:
+        if self.mark is None or self.exposure.position == 0:
+            return None
+        return self.exposure.position * self.mark - self.exposure.cost
+
+
+@dataclass(frozen=True, slots=True)
+class Portfolio:
+    """`held`: with a position or open orders; `past`: only what was earned or lost there."""
+
+    held: list[Holding] = field(default_factory=list)
+    past: list[Holding] = field(default_factory=list)
+
+    @property
+    def held_back(self) -> int:
+        return sum(holding.held_back for holding in self.held)
+
+
+def market(market_id: int) -> Market | None:
+    return Market.objects.select_related("owner").filter(id=market_id).first()
+
+
+def market_rows(account_id: int) -> list[MarketRow]:
+    """The markets as the list shows them: open ones first, settled ones last, the newest first among equals."""
+    shown = list(Market.objects.order_by("status", "-id")[:MARKETS_SHOWN])
+    prices = best_prices(market.id for market in shown if market.status in NOT_OVER)
+    positions = dict(Exposure.objects.filter(account_id=account_id).values_list("market_id", "position"))
+    return [MarketRow(m, prices.get(m.id, NO_PRICES), positions.get(m.id, 0)) for m in shown]
+
+
+def best_prices(market_ids: Iterable[int]) -> dict[int, Best]:
+    """One query; a market without orders has no entry."""
+    resting = Order.objects.filter(market_id__in=list(market_ids), open__gt=0).order_by()
+    bests = resting.values("market_id", "side").annotate(highest=Max("price"), lowest=Min("price"))
+    found: dict[int, Best] = {}
+    for row in bests:
+        best = found.get(row["market_id"], NO_PRICES)
+        bid = row["side"] == Side.BID
+        found[row["market_id"]] = best._replace(bid=row["highest"]) if bid else best._replace(offer=row["lowest"])
+    return found
+
+
+def ladder(market_id: int, own: Sequence[Order]) -> Ladder:
+    """The best levels of both sides, with what of them is `own`; two queries."""
+    bids, offers = _rungs(market_id, Side.BID, own), _rungs(market_id, Side.OFFER, own)
+    longest = max((rung.total for rung in (*bids, *offers)), default=1)
+    for rung in (*bids, *offers):
+        rung.share = rung.total * 100 // longest
+    return Ladder(bids, offers)
+
+
+def _rungs(market_id: int, side: Side, own: Sequence[Order]) -> list[Rung]:
+    mine: dict[int, int] = {}
+    for order in own:
+        if order.side == side:
+            mine[order.price] = mine.get(order.price, 0) + order.open
+    levels = Order.objects.filter(market_id=market_id, side=side, open__gt=0).values("price").annotate(size=Sum("open"))
+    rungs, total = [], 0
+    for level in levels.order_by("-price" if side == Side.BID else "price")[:DEPTH]:
+        total += level["size"]
+        rungs.append(Rung(level["price"], level["size"], total, mine.get(level["price"], 0)))
+    return rungs
+
+
+def open_orders(account_id: int, market_id: int | None = None) -> list[Order]:
+    """An account's own, newest first."""
+    orders: QuerySet[Order] = Order.objects.filter(account_id=account_id, open__gt=0)
+    if market_id is not None:
+        orders = orders.filter(market_id=market_id)
+    return list(orders.select_related("market").order_by("-id")[:ORDERS_SHOWN])
+
+
+def tape(market_id: int) -> list[Trade]:
+    """The last trades, newest first."""
+    return list(Trade.objects.filter(market_id=market_id).order_by("-id")[:TRADES_SHOWN])
+
+
+def holding(account: Account, market: Market, best: Best) -> Holding:
+    exposure = Exposure.objects.filter(account=account, market=market).first() or no_exposure(account, market)
+    return Holding(exposure, mark(*best, market.last_price))
+
+
+def no_exposure(account: Account, market: Market) -> Exposure:
+    """That of an account which never was in the market; not saved."""
+    nothing = dict.fromkeys(
+        ("position", "bid_size", "bid_value", "offer_size", "offer_value", "worst", "cost", "realised"), 0
+    )
+    return Exposure(account=account, market=market, **nothing)
+
+
+def portfolio(account_id: int) -> Portfolio:
+    """Every market the account has a stake in or ever had; two queries."""
+    exposures = list(
+        Exposure.objects.filter(account_id=account_id).select_related("market").order_by("market__name_key")
+    )
+    prices = best_prices(e.market_id for e in exposures if e.market.status in NOT_OVER and e.position)
+    result = Portfolio()
+    for e in exposures:
+        if e.position or e.bid_size or e.offer_size:
+            best = prices.get(e.market_id, NO_PRICES)
+            result.held.append(Holding(e, mark(*best, e.market.last_price)))
+        elif e.realised:
+            result.past.append(Holding(e, None))
+    return result

@@ -1,0 +1,227 @@
+"""The numbered streams as the matcher publishes them: positions, what was said lately, snapshots, resuming.
+
+Everything here is asked between two batches, so it shows the state that was committed last and carries its seq.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from operator import attrgetter
+
+from markets import audience
+from markets.audience import Publication
+from markets.engine.engine import Engine
+from markets.engine.state import Changed
+from markets.journal import Journal
+from proto import exchange_pb2 as pb
+from realtime.groups import PUBLIC, stream_of_account, stream_of_market
+from realtime.limits import SERVER_FRAME_BYTES_MAX
+
+PART_BYTES_MAX = SERVER_FRAME_BYTES_MAX // 2  # of one message of a stream: the rest is for overhead and neighbours
+KEPT_PER_STREAM = 1_000  # group messages
+SPOKE_BEATS = 10  # beats for which a stream counts as changed lately
+KEPT_BYTES_MAX = 64 * 1024 * 1024  # of all streams together
+REPLAYED_ENTRIES_MAX = 10_000  # journal entries read to resume a stream
+
+
+class Said:
+    """One group message."""
+
+    __slots__ = ("data", "prev_seq", "seq", "stream")
+
+    def __init__(self, stream: str, prev_seq: int, seq: int, data: bytes) -> None:
+        self.stream = stream
+        self.prev_seq = prev_seq
+        self.seq = seq
+        self.data = data
+
+
+class Streams:
+    def __init__(self, engine: Engine, journal: Journal) -> None:
+        self.engine = engine
+        self.journal = journal
+        self.start_seq = engine.seq  # nobody of this epoch stands below
+        self.last: dict[str, int] = {}  # stream -> seq of its last message
+        self._spoke: deque[dict[str, None]] = deque([{}], maxlen=SPOKE_BEATS)
+        self._kept: dict[str, deque[Said]] = {}
+        self._kept_in_order: deque[Said] = deque()
+        self._kept_bytes = 0
+        self._books: dict[int, list[bytes]] = {}  # market -> encoded snapshot, until it changes
+
+    # --- Publishing
+
+    def publish(self, publication: Publication, changed: Changed) -> list[Said]:
+        """The group messages of a batch, in the order in which streams were first spoken on."""
+        for market in changed.markets:
+            self._books.pop(market, None)
+        for order in changed.orders.values():
+            self._books.pop(order.market, None)
+        return [said for stream, frame in publication.frames.items() for said in self._say(stream, frame)]
+
+    def _say(self, stream: str, frame: pb.ServerFrame) -> list[Said]:
+        prev_seq = self.last.get(stream, self.start_seq)
+        parts = [Said(stream, *part) for part in positioned(stream, prev_seq, frame)]
+        self.last[stream] = parts[-1].seq
+        self._spoke[-1][stream] = None
+        for said in parts:
+            self._keep(said)
+        return parts
+
+    def _keep(self, said: Said) -> None:
+        """For those who resume soon."""
+        kept = self._kept.setdefault(said.stream, deque())
+        kept.append(said)
+        self._kept_in_order.append(said)
+        self._kept_bytes += len(said.data)
+        if len(kept) > KEPT_PER_STREAM:
+            self._empty(kept.popleft())
+        while self._kept_bytes > KEPT_BYTES_MAX or not self._kept_in_order[0].data:
+            oldest = self._kept_in_order.popleft()
+            if oldest.data:
+                self._kept[oldest.stream].popleft()
+                self._empty(oldest)
+
+    def _empty(self, said: Said) -> None:
+        self._kept_bytes -= len(said.data)
+        said.data = b""
+
+    def lately(self) -> dict[str, int]:
+        """The streams that spoke in this or the previous few beats, and where they stand."""
+        return {stream: self.last[stream] for spoke in self._spoke for stream in spoke}
+
+    def turn(self) -> None:
+        """A beat has passed."""
+        self._spoke.append({})
+
+    # --- Reading
+
+    def exists(self, stream: str) -> bool:
+        kind, _, number = stream.partition(".")
+        if kind == "market":
+            return int(number) in self.engine.markets
+        return stream == PUBLIC or (kind == "account" and int(number) in self.engine.accounts)
+
+    async def snapshot(self, stream: str) -> list[bytes]:
+        """SnapshotBegin .. SnapshotEnd(seq), encoded. Gives way to the loop after every piece."""
+        seq = self.engine.seq
+        begin = audience.piece(snapshot_begin=pb.SnapshotBegin(stream=stream))
+        end = audience.piece(snapshot_end=pb.SnapshotEnd(stream=stream, seq=seq))
+        kind, _, number = stream.partition(".")
+        if kind == "market":
+            return [begin, *await self._book(int(number)), end]
+        if kind == "account":
+            return [begin, *await _built(audience.account_pieces(self.engine, self.engine.accounts[int(number)])), end]
+        return [begin, *await _built(audience.public_pieces(self.engine)), end]
+
+    async def _book(self, market: int) -> list[bytes]:
+        pieces = self._books.get(market)
+        if pieces is None:
+            pieces = self._books[market] = await _built(audience.market_pieces(self.engine.markets[market]))
+        return pieces
+
+    async def resume(self, stream: str, from_seq: int) -> list[bytes] | None:
+        """What the stream said after from_seq; None if that is too long ago: take a snapshot."""
+        if from_seq < max(self.start_seq, self._began(stream)):
+            return None
+        last = self.last.get(stream, self.start_seq)
+        if from_seq >= last:
+            return []
+        kept = self._kept.get(stream)
+        if kept and kept[0].prev_seq <= from_seq:
+            return [said.data for said in kept if said.seq > from_seq]
+        return await self._from_journal(stream, from_seq, last)
+
+    def _began(self, stream: str) -> int:
+        """The seq of the command that made what the stream is about: who stands below has never heard of it."""
+        kind, _, number = stream.partition(".")
+        if kind == "market":
+            return self.engine.markets[int(number)].seq
+        return self.engine.accounts[int(number)].seq if kind == "account" else 0
+
+    async def _from_journal(self, stream: str, from_seq: int, last: int) -> list[bytes] | None:
+        kind, _, number = stream.partition(".")
+        if kind == "market":
+            outcomes = await self.journal.market_outcomes(int(number), from_seq, REPLAYED_ENTRIES_MAX)
+        elif self.engine.seq - from_seq <= REPLAYED_ENTRIES_MAX:
+            outcomes = await self.journal.outcomes(from_seq, REPLAYED_ENTRIES_MAX)
+        else:
+            outcomes = None
+        if outcomes is None:
+            return None
+        publication = Publication(self.engine)
+        for outcome in outcomes:
+            publication.add(outcome.seq, outcome.events)
+        if kind == "account":
+            publication.add_portfolios(last, self._portfolio(int(number)))
+        frame = publication.frames.get(stream)
+        return [] if frame is None else [data for _, _, data in positioned(stream, from_seq, frame)]
+
+    def _portfolio(self, id: int) -> Changed:
+        """The whole portfolio as if a batch had touched all of it."""
+        changed = Changed()
+        account = self.engine.accounts[id]
+        changed.accounts[id] = changed.owners[id] = account
+        changed.exposures = {(id, market): exposure for market, exposure in account.exposures.items()}
+        return changed
+
+    def of_person(self, user: int) -> list[str]:
+        """The account streams of everything the person may act as, own user account first."""
+        own = self.engine.people[user]
+        return [stream_of_account(id) for id in sorted(self.engine.reach(user), key=lambda id: (id != own, id))]
+
+    def of_markets(self) -> list[str]:
+        return [stream_of_market(id) for id in self.engine.markets]
+
+
+async def _built(pieces: Iterator[bytes]) -> list[bytes]:
+    built = []
+    for one in pieces:
+        built.append(one)
+        await asyncio.sleep(0)
+    return built
+
+
+def position(stream: str, prev_seq: int, seq: int) -> bytes:
+    return audience.piece(stream_position=pb.StreamPosition(stream=stream, prev_seq=prev_seq, seq=seq))
+
+
+def positioned(stream: str, prev_seq: int, frame: pb.ServerFrame) -> Iterator[tuple[int, int, bytes]]:
+    """The stream's messages as (prev_seq, seq, bytes) that each begin with their StreamPosition.
+
+    One part, unless that were too long for a frame: then it is cut between commands, never within one.
+    """
+    waiting: list[pb.ServerMessage] = []
+    size = 0
+    if frame.ByteSize() > PART_BYTES_MAX:
+        for _, group in groupby(frame.messages, key=attrgetter("seq")):
+            of_command = list(group)
+            more = sum(message.ByteSize() for message in of_command)
+            if waiting and size + more > PART_BYTES_MAX:
+                yield _part(stream, prev_seq, waiting)
+                prev_seq, waiting, size = waiting[-1].seq, [], 0
+            waiting += of_command
+            size += more
+        yield _part(stream, prev_seq, waiting)
+        return
+    seq = frame.messages[-1].seq
+    yield prev_seq, seq, position(stream, prev_seq, seq) + frame.SerializeToString()
+
+
+def _part(stream: str, prev_seq: int, messages: list[pb.ServerMessage]) -> tuple[int, int, bytes]:
+    seq = messages[-1].seq
+    return prev_seq, seq, position(stream, prev_seq, seq) + pb.ServerFrame(messages=messages).SerializeToString()
+
+
+def joined(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The pieces joined to frames of at most SERVER_FRAME_BYTES_MAX, unless one alone is longer."""
+    waiting: list[bytes] = []
+    size = 0
+    for one in pieces:
+        if waiting and size + len(one) > SERVER_FRAME_BYTES_MAX:
+            yield b"".join(waiting)
+            waiting, size = [], 0
+        waiting.append(one)
+        size += len(one)
+    if waiting:
+        yield b"".join(waiting)

@@ -1,0 +1,38 @@
+"""What the operator console's home shows. The admin site is asked for its buttons: the theme cannot be imported here,
+because Django loads every tag library while the theme is still being imported."""
+
+from typing import Any
+
+from django import template
+from django.contrib import admin
+from django.db.models import Model
+
+from accounts.models import ApiToken
+from markets import overview
+from markets.models import JournalEntry, Market
+
+register = template.Library()
+
+register.simple_tag(overview.figures, name="exchange_figures")
+
+
+@register.simple_tag(takes_context=True)
+def home_buttons(context: dict[str, Any]) -> list[Any]:
+    """What an operator does that belongs to no row."""
+    return [button for model in (Market, ApiToken) for button in _admin(model).buttons(context["request"])]
+
+
+@register.simple_tag(takes_context=True)
+def row_buttons(context: dict[str, Any], row: Model) -> list[Any]:
+    """What an operator does about this row."""
+    buttons: list[Any] = _admin(type(row)).buttons(context["request"], row)
+    return buttons
+
+
+@register.filter
+def described(entry: JournalEntry) -> str:
+    return overview.described(entry)
+
+
+def _admin(model: type[Model]) -> Any:
+    return admin.site.get_model_admin(model)

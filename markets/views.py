@@ -1,0 +1,199 @@
+"""The pages of markets and the portfolio. Complete on first paint; their forms work with and without scripts."""
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.http import urlencode
+from django.views.decorators.http import require_GET, require_POST
+
+from accounts import money
+from accounts.acting import Acting, acting, ask, back, complain, new_key
+from accounts.forms import TYPED_MAX
+from accounts.models import TransferKind
+from accounts.selectors import payees, transfers
+from markets import selectors
+from markets.forms import CancelForm, TicketForm
+from markets.models import Exposure, Market, MarketStatus, TimeInForce
+from proto import exchange_pb2 as pb
+
+LIVE_MARKETS_MAX = 50  # that a page listens to; more would cost a browser more than they are worth
+
+WIRE_SIDES = {"": pb.SIDE_UNSPECIFIED, "bid": pb.BID, "offer": pb.OFFER}
+TIMES_IN_FORCE = [(tif.name, tif.label) for tif in TimeInForce]
+# Why a ticket takes no order now.
+CLOSED_TICKET = {
+    MarketStatus.CANCEL_ONLY: "Orders can only be cancelled now.",
+    MarketStatus.PAUSED: "The market is paused.",
+    MarketStatus.CLOSED: "The market is closed and waits for its settlement.",
+    MarketStatus.SETTLED: "The market is settled.",
+}
+# For the script, which hears numbers.
+WORDS = {
+    "status": {status.value: status.label for status in MarketStatus},
+    "closedTicket": {status.value: reason for status, reason in CLOSED_TICKET.items()},
+    "transferKind": {kind.value: kind.label.capitalize() for kind in TransferKind},
+}
+
+
+@require_GET
+@acting
+def market_list(request: HttpRequest, who: Acting) -> HttpResponse:
+    rows = selectors.market_rows(who.account.id)
+    live = [row.market.id for row in rows if row.market.status in selectors.NOT_OVER]
+    return render(request, "markets/list.html", {"rows": rows, **shared(who, "markets", live)})
+
+
+@require_GET
+@acting
+def market_page(request: HttpRequest, who: Acting, market_id: int) -> HttpResponse:
+    market = selectors.market(market_id)
+    if market is None:
+        raise Http404
+    own = selectors.open_orders(who.account.id, market.id)
+    ladder = selectors.ladder(market.id, own)
+    holding = selectors.holding(who.account, market, ladder.best)
+    context = {
+        "market": market,
+        "ladder": ladder,
+        "holding": holding,
+        "orders": own,
+        "trades": selectors.tape(market.id),
+        "ticket": ticket_start(request),
+        "closed_ticket": CLOSED_TICKET.get(MarketStatus(market.status), ""),
+        "times_in_force": TIMES_IN_FORCE,
+        **shared(who, "market", [market.id], market=market_data(market), stake=stake_data(holding.exposure)),
+    }
+    return render(request, "markets/market.html", context)
+
+
+@require_GET
+@acting
+def portfolio(request: HttpRequest, who: Acting) -> HttpResponse:
+    """Of the acting account."""
+    stakes = selectors.portfolio(who.account.id)
+    orders = selectors.open_orders(who.account.id)
+    live = [holding.exposure.market_id for holding in stakes.held]
+    context = {
+        "portfolio": stakes,
+        "orders": orders,
+        "transfers": transfers(who.account.id),
+        "payees": payees(who.account),
+        **shared(who, "portfolio", live),
+    }
+    return render(request, "markets/portfolio.html", context)
+
+
+@require_POST
+@acting
+def place_order(request: HttpRequest, who: Acting, market_id: int) -> HttpResponse:
+    form = TicketForm(request.POST)
+    if not form.is_valid():
+        complain(request, form)
+        return redirect(ticket_again(request, market_id))
+    order = pb.CreateOrder(
+        market_id=market_id,
+        side=form.cleaned_data["side"],
+        price=form.cleaned_data["price"],
+        size=form.cleaned_data["size"],
+        time_in_force=form.cleaned_data["time_in_force"],
+        post_only=form.cleaned_data["post_only"],
+        client_order_id=form.cleaned_data["key"],
+    )
+    reply = ask(request, who, pb.ClientMessage(create_order=order))
+    if reply is None:
+        return redirect(ticket_again(request, market_id))
+    messages.success(request, placed_in_words(reply))
+    return redirect("markets:market", market_id)
+
+
+@require_POST
+@acting
+def cancel(request: HttpRequest, who: Acting, market_id: int = 0) -> HttpResponse:
+    """One order, or all of the account's: of one side, one market, or with market_id 0 everywhere."""
+    form = CancelForm(request.POST)
+    if not form.is_valid():
+        complain(request, form)
+    elif order_id := form.cleaned_data["order"]:
+        message = pb.ClientMessage(cancel_order=pb.CancelOrder(order_id=order_id, key=form.cleaned_data["key"]))
+        if ask(request, who, message):
+            messages.success(request, "Cancelled.")
+    else:
+        out = pb.Out(market_id=market_id, side=WIRE_SIDES[form.cleaned_data["side"]], key=form.cleaned_data["key"])
+        if reply := ask(request, who, pb.ClientMessage(out=out)):
+            messages.success(request, cancelled_in_words(len(reply.orders_cancelled.orders)))
+    return back(request, reverse("markets:market", args=(market_id,)) if market_id else "markets:portfolio")
+
+
+def placed_in_words(reply: pb.ServerMessage) -> str:
+    """As frontend/src/ui/words.ts says it."""
+    order = reply.order_created.order
+    verb = "Bid" if order.side == pb.BID else "Offered"
+    done = [f"{money.size(order.filled)} filled"] if order.filled else []
+    if order.open:
+        done.append(f"{money.size(order.open)} open")
+    return f"{verb} {money.size(order.size)} @ {money.price(order.price)}: {', '.join(done) or 'nothing filled'}."
+
+
+def cancelled_in_words(count: int) -> str:
+    return "There was nothing to cancel." if count == 0 else f"{count} order{'s' if count > 1 else ''} cancelled."
+
+
+def ticket_start(request: HttpRequest) -> dict[str, str]:
+    """What the ticket begins with: a level of the book is a link that carries its price and the side that takes it."""
+    side = request.GET.get("side", "")
+    return {
+        "side": side if side in ("bid", "offer") else "bid",
+        "price": request.GET.get("price", "")[:TYPED_MAX],
+        "size": request.GET.get("size", "")[:TYPED_MAX],
+    }
+
+
+def ticket_again(request: HttpRequest, market_id: int) -> str:
+    """The market's page with what was typed, after a refusal."""
+    typed = {name: request.POST.get(name, "")[:TYPED_MAX] for name in ("side", "price", "size")}
+    return f"{reverse('markets:market', args=(market_id,))}?{urlencode(typed)}"
+
+
+def shared(who: Acting, name: str, markets: list[int], **data: Any) -> dict[str, Any]:
+    """What every page shows or its script needs. Ints go as text: JavaScript's numbers do not hold them."""
+    return {
+        "who": who,
+        "chip": settings.CHIP_NAME,
+        "key": new_key(),
+        "page": {
+            "name": name,
+            "account": str(who.account.id),
+            "accountName": who.account.name,
+            "available": str(who.account.available),
+            "chip": settings.CHIP_NAME,
+            "markets": [str(id) for id in markets[:LIVE_MARKETS_MAX]],
+            "words": WORDS,
+            **data,
+        },
+    }
+
+
+def market_data(market: Market) -> dict[str, str]:
+    return {
+        "id": str(market.id),
+        "status": str(market.status),
+        "minSettlement": str(market.min_settlement),
+        "maxSettlement": str(market.max_settlement),
+        "tickSize": str(market.tick_size),
+        "smallestSize": str(market.smallest_size),
+        "depth": str(selectors.DEPTH),
+    }
+
+
+def stake_data(exposure: Exposure) -> dict[str, str]:
+    return {
+        "position": str(exposure.position),
+        "bidSize": str(exposure.bid_size),
+        "bidValue": str(exposure.bid_value),
+        "offerSize": str(exposure.offer_size),
+        "offerValue": str(exposure.offer_value),
+    }

@@ -1,0 +1,307 @@
+"""ClientConsumer: one WebSocket of a client. It reads frames, says who sent them, and passes them on.
+
+It knows no rule of the exchange and touches no database. What comes back is written by the hub (hub.py) without it.
+"""
+
+import asyncio
+import logging
+import time
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+from channels.consumer import AsyncConsumer
+from channels.exceptions import StopConsumer
+from django.conf import settings
+from django.http import parse_cookie
+from django.http.request import split_domain_port, validate_host
+
+from proto import exchange_pb2 as wire
+from realtime import frames, limits
+from realtime.errors import CloseCode, RequestFailed
+from realtime.hub import Hub
+from realtime.outbox import OUTLET_EXTENSION, Outlet, SendOutlet
+from realtime.sockets import Control, Principal, Socket
+
+logger = logging.getLogger(__name__)
+
+ALL_MARKETS = 0  # among the market ids that a socket has subscribed to
+SESSION_MEMBERS = frozenset({"authenticate", "act_as", "subscribe", "unsubscribe"})
+
+# Cookies are empty unless the request comes from a page of ours. None: not signed in.
+Authenticate = Callable[[Mapping[str, str], str], Awaitable[Principal | None]]
+
+
+class FailedSignIns:
+    """Counts them by address, in this process."""
+
+    def __init__(self) -> None:
+        self._recent: deque[tuple[float, str]] = deque()
+        self._counts: Counter[str] = Counter()
+
+    def add(self, address: str) -> None:
+        self._recent.append((time.monotonic(), address))
+        self._counts[address] += 1
+
+    def too_many(self, address: str) -> bool:
+        expired = time.monotonic() - limits.FAILED_SIGN_INS_SECONDS
+        while self._recent and self._recent[0][0] < expired:
+            _, old = self._recent.popleft()
+            self._counts[old] -= 1
+            if not self._counts[old]:
+                del self._counts[old]
+        return self._counts[address] >= limits.FAILED_SIGN_INS_MAX
+
+
+class ClientConsumer(AsyncConsumer):
+    """One socket: signs in within 10 s, then sends commands. A refused message is answered and changes nothing else."""
+
+    socket: Socket
+
+    def __init__(self, hub: Hub, authenticate: Authenticate, failed_sign_ins: FailedSignIns) -> None:
+        self._hub = hub
+        self._authenticate = authenticate
+        self._failed_sign_ins = failed_sign_ins
+        self._headers: dict[bytes, bytes] = {}
+        self._address = ""
+        self._patience: asyncio.Timeout | None = None  # until it has signed in
+        self._refusals = 0  # since _refusals_at
+        self._refusals_at = 0.0  # time.monotonic()
+
+    async def __call__(
+        self, scope: Mapping[str, Any], receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]
+    ) -> None:
+        """Without AsyncConsumer's layer channel per socket, and without its hop to a thread before each message."""
+        self._headers = dict(scope["headers"])
+        self._address = _address(scope)
+        await receive()  # websocket.connect, which daphne always sends first
+        await send({"type": "websocket.accept"})
+        outlet: Outlet = scope.get("extensions", {}).get(OUTLET_EXTENSION) or SendOutlet(send)
+        self.socket = self._hub.open_socket(outlet)
+        try:
+            await self._converse(receive)
+        except StopConsumer:
+            pass
+        finally:
+            self.socket.lost()
+            self._hub.sign_out(self.socket)
+            if isinstance(outlet, SendOutlet):
+                outlet.abandon()
+
+    async def _converse(self, receive: Callable[[], Awaitable[Any]]) -> None:
+        if not self._origin_is_ours(missing=True):
+            self._end(CloseCode.ORIGIN_REFUSED, wire.NOT_ALLOWED, "This address is not ours to talk to.")
+        try:
+            async with asyncio.timeout(limits.AUTHENTICATE_SECONDS_MAX) as self._patience:
+                while not self.socket.ready:
+                    await self.dispatch(await receive())
+        except TimeoutError:
+            self._end(CloseCode.NOT_AUTHENTICATED, wire.NOT_AUTHENTICATED, "Nobody has signed in.")
+        while True:
+            await self.dispatch(await receive())
+
+    async def dispatch(self, message: dict[str, Any]) -> None:
+        """One event of the socket. Raises only StopConsumer: what goes wrong with a frame is the frame's affair."""
+        if message["type"] == "websocket.disconnect":
+            raise StopConsumer
+        if self.socket.closed:
+            return  # it has been told; the client may not know yet
+        try:
+            await self._on_frame(message.get("bytes"))
+        except RequestFailed as failure:
+            self._refuse("", failure)
+        except Exception:
+            logger.exception("A frame could not be handled.")
+            self._refuse("", RequestFailed(wire.INTERNAL, "Something went wrong here."))
+        if self._refusals > limits.REFUSALS_MAX:
+            await asyncio.sleep(limits.REFUSALS_PAUSE_SECONDS)
+
+    # --- Frames ------------------------------------------------------------------------------------------------------
+
+    async def _on_frame(self, data: bytes | None) -> None:
+        """Commands travel together; a session message alone, and what follows waits for its reply."""
+        received_us = time.time_ns() // 1000
+        if data is None:
+            raise RequestFailed(wire.INVALID_FRAME, "Frames are binary.")
+        commands: list[wire.ClientMessage] = []
+        read = frames.read(data)
+        for message in read:
+            if isinstance(message, frames.Refusal):
+                self._refuse(message.request_id, message.failure)
+            elif message.WhichOneof("message") in SESSION_MEMBERS:
+                await self._send_commands(commands, received_us)
+                commands = []
+                await self._on_session(message, received_us)
+            elif self.socket.ready:
+                commands.append(message)
+            else:
+                self._refuse(message.request_id, _not_signed_in())
+        await self._send_commands(commands, received_us, data if len(commands) == len(read) else None)
+
+    async def _send_commands(
+        self, commands: list[wire.ClientMessage], received_us: int, data: bytes | None = None
+    ) -> None:
+        """Sends them as one layer message; `data` is their frame if they are all of it."""
+        if not commands:
+            return
+        await self.socket.room(len(commands))
+        await self._send("command", commands, received_us, data)
+
+    async def _send(
+        self,
+        kind: str,
+        messages: Sequence[wire.ClientMessage],
+        received_us: int,
+        data: bytes | None = None,
+        done: asyncio.Future[Control | None] | None = None,
+        **more: object,
+    ) -> None:
+        socket = self.socket
+        if socket.closed or socket.person is None:  # meanwhile
+            if done is not None:
+                done.set_result(None)
+            return
+        if data is None:
+            data = wire.ClientFrame(messages=messages).SerializeToString()
+        number = socket.expect(data, len(messages), done)
+        try:
+            await self._hub.gateway.send(
+                {
+                    "type": kind,
+                    "origin": socket.origin,
+                    "number": number,
+                    "user": socket.person.user,
+                    "account": socket.account,
+                    "sudo": False,  # only pages have it
+                    "received_us": received_us,
+                    "count": len(messages),
+                    "data": data,
+                    **more,
+                }
+            )
+        except RequestFailed as failure:
+            socket.settle(number)
+            for message in messages:
+                socket.push(failure.frame(message.request_id))
+
+    def _refuse(self, request_id: str, failure: RequestFailed) -> None:
+        """Answers here. Who sends many that are refused is read more slowly (dispatch)."""
+        self.socket.push(failure.frame(request_id))
+        now = time.monotonic()
+        if now - self._refusals_at > limits.REFUSALS_SECONDS:
+            self._refusals_at = now
+            self._refusals = 0
+        self._refusals += 1
+
+    # --- The session -------------------------------------------------------------------------------------------------
+
+    async def _on_session(self, message: wire.ClientMessage, received_us: int) -> None:
+        member = message.WhichOneof("message")
+        try:
+            if member == "authenticate":
+                await self._sign_in(message, received_us)
+            elif not self.socket.ready:
+                raise _not_signed_in()
+            elif member == "subscribe":
+                wanted = self._wanted(message.subscribe.subscriptions)
+                if await self._ask(message, received_us) is not None:
+                    self.socket.subscriptions |= wanted
+            else:
+                await self._ask(message, received_us)
+                self.socket.subscriptions -= _markets(message.unsubscribe.subscriptions)
+        except RequestFailed as failure:
+            self._refuse(message.request_id, failure)
+
+    async def _sign_in(self, message: wire.ClientMessage, received_us: int) -> None:
+        if self.socket.ready:
+            raise RequestFailed(wire.INVALID_FRAME, "You have signed in already.")
+        assert self._patience is not None
+        self._patience.reschedule(None)  # from here on it is not the client who takes time
+        try:
+            principal = await self._principal(message.authenticate.token, message.request_id)
+            if principal is not None:
+                await self._let_in(principal, message, received_us)
+        finally:
+            if not self.socket.ready:
+                self._hub.sign_out(self.socket)
+                self._patience.reschedule(asyncio.get_running_loop().time() + limits.AUTHENTICATE_SECONDS_MAX)
+
+    async def _let_in(self, principal: Principal, message: wire.ClientMessage, received_us: int) -> None:
+        socket = self.socket
+        request = message.authenticate
+        try:
+            self._hub.sign_in(socket, principal, settings.SOCKETS_MAX)
+        except RequestFailed as failure:
+            self._end(CloseCode.TOO_MANY_SOCKETS, failure.reason, failure.message, message.request_id)
+            return
+        wanted = self._wanted(request.subscriptions)
+        request.token = ""  # nobody else needs it
+        socket.set_pace(request.frames_per_second)
+        socket.resumes = request.epoch == self._hub.epoch
+        if await self._ask(message, received_us) is not None:
+            socket.subscriptions = wanted
+
+    async def _principal(self, token: str, request_id: str) -> Principal | None:
+        """Who it is; nobody ends the socket."""
+        if self._failed_sign_ins.too_many(self._address):
+            refusal = "Too many failed attempts from your address. Try again in a minute."
+            self._end(CloseCode.NOT_AUTHENTICATED, wire.RATE_LIMITED, refusal, request_id)
+            return None
+        cookie = self._headers.get(b"cookie", b"") if self._origin_is_ours(missing=False) else b""
+        principal = await self._authenticate(parse_cookie(cookie.decode("latin1")), token)
+        if principal is None:
+            logger.info("A sign-in from %s failed.", self._address)
+            self._failed_sign_ins.add(self._address)
+            refusal = "The token is not valid." if token else "Sign in first, or send a token."
+            self._end(CloseCode.NOT_AUTHENTICATED, wire.NOT_AUTHENTICATED, refusal, request_id)
+        return principal
+
+    def _wanted(self, subscriptions: Sequence[wire.Subscription]) -> set[int]:
+        """Raises RequestFailed if they are too many, with those that the person has on all sockets here."""
+        wanted = _markets(subscriptions)
+        assert self.socket.person is not None
+        count = self.socket.person.subscriptions + len(wanted - self.socket.subscriptions)
+        if count > settings.SUBSCRIPTIONS_MAX:
+            raise RequestFailed(wire.RATE_LIMITED, f"At most {settings.SUBSCRIPTIONS_MAX} subscriptions a person.")
+        return wanted
+
+    async def _ask(self, message: wire.ClientMessage, received_us: int) -> Control | None:
+        """Sends a session message and waits until the hub has obeyed its answer. None: it was refused."""
+        await self.socket.caught_up()  # a client that asks for snapshots and does not read must not fill our memory
+        await self.socket.room(1)
+        done: asyncio.Future[Control | None] = asyncio.get_running_loop().create_future()
+        await self._send("session", [message], received_us, done=done, resume=self.socket.resumes)
+        return await done
+
+    def _end(self, code: CloseCode, reason: "wire.Reason.ValueType", message: str, request_id: str = "") -> None:
+        self.socket.push(RequestFailed(reason, message).frame(request_id))
+        self.socket.close(code)
+
+    def _origin_is_ours(self, *, missing: bool) -> bool:
+        """Exactly the origin that the request was sent to, or one of settings. Without one: `missing`."""
+        origin = self._headers.get(b"origin")
+        if origin is None:
+            return missing
+        host = self._headers.get(b"host", b"").decode("latin1").lower()
+        scheme = "https" if settings.HTTPS else "http"
+        named_host, _ = split_domain_port(host)
+        ours = validate_host(named_host, settings.ALLOWED_HOSTS) and origin.decode("latin1") == f"{scheme}://{host}"
+        return ours or origin.decode("latin1") in settings.CSRF_TRUSTED_ORIGINS
+
+
+def _not_signed_in() -> RequestFailed:
+    return RequestFailed(wire.NOT_AUTHENTICATED, "Authenticate first.")
+
+
+def _markets(subscriptions: Sequence[wire.Subscription]) -> set[int]:
+    return {ALL_MARKETS if subscription.all_markets else subscription.market_id for subscription in subscriptions}
+
+
+def _address(scope: Mapping[str, Any]) -> str:
+    """The client's, as our outermost proxy saw it."""
+    proxies: int = settings.TRUSTED_PROXY_COUNT
+    headers: dict[bytes, bytes] = dict(scope["headers"])
+    forwarded = headers.get(b"x-forwarded-for", b"").decode("latin1").split(",")
+    if proxies and len(forwarded) >= proxies:
+        return forwarded[-proxies].strip()
+    return str(scope["client"][0]) if scope.get("client") else ""

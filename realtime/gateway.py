@@ -1,0 +1,162 @@
+"""The one door to the matching queue, from anywhere: sockets, pages, REST, the admin.
+
+A process has one gateway, opened by its hub. ask() and ask_sync() find it by attach().
+"""
+
+import asyncio
+import itertools
+import logging
+import secrets
+import time
+from typing import Any
+
+from channels.exceptions import ChannelFull
+from channels.layers import BaseChannelLayer
+from django.db import connections
+
+from proto import exchange_pb2 as wire
+from realtime import limits
+from realtime.errors import RequestFailed, busy, outcome_unknown
+from realtime.groups import MATCHING
+
+logger = logging.getLogger(__name__)
+
+
+class Gateway:
+    """What one process says to the matching queue, and its asks that wait for an answer."""
+
+    def __init__(self) -> None:
+        self.process = secrets.token_hex(8)
+        self.channel = ""  # the hub's, where answers come
+        self.loop: asyncio.AbstractEventLoop | None = None
+        self._layer: BaseChannelLayer | None = None
+        self._heard_at = float("-inf")  # time.monotonic() of the matcher's last beat
+        self._numbers = itertools.count(1)
+        self._asks: dict[int, asyncio.Future[bytes]] = {}
+
+    def open(self, layer: BaseChannelLayer, channel: str) -> None:
+        self._layer = layer
+        self.channel = channel
+        self.loop = asyncio.get_running_loop()
+
+    def heard(self) -> None:
+        """The matcher is alive."""
+        self._heard_at = time.monotonic()
+
+    @property
+    def silent(self) -> bool:
+        """No beat for BEAT_SECONDS_MAX: what is sent would wait for nobody."""
+        return time.monotonic() - self._heard_at > limits.BEAT_SECONDS_MAX
+
+    async def send(self, message: dict[str, Any]) -> None:
+        """Puts a layer message into the queue. Raises RequestFailed: BUSY if it is full or nobody reads it,
+        OUTCOME_UNKNOWN if the layer fails."""
+        if self.silent or self._layer is None:
+            raise busy("The exchange is not answering at the moment.")
+        try:
+            await self._layer.send(MATCHING, {**message, "reply": self.channel})
+        except ChannelFull as error:
+            raise busy("Too many requests are waiting.") from error
+        except Exception as error:  # of the layer's backend, which may have taken it all the same
+            logger.exception("The channel layer failed.")
+            raise outcome_unknown() from error
+
+    async def ask(self, user: int, message: wire.ClientMessage, account: int, sudo: bool) -> wire.ServerMessage:
+        number = next(self._numbers)
+        answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self._asks[number] = answer
+        try:
+            await self.send(
+                {
+                    "type": "command",
+                    "origin": f"{self.process}.ask",
+                    "number": number,
+                    "user": user,
+                    "account": account,
+                    "sudo": sudo,
+                    "received_us": time.time_ns() // 1000,
+                    "count": 1,
+                    "data": wire.ClientFrame(messages=[message]).SerializeToString(),
+                }
+            )
+            async with asyncio.timeout(limits.ASK_SECONDS_MAX):
+                reply = wire.ServerFrame.FromString(await answer).messages[0]
+        except TimeoutError as error:
+            raise outcome_unknown() from error
+        finally:
+            del self._asks[number]
+        if reply.HasField("refused"):
+            raise RequestFailed(reply.refused.code, reply.refused.message, reply.refused.retry_after_ms)
+        return reply
+
+    def answer(self, number: int, frame: bytes) -> None:
+        """The reply to an ask; dropped if nobody waits any more."""
+        if (waiting := self._asks.get(number)) and not waiting.done():
+            waiting.set_result(frame)
+
+    def forget(self) -> None:
+        """The matcher that was asked is gone, or this process is ending."""
+        for waiting in self._asks.values():
+            if not waiting.done():
+                waiting.set_exception(outcome_unknown())
+
+
+_attached: Gateway | None = None
+
+
+def attach(gateway: Gateway) -> None:
+    """From now on it is this process's gateway."""
+    global _attached
+    _attached = gateway
+
+
+def detach(gateway: Gateway) -> None:
+    """Its hub has ended."""
+    global _attached
+    gateway.forget()
+    if _attached is gateway:
+        _attached = None
+
+
+async def ask(user: int, message: wire.ClientMessage, *, account: int = 0, sudo: bool = False) -> wire.ServerMessage:
+    """Has the matcher execute one command and returns its reply, which is sent after the commit.
+
+    `user` is the principal, `account` the acted-as account (0: the person's own). Raises RequestFailed with the
+    refusal's code; BUSY if it was not taken; OUTCOME_UNKNOWN after ASK_SECONDS_MAX: ask again with the same key.
+    Raises RuntimeError inside a database transaction: on SQLite it would hold the lock that the journal waits for.
+    """
+    _refuse_in_transaction()
+    return await _open_gateway().ask(user, message, account, sudo)
+
+
+def ask_sync(user: int, message: wire.ClientMessage, *, account: int = 0, sudo: bool = False) -> wire.ServerMessage:
+    """ask() for the thread of a synchronous view. Raises RuntimeError on the event loop's own thread too."""
+    _refuse_in_transaction()
+    gateway = _open_gateway()
+    assert gateway.loop is not None
+    if _in_event_loop():
+        raise RuntimeError("ask_sync() would stop the event loop that has to answer it: await ask().")
+    asked = asyncio.run_coroutine_threadsafe(gateway.ask(user, message, account, sudo), gateway.loop)
+    try:
+        return asked.result(2 * limits.ASK_SECONDS_MAX)  # longer than ask() takes, unless the loop has ended
+    except TimeoutError as error:
+        raise outcome_unknown() from error
+
+
+def _open_gateway() -> Gateway:
+    if _attached is None or _attached.loop is None:
+        raise busy("The exchange is not running.")
+    return _attached
+
+
+def _in_event_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+def _refuse_in_transaction() -> None:
+    if any(connection.in_atomic_block for connection in connections.all(initialized_only=True)):
+        raise RuntimeError("The matcher must not be asked inside a database transaction.")

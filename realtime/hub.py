@@ -1,0 +1,287 @@
+"""The process's one member of every group: what the matcher publishes once, it passes on to the sockets here.
+
+A layer delivers at most once and tells nobody what it lost, so every message carries its place in its stream
+(streams.py) and every beat the place of each stream. Nothing here waits: a message from the layer is put into the
+outboxes (outbox.py) at once, and what has to be said to the layer is left to membership.py.
+"""
+
+import asyncio
+import itertools
+import logging
+import time
+from collections.abc import Awaitable, Callable, Hashable, Iterable
+from typing import Any
+
+from channels.layers import BaseChannelLayer, get_channel_layer
+
+from proto import exchange_pb2 as wire
+from realtime import gateway, limits
+from realtime.errors import CloseCode, RequestFailed
+from realtime.groups import HUBS, group_of
+from realtime.membership import Membership
+from realtime.outbox import Outlet, Turn
+from realtime.sockets import Control, Person, Principal, Socket
+from realtime.streams import Stream
+
+logger = logging.getLogger(__name__)
+
+Revoked = Callable[[set[Hashable]], Awaitable[set[Hashable]]]
+
+
+class Hub:
+    """Sockets, people and streams of this process. run() is its life; `revoked` says which credentials are no longer
+    good, of all that are in use."""
+
+    def __init__(self, revoked: Revoked) -> None:
+        self.gateway = gateway.Gateway()
+        self.epoch = 0  # of the matcher, from its first beat
+        self._revoked = revoked
+        self._turn = Turn()
+        self._origins = itertools.count(1)
+        self._sockets: dict[str, Socket] = {}  # signed in, by origin
+        self._people: dict[int, Person] = {}
+        self._streams: dict[str, Stream] = {}
+        self._beat_at = time.monotonic()
+        self._membership: Membership | None = None  # while it runs
+        self._beaten = asyncio.Event()  # the matcher has been heard
+        self._drained = asyncio.Event()
+        self._handlers: dict[str, Callable[[dict[str, Any]], None]] = {
+            "stream": self._on_stream,
+            "private": self._on_private,
+            "replies": self._on_replies,
+            "resynced": self._on_resynced,
+            "beat": self._on_beat,
+            "control": self._on_control,
+            "drained": self._on_drained,
+        }
+
+    async def run(self) -> None:
+        """Reads the layer until cancelled."""
+        layer = get_channel_layer()
+        assert layer is not None, "CHANNEL_LAYERS has no default"
+        channel = await layer.new_channel()
+        self._membership = Membership(layer, channel, self.gateway.process, self._streams)
+        self.gateway.open(layer, channel)
+        gateway.attach(self.gateway)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._receive(layer, channel))
+                tasks.create_task(self._membership.run())
+                tasks.create_task(self._tick(self._membership))
+                tasks.create_task(self._look_up_revoked())
+        finally:
+            gateway.detach(self.gateway)
+
+    async def ready(self) -> None:
+        """Returns when the matcher has been heard: before that, requests are answered BUSY."""
+        await self._beaten.wait()
+
+    async def drain(self) -> None:
+        """Passes on what the layer already holds for this process, then closes its sockets (1012). To be awaited after
+        the matcher's last batch, before the server stops."""
+        if self.gateway.loop is not None:
+            layer = get_channel_layer()
+            assert layer is not None
+            await layer.send(self.gateway.channel, {"type": "drained"})
+            try:
+                async with asyncio.timeout(limits.DRAIN_SECONDS_MAX):
+                    await self._drained.wait()
+            except TimeoutError:
+                logger.warning("The channel layer did not empty in %g s.", limits.DRAIN_SECONDS_MAX)
+        _close_all(self._sockets.values(), CloseCode.RESTART)
+
+    # --- Sockets, from consumers.py ----------------------------------------------------------------------------------
+
+    def open_socket(self, outlet: Outlet) -> Socket:
+        """A socket that nobody has signed in on yet; it hears nothing."""
+        return Socket(f"{self.gateway.process}.{next(self._origins)}", outlet, self._turn)
+
+    def sign_in(self, socket: Socket, principal: Principal, sockets_max: int) -> None:
+        """The socket becomes this person's. Raises RequestFailed if they have too many in this process."""
+        person = self._people.setdefault(principal.user, Person(principal.user))
+        if len(person.sockets) >= sockets_max:
+            raise RequestFailed(wire.RATE_LIMITED, f"At most {sockets_max} connections a person.")
+        person.sockets.add(socket)
+        socket.person = person
+        socket.credential = principal.credential
+        self._sockets[socket.origin] = socket
+
+    def sign_out(self, socket: Socket) -> None:
+        """The connection is gone, or the matcher did not let it in: nothing is passed on to it any more."""
+        for name in list(socket.streams):
+            self._leave(socket, name)
+        self._sockets.pop(socket.origin, None)
+        socket.forget_pending()
+        socket.ready = False
+        if (person := socket.person) is not None:
+            socket.person = None
+            person.sockets.discard(socket)
+            if not person.sockets:
+                self._people.pop(person.user, None)
+
+    # --- Messages from the layer -------------------------------------------------------------------------------------
+
+    async def _receive(self, layer: BaseChannelLayer, channel: str) -> None:
+        for count in itertools.count(1):
+            message = await layer.receive(channel)
+            try:
+                self._handlers[message["type"]](message)
+            except Exception:  # one bad message must not silence the process; what it cost shows as a gap
+                logger.exception("A message from the layer could not be handled.")
+            if count % limits.RECEIVE_MESSAGES_MAX == 0:
+                await asyncio.sleep(0)  # a full queue never makes receive() wait
+
+    def _on_stream(self, message: dict[str, Any]) -> None:
+        self._hear(message["stream"], message["prev_seq"], message["seq"], message["data"])
+
+    def _on_private(self, message: dict[str, Any]) -> None:
+        """What one batch says on the streams of accounts, whoever listens."""
+        for item in message["items"]:
+            self._hear(*item)
+
+    def _hear(self, name: str, prev_seq: int, seq: int, data: bytes) -> None:
+        stream = self._streams.get(name)
+        if stream is not None:
+            stream.hear(prev_seq, seq, data)
+            if stream.waiting:
+                self._look_at(stream)
+
+    def _on_resynced(self, message: dict[str, Any]) -> None:
+        stream = self._streams.get(message["stream"])
+        if stream is not None:
+            stream.resynced(message["seq"], message["replace"], message["frames"])
+            self._look_at(stream)
+
+    def _on_replies(self, message: dict[str, Any]) -> None:
+        for origin, number, frames, control in message["items"]:
+            if socket := self._sockets.get(origin):
+                self._reply(socket, number, frames, control)
+            elif origin.endswith(".ask"):
+                self.gateway.answer(number, b"".join(frames))
+
+    def _reply(self, socket: Socket, number: int, frames: list[bytes], control: Control | None) -> None:
+        if not socket.settle(number, control):
+            return
+        if control is None:
+            for frame in frames:
+                socket.push(frame)
+            return
+        socket.ready = True
+        socket.catch_up(frames)
+        socket.account = control.get("account", socket.account)
+        socket.all_markets = control.get("all_markets", socket.all_markets)
+        for name in control.get("leave", ()):
+            self._leave(socket, name)
+            socket.left.add(name)
+        for name, seq in control.get("join", {}).items():
+            self._join(socket, name, seq)
+        if close := control.get("close"):
+            socket.close(close[0])
+
+    def _on_control(self, message: dict[str, Any]) -> None:
+        self._grant(message["grant"])
+
+    def _grant(self, grant: dict[str, Any]) -> None:
+        """Open sockets begin to hear a stream that they could not know of when they subscribed."""
+        stream, users = grant["stream"], grant["users"]
+        people = self._people.values() if users is None else [self._people[u] for u in users if u in self._people]
+        for socket in [socket for person in people for socket in person.sockets]:
+            wanted = socket.ready and (socket.all_markets or not grant["all_markets"])
+            if wanted and stream not in socket.streams and stream not in socket.left:
+                socket.catch_up(grant["frames"])
+                self._join(socket, stream, grant["seq"])
+
+    def _on_beat(self, message: dict[str, Any]) -> None:
+        self.gateway.heard()
+        self._beaten.set()
+        if self.epoch not in (0, message["epoch"]):
+            logger.warning("The matcher was started anew; closing %d sockets.", len(self._sockets))
+            self.gateway.forget()
+            _close_all(self._sockets.values(), CloseCode.RESTART)
+        self.epoch = message["epoch"]
+        for grant in message.get("grants", ()):  # of the last beats, should the layer have lost one
+            self._grant(grant)
+        now = time.monotonic()
+        missed_beats = now - self._beat_at > limits.BEAT_COVERS_SECONDS
+        self._beat_at = now
+        behind = {name for name, stream in self._streams.items() if missed_beats or stream.waiting}
+        behind.update(name for name, seq in message["streams"].items() if self._lags(name, seq))
+        for name in behind:
+            self._streams[name].waiting = True
+            self._look_at(self._streams[name])
+        self._tell_up_to_date(message["head"], behind)
+
+    def _lags(self, name: str, seq: int) -> bool:
+        stream = self._streams.get(name)
+        return stream is not None and stream.seq < seq
+
+    def _tell_up_to_date(self, head: int, behind: set[str]) -> None:
+        """Everything up to `head` has come before this beat, but on streams that are behind."""
+        told = wire.ServerMessage(up_to_date=wire.UpToDate(seq=head, epoch=self.epoch))
+        frame = wire.ServerFrame(messages=[told]).SerializeToString()
+        now = time.monotonic()
+        for socket in self._sockets.values():
+            due = socket.ready and now - socket.told_at >= limits.UP_TO_DATE_SECONDS
+            if due and behind.isdisjoint(socket.streams):
+                socket.told_at = now
+                socket.push(frame)
+
+    def _on_drained(self, message: dict[str, Any]) -> None:
+        self._drained.set()
+
+    # --- Streams -----------------------------------------------------------------------------------------------------
+
+    def _join(self, socket: Socket, name: str, seq: int) -> None:
+        stream = self._streams.get(name)
+        if stream is None:
+            # Messages may have passed between the snapshot and joining the group, unless that is joined already.
+            stream = self._streams[name] = Stream(name, waiting=group_of(name) != HUBS)
+        stream.remove(socket)  # with a new snapshot it stands there
+        stream.add(socket, seq)
+        socket.streams.add(name)
+        socket.left.discard(name)
+        self._look_at(stream)
+
+    def _leave(self, socket: Socket, name: str) -> None:
+        socket.streams.discard(name)
+        if (stream := self._streams.get(name)) is not None:
+            stream.remove(socket)
+            if not len(stream):
+                del self._streams[name]
+                self._look_at(stream)
+
+    def _look_at(self, stream: Stream) -> None:
+        if self._membership is not None and (stream.waiting or not len(stream)):
+            self._membership.look_at(stream.name)
+
+    # --- By the clock ------------------------------------------------------------------------------------------------
+
+    async def _tick(self, membership: Membership) -> None:
+        renewed_at = time.monotonic()
+        while True:
+            await asyncio.sleep(limits.TICK_SECONDS)
+            for socket in list(self._sockets.values()):
+                socket.tick()
+            # A layer may have dropped our memberships; then the beats are missing too.
+            if self.gateway.silent or time.monotonic() - renewed_at > limits.MEMBERSHIP_RENEW_SECONDS:
+                renewed_at = time.monotonic()
+                membership.renew()
+
+    async def _look_up_revoked(self) -> None:
+        signed_out = RequestFailed(wire.NOT_AUTHENTICATED, "You have been signed out.").frame("")
+        while True:
+            await asyncio.sleep(limits.REVOKED_SECONDS)
+            try:
+                revoked = await self._revoked({socket.credential for socket in self._sockets.values()})
+            except Exception:  # the database may be away for a while; the sockets need not be
+                logger.exception("Sessions could not be looked up.")
+                continue
+            for socket in self._sockets.values():
+                if socket.credential in revoked:
+                    socket.push(signed_out)
+                    socket.close(CloseCode.NOT_AUTHENTICATED)
+
+
+def _close_all(sockets: Iterable[Socket], code: CloseCode) -> None:
+    for socket in sockets:
+        socket.close(code)

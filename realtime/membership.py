@@ -1,0 +1,95 @@
+"""What the hub says to the layer and the matcher: groups joined, left and renewed, and resyncs asked for.
+
+One task does it, one thing after the other, so that the hub's reading never waits for the layer.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from contextlib import suppress
+
+from channels.exceptions import ChannelFull
+from channels.layers import BaseChannelLayer
+
+from realtime import limits
+from realtime.groups import HUBS, MATCHING, group_of
+from realtime.streams import Stream
+
+logger = logging.getLogger(__name__)
+
+
+class Membership:
+    """Keeps the process in the groups of `streams`, and asks for what a stream has missed."""
+
+    def __init__(self, layer: BaseChannelLayer, channel: str, process: str, streams: Mapping[str, Stream]) -> None:
+        self._layer = layer
+        self._channel = channel
+        self._process = process
+        self._streams = streams
+        self._joined: set[str] = set()  # groups
+        self._open: set[str] = {HUBS}  # names of streams to look at: to join, to leave, or to ask a resync for
+        self._next_resync: float | None = None  # in so many seconds
+        self._renew = False
+        self._wake = asyncio.Event()
+        self._wake.set()
+
+    def look_at(self, name: str) -> None:
+        """The stream is new, abandoned, or waits for a resync."""
+        if name not in self._open:
+            self._open.add(name)
+            self._wake.set()
+
+    def renew(self) -> None:
+        """Joins all groups again, which does no harm: a layer may have forgotten that it was in them."""
+        self._renew = True
+        self._wake.set()
+
+    async def run(self) -> None:
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._next_resync):
+                    await self._wake.wait()
+            self._wake.clear()
+            names, self._open = self._open, set()
+            try:
+                await self._keep(names)
+            except Exception:  # a layer raises what its backend raises; while it is away, beats are missing too
+                logger.exception("The channel layer failed; trying again.")
+                self._open |= names
+                self._wake.set()
+                await asyncio.sleep(limits.LAYER_RETRY_SECONDS)
+
+    async def _keep(self, names: set[str]) -> None:
+        if self._renew:
+            for group in list(self._joined):
+                await self._layer.group_add(group, self._channel)
+            self._renew = False
+        for name in names:
+            await self._join_or_leave(name)
+        await self._resync(names)
+
+    async def _join_or_leave(self, name: str) -> None:
+        group = group_of(name)
+        if group == HUBS or name in self._streams:
+            if group not in self._joined:
+                await self._layer.group_add(group, self._channel)
+                self._joined.add(group)
+        elif group in self._joined:
+            self._joined.remove(group)
+            await self._layer.group_discard(group, self._channel)
+
+    async def _resync(self, names: set[str]) -> None:
+        """Asks for every stream that waits, at most once in RESYNC_SECONDS each, and looks at it again until it does
+        not: an answer may be lost."""
+        now = asyncio.get_running_loop().time()
+        waiting = [stream for name in names if (stream := self._streams.get(name)) is not None and stream.waiting]
+        self._open.update(stream.name for stream in waiting)
+        due = [stream for stream in waiting if now - stream.asked_at >= limits.RESYNC_SECONDS]
+        asked = {stream.name: stream.ask(now) for stream in due}
+        self._next_resync = min((stream.asked_at + limits.RESYNC_SECONDS - now for stream in waiting), default=None)
+        if asked:
+            message = {"type": "resync", "reply": self._channel, "process": self._process, "streams": asked}
+            try:
+                await self._layer.send(MATCHING, message)
+            except ChannelFull:
+                logger.warning("The matching queue is full; asking for a resync again in a second.")

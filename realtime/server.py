@@ -1,0 +1,338 @@
+"""daphne, with what it lacks: back-pressure in both directions, background tasks, and a clean end.
+
+daphne reads as fast as clients send and writes as fast as the application does; on SIGTERM it drops its sockets without
+a word, and CPython 3.11.7 crashes if tasks are left over at exit. Here a connection is not read while its application
+lags behind (Inbox), the application sees whether a client takes what it is sent (TransportOutlet), and the end has an
+order: stop accepting, let the batch finish, close the sockets with 1012, end the tasks, close the loop.
+"""
+
+import asyncio
+import logging
+import signal
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import daphne.server  # isort: skip - before Twisted: it installs the asyncio reactor
+from autobahn.websocket.protocol import WebSocketProtocol as Autobahn
+from daphne.endpoints import build_endpoint_description_strings
+from daphne.http_protocol import HTTPFactory
+from daphne.ws_protocol import WebSocketFactory
+from twisted.internet import reactor as installed_reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.error import CannotListenError
+from twisted.logger import FilteringLogObserver, LogLevel, LogLevelFilterPredicate, STDLibLogObserver, globalLogBeginner
+
+from realtime import limits
+from realtime.errors import CloseCode
+from realtime.outbox import OUTLET_EXTENSION
+
+logger = logging.getLogger(__name__)
+
+reactor: Any = installed_reactor  # its interfaces do not tell what the asyncio reactor has
+
+Message = dict[str, Any]
+Step = Callable[[], Coroutine[Any, Any, None]]
+
+EXIT_OK = 0
+EXIT_FAILED = 1
+EXIT_CANNOT_LISTEN = 78  # EX_CONFIG of sysexits.h: trying again cannot help
+
+
+def serve(
+    application: Callable[..., Awaitable[None]],
+    host: str,
+    port: int,
+    *,
+    background: Sequence[Step] = (),
+    ready: Step | None = None,
+    drain: Step | None = None,
+    on_ready: Callable[[int], None] | None = None,
+) -> int:
+    """Serves until SIGTERM or SIGINT; returns the exit status. To be called once in a process, in its main thread.
+
+    The coroutines of `background` are started, and `ready` is awaited for up to READY_SECONDS_MAX, before it listens;
+    if one of `background` ends, so does the server (status 1). After a signal, `drain` is awaited when no more
+    connections are accepted and before the sockets are closed. `on_ready` gets the port (0 chooses a free one).
+    """
+    return Server(application, host, port, Plan(background, ready, drain, on_ready)).serve()
+
+
+class Plan(NamedTuple):
+    """What a server does beside serving: see serve()."""
+
+    background: Sequence[Step]
+    ready: Step | None
+    drain: Step | None
+    on_ready: Callable[[int], None] | None
+
+
+class Inbox(asyncio.Queue[Message]):
+    """What a socket's application has not read yet. While it is too much, the connection is not read either."""
+
+    def __init__(self, transport: Any) -> None:
+        super().__init__()
+        self._transport = transport
+        self._bytes = 0
+        self._paused = False
+
+    def _put(self, item: Message) -> None:
+        super()._put(item)
+        self._bytes += _size(item)
+        full = self.qsize() >= limits.INPUT_MESSAGES_MAX or self._bytes >= limits.INPUT_BYTES_MAX
+        if full and not self._paused:
+            self._paused = True
+            self._transport.pauseProducing()
+
+    def _get(self) -> Message:
+        item = super()._get()
+        self._bytes -= _size(item)
+        low = self.qsize() <= limits.INPUT_MESSAGES_MAX // 2 and self._bytes <= limits.INPUT_BYTES_MAX // 2
+        if low and self._paused:
+            self._paused = False
+            self._transport.resumeProducing()
+        return item
+
+
+def _size(message: Message) -> int:
+    return len(message.get("bytes") or message.get("text") or "")
+
+
+class Framer:
+    """The WebSocket frame of a binary message. One payload goes to many sockets: its frame is made once."""
+
+    def __init__(self) -> None:
+        self._payload = b""
+        self._frame = b""
+
+    def frame(self, payload: bytes) -> bytes:
+        if payload is not self._payload:
+            self._payload = payload
+            self._frame = _header(len(payload)) + payload
+        return self._frame
+
+
+def _header(size: int) -> bytes:
+    """RFC 6455 section 5.2: final, binary, not masked."""
+    if size < 126:
+        return bytes((0x82, size))
+    if size < 1 << 16:
+        return b"\x82\x7e" + size.to_bytes(2, "big")
+    return b"\x82\x7f" + size.to_bytes(8, "big")
+
+
+class TransportOutlet:
+    """An Outlet (outbox.py) over the socket's transport.
+
+    Tries to write at once: a frame that the kernel takes costs neither a copy nor a turn of the loop. Twisted tells us,
+    as the transport's producer, when more than TRANSPORT_BYTES_PAUSE wait in it, and when they are gone.
+    """
+
+    def __init__(self, protocol: Any, framer: Framer) -> None:
+        self.writable = True
+        self.on_drain: Callable[[], None] = _nothing
+        self.on_lost: Callable[[], None] = _nothing
+        self._protocol = protocol
+        self._framer = framer
+        self._transport = protocol.transport
+        self._transport.bufferSize = limits.TRANSPORT_BYTES_PAUSE
+        self._transport.unregisterProducer()  # the HTTP channel, which the WebSocket has taken over from
+        self._transport.registerProducer(self, True)
+
+    def write(self, payload: bytes) -> None:
+        if self._protocol.state != Autobahn.STATE_OPEN:
+            return
+        frame = self._framer.frame(payload)
+        transport = self._transport
+        if self.buffered:
+            transport.write(frame)
+            self.drop_if_flooded()
+        else:
+            sent = transport.writeSomeData(frame)
+            if sent != len(frame):  # an exception if the connection is lost: then write() finds out and cleans up
+                transport.write(frame[sent:] if isinstance(sent, int) else frame)
+
+    def close(self, code: int) -> None:
+        if self._protocol.state == Autobahn.STATE_OPEN:
+            self._protocol.sendCloseFrame(code=int(code))
+
+    def drop_if_flooded(self) -> None:
+        """The last resort against an application that writes without looking at `writable`."""
+        if self.buffered > limits.TRANSPORT_BYTES_MAX:
+            self._protocol.dropConnection(abort=True)
+
+    @property
+    def buffered(self) -> int:
+        """Bytes in the transport that the kernel has not taken yet."""
+        transport = self._transport
+        buffered: int = len(transport.dataBuffer) - transport.offset + transport._tempDataLen
+        return buffered
+
+    def pauseProducing(self) -> None:
+        self.writable = False
+
+    def resumeProducing(self) -> None:
+        self.writable = True
+        self.on_drain()
+
+    def stopProducing(self) -> None:
+        """The connection is gone; on_lost is called by the server, which learns of it in any case."""
+
+
+def _nothing() -> None: ...
+
+
+class Server(daphne.server.Server):
+    """See serve()."""
+
+    def __init__(self, application: Callable[..., Awaitable[None]], host: str, port: int, plan: Plan) -> None:
+        super().__init__(  # type: ignore[no-untyped-call]
+            application,
+            endpoints=build_endpoint_description_strings(host=host, port=port),
+            ping_interval=limits.PING_SECONDS,
+            ping_timeout=limits.PONG_SECONDS_MAX,
+            websocket_timeout=limits.SOCKET_SECONDS_MAX,
+            websocket_handshake_timeout=limits.HANDSHAKE_SECONDS_MAX,
+            websocket_max_message_size=limits.WEBSOCKET_MESSAGE_BYTES_MAX,
+            websocket_max_frame_size=limits.WEBSOCKET_MESSAGE_BYTES_MAX,
+        )
+        self.connections: dict[Any, dict[str, Any]] = {}
+        self._address = f"{host}:{port}"
+        self._plan = plan
+        self._framer = Framer()
+        self._disconnected = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop = reactor._asyncioEventloop
+
+    def serve(self) -> int:
+        """Runs the reactor until the end; afterwards nothing is left on its loop."""
+        asyncio.set_event_loop(self._loop)
+        self._make_factories()
+        _log_errors_of_twisted()
+        reactor.callLater(1, self.application_checker)
+        reactor.callLater(2, self.timeout_checker)
+        life = self._loop.create_task(self._live())
+        life.add_done_callback(lambda _: reactor.stop())
+        reactor.run(installSignalHandlers=False)
+        self._close_loop()
+        return life.result()
+
+    def _make_factories(self) -> None:
+        self.http_factory = HTTPFactory(self)
+        self.ws_factory = WebSocketFactory(self, server=self.server_name)
+        self.ws_factory.setProtocolOptions(
+            autoPingTimeout=self.ping_timeout,
+            allowNullOrigin=True,  # refused by the consumer, with a reason
+            openHandshakeTimeout=self.websocket_handshake_timeout,
+            closeHandshakeTimeout=limits.CLOSE_HANDSHAKE_SECONDS_MAX,
+            maxMessagePayloadSize=self.websocket_max_message_size,
+            maxFramePayloadSize=self.websocket_max_frame_size,
+            failByDrop=False,  # say 1009, 1002 or 1007 instead
+        )
+
+    async def _live(self) -> int:
+        stopped = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._loop.add_signal_handler(number, stopped.set)
+        signalled = asyncio.create_task(stopped.wait())
+        background = [asyncio.create_task(run()) for run in self._plan.background]
+        ends = [signalled, *background]  # whichever ends first
+        if self._plan.ready is not None:
+            ready = asyncio.create_task(self._plan.ready())
+            await asyncio.wait([ready, *ends], timeout=limits.READY_SECONDS_MAX, return_when=asyncio.FIRST_COMPLETED)
+            ready.cancel()
+        try:
+            port = await self._listen()
+        except CannotListenError as error:
+            logger.critical("Cannot listen on %s: %s", self._address, error.socketError)
+            return EXIT_CANNOT_LISTEN
+        if self._plan.on_ready is not None:
+            self._plan.on_ready(port.getHost().port)
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        await Deferred.asFuture(port.stopListening(), self._loop)
+        drained = await self._drain() if signalled.done() else True
+        failed = [task for task in background if task.done()]
+        for task in failed:
+            logger.critical("A background task ended: %r", task, exc_info=task.exception())
+        await self._close_sockets()
+        return EXIT_FAILED if failed or not drained else EXIT_OK
+
+    async def _listen(self) -> Any:
+        endpoint = serverFromString(reactor, self.endpoints[0])
+        return await Deferred.asFuture(endpoint.listen(self.http_factory), self._loop)
+
+    async def _drain(self) -> bool:
+        """False if it failed, or took too long: somebody has to look, but the sockets are told all the same."""
+        try:
+            async with asyncio.timeout(limits.STOP_DRAIN_SECONDS_MAX):
+                if self._plan.drain is not None:
+                    await self._plan.drain()
+        except Exception:
+            logger.critical("The last batch did not finish.", exc_info=True)
+            return False
+        return True
+
+    async def _close_sockets(self) -> None:
+        """Says 1012 to every socket, and gives them, and requests at work, a moment to end."""
+        for details in list(self.connections.values()):
+            if "outlet" in details:
+                details["outlet"].close(CloseCode.RESTART)
+        try:
+            async with asyncio.timeout(limits.STOP_SOCKETS_SECONDS_MAX):
+                while any("disconnected" not in details for details in self.connections.values()):
+                    self._disconnected.clear()
+                    await self._disconnected.wait()
+        except TimeoutError:
+            logger.info("Some connections did not end in %g s.", limits.STOP_SOCKETS_SECONDS_MAX)
+
+    def _close_loop(self) -> None:
+        """Ends what is left: applications whose clients did not answer, and the background."""
+        loop = self._loop
+        loop.run_until_complete(_end(asyncio.all_tasks(loop)))
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()
+
+    # --- daphne's hooks ----------------------------------------------------------------------------------------------
+
+    def create_application(self, protocol: Any, scope: dict[str, Any]) -> asyncio.Queue[Message] | None:
+        """For a WebSocket: with an Inbox, and with an Outlet in its scope."""
+        if scope["type"] != "websocket":
+            queue: asyncio.Queue[Message] | None = super().create_application(protocol, scope)  # type: ignore[no-untyped-call]
+            return queue
+        outlet = TransportOutlet(protocol, self._framer)
+        inbox = Inbox(protocol.transport)
+        application = self.application(
+            scope={**scope, "asgi": {"version": "3.0"}, "extensions": {OUTLET_EXTENSION: outlet}},
+            receive=inbox.get,
+            send=partial(self.handle_reply, protocol),
+        )
+        self.connections[protocol]["outlet"] = outlet
+        self.connections[protocol]["application_instance"] = asyncio.ensure_future(application, loop=self._loop)
+        return inbox
+
+    async def handle_reply(self, protocol: Any, message: Message) -> None:
+        await super().handle_reply(protocol, message)  # type: ignore[no-untyped-call]
+        if outlet := self.connections.get(protocol, {}).get("outlet"):
+            outlet.drop_if_flooded()
+
+    def protocol_disconnected(self, protocol: Any) -> None:
+        super().protocol_disconnected(protocol)  # type: ignore[no-untyped-call]
+        if outlet := self.connections[protocol].get("outlet"):
+            outlet.on_lost()
+        self._disconnected.set()
+
+
+def _log_errors_of_twisted() -> None:
+    """Errors in its callbacks would go nowhere."""
+    log: Any = STDLibLogObserver("twisted")
+    errors: Any = LogLevelFilterPredicate(defaultLogLevel=LogLevel.error)
+    observer: Any = FilteringLogObserver(log, [errors])
+    globalLogBeginner.beginLoggingTo([observer], redirectStandardIO=False, discardBuffer=True)
+
+
+async def _end(tasks: set[asyncio.Task[Any]]) -> None:
+    """Cancels them and waits a moment for their end."""
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks, timeout=limits.STOP_SOCKETS_SECONDS_MAX)

@@ -1,0 +1,126 @@
+"""One socket with the person behind it: what it follows, and what of it waits in the matching queue."""
+
+import asyncio
+from collections.abc import Hashable
+from typing import Any, NamedTuple
+
+from proto import exchange_pb2 as wire
+from realtime import limits
+from realtime.errors import outcome_unknown
+from realtime.outbox import Outbox, Outlet, Turn
+
+Control = dict[str, Any]  # what the matcher tells the hub to do with the socket, beside a reply
+
+
+class Principal(NamedTuple):
+    """Who signed in. `credential` names the session or token that let them in, and is looked up again every 5 s."""
+
+    user: int
+    name: str
+    can_sudo: bool
+    credential: Hashable
+
+
+class Pending(NamedTuple):
+    """A layer message whose reply is awaited. `data` is its ClientFrame, for the ids if there is no reply in time."""
+
+    data: bytes
+    commands: int
+    deadline: float  # loop time
+    done: asyncio.Future[Control | None] | None  # of a session message
+
+
+class Person:
+    """All sockets of one user in this process."""
+
+    def __init__(self, user: int) -> None:
+        self.user = user
+        self.sockets: set[Socket] = set()
+        self.commands = 0  # in the matching queue
+        self.answered = asyncio.Event()  # something has left the queue, or a socket has gone
+
+    @property
+    def subscriptions(self) -> int:
+        return sum(len(socket.subscriptions) for socket in self.sockets)
+
+
+class Socket(Outbox):
+    """An outbox with an origin (the matcher's name for it) and, once signed in, a person."""
+
+    def __init__(self, origin: str, outlet: Outlet, turn: Turn) -> None:
+        super().__init__(outlet, turn)
+        self.origin = origin
+        self.person: Person | None = None  # None: not signed in
+        self.credential: Hashable = None
+        self.ready = False  # the matcher has let it in
+        self.account = 0  # acted as
+        self.resumes = False  # it named the running epoch when it signed in
+        self.streams: set[str] = set()
+        self.left: set[str] = set()  # unsubscribed from: a grant that is repeated does not bring it back
+        self.all_markets = False
+        self.subscriptions: set[int] = set()  # market ids, and ALL_MARKETS
+        self.told_at = float("-inf")  # loop time of the last UpToDate
+        self._number = 0  # of the last layer message
+        self._commands = 0  # in the matching queue
+        self._pending: dict[int, Pending] = {}
+
+    def expect(self, data: bytes, commands: int, done: asyncio.Future[Control | None] | None = None) -> int:
+        """A layer message is about to be sent. Returns its number, to which the reply will refer."""
+        assert self.person is not None
+        self._number += 1
+        self._commands += commands
+        self.person.commands += commands
+        deadline = self._loop.time() + limits.REPLY_SECONDS_MAX
+        self._pending[self._number] = Pending(data, commands, deadline, done)
+        return self._number
+
+    def settle(self, number: int, control: Control | None = None) -> bool:
+        """The reply is there, or will not come. False if nothing waits for it: late, or delivered twice."""
+        pending = self._pending.pop(number, None)
+        if pending is None:
+            return False
+        self._release(pending.commands)
+        if pending.done is not None and not pending.done.done():
+            pending.done.set_result(control)
+        return True
+
+    async def room(self, commands: int) -> None:
+        """Returns when so many commands may join the queue, or when the socket is closed."""
+        person = self.person
+        assert person is not None
+        while not self.closed and (
+            self._commands + commands > limits.SOCKET_COMMANDS_MAX
+            or person.commands + commands > limits.PERSON_COMMANDS_MAX
+        ):
+            person.answered.clear()
+            await person.answered.wait()
+
+    def tick(self) -> None:
+        """Once a second: what got no answer in time is told so, who does not read is closed."""
+        now = self._loop.time()
+        while self._pending:
+            number, pending = next(iter(self._pending.items()))
+            if pending.deadline > now:
+                break
+            self.settle(number)
+            for message in wire.ClientFrame.FromString(pending.data).messages:
+                self.push(outcome_unknown().frame(message.request_id))
+        self.check_stall()
+
+    def lost(self) -> None:
+        """Whoever waits for a reply or for room is let go."""
+        super().lost()
+        self.forget_pending()
+        if self.person is not None:
+            self.person.answered.set()
+
+    def forget_pending(self) -> None:
+        """No reply will be passed on any more."""
+        for number in list(self._pending):
+            self.settle(number)
+
+    def _release(self, commands: int) -> None:
+        assert self.person is not None
+        self._commands -= commands
+        self.person.commands -= commands
+        self.person.answered.set()

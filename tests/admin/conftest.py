@@ -1,0 +1,190 @@
+"""The small exchange of the pages' tests, seen by an operator, by staff without the permission, by a student."""
+
+import re
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import pytest
+from allauth.account.internal.flows.login import AUTHENTICATION_METHODS_SESSION_KEY, record_authentication
+from django.contrib.auth.models import Permission
+from django.contrib.messages import get_messages
+from django.core.cache import cache
+from django.test import Client, RequestFactory
+
+from accounts.models import Account, AccountKind, User
+from markets.engine import commands, events
+from markets.engine.commands import Command
+from markets.engine.events import Event
+from markets.models import JournalEntry, JournalMarket
+from markets.records import Outcome, entry_of
+from proto import exchange_pb2 as pb
+from realtime import gateway
+from realtime.errors import RequestFailed
+from tests.pages.conftest import AT_US, CHIP, World
+
+SEQ = 2001  # of the entry that the fake gateway answers with
+
+
+@pytest.fixture(autouse=True)
+def _built_or_not(settings: Any) -> None:
+    """The console is tested with and without collected static files: they keep their names."""
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    }
+    settings.WHITENOISE_AUTOREFRESH = True  # else every test lists all static files anew
+
+
+@pytest.fixture(autouse=True)
+def _fresh_cache() -> None:
+    cache.clear()
+
+
+class Asked(NamedTuple):
+    user: int
+    account: int
+    sudo: bool
+    message: pb.ClientMessage
+
+
+class FakeGateway:
+    """Notes what is asked and answers as the exchange would, or refuses with `refusal`. The same body with the same key
+    is done once: `done` counts what was."""
+
+    def __init__(self) -> None:
+        self.asked: list[Asked] = []
+        self.done: dict[str, pb.ClientMessage] = {}
+        self.refusal: RequestFailed | None = None
+
+    def ask_sync(
+        self, user: int, message: pb.ClientMessage, *, account: int = 0, sudo: bool = False
+    ) -> pb.ServerMessage:
+        self.asked.append(Asked(user, account, sudo, message))
+        if self.refusal:
+            raise self.refusal
+        kind = message.WhichOneof("message")
+        assert kind is not None
+        request = getattr(message, kind)
+        if kind == "create_user_account":
+            Account.objects.create(
+                **{"id": 90, "name": request.name, "name_key": "", "kind": AccountKind.USER, "user_id": user},
+                **{"cash": 0, "available": 0, "creator": user, "seq": 1},
+            )
+            created = pb.AccountCreated(account=pb.Account(id=90, name=request.name))
+            return pb.ServerMessage(seq=1, account_created=created)
+        before = self.done.setdefault(request.key, message)
+        if before != message:
+            raise RequestFailed(pb.KEY_CONFLICT, "The key was used with another body.")
+        replayed = [asked.message for asked in self.asked].count(message) > 1
+        return pb.ServerMessage(seq=SEQ, replayed=replayed, **ANSWERS[kind](request))
+
+    @property
+    def last(self) -> Asked:
+        return self.asked[-1]
+
+
+ANSWERS: dict[str, Callable[[Any], dict[str, Any]]] = {
+    "create_market": lambda m: {"market_created": pb.MarketCreated(market=pb.Market(id=7, name=m.name))},
+    "edit_market": lambda m: {"market_updated": pb.MarketUpdated(market=pb.Market(id=7, name=m.name or "Rain"))},
+    "set_market_status": lambda m: {"market_updated": pb.MarketUpdated(market=pb.Market(id=7, name="Rain"))},
+    "settle_market": lambda m: {
+        "market_settled": pb.MarketSettled(market=pb.Market(id=7, name="Rain", settle_price=m.price))
+    },
+    "gift": lambda m: {"transfer_created": pb.TransferCreated(transfer=pb.Transfer(amount=m.amount))},
+}
+
+
+@pytest.fixture
+def exchange(monkeypatch: pytest.MonkeyPatch) -> FakeGateway:
+    fake = FakeGateway()
+    monkeypatch.setattr(gateway, "ask_sync", fake.ask_sync)
+    return fake
+
+
+class Class(World):
+    """With staff, and a journal of two entries: the house, and the market Rain made by Alice."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.operator_user = User.objects.create_user("olivia", is_staff=True)
+        self.operator_user.user_permissions.add(Permission.objects.get(codename="operate_exchange"))
+        self.operator = self.account(9, "Olivia", AccountKind.USER, self.operator_user)
+        self.staff_user = User.objects.create_user("steve", is_staff=True)
+        self.root_user = User.objects.create_superuser("root")
+        self.hash = bytes(32)
+        self.entry(commands.CreateHouse(0, 0, True, ""), events.AccountCreated(1, "House", 1, 0, 0))
+        self.entry(
+            commands.CreateMarket(self.alice_user.pk, 2, False, "k", "Rain", "Will it?", 0, 10_000, 50, 100),
+            events.MarketCreated(7, "Rain", "Will it?", 2, 0, 10_000, 50, 100, AT_US),
+        )
+
+    def entry(self, command: Command, *happened: Event) -> JournalEntry:
+        seq = JournalEntry.objects.count() + 1
+        kept = entry_of(Outcome(seq, AT_US, command, list(happened)), self.hash)
+        self.hash = kept.hash
+        for market in {event.market for event in happened if "market" in event._fields}:  # type: ignore[union-attr]
+            JournalMarket.objects.create(market_id=market, seq=seq)
+        return JournalEntry.objects.create(**kept._asdict())
+
+
+@pytest.fixture
+def world(db: None) -> Class:
+    return Class()
+
+
+def browser(user: User | None) -> Client:
+    client = Client()
+    if user is not None:
+        client.force_login(user)
+        authenticated(client, user)
+    return client
+
+
+def authenticated(client: Client, user: User, seconds_ago: float = 0) -> None:
+    """As allauth notes it in the session when somebody signs in."""
+    request = RequestFactory().get("/")
+    request.session = client.session
+    record_authentication(request, user, method="password")
+    request.session[AUTHENTICATION_METHODS_SESSION_KEY][-1]["at"] -= seconds_ago
+    request.session.save()
+
+
+@pytest.fixture
+def operator(world: Class, exchange: FakeGateway) -> Client:
+    """The operator's browser."""
+    return browser(world.operator_user)
+
+
+def key_on(client: Client, path: str) -> str:
+    """The idempotency key of the form on a page."""
+    page = client.get(path).content.decode()
+    found = re.search(r'name="key" value="([0-9a-f]{32})"', page)
+    assert found is not None, page[:2000]
+    return found[1]
+
+
+def said(response: Any) -> list[str]:
+    """What the next page would say."""
+    return [str(message) for message in get_messages(response.wsgi_request)]
+
+
+def errors(response: Any) -> dict[str, list[str]]:
+    """What is wrong with the form that a page shows again."""
+    assert response.status_code == 200
+    found: dict[str, list[str]] = response.context["form"].errors
+    return found
+
+
+__all__ = [
+    "AT_US",
+    "CHIP",
+    "SEQ",
+    "Asked",
+    "Class",
+    "FakeGateway",
+    "authenticated",
+    "browser",
+    "errors",
+    "key_on",
+    "said",
+]

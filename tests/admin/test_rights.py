@@ -1,0 +1,192 @@
+"""Who may see and do what in the console: every view of every table against every kind of person."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.test import Client
+from django.urls import reverse
+
+from accounts.console.operations import Operation
+from accounts.models import ApiToken, User
+from accounts.tokens import create_token
+from markets.models import Order, Payout, Side
+from tests.admin.conftest import CHIP, Class, FakeGateway, authenticated, browser
+
+OWN_TABLES = {ApiToken, User}  # Django's own rows: not for staff who may not operate
+
+
+def console() -> Iterator[tuple[type[Any], Any]]:
+    """The tables that are ours, with what shows them."""
+    for model, shown in admin.site._registry.items():
+        if model._meta.app_label in ("accounts", "markets", "auctions") and model.__module__.split(".")[0] != "allauth":
+            yield model, shown
+
+
+def operations() -> Iterator[tuple[Any, type[Operation]]]:
+    for _, shown in console():
+        for operation in shown.operations:
+            yield shown, operation
+
+
+@pytest.fixture
+def rows(world: Class) -> None:
+    """At least one row in every table."""
+    world.order(world.alice, Side.BID, 4_000, 300)
+    world.trade(4_000, 100, world.alice, world.bob)
+    world.exposure(world.alice, position=100)
+    Payout.objects.create(market=world.rain, account=world.bob, position=100, price=50, amount=5_000, seq=2)
+    create_token(world.alice_user, "laptop")
+    world.alice.paid.create(id=1, to_account=world.bob, amount=CHIP, kind=1, at_us=0, seq=2)
+
+
+def pages() -> list[tuple[str, type[Any], str]]:
+    """(name, model, kind of page) of every view; "operation" ones act."""
+    found = []
+    for model, shown in console():
+        name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
+        found += [(f"{name}_changelist", model, "table"), (f"{name}_change", model, "row")]
+        found += [
+            (f"{name}_{one.slug}", model, "row operation" if one.of_row else "operation") for one in shown.operations
+        ]
+    return found
+
+
+def address(name: str, model: type[Any], kind: str) -> str:
+    return reverse(name, args=[model._default_manager.order_by("-pk").first().pk] if kind.startswith("row") else [])
+
+
+PAGES = pages()
+
+
+def test_the_table_of_pages_is_not_empty() -> None:
+    """What the tests below walk through."""
+    assert {name for name, _, kind in PAGES if "operation" in kind} == {
+        "admin:accounts_account_gift",
+        "admin:accounts_apitoken_make",
+        "admin:accounts_apitoken_revoke",
+        *(
+            f"admin:markets_market_{slug}"
+            for slug in ("create", "resume", "pause", "cancel-only", "close", "settle", "edit")
+        ),
+    }
+    assert len([name for name, _, kind in PAGES if kind == "table"]) == 11
+
+
+def statuses(user: User | None, form: dict[str, str] | None = None) -> dict[str, int]:
+    """What each page answers at the end of its redirects; with a form, each operation. 401: the sign-in page."""
+    client, found = browser(user), {}
+    for page in PAGES:
+        if form is None or "operation" in page[2]:
+            where = address(*page)
+            response = client.get(where, follow=True) if form is None else client.post(where, form, follow=True)
+            last = response.redirect_chain[-1][0] if response.redirect_chain else where
+            found[page[0]] = 401 if last.startswith("/sign-in/") else response.status_code
+    return found
+
+
+@pytest.mark.usefixtures("rows", "exchange")
+class TestEveryPage:
+    def test_is_hidden_from_who_is_not_signed_in(self) -> None:
+        assert statuses(None) == {name: 401 for name, _, _ in PAGES}
+
+    def test_is_hidden_from_students(self, world: Class) -> None:
+        assert statuses(world.alice_user) == {name: 403 for name, _, _ in PAGES}
+
+    def test_staff_without_the_permission_only_read_what_the_engine_owns(self, world: Class) -> None:
+        assert statuses(world.staff_user) == {
+            name: 403 if model in OWN_TABLES or "operation" in kind else 200 for name, model, kind in PAGES
+        }
+
+    def test_is_shown_to_operators(self, world: Class) -> None:
+        assert statuses(world.operator_user) == {name: 200 for name, _, _ in PAGES}
+
+    def test_only_operators_see_buttons(self, world: Class) -> None:
+        for path in ("/admin/markets/market/", "/admin/markets/market/7/change/", "/admin/"):
+            assert "console-buttons" not in browser(world.staff_user).get(path).content.decode()
+            assert "console-buttons" in browser(world.operator_user).get(path).content.decode()
+
+
+@pytest.mark.usefixtures("rows")
+@pytest.mark.parametrize(("who", "answer"), [("nobody", 401), ("student", 403), ("staff", 403)])
+def test_nobody_else_can_post_an_operation(who: str, answer: int, world: Class, exchange: FakeGateway) -> None:
+    user = {"nobody": None, "student": world.alice_user, "staff": world.staff_user}[who]
+    form = {"key": "k", "price": "50", "amount": "5", "name": "x", "person": "alice", "days": "1"}
+    tokens = list(ApiToken.objects.values("pk", "revoked_at"))
+    assert set(statuses(user, form).values()) == {answer}
+    assert exchange.asked == []
+    assert list(ApiToken.objects.values("pk", "revoked_at")) == tokens
+
+
+@pytest.mark.usefixtures("rows")
+def test_an_operation_needs_the_csrf_token(world: Class, exchange: FakeGateway) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(world.operator_user)
+    authenticated(client, world.operator_user)
+    for page in PAGES:
+        if "operation" in page[2]:
+            assert client.post(address(*page), {"key": "k", "price": "50", "amount": "5"}).status_code == 403
+    assert exchange.asked == []
+
+
+def test_a_permission_without_being_staff_is_not_enough(world: Class, exchange: FakeGateway) -> None:
+    world.operator_user.is_staff = False
+    world.operator_user.save()
+    response = browser(world.operator_user).post("/admin/markets/market/7/pause/", {"key": "k"}, follow=True)
+    assert response.status_code == 403
+    assert exchange.asked == []
+
+
+@pytest.mark.usefixtures("rows")
+def test_an_operation_of_a_row_that_is_not_there_is_not_found(operator: Client) -> None:
+    for id in ("8", "9" * 30):
+        assert operator.get(f"/admin/markets/market/{id}/settle/").status_code == 404
+    assert Order.objects.count() == 1
+
+
+class TestSudo:
+    """An operation asks who has not shown for a while who they are (rules, section 8)."""
+
+    PAUSE = "/admin/markets/market/7/pause/"
+
+    def test_after_a_while_it_asks_for_the_password_and_comes_back(
+        self, operator: Client, world: Class, exchange: FakeGateway, settings: Any
+    ) -> None:
+        settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+        world.operator_user.set_password("pass phrase")
+        world.operator_user.save()
+        operator.force_login(world.operator_user)
+        authenticated(operator, world.operator_user, seconds_ago=settings.SUDO_SECONDS + 1)
+        again = f"/sign-in/again/?next={self.PAUSE}"
+        for response in (operator.get(self.PAUSE), operator.post(self.PAUSE, {"key": "k"})):
+            assert (response.status_code, response["Location"]) == (302, again)
+        assert exchange.asked == []
+        wrong = operator.post(again, {"password": "wrong"})
+        assert wrong.status_code == 200
+        right = operator.post(again, {"password": "pass phrase"})
+        assert (right.status_code, right["Location"]) == (302, self.PAUSE)
+        assert operator.get(self.PAUSE).status_code == 200
+
+    def test_who_has_no_password_signs_in_afresh(
+        self, operator: Client, world: Class, exchange: FakeGateway, settings: Any
+    ) -> None:
+        authenticated(operator, world.operator_user, seconds_ago=settings.SUDO_SECONDS + 1)
+        response = operator.post(self.PAUSE, {"key": "k"})
+        assert (response.status_code, response["Location"]) == (302, f"/sign-in/?next={self.PAUSE}")
+        assert exchange.asked == []
+        assert operator.get("/admin/").status_code == 302
+
+    def test_it_lasts_for_its_time(self, operator: Client, world: Class, settings: Any) -> None:
+        authenticated(operator, world.operator_user, seconds_ago=settings.SUDO_SECONDS - 60)
+        assert operator.get(self.PAUSE).status_code == 200
+
+    def test_a_session_that_nobody_has_signed_in_to_has_none(self, world: Class, exchange: FakeGateway) -> None:
+        client = Client()
+        client.force_login(world.operator_user)
+        assert client.post(self.PAUSE, {"key": "k"}).status_code == 302
+        assert exchange.asked == []
+
+    def test_reading_needs_none(self, operator: Client, world: Class, settings: Any) -> None:
+        authenticated(operator, world.operator_user, seconds_ago=settings.SUDO_SECONDS + 1)
+        assert operator.get("/admin/markets/market/7/change/").status_code == 200

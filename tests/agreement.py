@@ -1,0 +1,165 @@
+"""Where the engine and the oracle must say the same, and how they are compared.
+
+`both` gives one command to both and compares the answers. `differences` compares states: whatever `touched` names, or
+everything. Both sides of a comparison are plain tuples, so that a failure prints figures.
+"""
+
+from dataclasses import dataclass, field
+
+from markets.engine.book import Order
+from markets.engine.commands import Command, CreateOrder, Side
+from markets.engine.engine import Engine
+from markets.engine.errors import Rejected, Repeated
+from markets.engine.events import Event
+from markets.engine.state import Changed
+from tests.naive_book import FLAT, NaiveOrder
+from tests.naive_exchange import NaiveExchange
+from tests.naive_shape import Refused
+
+Answer = list[Event] | Rejected | Repeated
+
+
+class Disagreement(AssertionError):
+    """The engine does not do what the rules say."""
+
+
+@dataclass
+class Touched:
+    """Ids of what is to be compared. Exposures are (account, market)."""
+
+    accounts: set[int] = field(default_factory=set)
+    markets: set[int] = field(default_factory=set)
+    exposures: set[tuple[int, int]] = field(default_factory=set)
+
+    @classmethod
+    def everything(cls, oracle: NaiveExchange) -> "Touched":
+        pairs = {(account, id) for id, market in oracle.markets.items() for account in market.accounts()}
+        return cls(set(oracle.accounts), set(oracle.markets), pairs)
+
+    @classmethod
+    def by(cls, changed: Changed) -> "Touched":
+        """An order that changed changes the book of its market."""
+        books = {order.market for order in changed.orders.values()}
+        return cls(set(changed.accounts) | set(changed.owners), set(changed.markets) | books, set(changed.exposures))
+
+
+def both(engine: Engine, oracle: NaiveExchange, command: Command, at_us: int) -> Answer:
+    """The engine's answer. Raises Disagreement if it is not the oracle's."""
+    answer = ask_engine(engine, command, at_us)
+    expected = ask_oracle(oracle, command, at_us)
+    if isinstance(answer, Rejected) and isinstance(expected, Refused):
+        same = answer.reason in expected.reasons
+    elif isinstance(answer, Repeated) and isinstance(expected, Repeated):
+        same = answer.seq == expected.seq
+    elif isinstance(answer, list) and isinstance(expected, list):
+        same = comparable(command, answer) == comparable(command, expected)
+    else:
+        same = False
+    if not same:
+        raise Disagreement(f"\n  command  {command}\n  engine   {told(answer)}\n  expected {told(expected)}")
+    return answer
+
+
+def told(answer: Answer | Refused) -> str:
+    if isinstance(answer, list):
+        return "\n           ".join(map(str, answer)) or "no events"
+    return f"{type(answer).__name__}: {answer}"
+
+
+def ask_engine(engine: Engine, command: Command, at_us: int) -> Answer:
+    try:
+        return engine.apply(command, at_us)
+    except (Rejected, Repeated) as refusal:
+        return refusal
+
+
+def ask_oracle(oracle: NaiveExchange, command: Command, at_us: int) -> list[Event] | Refused | Repeated:
+    try:
+        return oracle.apply(command, at_us)
+    except (Refused, Repeated) as refusal:
+        return refusal
+
+
+def comparable(command: Command, events: list[Event]) -> list[tuple[str, Event]]:
+    """Of an order the order of events is a rule; what else a command brings about at once may be told in any order."""
+    named = [(type(event).__name__, event) for event in events]
+    return named if isinstance(command, CreateOrder) else sorted(named)
+
+
+# --- States
+
+
+def differences(engine: Engine, oracle: NaiveExchange, touched: Touched | None = None) -> list[str]:
+    """What the two say differently; empty if they agree. None: over everything."""
+    touched = touched or Touched.everything(oracle)
+    pairs: list[tuple[object, object]] = [(engine.seq, oracle.seq)]
+    pairs += [(account_in(engine, id), account_expected(oracle, id)) for id in sorted(touched.accounts)]
+    pairs += [(market_in(engine, id), market_expected(oracle, id)) for id in sorted(touched.markets)]
+    pairs += [(book_in(engine, id), book_expected(oracle, id)) for id in sorted(touched.markets)]
+    pairs += [(stake_in(engine, *pair), stake_expected(oracle, *pair)) for pair in sorted(touched.exposures)]
+    return [f"engine {found}, expected {expected}" for found, expected in pairs if found != expected]
+
+
+def account_in(engine: Engine, id: int) -> tuple[object, ...]:
+    a = engine.accounts[id]
+    who = (a.id, a.name, a.kind, a.user, a.creator, a.seq)
+    open_keys = sorted((key, order.id) for key, order in a.open_by_key.items())
+    return (*who, a.cash, a.worst, a.gross, a.available, sorted(a.owners.items()), sorted(a.owned), open_keys)
+
+
+def account_expected(oracle: NaiveExchange, id: int) -> tuple[object, ...]:
+    a = oracle.accounts[id]
+    who = (a.id, a.name, a.kind, a.user, a.creator, a.seq)
+    owned = sorted(other.id for other in oracle.accounts.values() if id in other.owners)
+    open_keys = sorted((o.client_order_id, o.id) for o in oracle.open_orders(id) if o.client_order_id)
+    cash, worst = oracle.cash(id), oracle.worst(id)
+    return (*who, cash, worst, oracle.gross(id), cash + worst, sorted(a.owners.items()), owned, open_keys)
+
+
+def market_in(engine: Engine, id: int) -> tuple[object, ...]:
+    m = engine.markets[id]
+    shape = (m.min_settlement, m.max_settlement, m.tick_size, m.smallest_size)
+    told = (m.id, m.name, m.description, m.owner, m.creator, m.seq, m.created_us)
+    return (*told, *shape, m.status, m.settle_price, m.last_price, list(m.tape))
+
+
+def market_expected(oracle: NaiveExchange, id: int) -> tuple[object, ...]:
+    m = oracle.markets[id]
+    told = (m.id, m.name, m.description, m.owner, m.creator, m.seq, m.at_us)
+    last_price = m.trades[-1].price if m.trades else None
+    shape = (m.low, m.high, m.tick_size, m.smallest_size)
+    return (*told, *shape, m.status, m.settle_price, last_price, m.trades[-50:])
+
+
+def book_in(engine: Engine, id: int) -> list[tuple[object, ...]]:
+    market = engine.markets[id]
+    return [order_figures(order) for order in (*market.bids, *market.offers)]
+
+
+def book_expected(oracle: NaiveExchange, id: int) -> list[tuple[object, ...]]:
+    market = oracle.markets[id]
+    return [order_expected(order) for side in Side for order in market.queue(side)]
+
+
+def order_figures(o: Order) -> tuple[object, ...]:
+    amounts = (o.side, o.price, o.size, o.open, o.filled, o.cancelled)
+    return (o.id, o.market, o.account, *amounts, o.time_in_force, o.post_only, o.client_order_id, o.created_us, o.seq)
+
+
+def order_expected(o: NaiveOrder) -> tuple[object, ...]:
+    amounts = (o.side, o.price, o.size, o.open, o.filled, o.cancelled)
+    return (o.id, o.market, o.account, *amounts, o.time_in_force, o.post_only, o.client_order_id, o.at_us, o.seq)
+
+
+def stake_in(engine: Engine, account: int, market: int) -> tuple[object, ...]:
+    x = engine.accounts[account].exposures.get(market)
+    if x is None:
+        return (account, market, *FLAT, 0, 0, [])
+    risk = (x.bid_size, x.bid_value, x.offer_size, x.offer_value, x.worst, x.gross)
+    return (account, market, x.position, *risk, x.cost, x.realised, list(x.orders))
+
+
+def stake_expected(oracle: NaiveExchange, account: int, market: int) -> tuple[object, ...]:
+    m = oracle.markets[market]
+    orders = sorted(order.id for order in m.orders_of(account))
+    return (account, market, *m.stake(account), *m.cost_and_realised(account), orders)

@@ -1,0 +1,148 @@
+"""The exchange's side of a conversation, said by the test: messages, and a server that sends what it is told."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from exchange_client import exchange_pb2 as pb
+from google.protobuf.message import Message
+from websockets.asyncio.server import ServerConnection, serve
+
+WAIT_SECONDS = 5.0
+EPOCH = 7
+OWN = 3  # the account of the token's owner
+MEMBERS = pb.ServerMessage.DESCRIPTOR.oneofs_by_name["message"].fields
+FIELD_OF: dict[object, str] = {member.message_type: member.name for member in MEMBERS}
+
+
+def say(body: Message, *, seq: int = 0, reply_to: str = "", replayed: bool = False) -> pb.ServerMessage:
+    message = pb.ServerMessage(request_id=reply_to, seq=seq, received_us=1 if reply_to else 0, replayed=replayed)
+    getattr(message, FIELD_OF[body.DESCRIPTOR]).CopyFrom(body)
+    return message
+
+
+def piece(stream: str, prev_seq: int, seq: int, *bodies: Message) -> list[pb.ServerMessage]:
+    position = pb.StreamPosition(stream=stream, prev_seq=prev_seq, seq=seq)
+    return [say(position), *(say(body, seq=seq) for body in bodies)]
+
+
+def snapshot(stream: str, seq: int, *bodies: Message) -> list[pb.ServerMessage]:
+    return [say(pb.SnapshotBegin(stream=stream)), *map(say, bodies), say(pb.SnapshotEnd(stream=stream, seq=seq))]
+
+
+def frame(*messages: pb.ServerMessage) -> pb.ServerFrame:
+    return pb.ServerFrame(messages=messages)
+
+
+def order(
+    number: int, side: pb.Side.ValueType, price: int, size: int, *, open_: int | None = None, account: int = 9
+) -> pb.Order:
+    rest = size if open_ is None else open_
+    return pb.Order(
+        id=number,
+        market_id=1,
+        account_id=account,
+        side=side,
+        price=price,
+        size=size,
+        open=rest,
+        filled=size - rest,
+    )
+
+
+def trade(number: int, price: int, size: int, maker_order: int, maker_open: int) -> pb.Trade:
+    return pb.Trade(id=number, market_id=1, price=price, size=size, maker_order_id=maker_order, maker_open=maker_open)
+
+
+def cancelled(*orders: tuple[int, int]) -> pb.OrdersCancelled:
+    """(order, what still rests of it)."""
+    return pb.OrdersCancelled(
+        orders=[pb.CancelledOrder(order_id=number, market_id=1, open=rest) for number, rest in orders]
+    )
+
+
+def authenticated(epoch: int = EPOCH) -> pb.ServerMessage:
+    return say(pb.Authenticated(user_id=1, account_id=OWN, name="Alice", epoch=epoch, seq=10), reply_to="hello")
+
+
+def ready(account: int = OWN) -> pb.ServerMessage:
+    return say(pb.ActingAs(account_id=account), reply_to="hello")
+
+
+def first_snapshots() -> list[pb.ServerMessage]:
+    """Alice has 1,000 chips; in market 1 a bid of 10 @ 40 and an offer of 5 @ 60 rest, Bob's both; seq 10."""
+    market = pb.Market(id=1, name="Rain", min_settlement=0, max_settlement=10_000, tick_size=1, smallest_size=1)
+    market.status = pb.OPEN
+    alice = pb.Account(id=OWN, name="Alice", kind=pb.USER)
+    state = pb.AccountState(account=alice, cash=10_000_000, available=10_000_000)
+    resting = pb.Orders(orders=[order(1, pb.BID, 4000, 1000), order(2, pb.OFFER, 6000, 500)])
+    return [
+        *snapshot(f"account.{OWN}", 10, state, pb.Orders(), pb.Transfers()),
+        *snapshot("public", 10, pb.Accounts(accounts=[alice]), pb.Markets(markets=[market])),
+        *snapshot("market.1", 10, pb.Markets(markets=[market]), resting, pb.Trades()),
+    ]
+
+
+class Socket:
+    """The exchange's end of one socket."""
+
+    def __init__(self, socket: ServerConnection) -> None:
+        self._socket = socket
+
+    async def receive(self) -> list[pb.ClientMessage]:
+        """The messages of the next frame."""
+        async with asyncio.timeout(WAIT_SECONDS):
+            data = await self._socket.recv(decode=False)
+        return list(pb.ClientFrame.FromString(data).messages)
+
+    async def request(self) -> pb.ClientMessage:
+        """The only message of the next frame."""
+        (message,) = await self.receive()
+        return message
+
+    async def send(self, *messages: pb.ServerMessage) -> None:
+        await self._socket.send(frame(*messages).SerializeToString())
+
+    async def send_raw(self, data: bytes | str) -> None:
+        await self._socket.send(data)
+
+    async def reply(self, request: pb.ClientMessage, body: Message, *, seq: int = 20, replayed: bool = False) -> None:
+        await self.send(say(body, seq=seq, reply_to=request.request_id, replayed=replayed))
+
+    async def welcome(self, epoch: int = EPOCH) -> pb.Authenticate:
+        """The whole opening with first_snapshots. Returns what the client said."""
+        hello = await self.request()
+        await self.send(authenticated(epoch), *first_snapshots(), ready())
+        return hello.authenticate
+
+    async def close(self, code: int) -> None:
+        await self._socket.close(code)
+
+    def cut(self) -> None:
+        """The line is dead: no close frame."""
+        self._socket.transport.abort()
+
+
+class FakeExchange:
+    """Listens; each new socket waits to be accepted by the test."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self._sockets: asyncio.Queue[Socket] = asyncio.Queue()
+
+    async def accept(self) -> Socket:
+        async with asyncio.timeout(WAIT_SECONDS):
+            return await self._sockets.get()
+
+    async def serve_socket(self, socket: ServerConnection) -> None:
+        self._sockets.put_nowait(Socket(socket))
+        await socket.wait_closed()
+
+
+@asynccontextmanager
+async def fake_exchange() -> AsyncIterator[FakeExchange]:
+    exchange = FakeExchange()
+    async with serve(exchange.serve_socket, "127.0.0.1", 0, compression=None, close_timeout=1) as server:
+        port = next(iter(server.sockets)).getsockname()[1]
+        exchange.url = f"ws://127.0.0.1:{port}/ws"
+        yield exchange

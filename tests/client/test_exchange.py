@@ -1,0 +1,378 @@
+"""Commands, answers and errors, against a scripted exchange."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from exchange_client import (
+    BID,
+    IOC,
+    OFFER,
+    Backoff,
+    Busy,
+    ConnectionLost,
+    Exchange,
+    ExchangeError,
+    OutcomeUnknown,
+    RateLimited,
+    Refused,
+    Request,
+    SlowConsumer,
+    TooManyPending,
+    pending,
+    requests,
+)
+from exchange_client import exchange_pb2 as pb
+from exchange_client.frames import FRAME_BYTES, FRAME_MESSAGES, pack
+from google.protobuf.message import Message
+from websockets.exceptions import InvalidURI
+
+from tests.client.script import OWN, FakeExchange, Socket, authenticated, cancelled, order, piece, ready, say, snapshot
+
+
+@asynccontextmanager
+async def connected(server: FakeExchange, **options: Any) -> AsyncIterator[tuple[Exchange, Socket]]:
+    """A client that is ready, and the other end of its socket. It does not come back if the socket is lost."""
+    opening = asyncio.create_task(welcome(server))
+    async with Exchange.connect(server.url, "secret", markets=[1], backoff=Backoff(attempts=0), **options) as x:
+        yield x, await opening
+
+
+async def welcome(server: FakeExchange) -> Socket:
+    socket = await server.accept()
+    await socket.welcome()
+    return socket
+
+
+async def test_it_opens_with_a_token_and_subscriptions_and_is_complete_when_it_is_open(server: FakeExchange) -> None:
+    async def other_end() -> None:
+        socket = await server.accept()
+        hello = await socket.welcome()
+        assert (hello.token, hello.act_as, hello.epoch, hello.from_seq) == ("secret", 0, 0, 0)
+        assert [item.market_id for item in hello.subscriptions] == [1]
+
+    checked = asyncio.create_task(other_end())
+    async with Exchange.connect(server.url, "secret", markets=[1]) as x:
+        assert x.account_id == OWN
+        assert x.book(1).best_bid == (4000, 1000, 1)
+        assert x.portfolio().available == 10_000_000
+    await checked
+
+
+async def test_an_order_goes_out_in_whole_numbers_and_its_answer_comes_back(server: FakeExchange) -> None:
+    async with connected(server) as (x, socket):
+        placing = asyncio.create_task(x.place(1, BID, "48.25", Decimal("10"), time_in_force=IOC))
+        request = await socket.request()
+        sent = request.create_order
+        assert (sent.market_id, sent.side, sent.price, sent.size, sent.time_in_force) == (1, BID, 4825, 1000, IOC)
+        assert 0 < len(sent.client_order_id) <= 36
+        await socket.reply(request, pb.OrderCreated(order=order(5, BID, 4825, 1000)), seq=21)
+        placed = await placing
+        assert (placed.body.order.id, placed.seq, placed.replayed) == (5, 21, False)
+        assert 5 not in x.book(1)  # the stream will say so
+
+
+COMMANDS: list[tuple[Callable[[Exchange], Awaitable[Any]], Message, Message]] = [
+    (lambda x: x.cancel(5, key="k"), pb.CancelOrder(order_id=5, key="k"), cancelled((5, 0))),
+    (
+        lambda x: x.cancel(client_order_id="c", key="k"),
+        pb.CancelOrder(client_order_id="c", key="k"),
+        cancelled((5, 0)),
+    ),
+    (lambda x: x.out(1, OFFER, key="k"), pb.Out(market_id=1, side=OFFER, key="k"), pb.OrdersCancelled()),
+    (lambda x: x.create_user_account("Al"), pb.CreateUserAccount(name="Al"), pb.AccountCreated()),
+    (
+        lambda x: x.create_account("Al", owner_id=3, key="k"),
+        pb.CreateAccount(name="Al", owner_id=3, key="k"),
+        pb.AccountCreated(),
+    ),
+    (
+        lambda x: x.make_transfer(3, 4, "0.5", note="n", key="k"),
+        pb.MakeTransfer(from_account_id=3, to_account_id=4, amount=5000, note="n", key="k"),
+        pb.TransferCreated(),
+    ),
+    (lambda x: x.gift(4, "2", key="k"), pb.Gift(to_account_id=4, amount=20_000, key="k"), pb.TransferCreated()),
+    (
+        lambda x: x.create_market("Rain", "-1", "100", tick_size="0.5", key="k"),
+        pb.CreateMarket(
+            name="Rain", min_settlement=-100, max_settlement=10_000, tick_size=50, smallest_size=1, key="k"
+        ),
+        pb.MarketCreated(),
+    ),
+    (
+        lambda x: x.edit_market(1, description="", key="k"),
+        pb.EditMarket(market_id=1, description="", key="k"),
+        pb.MarketUpdated(),
+    ),
+    (
+        lambda x: x.set_market_status(1, pb.PAUSED, key="k"),
+        pb.SetMarketStatus(market_id=1, status=pb.PAUSED, key="k"),
+        pb.MarketUpdated(),
+    ),
+    (
+        lambda x: x.settle_market(1, "70", key="k"),
+        pb.SettleMarket(market_id=1, price=7000, key="k"),
+        pb.MarketSettled(),
+    ),
+    (lambda x: x.act_as(8), pb.ActAs(account_id=8), pb.ActingAs(account_id=8)),
+    (
+        lambda x: x.unsubscribe(1),
+        pb.Unsubscribe(subscriptions=[pb.Subscription(market_id=1)]),
+        pb.Unsubscribed(streams=["market.1"]),
+    ),
+]
+
+
+@pytest.mark.parametrize(("call", "sent", "answer"), COMMANDS, ids=[type(item[1]).__name__ for item in COMMANDS])
+async def test_every_command(
+    server: FakeExchange, call: Callable[[Exchange], Awaitable[Any]], sent: Message, answer: Message
+) -> None:
+    async with connected(server) as (x, socket):
+        asking = asyncio.ensure_future(call(x))
+        request = await socket.request()
+        assert getattr(request, request.WhichOneof("message") or "") == sent
+        await socket.reply(request, answer)
+        assert (await asking).body == answer
+
+
+def test_every_command_of_the_contract_is_covered() -> None:
+    """A new member of ClientMessage needs a method and a line above."""
+    covered = {item[1].DESCRIPTOR.name for item in COMMANDS} | {"Authenticate", "CreateOrder", "Subscribe"}
+    members = pb.ClientMessage.DESCRIPTOR.oneofs_by_name["message"].fields
+    assert covered == {member.message_type.name for member in members if member.message_type}
+
+
+async def test_subscribe_waits_for_the_snapshot_in_whichever_order_it_comes(server: FakeExchange) -> None:
+    async with connected(server) as (x, socket):
+        asking = asyncio.create_task(x.subscribe(2))
+        request = await socket.request()
+        assert [item.market_id for item in request.subscribe.subscriptions] == [2]
+        await socket.reply(request, pb.Subscribed(streams=["market.2"]))
+        await asyncio.sleep(0.05)
+        assert not asking.done()
+        await socket.send(*snapshot("market.2", 11, pb.Markets(markets=[pb.Market(id=2, name="Snow")])))
+        await asking
+        assert x.market(2).market.name == "Snow"
+
+
+async def test_many_travel_in_one_frame_and_are_answered_one_by_one(server: FakeExchange) -> None:
+    async with connected(server) as (x, socket):
+        answers = x.send_many(
+            [requests.cancel_order(1), requests.create_order(1, BID, "41", "1", post_only=True), requests.out()]
+        )
+        cancel, create, out = await socket.receive()
+        assert (cancel.cancel_order.order_id, create.create_order.price, out.HasField("out")) == (1, 4100, True)
+        refused = pb.Refused(code=pb.POST_ONLY_WOULD_TRADE, message="41 reaches 40.5")
+        await socket.send(
+            say(cancelled((1, 0)), seq=20, reply_to=cancel.request_id),
+            say(refused, reply_to=create.request_id),
+            say(pb.OrdersCancelled(), seq=21, reply_to=out.request_id),
+        )
+        first, second, third = await asyncio.gather(*answers, return_exceptions=True)
+        assert not isinstance(first, BaseException)
+        assert not isinstance(third, BaseException)
+        assert (first.seq, third.seq) == (20, 21)
+        assert isinstance(second, Refused)
+        assert second.code == pb.POST_ONLY_WOULD_TRADE
+
+
+def test_frames_hold_what_the_exchange_takes() -> None:
+    small = [pb.ClientMessage(request_id=str(number), out=pb.Out()) for number in range(FRAME_MESSAGES * 2 + 1)]
+    frames = [pb.ClientFrame.FromString(data) for data in pack(small)]
+    assert [len(frame.messages) for frame in frames] == [FRAME_MESSAGES, FRAME_MESSAGES, 1]
+    assert [message for frame in frames for message in frame.messages] == small
+    big = [pb.ClientMessage(create_market=pb.CreateMarket(description="x" * 20_000))] * 7
+    assert [len(pb.ClientFrame.FromString(data).messages) for data in pack(big)] == [3, 3, 1]
+    assert all(len(data) <= FRAME_BYTES for data in pack(big))
+    with pytest.raises(ValueError, match="frame holds"):
+        list(pack([pb.ClientMessage(create_market=pb.CreateMarket(description="x" * FRAME_BYTES))]))
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [(pb.RATE_LIMITED, RateLimited), (pb.BUSY, Busy), (pb.INSUFFICIENT_FUNDS, Refused), (999, Refused)],
+)
+async def test_a_refusal_is_an_error_with_its_code(server: FakeExchange, code: int, kind: type[Refused]) -> None:
+    async with connected(server) as (x, socket):
+        placing = asyncio.create_task(x.place(1, BID, "40", "10"))
+        refused = pb.Refused(message="needs 400, has 250", retry_after_ms=1500)
+        refused.code = code  # type: ignore[assignment]
+        await socket.reply(await socket.request(), refused, seq=0)
+        with pytest.raises(Refused, match="needs 400, has 250") as caught:
+            await placing
+        assert type(caught.value) is kind
+        assert (caught.value.code, caught.value.retry_after) == (code, 1.5)
+
+
+async def test_an_unknown_outcome_can_be_asked_again_with_the_same_key(server: FakeExchange) -> None:
+    async with connected(server) as (x, socket):
+        placing = asyncio.create_task(x.place(1, BID, "40", "10"))
+        first = await socket.request()
+        await socket.reply(first, pb.Refused(code=pb.OUTCOME_UNKNOWN, message="no answer in time"))
+        with pytest.raises(OutcomeUnknown) as caught:
+            await placing
+        again = x.send(caught.value.request)
+        second = await socket.request()
+        assert second.create_order == first.create_order
+        await socket.reply(second, pb.OrderCreated(order=order(5, BID, 4000, 1000)), replayed=True)
+        assert (await again).replayed
+
+
+async def test_no_answer_in_time_is_an_unknown_outcome(server: FakeExchange) -> None:
+    async with connected(server, answer_seconds=0.05) as (x, socket):
+        with pytest.raises(OutcomeUnknown, match=r"no answer in 0\.05 s"):
+            await x.out()
+        late = await socket.request()
+        await socket.reply(late, pb.OrdersCancelled())  # nobody waits for it, and nobody minds
+
+
+async def test_an_answer_of_the_wrong_kind_is_an_error(server: FakeExchange) -> None:
+    async with connected(server) as (x, socket):
+        asking = x.send(Request.of(pb.Out(), pb.OrderCreated))
+        await socket.reply(await socket.request(), pb.OrdersCancelled())
+        with pytest.raises(ExchangeError, match="Out was answered with OrdersCancelled"):
+            await asking
+
+
+async def test_commands_wait_until_it_is_known_who_gives_them(server: FakeExchange) -> None:
+    async with connected(server) as (x, socket):
+        switching = x.send(requests.act_as(8))
+        with pytest.raises(ExchangeError, match="act_as is under way"):
+            x.send(requests.out())
+        await socket.reply(await socket.request(), pb.ActingAs(account_id=8))
+        await switching
+        assert x.account_id == 8
+        with pytest.raises(ExchangeError, match="act_as goes alone"):
+            x.send_many([requests.act_as(3), requests.out()])
+
+
+async def test_requests_that_wait_for_answers_are_bounded(
+    server: FakeExchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pending, "PENDING_MAX", 100)
+    async with connected(server) as (x, _):
+        unanswered = x.send_many([requests.out()] * 100)
+        with pytest.raises(TooManyPending):
+            x.send(requests.out())
+    for answer in unanswered:
+        assert isinstance(answer.exception(), OutcomeUnknown)  # it was sent, and we left
+
+
+async def test_the_state_shows_what_an_answer_said_after_until_heard(server: FakeExchange) -> None:
+    async with connected(server) as (x, socket):
+        placing = x.send(requests.create_order(1, BID, "40", "10"))
+        created = pb.OrderCreated(order=order(5, BID, 4000, 1000, account=OWN))
+        await socket.reply(await socket.request(), created, seq=21)
+        hearing = asyncio.create_task(x.until_heard(await placing))
+        await asyncio.sleep(0.05)
+        assert not hearing.done()
+        await socket.send(*piece(f"account.{OWN}", 10, 21, created))
+        await hearing
+        assert list(x.portfolio().orders) == [5]
+        cancelling = x.send(requests.out())
+        await socket.reply(await socket.request(), pb.OrdersCancelled(), seq=22)
+        await x.until_heard(await cancelling)  # at once: there was nothing to cancel, so no stream tells of it
+
+
+async def test_updates_come_in_order_and_of_the_streams_asked_for(server: FakeExchange) -> None:
+    async with connected(server) as (x, socket):
+        of_market, of_all = x.updates("market.1"), x.updates()
+        await socket.send(
+            *piece("market.1", 10, 21, cancelled((1, 0))),
+            *piece("account.3", 10, 21, pb.PortfolioUpdated(account_id=OWN, cash=5)),
+            *piece("market.1", 21, 22, pb.BookCleared(market_id=1)),
+        )
+        assert [type((await anext(of_all)).body).__name__ for _ in range(3)] == [
+            "OrdersCancelled",
+            "PortfolioUpdated",
+            "BookCleared",
+        ]
+        assert [(await anext(of_market)).seq for _ in range(2)] == [21, 22]
+    assert [update async for update in of_all] == []  # closed by us: just the end
+
+
+async def test_who_does_not_read_the_updates_is_told_and_costs_no_memory(server: FakeExchange) -> None:
+    async with connected(server) as (x, socket):
+        updates = x.updates(limit=2)
+        for seq in range(21, 26):
+            await socket.send(*piece("market.1", 10, seq, pb.BookCleared(market_id=1)))
+        await socket.send(*piece("account.3", 10, 30, pb.PortfolioUpdated(account_id=OWN, cash=5)))
+        await x.until(lambda: x.portfolio().cash == 5)
+        with pytest.raises(SlowConsumer, match="2 updates"):
+            await anext(updates)
+        assert [update async for update in updates] == []
+
+
+async def test_a_lost_connection_that_is_given_up_says_so_everywhere(server: FakeExchange) -> None:
+    async with connected(server) as (x, socket):
+        updates = x.updates()
+        placing = x.send(requests.create_order(1, BID, "40", "10"))
+        await socket.request()
+        await socket.close(1011)
+        with pytest.raises(OutcomeUnknown):
+            await placing
+        with pytest.raises(ConnectionLost, match="gave up"):
+            await anext(updates)
+        with pytest.raises(ConnectionLost, match="gave up"):
+            await x.until_connected()
+        with pytest.raises(ConnectionLost, match="not connected"):
+            await x.place(1, BID, "40", "10")
+        with pytest.raises(ConnectionLost):
+            await anext(x.updates())
+
+
+async def test_a_refused_token_is_the_end(server: FakeExchange) -> None:
+    async def other_end() -> None:
+        socket = await server.accept()
+        await socket.reply(await socket.request(), pb.Refused(code=pb.NOT_AUTHENTICATED, message="unknown token"))
+
+    refusing = asyncio.create_task(other_end())
+    with pytest.raises(Refused, match="NOT_AUTHENTICATED: unknown token"):
+        async with Exchange.connect(server.url, "wrong"):
+            pass
+    await refusing
+
+
+async def test_a_person_without_an_account_can_make_one(server: FakeExchange) -> None:
+    async def other_end() -> Socket:
+        socket = await server.accept()
+        await socket.request()
+        await socket.send(authenticated(), *snapshot("public", 10), ready(account=0))
+        return socket
+
+    opening = asyncio.create_task(other_end())
+    async with Exchange.connect(server.url, "secret") as x:
+        await opening
+        assert x.account_id == 0
+
+
+@pytest.mark.parametrize("garbage", [b"\xff\xff\xff", "text"])
+async def test_what_is_no_frame_ends_the_socket(server: FakeExchange, garbage: bytes | str) -> None:
+    async with connected(server) as (x, socket):
+        await socket.send_raw(garbage)
+        with pytest.raises(ConnectionLost, match="gave up"):
+            await x.until(lambda: False)
+
+
+async def test_a_refusal_that_names_no_request_ends_nothing(
+    server: FakeExchange, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with connected(server) as (x, socket):
+        await socket.send(say(pb.Refused(code=pb.INVALID_FRAME, message="too large")))
+        placing = x.send(requests.out())
+        await socket.reply(await socket.request(), pb.OrdersCancelled())
+        await placing
+    assert "INVALID_FRAME: too large" in caplog.text
+
+
+def test_an_address_that_is_none_is_refused_at_once() -> None:
+    with pytest.raises(InvalidURI):
+        Exchange.connect("http://127.0.0.1/", "secret")
+
+
+async def test_the_token_is_not_shown() -> None:
+    x = Exchange.connect("ws://127.0.0.1:1/ws", "secret-token")
+    assert "secret-token" not in repr(x._session._settings)

@@ -1,0 +1,36 @@
+"""The programs in client/README.md are programs."""
+
+import ast
+import asyncio
+import re
+from pathlib import Path
+
+import pytest
+from exchange_client import BID
+from exchange_client import exchange_pb2 as pb
+
+from tests.client.script import FakeExchange, cancelled, order
+
+README = Path(__file__).resolve().parents[2] / "client/README.md"
+PROGRAMS = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+
+
+def test_each_is_python() -> None:
+    assert len(PROGRAMS) == 3
+    for program in PROGRAMS:
+        compile(program, str(README), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+
+
+async def test_the_bot_in_ten_lines_runs(server: FakeExchange, capsys: pytest.CaptureFixture[str]) -> None:
+    program = PROGRAMS[0].replace("ws://127.0.0.1:8000/ws", server.url)
+    assert len(list(filter(None, program.splitlines()))) <= 10
+    running = asyncio.create_task(asyncio.to_thread(exec, program, {}))
+    socket = await server.accept()
+    hello = await socket.welcome()
+    assert [item.market_id for item in hello.subscriptions] == [1]
+    placed = await socket.request()
+    assert (placed.create_order.side, placed.create_order.price, placed.create_order.size) == (BID, 4825, 1000)
+    await socket.reply(placed, pb.OrderCreated(order=order(5, BID, 4825, 1000)))
+    await socket.reply(await socket.request(), cancelled((5, 0)))
+    await running
+    assert capsys.readouterr().out.startswith("5 Level(price=4000, size=1000, orders=1) 10000000")

@@ -1,0 +1,254 @@
+"""Lost sockets: back-off, resuming, and commands that happen once."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from exchange_client import BID, Backoff, ConnectionLost, Exchange, OutcomeUnknown, Request, requests, session
+from exchange_client import exchange_pb2 as pb
+from exchange_client.backoff import RESTART_CODE
+
+from tests.client.script import EPOCH, OWN, FakeExchange, Socket, authenticated, cancelled, order, piece, ready, say
+
+
+def at_once(attempts: int | None = 5) -> Backoff:
+    return Backoff(first=0.01, most=0.01, restart=0.01, attempts=attempts)
+
+
+@asynccontextmanager
+async def connected(server: FakeExchange) -> AsyncIterator[tuple[Exchange, Socket]]:
+    async def welcome() -> Socket:
+        socket = await server.accept()
+        await socket.welcome()
+        return socket
+
+    opening = asyncio.create_task(welcome())
+    async with Exchange.connect(server.url, "secret", markets=[1], backoff=at_once()) as x:
+        yield x, await opening
+
+
+async def come_back(server: FakeExchange) -> tuple[Socket, pb.Authenticate]:
+    """The exchange's end of the next socket, ready, without snapshots: everything was heard."""
+    socket = await server.accept()
+    hello = (await socket.request()).authenticate
+    await socket.send(authenticated(), ready(hello.act_as))
+    return socket, hello
+
+
+async def test_it_resumes_where_it_stood_and_the_book_goes_on(server: FakeExchange) -> None:
+    async with connected(server) as (x, socket):
+        book = x.book(1)
+        await socket.send(*piece("market.1", 10, 14, cancelled((2, 0))), say(pb.UpToDate(seq=15, epoch=EPOCH)))
+        await socket.send(*piece("market.1", 14, 17, pb.OrderCreated(order=order(3, BID, 4100, 100))))
+        await x.until(lambda: 3 in book)
+        socket.cut()
+        socket = await server.accept()
+        hello = (await socket.request()).authenticate
+        assert (hello.epoch, hello.from_seq, hello.act_as) == (EPOCH, 15, OWN)
+        assert [(item.market_id, item.from_seq) for item in hello.subscriptions] == [(1, 17)]
+        # What came meanwhile, and something once more.
+        await socket.send(
+            authenticated(),
+            *piece("market.1", 14, 17, pb.OrderCreated(order=order(3, BID, 4100, 100))),
+            *piece("market.1", 17, 18, cancelled((3, 40))),
+            ready(),
+        )
+        await x.until_connected()
+        assert book.best_bid == (4100, 40, 1)
+        assert x.state.gaps == 0
+
+
+async def test_a_request_without_an_answer_is_sent_again_with_its_key(server: FakeExchange) -> None:
+    async with connected(server) as (x, socket):
+        placing = x.send(requests.create_order(1, BID, "40", "10"))
+        transferring = x.send(requests.make_transfer(OWN, 9, "1"))
+        sent = [await socket.request(), await socket.request()]
+        socket.cut()
+        socket, _ = await come_back(server)
+        again = await socket.receive()
+        assert again == sent
+        await socket.reply(again[0], pb.OrderCreated(order=order(5, BID, 4000, 1000)), seq=12, replayed=True)
+        await socket.reply(again[1], pb.TransferCreated(), seq=30)
+        assert (await placing).replayed
+        assert not (await transferring).replayed
+
+
+async def test_an_answered_request_is_not_sent_again(server: FakeExchange) -> None:
+    async with connected(server) as (x, socket):
+        first, second = x.send(requests.out()), x.send(requests.out())
+        asked = [await socket.request(), await socket.request()]
+        await socket.reply(asked[0], pb.OrdersCancelled())
+        await first
+        socket.cut()
+        socket, _ = await come_back(server)
+        assert await socket.receive() == [asked[1]]
+        await socket.reply(asked[1], pb.OrdersCancelled())
+        await second
+
+
+async def test_what_could_happen_twice_is_not_sent_again(server: FakeExchange) -> None:
+    async with connected(server) as (x, socket):
+        # No key, by the author's own will.
+        asking = x.send(Request(pb.CreateOrder(market_id=1, side=BID, price=1, size=1), pb.OrderCreated))
+        await socket.request()
+        socket.cut()
+        with pytest.raises(OutcomeUnknown, match="connection was lost"):
+            await asking
+        socket, _ = await come_back(server)
+        await x.until_connected()
+        x.send(requests.out(key="next"))
+        assert (await socket.request()).out.key == "next"
+
+
+async def test_a_request_is_sent_four_times_at_most(server: FakeExchange) -> None:
+    async with connected(server) as (x, socket):
+        asking = x.send(requests.out())
+        request = await socket.request()
+        for _ in range(3):
+            socket.cut()
+            socket, _ = await come_back(server)
+            assert await socket.request() == request
+        socket.cut()
+        await come_back(server)
+        with pytest.raises(OutcomeUnknown, match="sent 4 times"):
+            await asking
+
+
+async def test_a_request_that_nobody_waits_for_any_more_is_not_sent_again(server: FakeExchange) -> None:
+    async with connected(server) as (x, socket):
+        asking = x.send(requests.out())
+        await socket.request()
+        asking.cancel()
+        socket.cut()
+        socket, _ = await come_back(server)
+        await x.until_connected()
+        x.send(requests.out(key="next"))
+        assert (await socket.request()).out.key == "next"
+
+
+async def test_a_request_is_not_sent_again_in_another_accounts_name(server: FakeExchange) -> None:
+    async with connected(server) as (x, socket):
+        asking = x.send(requests.out())
+        await socket.request()
+        await socket.send(say(pb.ActingAs(account_id=8)))  # put back by the exchange
+        await x.until(lambda: x.account_id == 8)
+        socket.cut()
+        _, hello = await come_back(server)
+        assert hello.act_as == 8
+        with pytest.raises(OutcomeUnknown, match="another account"):
+            await asking
+
+
+async def test_while_there_is_no_connection_commands_say_so(server: FakeExchange) -> None:
+    async with connected(server) as (x, socket):
+        socket.cut()
+        socket = await server.accept()
+        with pytest.raises(ConnectionLost, match="not connected"):
+            x.send(requests.out())
+        await socket.request()
+        await socket.send(authenticated(), ready())
+        await x.until_connected()
+
+
+async def test_subscriptions_made_later_are_made_again(server: FakeExchange) -> None:
+    async with connected(server) as (x, socket):
+        for coroutine, answer in (
+            (x.subscribe(all_markets=True), pb.Subscribed(streams=["market.1"])),
+            (x.unsubscribe(1), pb.Unsubscribed(streams=["market.1"])),
+        ):
+            asking = asyncio.ensure_future(coroutine)
+            await socket.reply(await socket.request(), answer)
+            await asking
+        socket.cut()
+        _, hello = await come_back(server)
+        # Who follows all follows market 1 again too, and of what it did not hear it needs a snapshot.
+        assert [(item.market_id, item.all_markets) for item in hello.subscriptions] == [(0, True), (1, False)]
+        assert hello.subscriptions[1].from_seq == 0
+
+
+async def test_a_busy_exchange_is_asked_again_after_the_time_it_names(server: FakeExchange) -> None:
+    async with connected(server) as (x, socket):
+        socket.cut()
+        socket = await server.accept()
+        begun = asyncio.get_running_loop().time()
+        await socket.reply(await socket.request(), pb.Refused(code=pb.BUSY, retry_after_ms=200), seq=0)
+        await come_back(server)
+        await x.until_connected()
+        assert asyncio.get_running_loop().time() - begun >= 0.2
+
+
+async def test_a_restarted_exchange_replaces_everything(server: FakeExchange) -> None:
+    async with connected(server) as (x, socket):
+        book = x.book(1)
+        await socket.send(*piece("market.1", 10, 14, cancelled((1, 0), (2, 0))))
+        await x.until(lambda: len(book) == 0)
+        await socket.close(RESTART_CODE)
+        socket = await server.accept()
+        hello = await socket.welcome(EPOCH + 1)
+        assert hello.epoch == EPOCH
+        await x.until_connected()
+        assert x.book(1) is book
+        assert len(book) == 2
+
+
+async def test_a_gap_that_stays_makes_it_connect_anew(server: FakeExchange) -> None:
+    async with connected(server) as (x, socket):
+        await socket.send(*piece("market.1", 11, 12, cancelled((1, 0))))
+        for _ in range(2):
+            await socket.send(say(pb.UpToDate(seq=13, epoch=EPOCH)))
+        socket = await server.accept()
+        assert (await socket.welcome()).epoch == 0
+        await x.until_connected()
+        assert x.state.gaps == 1
+
+
+async def test_a_connection_that_held_makes_earlier_failures_forgotten(
+    server: FakeExchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "HELD_SECONDS", 0.0)
+    async with connected(server) as (x, socket):
+        for _ in range(8):  # the back-off allows 5 in a row
+            socket.cut()
+            socket, _ = await come_back(server)
+        await x.until_connected()
+
+
+async def test_a_silent_exchange_is_left(server: FakeExchange, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "SILENCE_SECONDS", 0.05)
+    async with connected(server) as (x, _):
+        await come_back(server)
+        await x.until_connected()
+
+
+async def test_nobody_there_is_tried_several_times_and_then_said(unused_tcp_port: int) -> None:
+    with pytest.raises(ConnectionLost, match="gave up connecting"):
+        async with Exchange.connect(f"ws://127.0.0.1:{unused_tcp_port}/ws", "secret", backoff=at_once(attempts=2)):
+            pass
+
+
+def test_waits_double_up_to_the_most_and_are_drawn_from_zero() -> None:
+    drawn: list[tuple[float, float]] = []
+
+    def draw(low: float, high: float) -> float:
+        drawn.append((low, high))
+        return high
+
+    backoff = Backoff(first=1, most=10, restart=5, attempts=6, draw=draw)
+    assert [backoff.wait_after(1006) for _ in range(5)] == [1, 2, 4, 8, 10]
+    assert backoff.wait_after(RESTART_CODE) == 5
+    assert backoff.wait_after(1006) is None
+    backoff.reset()
+    assert backoff.wait_after(1006) == 1
+    assert {low for low, _ in drawn} == {0}
+
+
+def test_after_a_restart_clients_come_back_spread_over_five_seconds() -> None:
+    waits = [Backoff().wait_after(RESTART_CODE) or 0 for _ in range(500)]
+    assert 0 <= min(waits) < 0.5
+    assert 4.5 < max(waits) <= 5
+
+
+def test_it_can_try_for_ever() -> None:
+    backoff = Backoff(attempts=None, draw=lambda low, high: high)
+    assert [backoff.wait_after(1006) for _ in range(2000)][-1] == 10

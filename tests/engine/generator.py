@@ -1,0 +1,252 @@
+"""Commands at random, most of them sensible: what a busy class might send, with slips and malice mixed in.
+
+The choice reads the engine (which orders are open, who owns what), so that cancels hit and prices cross. The same seed
+and the same engine choose the same commands.
+"""
+
+from random import Random
+from typing import Any
+
+from markets.engine import commands as c
+from markets.engine.book import Market
+from markets.engine.commands import Command, MarketStatus, SelfTrade, Side, TimeInForce
+from markets.engine.engine import Engine
+from markets.engine.events import AccountKind
+
+PEOPLE = 6
+ALTS = 6
+LIVE_MARKETS = 4
+LONG_DAY = 120  # seqs after which a market is settled
+HOUSE = 1
+OPERATOR = 1  # user id
+GARBAGE = (0, 1, 2, 5, 99, -1, 10**6, 2**63, -(2**63), 10**30, -(10**30))
+NAMES = (
+    "amber",
+    "Basalt",
+    "chalk",
+    "Dolomite",
+    "Émeraude",
+    "flint",
+    "GNEISS",
+    "Straße",
+    "ﬁr",
+    "ja de",
+    "k\u200by",
+    "am\ufe0fber",
+    "",
+)
+SHAPES = (  # low, high, tick, smallest size
+    (0, 10_000, 1, 1),
+    (0, 10_000, 100, 100),
+    (1_000, 2_000, 10, 5),
+    (-5_000, 5_000, 50, 1),
+    (-2_000, -1_000, 5, 10),
+    (0, 1, 1, 1),
+    (0, 100_000_000, 1_000_000, 1),
+)
+TIMES_IN_FORCE = (TimeInForce.GTC,) * 10 + (TimeInForce.IOC, TimeInForce.FOK)
+STATUSES = (MarketStatus.OPEN,) * 12 + tuple(MarketStatus)
+# How often what is sent, per thousand.
+WEIGHTS = {
+    "order": 700,
+    "cancel": 110,
+    "out": 15,
+    "transfer": 45,
+    "gift": 12,
+    "sign_in": 3,
+    "alt": 5,
+    "market": 8,
+    "edit": 4,
+    "status": 10,
+    "settle": 8,
+    "again": 30,
+    "mangled": 50,
+}
+
+
+class Generator:
+    def __init__(self, rng: Random, engine: Engine) -> None:
+        self.rng = rng
+        self.engine = engine
+        self.keys = 0
+        self.sent: list[Command] = []  # the last with a key, for sending them again
+        self.kinds = [kind for kind, weight in WEIGHTS.items() for _ in range(weight)]
+
+    def opening(self) -> list[Command]:
+        """The house, an operator and people with money."""
+        people = [
+            c.CreateUserAccount(user, 0, False, "", f"person {user}", 20_000_000) for user in range(1, PEOPLE + 1)
+        ]
+        return [c.CreateHouse(0, 0, True, ""), *people]
+
+    def next(self) -> Command:
+        command: Command = getattr(self, self.rng.choice(self.kinds))()
+        if command.key:
+            self.sent = [*self.sent[-50:], command]
+        return command
+
+    # --- Who
+
+    def head(self, keyed: float = 0.2) -> tuple[int, int, bool, str]:
+        """Mostly somebody acting as an account of theirs; sometimes an operator as anybody, sometimes a stranger."""
+        rng, engine = self.rng, self.engine
+        user = rng.choice(sorted(engine.people))
+        if rng.random() < 0.02:
+            return user, rng.randint(1, len(engine.accounts)), rng.random() < 0.3, self.key(keyed)
+        return user, rng.choice(sorted(engine.reach(user))), False, self.key(keyed)
+
+    def operator(self) -> tuple[int, int, bool, str]:
+        return OPERATOR, self.engine.people[OPERATOR], self.rng.random() < 0.9, self.key(0.2)
+
+    def key(self, chance: float) -> str:
+        if self.rng.random() >= chance:
+            return ""
+        self.keys += 1
+        return f"key {self.keys}" if self.rng.random() < 0.97 else f"key {self.rng.randint(1, self.keys)}"
+
+    def account(self) -> int:
+        return self.rng.randint(1, len(self.engine.accounts))
+
+    # --- Where
+
+    def live(self) -> list[Market]:
+        """Markets are settled in about the order in which they were made: the last ones will do."""
+        last = self.engine.next_market - 1
+        recent = (self.engine.markets[id] for id in range(max(1, last - 30), last + 1))
+        return [m for m in recent if m.status != MarketStatus.SETTLED]
+
+    def some_market(self) -> Market | None:
+        """Mostly one that is open."""
+        markets = self.live()
+        if self.rng.random() < 0.9:
+            markets = [m for m in markets if m.status == MarketStatus.OPEN] or markets
+        elif self.rng.random() < 0.2:
+            markets = list(self.engine.markets.values())
+        return self.rng.choice(markets) if markets else None
+
+    # --- What
+
+    def order(self) -> Command:
+        rng = self.rng
+        market = self.some_market()
+        if market is None:
+            return self.market()
+        time_in_force = rng.choice(TIMES_IN_FORCE)
+        return c.CreateOrder(
+            *self.head(0.25),
+            *(market.id, rng.choice((Side.BID, Side.OFFER)), self.price(market), self.size(market), time_in_force),
+            *(time_in_force == TimeInForce.GTC and rng.random() < 0.08, rng.choice(list(SelfTrade))),
+        )
+
+    def price(self, market: Market) -> int:
+        """Near the last trade, so that books stay narrow and cross; sometimes anywhere."""
+        low, high, tick = market.min_settlement, market.max_settlement, market.tick_size
+        middle = market.last_price if market.last_price is not None else (low + high) // 2
+        reach = max((high - low) // 20, tick)
+        near = middle + self.rng.randint(-reach, reach) if self.rng.random() < 0.9 else self.rng.randint(low, high)
+        return min(max(near - near % tick, low), high)
+
+    def size(self, market: Market) -> int:
+        """Up to what some could pay for, rarely far beyond."""
+        worth = max(market.max_settlement - market.min_settlement, 1)
+        most = max(4_000_000 // worth // market.smallest_size, 1)
+        lots = self.rng.randint(1, most) if self.rng.random() < 0.97 else self.rng.randint(1, most * 50)
+        return lots * market.smallest_size
+
+    def cancel(self) -> Command:
+        rng = self.rng
+        by, account, sudo, key = self.head()
+        exposures = self.engine.accounts[account].exposures
+        mine = [o for m in self.live() if m.id in exposures for o in exposures[m.id].orders.values()]
+        if not mine or rng.random() < 0.1:
+            return c.CancelOrder(by, account, sudo, key, rng.randint(1, self.engine.next_order), "")
+        order = rng.choice(mine)
+        if order.client_order_id and rng.random() < 0.5:
+            return c.CancelOrder(by, account, sudo, key, 0, order.client_order_id)
+        return c.CancelOrder(by, account, sudo, key, order.id, "")
+
+    def out(self) -> Command:
+        market = self.some_market()
+        named = market.id if market is not None and self.rng.random() < 0.7 else 0
+        return c.Out(*self.head(), named, self.rng.choice((0, Side.BID, Side.OFFER)))
+
+    def transfer(self) -> Command:
+        rng, accounts = self.rng, self.engine.accounts
+        by, account, sudo, key = self.head()
+        relatives = [*accounts[account].owned, *accounts[account].owners]
+        people = [a.id for a in accounts.values() if a.kind == AccountKind.USER]
+        payee = rng.choice(relatives or people) if rng.random() < 0.8 else self.account()
+        most = max(accounts[account].available, 1)
+        amount = rng.randint(1, most) if rng.random() < 0.95 else rng.randint(most, 2 * most)
+        sudo = sudo or rng.random() < 0.05
+        return c.MakeTransfer(by, account, sudo, key, account, payee, amount, rng.choice(("", "lunch", "x" * 201)))
+
+    def gift(self) -> Command:
+        poorest = min((a.available, a.id) for a in self.engine.accounts.values() if a.id != HOUSE)[1]
+        return c.Gift(*self.operator(), poorest, self.rng.randint(1, 20_000_000), "")
+
+    def sign_in(self) -> Command:
+        return c.CreateUserAccount(
+            self.rng.randint(1, PEOPLE + 2), 0, False, "", self.name(), self.rng.choice((0, 10**7))
+        )
+
+    def alt(self) -> Command:
+        head = self.head()
+        full = len(self.engine.accounts) > PEOPLE + ALTS
+        return c.CreateAccount(*head, self.name(), self.rng.choice((0, 0, head[1], self.account())), 0 if full else 50)
+
+    def name(self) -> str:
+        """Often one that is taken, sometimes none."""
+        stem = self.rng.choice(NAMES)
+        return self.rng.choice((stem, stem.upper(), f" {stem}  {self.engine.seq} ", stem + " \u2460"))
+
+    def market(self) -> Command:
+        rng = self.rng
+        if len(self.live()) >= LIVE_MARKETS:
+            return self.settle()
+        low, high, tick, smallest = rng.choice(SHAPES)
+        shape = (low, high, rng.choice((tick, tick, tick, 7, 0)), smallest)
+        return c.CreateMarket(*self.head(), f"{self.name()} {self.engine.seq}", rng.choice(("", "text")), *shape)
+
+    def edit(self) -> Command:
+        market = self.some_market()
+        head = self.operator() if self.rng.random() < 0.5 else self.head()
+        name = self.rng.choice((None, self.name()))
+        return c.EditMarket(*head, market.id if market else 0, name, self.rng.choice((None, "", "text", "\x00")))
+
+    def status(self) -> Command:
+        market = self.some_market()
+        status = self.rng.choice(STATUSES)
+        return c.SetMarketStatus(*self.operator(), market.id if market else 0, status)
+
+    def settle(self) -> Command:
+        """Of a market that has seen its day, at any price; sometimes of another, by anybody."""
+        rng = self.rng
+        old = [m for m in self.live() if m.seq < self.engine.seq - LONG_DAY or m.status == MarketStatus.CLOSED]
+        market = rng.choice(old) if old and rng.random() < 0.9 else self.some_market()
+        if market is None:
+            return c.SettleMarket(*self.head(), 0, 0)
+        price = rng.randint(market.min_settlement, market.max_settlement)
+        if rng.random() < 0.5:
+            owner = market.owner
+            return c.SettleMarket(self.root(owner), owner, False, self.key(0.2), market.id, price)
+        return c.SettleMarket(*(self.operator() if rng.random() < 0.8 else self.head()), market.id, price)
+
+    def root(self, account: int) -> int:
+        """User id of whose tree it is in."""
+        while self.engine.accounts[account].owners:
+            (account,) = self.engine.accounts[account].owners
+        return self.engine.accounts[account].user
+
+    def again(self) -> Command:
+        """A command that was sent before: its key may be used."""
+        return self.rng.choice(self.sent) if self.sent else self.order()
+
+    def mangled(self) -> Command:
+        """One number of a sensible command is replaced. What only the codec could let through is left alone."""
+        kinds = (self.order, self.cancel, self.out, self.transfer, self.gift, self.alt, self.market, self.settle)
+        command: Any = self.rng.choice(kinds)()
+        spared = {"sudo", "side", "time_in_force", "self_trade", "post_only", "accounts_max", "markets_max"}
+        numbers = [f for f in command._fields if type(getattr(command, f)) is int and f not in spared]
+        mangled: Command = command._replace(**{self.rng.choice(numbers): self.rng.choice(GARBAGE)})
+        return mangled

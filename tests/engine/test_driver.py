@@ -1,0 +1,196 @@
+"""Random days at the exchange: 200,000 commands here, 2,000,000 in `make soak`. SEED=<number> repeats a day.
+
+And the proof that the driver can fail: rules of the engine are broken on purpose, and it has to notice.
+"""
+
+import os
+from collections.abc import Callable
+from random import SystemRandom
+
+import pytest
+
+from markets.engine import ledger, orders, ownership, settlement
+from markets.engine.book import BookSide, Order
+from markets.engine.engine import Engine
+from markets.engine.ledger import Account, Exposure
+from markets.engine.state import Changed
+from tests.engine.driver import Driver, Failure
+
+DAYS = range(4)  # each an exchange of its own, so that they can run side by side
+COMMANDS = 50_000  # a day
+SOAK_COMMANDS = 500_000
+SEED = 20_260
+PLANTED_SEED = 11
+PLANTED_COMMANDS = 4_000
+
+# Every kind of answer must have been given in a day, or the driver drives past a rule.
+ANSWERS = {
+    *("CreateHouse", "CreateUserAccount", "CreateAccount", "MakeTransfer", "Gift", "CreateMarket", "EditMarket"),
+    *("SetMarketStatus", "SettleMarket", "CreateOrder", "CancelOrder", "Out", "repeated"),
+    *("Traded", "OrderCancelled", "PaidOut", "CreditsChanged"),
+    *("NOT_ALLOWED", "ACCOUNT_NOT_FOUND", "INVALID_NAME", "NAME_TAKEN", "INVALID_TEXT", "INVALID_AMOUNT"),
+    *("INSUFFICIENT_FUNDS", "SAME_ACCOUNT", "TOO_MANY_ACCOUNTS", "MARKET_NOT_FOUND", "INVALID_MARKET"),
+    *("MARKET_PAUSED", "MARKET_CLOSED", "MARKET_SETTLED", "SETTLER_HAS_POSITION", "INVALID_PRICE", "INVALID_SIZE"),
+    *("POST_ONLY_WOULD_TRADE", "FOK_NOT_FILLABLE", "ORDER_NOT_FOUND"),
+}
+
+
+def drive(seed: int, commands: int) -> Driver:
+    print(f"SEED={seed}")
+    driver = Driver(seed)
+    driver.run(commands)
+    print(f"{driver.commands:,} commands:", dict(driver.answers.most_common()))
+    return driver
+
+
+@pytest.mark.parametrize("day", DAYS)
+def test_days(day: int) -> None:
+    driver = drive(int(os.environ.get("SEED", SEED + day)), COMMANDS)
+    assert driver.commands == COMMANDS
+    assert set(driver.answers) >= ANSWERS
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("day", DAYS)
+def test_long_days(day: int) -> None:
+    driver = drive(int(os.environ.get("SEED", SystemRandom().randrange(10**9))), SOAK_COMMANDS)
+    assert driver.commands == SOAK_COMMANDS
+
+
+def test_a_seed_repeats_a_day() -> None:
+    days = [Driver(PLANTED_SEED, keep=True) for _ in range(2)]
+    for driver in days:
+        driver.run(1_000)
+    assert days[0].accepted == days[1].accepted
+    assert days[0].engine.digest() == days[1].engine.digest()
+
+
+# --- Planted bugs
+
+
+def newest_first(planted: pytest.MonkeyPatch) -> None:
+    add = BookSide.add
+
+    def add_in_front(side: BookSide, order: Order) -> None:
+        add(side, order)
+        side.levels[order.price * side.sign].move_to_end(order.id, last=False)
+
+    planted.setattr(BookSide, "add", add_in_front)
+
+
+def trades_at_another_price(planted: pytest.MonkeyPatch) -> None:
+    fill = ledger.book_fill
+    planted.setattr(
+        orders, "book_fill", lambda account, exposure, size, price: fill(account, exposure, size, price + 1)
+    )
+
+
+def cost_rounded_the_other_way(planted: pytest.MonkeyPatch) -> None:
+    fill = ledger.book_fill
+
+    def fill_and_round(account: Account, exposure: Exposure, size: int, price: int) -> None:
+        before, cost = exposure.position, exposure.cost
+        fill(account, exposure, size, price)
+        if abs(exposure.position) < abs(before) and exposure.position and cost * size % before:
+            exposure.cost -= 1
+            exposure.realised -= 1
+
+    planted.setattr(orders, "book_fill", fill_and_round)
+
+
+def a_unit_too_generous(planted: pytest.MonkeyPatch) -> None:
+    refresh = ledger.refresh
+
+    def refresh_and_add(account: Account, exposure: Exposure) -> None:
+        refresh(account, exposure)
+        account.worst += 1
+        exposure.worst += 1
+
+    planted.setattr(orders, "refresh", refresh_and_add)
+
+
+def funds_are_not_looked_at(planted: pytest.MonkeyPatch) -> None:
+    planted.setattr(orders, "_check_funds", lambda *_: None)
+
+
+def fok_and_post_only_are_not_looked_at(planted: pytest.MonkeyPatch) -> None:
+    planted.setattr(orders, "_check_conditions", lambda *_: None)
+
+
+def keys_are_forgotten(planted: pytest.MonkeyPatch) -> None:
+    planted.setattr(Account, "remember", lambda *_: None)
+
+
+def anybody_acts_as_anybody(planted: pytest.MonkeyPatch) -> None:
+    planted.setattr(Engine, "reach", lambda engine, user: set(engine.accounts) - {1})
+
+
+def shorts_do_not_pay(planted: pytest.MonkeyPatch) -> None:
+    pay_out = settlement._pay_out
+
+    def pay_longs(state: Engine, market: object, account: Account, price: int) -> object:
+        exposure = account.exposures[market.id]  # type: ignore[attr-defined]
+        return pay_out(state, exposure.market, account, price) if exposure.position > 0 else None
+
+    planted.setattr(settlement, "_pay_out", pay_longs)
+
+
+def closing_leaves_orders(planted: pytest.MonkeyPatch) -> None:
+    planted.setattr(settlement, "cancel_all", lambda *_: [])
+
+
+def nothing_is_rebalanced(planted: pytest.MonkeyPatch) -> None:
+    planted.setattr(ownership, "_rebalanced", lambda *_: {})
+
+
+def gifts_are_not_owed(planted: pytest.MonkeyPatch) -> None:
+    gift = ownership._move
+
+    def move_to(state: Engine, source: Account, *rest: object) -> object:
+        cash = source.cash
+        event = gift(state, source, *rest)  # type: ignore[arg-type]
+        if source.id == 1:
+            source.cash = cash
+        return event
+
+    planted.setattr(ownership, "_move", move_to)
+
+
+def an_order_is_not_reported(planted: pytest.MonkeyPatch) -> None:
+    take_changed = Engine.take_changed
+
+    def take_most(engine: Engine) -> Changed:
+        changed = take_changed(engine)
+        if len(changed.orders) > 10:
+            changed.orders.popitem()
+        return changed
+
+    planted.setattr(Engine, "take_changed", take_most)
+
+
+PLANTED: list[Callable[[pytest.MonkeyPatch], None]] = [
+    newest_first,
+    trades_at_another_price,
+    cost_rounded_the_other_way,
+    a_unit_too_generous,
+    funds_are_not_looked_at,
+    fok_and_post_only_are_not_looked_at,
+    keys_are_forgotten,
+    anybody_acts_as_anybody,
+    shorts_do_not_pay,
+    closing_leaves_orders,
+    nothing_is_rebalanced,
+    gifts_are_not_owed,
+    an_order_is_not_reported,
+]
+
+
+def test_without_a_planted_bug_that_day_passes() -> None:
+    Driver(PLANTED_SEED).run(PLANTED_COMMANDS)
+
+
+@pytest.mark.parametrize("plant", PLANTED, ids=lambda plant: plant.__name__)
+def test_the_driver_notices(plant: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    plant(monkeypatch)
+    with pytest.raises(Failure, match=rf"SEED={PLANTED_SEED}, command \d+: "):
+        Driver(PLANTED_SEED).run(PLANTED_COMMANDS)

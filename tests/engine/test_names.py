@@ -1,0 +1,183 @@
+"""When a name is a name, and when two names are the same (rules, section 1)."""
+
+from contextlib import suppress
+from math import inf
+
+import pytest
+from django.db.models import Model
+
+from accounts.models import Account as AccountRow
+from markets.engine.commands import CreateAccount, CreateMarket
+from markets.engine.errors import Reason, Rejected
+from markets.engine.text import name_key
+from markets.models import Market as MarketRow
+from tests.scenario import Scenario
+
+FULL_WIDTH_ALICE = "\uff21\uff4c\uff49\uff43\uff45"
+LONGEST_FOLDED = "\ufdfa"  # one character that NFKC writes with eighteen
+
+
+@pytest.mark.parametrize(
+    ("wish", "name"),
+    [
+        ("Night desk", "Night desk"),
+        ("  Night   desk ", "Night desk"),
+        ("x", "x"),
+        ("x" * 40, "x" * 40),
+        ("  " + "x" * 40 + "  ", "x" * 40),
+        ("Zoë & Søn – 株式会社 🦉", "Zoë & Søn – 株式会社 🦉"),
+    ],
+)
+def test_example_1_2_names_are_trimmed_and_single_spaced(day: Scenario, wish: str, name: str) -> None:
+    assert day.alt("alice", wish) == [f"account {name} under alice"]
+
+
+@pytest.mark.parametrize("name", ["", " ", "   ", "x" * 41, "x " * 21])
+def test_a_name_has_1_to_40_characters(day: Scenario, name: str) -> None:
+    with day.refuses(Reason.INVALID_NAME):
+        day.alt("alice", name)
+
+
+@pytest.mark.parametrize("character", ["\x00", "\x07", "\x1b", "\x7f", "\x80", "\x9f"])
+def test_control_characters_are_refused(day: Scenario, character: str) -> None:
+    with day.refuses(Reason.INVALID_NAME):
+        day.alt("alice", f"Night{character}desk")
+
+
+@pytest.mark.parametrize(
+    "character",
+    ["\u200b", "\u200c", "\u200d", "\u200e", "\u202e", "\u2060", "\u2066", "\ufeff", "\u00ad", "\u180e", "\U000e0041"],
+)
+def test_zero_width_and_direction_characters_are_refused(day: Scenario, character: str) -> None:
+    with day.refuses(Reason.INVALID_NAME):
+        day.alt("alice", f"Night{character}desk")
+
+
+@pytest.mark.parametrize("character", ["\u034f", "\ufe0f", "\u180b", "\u17b4", "\u3164", "\U000e0100"])
+def test_marks_that_nobody_sees_make_no_new_name(day: Scenario, character: str) -> None:
+    """Else somebody could be "alice" to every reader of the tape."""
+    with day.refuses(Reason.NAME_TAKEN):
+        day.alt("bob", f"ali{character}ce")
+    assert day.alt("bob", f"bob's heart{character}") == [f"account bob's heart{character} under bob"]
+
+
+@pytest.mark.parametrize("name", ["\u3164", "\u115f\u1160", "\ufe0f"])
+def test_a_name_can_be_seen(day: Scenario, name: str) -> None:
+    with pytest.raises(Rejected) as refused:
+        day.engine.apply(CreateAccount(*day.head("bob", "", ""), name, 0), day.at_us)
+    assert refused.value.reason == Reason.INVALID_NAME
+
+
+@pytest.mark.parametrize("character", ["\ud800", "\ue000", "\uffff", "\u0378"])
+def test_what_is_no_character_is_refused(day: Scenario, character: str) -> None:
+    with day.refuses(Reason.INVALID_NAME):
+        day.alt("alice", f"Night{character}")
+
+
+@pytest.mark.parametrize("same", ["alice", "ALICE", "Alice", " alice ", FULL_WIDTH_ALICE])
+def test_the_same_name_is_taken(day: Scenario, same: str) -> None:
+    with day.refuses(Reason.NAME_TAKEN):
+        day.alt("bob", same)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Straße", "STRASSE"),
+        ("ﬁsh", "FISH"),
+        ("Zoe\u0308", "Zoë"),
+        ("Ωmega", "ωMEGA"),
+        ("desk²", "DESK2"),
+        ("\u1e9e", "ss"),
+    ],
+)
+def test_names_that_fold_alike_are_the_same(day: Scenario, one: str, other: str) -> None:
+    day.alt("alice", one)
+    with day.refuses(Reason.NAME_TAKEN):
+        day.alt("bob", other)
+
+
+def test_names_that_only_look_alike_to_us_differ(day: Scenario) -> None:
+    assert day.alt("bob", "аlice") == ["account аlice under bob"]  # its first letter is Cyrillic
+
+
+def test_the_houses_name_is_taken_too(day: Scenario) -> None:
+    with day.refuses(Reason.NAME_TAKEN):
+        day.alt("alice", "house")
+
+
+def test_example_1_1_who_signs_in_with_a_taken_name_gets_a_number(day: Scenario) -> None:
+    day.people("ALICE", "Alice")
+    assert [day.engine.accounts[day.ids[who]].name for who in ("ALICE", "Alice")] == ["ALICE 2", "Alice 3"]
+
+
+def test_a_number_that_is_taken_is_passed_over(day: Scenario) -> None:
+    day.alt("bob", "alice 2")
+    day.people("Alice")
+    assert day.engine.accounts[day.ids["Alice"]].name == "Alice 3"
+
+
+def test_a_numbered_name_still_has_at_most_40_characters(day: Scenario) -> None:
+    long = "x" * 40
+    day.alt("alice", long)
+    day.people(long)
+    assert day.engine.accounts[day.ids[long]].name == "x" * 38 + " 2"
+
+
+@pytest.mark.parametrize(
+    ("wish", "name"),
+    [("", "Trader"), ("\x00\u200b", "Trader"), ("Zoe\nsmith", "Zoe smith"), ("z" * 60, "z" * 40), (" zoe ", "zoe")],
+)
+def test_who_signs_in_always_gets_a_name(day: Scenario, wish: str, name: str) -> None:
+    day.people(wish)
+    assert day.engine.accounts[day.ids[wish]].name == name
+
+
+def test_market_names_have_1_to_80_characters(day: Scenario) -> None:
+    for name in ("", "  ", "x" * 81, "bell\x07"):
+        with day.refuses(Reason.INVALID_NAME):
+            day.market(name, 0, 100)
+    assert day.market("x" * 80, 0, 100) == [f"market {'x' * 80}, 0 to 100, of operator"]
+
+
+def test_market_names_are_unique_among_markets(day: Scenario) -> None:
+    for name in ("gold", " GOLD", "\uff27OLD"):
+        with day.refuses(Reason.NAME_TAKEN):
+            day.market(name, 0, 100)
+    day.market("alice", 0, 100)  # an account's name is free for a market
+
+
+def test_a_settled_market_keeps_its_name(day: Scenario) -> None:
+    day.settle("GOLD", 50)
+    with day.refuses(Reason.NAME_TAKEN):
+        day.market("GOLD", 0, 100)
+
+
+def test_every_accepted_names_key_fits_its_column() -> None:
+    """The key is longer than the name; PostgreSQL would refuse the row after the engine had accepted the command."""
+    day = Scenario(compare=False)
+    day.people("alice", LONGEST_FOLDED * 40)
+    for length in range(1, 41):
+        ask(day, CreateAccount(*day.head("alice", "", ""), LONGEST_FOLDED * length, 0))
+    for length in range(1, 81):
+        command = CreateMarket(*day.head("operator", "", ""), LONGEST_FOLDED * length, "", 0, 100, 1, 1)
+        ask(day, command)
+    assert max(map(len, day.engine.names)) <= room(AccountRow)
+    assert max(map(len, day.engine.market_names)) <= room(MarketRow)
+
+
+def room(model: type[Model]) -> float:
+    """Characters that its column for name keys holds."""
+    return getattr(model._meta.get_field("name_key"), "max_length", None) or inf
+
+
+def ask(day: Scenario, command: CreateAccount | CreateMarket) -> None:
+    """Whether it is accepted does not matter here."""
+    with suppress(Rejected):
+        day.do(command)
+
+
+def test_a_key_is_its_own_key() -> None:
+    """What casefold breaks apart NFKC puts together: asking twice changes nothing."""
+    for text in ("\u1e9e", "\u0345", "\u1fc3", FULL_WIDTH_ALICE, "Ǆ", "ﬀ", "İ", "\u00a8"):
+        assert name_key(name_key(text)) == name_key(text)

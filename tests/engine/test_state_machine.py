@@ -1,0 +1,239 @@
+"""A hypothesis state machine: small exchanges, 10,000 steps, everything compared after each; finds are shrunk."""
+
+from collections import Counter
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from markets.engine import commands as c
+from markets.engine.commands import Command, MarketStatus, SelfTrade, Side, TimeInForce
+from markets.engine.engine import Engine
+from markets.engine.errors import Rejected, Repeated
+from markets.engine.events import Event
+from tests.agreement import both, differences
+from tests.engine import invariants
+from tests.engine.event_ledger import EventLedger
+from tests.naive_exchange import NaiveExchange
+
+EXAMPLES, STEPS = 150, 80
+PEOPLE = 3
+OPERATOR = 1  # user id; the others are people
+
+persons = st.integers(1, PEOPLE)
+picks = st.integers(0, 9)  # the n-th of what there is, counted round
+sides = st.sampled_from(Side)
+# Few prices and sizes, so that orders meet.
+prices = st.sampled_from([30, 40, 50, 60, 70])
+sizes = st.sampled_from([2, 4, 10])
+odd_prices = st.sampled_from([-10, 0, 1, 50, 99, 100, 101, 110, 10**30])
+odd_sizes = st.sampled_from([0, -2, 1, 2, 60, 10_000, 10_000_002])
+times = st.sampled_from([TimeInForce.GTC, TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK])
+keys = st.sampled_from(["", "", "", "a", "b", "c"])
+amounts = st.sampled_from([1, 77, 1_000, 5_000, 0])
+mostly_the_operator = st.sampled_from([OPERATOR, OPERATOR, OPERATOR, 2])
+rare = precondition(lambda self: self.engine.seq % 4 == 0)
+statuses = st.sampled_from([MarketStatus.OPEN] * 6 + list(MarketStatus))
+
+
+# What must have happened among so many steps, or the machine steps around a rule.
+OFTEN = {
+    *("Traded", "OrderCreated", "OrderCancelled", "Transferred", "CreditsChanged", "PaidOut", "MarketSettled"),
+    *("INSUFFICIENT_FUNDS", "MARKET_PAUSED", "MARKET_SETTLED", "POST_ONLY_WOULD_TRADE"),
+    *("FOK_NOT_FILLABLE", "ORDER_NOT_FOUND", "NOT_ALLOWED", "repeated"),
+}
+
+
+class SmallExchange(RuleBasedStateMachine):
+    """GOLD settles from 0 to 1 chip by steps of 0.10, SILVER from -0.10 to 1.10 by 0.01."""
+
+    steps = 0
+    answers: Counter[str] = Counter()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.engine = Engine()
+        self.oracle = NaiveExchange("House")
+        self.ledger = EventLedger()
+        self.told: list[Event] = []
+        self.at_us = 0
+
+    def ask(self, command: Command) -> None:
+        type(self).steps += 1
+        self.at_us += 1
+        before = self.engine.digest()
+        answer = both(self.engine, self.oracle, command, self.at_us)
+        if isinstance(answer, Rejected | Repeated):
+            assert self.engine.digest() == before, "a refusal changed something"
+            self.answers[answer.reason.name if isinstance(answer, Rejected) else "repeated"] += 1
+        else:
+            self.answers.update(type(event).__name__ for event in answer)
+            self.ledger.hear(answer)
+            self.told += answer
+
+    def acting(self, user: int, pick: int, key: str = "") -> tuple[int, int, bool, str]:
+        """The person as one of their accounts; the operator, in sudo, as anybody."""
+        accounts = sorted(self.engine.accounts)[1:] if user == OPERATOR else sorted(self.engine.reach(user))
+        return user, accounts[pick % len(accounts)], user == OPERATOR, key
+
+    def oneself(self, user: int) -> tuple[int, int, bool, str]:
+        return user, self.engine.people[user], False, ""
+
+    def market(self, pick: int) -> int:
+        return pick % self.engine.next_market  # now and then 0: there is none
+
+    def open_market(self, first: bool) -> int:
+        """The one that has been open longest, or the one after; the newest if none is open."""
+        opened = [m.id for m in self.engine.markets.values() if m.status == MarketStatus.OPEN]
+        return opened[0 if first else min(1, len(opened) - 1)] if opened else self.engine.next_market - 1
+
+    @initialize()
+    def open(self) -> None:
+        self.ask(c.CreateHouse(0, 0, True, ""))
+        for user in range(1, PEOPLE + 1):
+            self.ask(c.CreateUserAccount(user, 0, False, "", "trader", 5_000))
+        self.ask(c.CreateMarket(OPERATOR, 2, True, "", "GOLD", "", 0, 100, 10, 1))
+        self.ask(c.CreateMarket(2, 3, False, "", "SILVER", "", -10, 110, 1, 2))
+
+    @rule(user=persons, gold=st.booleans(), side=sides, price=prices, size=sizes, self_trade=st.sampled_from(SelfTrade))
+    def order(self, user: int, gold: bool, side: Side, price: int, size: int, self_trade: SelfTrade) -> None:
+        """Somebody trades in their own name."""
+        terms = (self.open_market(gold), side, price, size, TimeInForce.GTC)
+        self.ask(c.CreateOrder(*self.oneself(user), *terms, post_only=False, self_trade=self_trade))
+
+    @rule(user=persons, gold=st.booleans(), side=sides, price=prices, size=sizes)
+    def cross(self, user: int, gold: bool, side: Side, price: int, size: int) -> None:
+        """Somebody takes the best opposite price, if there is one."""
+        market = self.open_market(gold)
+        book = self.engine.markets[market]
+        best = (book.offers if side == Side.BID else book.bids).best()
+        terms = (market, side, price if best is None else best, size, TimeInForce.GTC)
+        self.ask(c.CreateOrder(*self.oneself(user), *terms, post_only=False, self_trade=SelfTrade.CANCEL_INCOMING))
+
+    @rule(user=persons, pick=picks, key=keys, side=sides, price=prices, size=sizes, time=times, post=st.booleans())
+    def order_with_terms(
+        self, user: int, pick: int, key: str, side: Side, price: int, size: int, time: TimeInForce, post: bool
+    ) -> None:
+        terms = (self.open_market(True), side, price, size, time)
+        post_only = post and time == TimeInForce.GTC
+        self.ask(c.CreateOrder(*self.acting(user, pick, key), *terms, post_only, SelfTrade.CANCEL_RESTING))
+
+    @rule(user=persons, pick=picks, market=picks, side=sides, price=odd_prices, size=odd_sizes, time=times)
+    def odd_order(
+        self, user: int, pick: int, market: int, side: Side, price: int, size: int, time: TimeInForce
+    ) -> None:
+        terms = (self.market(market), side, price, size, time)
+        self.ask(c.CreateOrder(*self.acting(user, pick), *terms, post_only=pick == 0, self_trade=SelfTrade.DECREMENT))
+
+    @rule(user=persons, pick=picks, order=st.integers(0, 30), key=keys)
+    def cancel(self, user: int, pick: int, order: int, key: str) -> None:
+        opened = sorted(self.engine.orders)
+        named = opened[order % len(opened)] if opened and order < 25 else order
+        self.ask(c.CancelOrder(*self.acting(user, pick), named, key))
+
+    @rule(user=persons, pick=picks, market=picks, side=st.sampled_from([0, 1, 2]), key=keys)
+    def out(self, user: int, pick: int, market: int, side: int, key: str) -> None:
+        self.ask(c.Out(*self.acting(user, pick, key), self.market(market), side))
+
+    @rule(user=persons, pick=picks, to=picks, amount=amounts, key=keys)
+    def pay(self, user: int, pick: int, to: int, amount: int, key: str) -> None:
+        head = self.acting(user, pick, key)
+        payee = to % (len(self.engine.accounts) + 1)
+        self.ask(c.MakeTransfer(*head, head[1], payee, amount, ""))
+
+    @rare
+    @rule(user=mostly_the_operator, to=picks, amount=amounts)
+    def gift(self, user: int, to: int, amount: int) -> None:
+        self.ask(c.Gift(*self.acting(user, 1), 1 + to % len(self.engine.accounts), amount, ""))
+
+    @rare
+    @rule(user=persons, pick=picks, name=st.sampled_from(["desk", "DESK", "annex", "cellar", " "]))
+    def alt(self, user: int, pick: int, name: str) -> None:
+        """And puts something into it."""
+        head = self.acting(user, pick)
+        self.ask(c.CreateAccount(*head, name, 0))
+        self.ask(c.MakeTransfer(*head, head[1], self.engine.next_account - 1, 500, ""))
+
+    @rare
+    @rule(user=mostly_the_operator, market=picks, status=statuses)
+    def status(self, user: int, market: int, status: MarketStatus) -> None:
+        newest = self.engine.next_market - 1 if market > 2 else self.market(market)
+        self.ask(c.SetMarketStatus(*self.acting(user, 1), newest, status))
+
+    @rare
+    @rule(user=st.integers(1, 2), market=picks, price=st.one_of(prices, odd_prices))
+    def settle(self, user: int, market: int, price: int) -> None:
+        """GOLD is the operator's, SILVER the next person's."""
+        self.ask(c.SettleMarket(*self.acting(user, 0), self.market(market), price))
+
+    @rare
+    @rule(user=persons, pick=picks, low=odd_prices, high=odd_prices)
+    def create_markets(self, user: int, pick: int, low: int, high: int) -> None:
+        self.ask(c.CreateMarket(*self.acting(user, pick), f"M {self.engine.seq}", "", low, high, 10, 1))
+        self.ask(c.CreateMarket(*self.acting(user, pick), f"N {self.engine.seq}", "", 0, 100, 10, 1))
+
+    @invariant()
+    def everything_agrees(self) -> None:
+        if self.engine.seq:
+            assert differences(self.engine, self.oracle) == []
+            self.ledger.check_all(self.engine)
+            invariants.check_all(self.engine)
+            changed = self.engine.take_changed()
+            invariants.check_batch(self.engine, changed)
+            invariants.check_reported(self.told, changed)
+            self.told = []
+
+
+def run(
+    machine: type[SmallExchange], examples: int, derandomize: bool, phases: tuple[Phase, ...] = tuple(Phase)
+) -> None:
+    machine.steps = 0
+    machine.answers = Counter()
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=examples,
+            stateful_step_count=STEPS,
+            deadline=None,
+            database=None,
+            derandomize=derandomize,
+            print_blob=True,
+            phases=phases,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+
+
+def test_ten_thousand_steps() -> None:
+    run(SmallExchange, EXAMPLES, derandomize=True)
+    print(SmallExchange.steps, SmallExchange.answers)
+    assert SmallExchange.steps >= 10_000
+    assert set(SmallExchange.answers) >= OFTEN
+
+
+@pytest.mark.soak
+def test_a_hundred_thousand_steps() -> None:
+    run(SmallExchange, 12 * EXAMPLES, derandomize=False)
+    assert SmallExchange.steps >= 100_000
+
+
+class LenientExchange(SmallExchange):
+    """An oracle that lets everybody spend a tenth of a chip too much."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        available = self.oracle.available
+        self.oracle.available = lambda account: available(account) + 1_000  # type: ignore[method-assign]
+
+
+def test_it_notices_a_tenth_of_a_chip() -> None:
+    with pytest.raises(AssertionError):
+        run(LenientExchange, EXAMPLES, derandomize=True, phases=(Phase.generate,))

@@ -1,0 +1,112 @@
+"""`make run` starts a crashed exchange again, not for ever, and passes a stop on."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from exchange import supervise
+from exchange.supervise import EXIT_CONFIG, Restarts, Supervisor, port_problem
+
+WAIT_SECONDS = 20.0
+
+
+@pytest.fixture
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervise, "BACKOFF_FIRST_SECONDS", 0.0)
+
+
+def command(script: str) -> list[str]:
+    return [sys.executable, "-c", script]
+
+
+def crash_until(path: Path, starts: int) -> list[str]:
+    """Counts its starts in a file; ends with 1, and with 0 at the given one."""
+    return command(
+        f"import sys, pathlib; p = pathlib.Path({str(path)!r}); n = len(p.read_text()) if p.exists() else 0;"
+        f"p.write_text('x' * (n + 1)); sys.exit(n + 1 < {starts})"
+    )
+
+
+def test_waits_double_and_five_in_ten_minutes_are_enough() -> None:
+    now = 0.0
+    restarts = Restarts(clock=lambda: now)
+    assert [restarts.next_wait() for _ in range(6)] == [1, 2, 4, 8, 16, None]
+    now = supervise.RESTARTS_WINDOW_SECONDS + 1
+    assert restarts.next_wait() == 1
+
+
+@pytest.mark.usefixtures("no_waiting")
+def test_a_crashed_exchange_is_started_again(tmp_path: Path) -> None:
+    assert Supervisor(crash_until(tmp_path / "starts", 3), Restarts()).run() == 0
+    assert len((tmp_path / "starts").read_text()) == 3
+
+
+@pytest.mark.usefixtures("no_waiting")
+def test_one_that_keeps_crashing_is_given_up(tmp_path: Path) -> None:
+    assert Supervisor(crash_until(tmp_path / "starts", 100), Restarts()).run() == 1
+    assert len((tmp_path / "starts").read_text()) == 1 + supervise.RESTARTS_MAX
+
+
+@pytest.mark.parametrize("status", [0, EXIT_CONFIG])
+def test_a_clean_end_and_a_wrong_setting_are_not_tried_again(status: int) -> None:
+    assert Supervisor(command(f"raise SystemExit({status})"), Restarts()).run() == status
+
+
+def test_death_by_a_signal_reads_as_in_a_shell(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervise, "RESTARTS_MAX", 0)
+    assert Supervisor(command("import os; os.kill(os.getpid(), 9)"), Restarts()).run() == 137
+
+
+def start(arguments: Sequence[str], script: str) -> "subprocess.Popen[str]":
+    supervisor = subprocess.Popen(
+        [sys.executable, "-m", "exchange.supervise", *arguments, "--", *command(script)],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=supervise.__file__.rsplit("/", 2)[0],
+    )
+    assert supervisor.stdout
+    while (line := supervisor.stdout.readline().strip()) != "ready":
+        assert supervisor.poll() is None, line
+    return supervisor
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_stop_reaches_the_exchange_once_as_sigterm(tmp_path: Path, number: signal.Signals) -> None:
+    heard = tmp_path / "heard"
+    supervisor = start(
+        [],
+        "import signal, sys, time, pathlib\n"
+        f"def stop(n, _): pathlib.Path({str(heard)!r}).open('a').write(f'{{n}} '); sys.exit(0)\n"
+        "signal.signal(signal.SIGTERM, stop); print('ready', flush=True); time.sleep(60)",
+    )
+    supervisor.send_signal(number)
+    assert supervisor.wait(WAIT_SECONDS) == 0
+    assert heard.read_text() == f"{int(signal.SIGTERM)} "
+
+
+def test_a_stop_ends_the_wait_before_a_restart() -> None:
+    supervisor = start([], "print('ready', flush=True); raise SystemExit(1)")
+    time.sleep(0.3)
+    supervisor.send_signal(signal.SIGTERM)
+    assert supervisor.wait(WAIT_SECONDS) in (0, 1)
+
+
+def test_a_taken_port_is_said_in_words() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        problem = port_problem("127.0.0.1", port)
+        assert problem == f"Port {port} is in use. Stop what runs there, or choose another: make run PORT={port + 1}"
+        assert supervise.main(["--port", str(port)]) == supervise.EXIT_PORT_TAKEN
+    assert port_problem("127.0.0.1", port) is None
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may use any port")
+def test_a_forbidden_port_is_said_in_words() -> None:
+    assert port_problem("127.0.0.1", 1) == "Cannot listen on 127.0.0.1:1: Permission denied"

@@ -1,0 +1,43 @@
+"""A real exchange on a file database, for tests that claim a socket, a page or a crash."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.live.exchange import LiveExchange, Template
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Template:
+    return Template(tmp_path_factory.mktemp("live") / "template")
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Template]:
+    template = Template(tmp_path_factory.mktemp("live") / "template", postgres_url)
+    yield template
+    template.drop(template.database)
+
+
+@pytest.fixture
+def start_exchange(template: Template, tmp_path: Path) -> Iterator[Callable[..., LiveExchange]]:
+    """Starts exchanges, each on a database of its own; ends them after the test."""
+    started: list[LiveExchange] = []
+
+    def start(use: Template = template, **more: str) -> LiveExchange:
+        exchange = LiveExchange(use, tmp_path / f"exchange{len(started)}", more)
+        started.append(exchange)
+        return exchange
+
+    yield start
+    for exchange in started:
+        exchange.close()
+
+
+@pytest.fixture(scope="module")
+def live(template: Template, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveExchange]:
+    """One exchange for all tests of a module."""
+    exchange = LiveExchange(template, tmp_path_factory.mktemp("live") / "exchange")
+    yield exchange
+    exchange.close()

@@ -1,0 +1,209 @@
+"""A real exchange for a test: `manage.py runexchange` in a process of its own, on a database of its own.
+
+The database is a copy of a migrated template; nothing is shared, nothing is flushed.
+"""
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Mapping
+from http.client import HTTPResponse
+from http.cookiejar import CookieJar
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import psycopg
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+START_SECONDS_MAX = 30.0
+STOP_SECONDS_MAX = 15.0
+
+
+def manage(*arguments: str, env: Mapping[str, str], **options: Any) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "manage.py", *arguments], cwd=ROOT, env={**os.environ, **env}, text=True, **options
+    )
+
+
+class Template:
+    """A migrated database with the people of prepare.py, copied for every exchange. `postgres_url`: on that server."""
+
+    def __init__(self, folder: Path, postgres_url: str = "") -> None:
+        self.folder = folder
+        self.postgres_url = postgres_url
+        self.database = f"exchange_template_{os.getpid()}"
+        folder.mkdir(parents=True, exist_ok=True)
+        if postgres_url:
+            self._admin(f'DROP DATABASE IF EXISTS "{self.database}"', f'CREATE DATABASE "{self.database}"')
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.live.prepare"],
+            cwd=ROOT,
+            env={**os.environ, **self._env(folder, self.database)},
+            stdout=subprocess.PIPE,
+            check=True,
+            text=True,
+        )
+        self.people: dict[str, dict[str, Any]] = json.loads(done.stdout)
+
+    def copy(self, folder: Path) -> dict[str, str]:
+        """The environment of an exchange with a copy of its own."""
+        if self.postgres_url:
+            name = f"{self.database}_{folder.name}"[:60]
+            self._admin(f'DROP DATABASE IF EXISTS "{name}"', f'CREATE DATABASE "{name}" TEMPLATE "{self.database}"')
+            folder.mkdir(parents=True)
+            return self._env(folder, name)
+        shutil.copytree(self.folder, folder)
+        return self._env(folder, "")
+
+    def drop(self, database: str) -> None:
+        if self.postgres_url:
+            self._admin(f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)')
+
+    def _env(self, folder: Path, database: str) -> dict[str, str]:
+        env = {"EXCHANGE_VAR": str(folder), "DEMO": "0", "DATABASE_URL": f"sqlite:///{folder / 'exchange.sqlite3'}"}
+        if self.postgres_url:
+            server = urlsplit(self.postgres_url)  # urlunsplit would drop the slashes of an empty host
+            env["DATABASE_URL"] = f"{server.scheme}://{server.netloc}/{database}?{server.query}"
+        return env
+
+    def _admin(self, *statements: str) -> None:
+        with psycopg.connect(self.postgres_url, autocommit=True) as connection:
+            for statement in statements:
+                connection.execute(statement.encode())
+
+
+class LiveExchange:
+    """Starts at once; stop(), kill() and start() as a test likes. `more`: environment variables."""
+
+    def __init__(self, template: Template, folder: Path, more: Mapping[str, str] | None = None) -> None:
+        self.template = template
+        self.people = template.people
+        self.folder = folder
+        self.env = {**template.copy(folder), "RATE_FACTOR": "1000", **(more or {})}
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port: int = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.ws_url = f"ws://127.0.0.1:{self.port}/ws"
+        self.log = folder / "exchange.log"
+        self.process: subprocess.Popen[str] | None = None
+        self.start()
+
+    def start(self) -> None:
+        """Returns when it serves. AssertionError with its log if it does not."""
+        self.launch()
+        assert self.process is not None
+        last = time.monotonic() + START_SECONDS_MAX
+        while time.monotonic() < last and self.process.poll() is None:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
+                    return
+            time.sleep(0.05)
+        raise AssertionError(f"the exchange did not start:\n{self.log.read_text()[-4000:]}")
+
+    def launch(self) -> None:
+        arguments = ("runexchange", "--role", "all", "--port", str(self.port))
+        with self.log.open("a") as log:
+            self.process = manage(*arguments, env=self.env, stdout=log, stderr=subprocess.STDOUT)
+
+    def stop(self) -> int:
+        """SIGTERM; the exit status."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(STOP_SECONDS_MAX)
+
+    def kill(self) -> None:
+        """kill -9, as the machine would."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait(STOP_SECONDS_MAX)
+
+    def restart(self) -> None:
+        assert self.stop() == 0
+        self.start()
+
+    def close(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.kill()
+        self.template.drop(urlsplit(self.env["DATABASE_URL"]).path[1:])
+
+    def token(self, name: str) -> str:
+        return str(self.people[name]["token"])
+
+    def verify(self) -> str:
+        """The report of `manage.py verify`, which must find nothing wrong."""
+        verifying = manage("verify", env=self.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        report, _ = verifying.communicate(timeout=120)
+        assert verifying.returncode == 0, report
+        return report
+
+    def rss_bytes(self) -> int:
+        """Resident memory of the process now."""
+        assert self.process is not None
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        found = re.search(r"VmRSS:\s+(\d+) kB", status)
+        assert found is not None
+        return int(found[1]) * 1024
+
+    def browser(self, name: str = "") -> "Browser":
+        """A session over HTTP, signed in if a name is given."""
+        browser = Browser(self.url)
+        if name:
+            browser.sign_in(name, f"pass-{name}")
+        return browser
+
+
+class Page:
+    def __init__(self, status: int, url: str, text: str) -> None:
+        self.status = status
+        self.url = url
+        self.text = text
+
+
+class Browser:
+    """Cookies, forms with their CSRF token, redirects. No scripts."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.cookies = CookieJar()
+        self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self.cookies))
+
+    def get(self, path: str) -> Page:
+        return self._open(urllib.request.Request(self._absolute(path)))
+
+    def post(self, path: str, page: str = "", **fields: str | int) -> Page:
+        """Posts a form as found on `page` (default: the path itself), with its CSRF token."""
+        form = self.get(page or path)
+        found = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', form.text)
+        assert found is not None, f"no form on {page or path}: {form.status}\n{form.text[:500]}"
+        data = urllib.parse.urlencode({"csrfmiddlewaretoken": found[1], **fields}).encode()
+        return self._open(urllib.request.Request(self._absolute(path), data, {"Referer": self._absolute(page or path)}))
+
+    def sign_in(self, name: str, password: str) -> None:
+        page = self.post("/sign-in/", login=name, password=password)
+        assert page.status == 200
+        assert "/sign-in/" not in page.url, page.text[:2000]
+
+    def cookie_header(self) -> str:
+        return "; ".join(f"{cookie.name}={cookie.value}" for cookie in self.cookies)
+
+    def _absolute(self, path: str) -> str:
+        return path if path.startswith("http") else self.url + path
+
+    def _open(self, request: urllib.request.Request) -> Page:
+        try:
+            response: HTTPResponse = self._opener.open(request, timeout=20)
+        except urllib.error.HTTPError as error:
+            return Page(error.code, error.url or "", error.read().decode(errors="replace"))
+        with response:
+            return Page(response.status, response.url, response.read().decode(errors="replace"))

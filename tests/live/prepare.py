@@ -1,0 +1,39 @@
+"""Run once per test session against an empty database: migrates, and makes the people that live tests know.
+
+Prints their user ids and API tokens as JSON. Passwords are "pass-<name>".
+"""
+
+import json
+import os
+import sys
+
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "exchange.settings")
+django.setup()
+
+from django.contrib.auth.hashers import PBKDF2PasswordHasher  # noqa: E402
+from django.contrib.auth.models import Permission  # noqa: E402
+from django.core.management import call_command  # noqa: E402
+
+from accounts.models import User  # noqa: E402
+from accounts.tokens import create_token  # noqa: E402
+
+NAMES = ("alice", "bob", "carol", "operator", *(f"student{n}" for n in range(20)))
+
+
+def main() -> None:
+    call_command("migrate", verbosity=0)
+    people = {}
+    for name in NAMES:
+        # One round instead of a million: two dozen passwords would take longer than the test that needs one.
+        password = PBKDF2PasswordHasher().encode(f"pass-{name}", "salt", iterations=1)
+        user = User.objects.create(username=name, password=password, is_staff=name == "operator")
+        if user.is_staff:
+            labels = ("accounts", "markets", "auctions")
+            user.user_permissions.set(Permission.objects.filter(content_type__app_label__in=labels))
+        people[name] = {"id": user.pk, "token": create_token(user, "live test")[1]}
+    json.dump(people, sys.stdout)
+
+
+main()

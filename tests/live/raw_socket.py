@@ -1,0 +1,124 @@
+"""One WebSocket as bytes and messages, for tests that look at frames themselves (others use exchange_client)."""
+
+import asyncio
+import itertools
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+from proto import exchange_pb2 as pb
+
+WAIT_SECONDS = 20.0  # for what has to come
+ABNORMAL = 1006  # WebSocket close code: no close frame came
+
+Says = Callable[[pb.ServerMessage], bool]
+
+
+class RawSocket:
+    """Keeps whatever it receives in `heard`, in order."""
+
+    def __init__(self, connection: ClientConnection) -> None:
+        self.connection = connection
+        self.heard: list[pb.ServerMessage] = []
+        self._ids = itertools.count(1)
+
+    async def send(self, *messages: pb.ClientMessage) -> None:
+        """In one frame."""
+        await self.send_bytes(pb.ClientFrame(messages=messages).SerializeToString())
+
+    async def send_bytes(self, data: bytes) -> None:
+        await self.connection.send(data)
+
+    async def receive(self) -> list[pb.ServerMessage]:
+        """The messages of the next frame. ConnectionClosed if there is none."""
+        async with asyncio.timeout(WAIT_SECONDS):
+            data = await self.connection.recv()
+        assert isinstance(data, bytes)
+        messages = list(pb.ServerFrame.FromString(data).messages)
+        self.heard += messages
+        return messages
+
+    async def until(self, says: Says) -> pb.ServerMessage:
+        """The next message that does."""
+        async with asyncio.timeout(WAIT_SECONDS):
+            while True:
+                for message in await self.receive():
+                    if says(message):
+                        return message
+
+    async def reply(self, request_id: str) -> pb.ServerMessage:
+        return await self.until(lambda message: message.request_id == request_id)
+
+    async def ask(self, **request: Any) -> pb.ServerMessage:
+        """ask(create_order=pb.CreateOrder(...)): the reply, a refusal too."""
+        request_id = f"ask {next(self._ids)}"
+        await self.send(pb.ClientMessage(request_id=request_id, **request))
+        return await self.reply(request_id)
+
+    async def sign_in(self, token: str, **more: Any) -> list[pb.ServerMessage]:
+        """What came from Authenticated to ActingAs, or the refusal. Just after its start the exchange is BUSY: asks
+        again."""
+        last = time.monotonic() + WAIT_SECONDS
+        while True:
+            begin = len(self.heard)
+            first = await self.ask(authenticate=pb.Authenticate(token=token, **more))
+            if first.refused.code != pb.BUSY or time.monotonic() > last:
+                break
+            await asyncio.sleep(0.1)
+        while not first.HasField("refused") and not any(m.HasField("acting_as") for m in self.heard[begin:]):
+            await self.receive()
+        return self.heard[begin:]
+
+    @property
+    def account(self) -> int:
+        """The own user account of who signed in."""
+        return next(message.authenticated.account_id for message in self.heard if message.HasField("authenticated"))
+
+    def heard_on(self, stream: str, seq: int) -> list[pb.ServerMessage]:
+        """What the stream said with this command."""
+        found: list[pb.ServerMessage] = []
+        here = False
+        for message in self.heard:
+            if message.HasField("stream_position"):
+                here = message.stream_position.stream == stream
+            elif here and message.seq == seq and not message.request_id:
+                found.append(message)
+        return found
+
+    async def until_heard(self, stream: str, seq: int) -> list[pb.ServerMessage]:
+        while not (found := self.heard_on(stream, seq)):
+            await self.receive()
+        return found
+
+    async def closed(self) -> int:
+        """Reads to the end; the code that the server closed with."""
+        try:
+            async with asyncio.timeout(WAIT_SECONDS):
+                while True:
+                    await self.receive()
+        except ConnectionClosed as end:
+            return end.rcvd.code if end.rcvd else ABNORMAL
+
+
+@asynccontextmanager
+async def raw_socket(url: str, **options: Any) -> AsyncIterator[RawSocket]:
+    """`options` are those of websockets.connect: origin, additional_headers ..."""
+    settings = {"compression": None, "max_size": None, "ping_interval": None, "close_timeout": 1.0, "proxy": None}
+    async with connect(url, **settings | options) as connection:
+        yield RawSocket(connection)
+
+
+@asynccontextmanager
+async def signed_in(url: str, token: str, **more: Any) -> AsyncIterator[RawSocket]:
+    """`more`: fields of Authenticate."""
+    async with raw_socket(url) as socket:
+        assert (await socket.sign_in(token, **more))[-1].HasField("acting_as"), socket.heard
+        yield socket
+
+
+def kinds(messages: list[pb.ServerMessage]) -> list[str | None]:
+    return [message.WhichOneof("message") for message in messages]

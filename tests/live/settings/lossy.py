@@ -1,0 +1,8 @@
+"""The channel layer loses messages."""
+
+from exchange.settings import *  # noqa: F403
+from exchange.settings import LAYER_CAPACITY
+
+CHANNEL_LAYERS = {
+    "default": {"BACKEND": "tests.live.settings.lossy_layer.LossyLayer", "CONFIG": {"capacity": LAYER_CAPACITY}}
+}

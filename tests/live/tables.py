@@ -1,0 +1,98 @@
+"""What stands in an exchange's database, read by a connection of our own: it may be running meanwhile."""
+
+import sqlite3
+from collections.abc import Mapping
+from contextlib import closing
+from hashlib import sha256
+from typing import Any
+from urllib.parse import urlsplit
+
+import psycopg
+
+Row = tuple[Any, ...]
+
+# What the engine owns, and the columns that say in which order a table's rows are to be compared.
+ENGINE_TABLES = {
+    "accounts_account": "id",
+    "accounts_ownership": "account_id, owner_id",
+    "accounts_transfer": "id",
+    "markets_market": "id",
+    "markets_order": "id",
+    "markets_trade": "id",
+    "markets_exposure": "account_id, market_id",
+    "markets_payout": "market_id, account_id",
+    "markets_journalentry": "seq",
+    "markets_journalmarket": "market_id, seq",
+}
+BID, OFFER = 1, 2
+
+
+class Tables:
+    """`env` as of LiveExchange: its DATABASE_URL."""
+
+    def __init__(self, env: Mapping[str, str]) -> None:
+        self._url = env["DATABASE_URL"]
+
+    def rows(self, query: str, *values: object) -> list[Row]:
+        """Parameters are written ? in the query."""
+        if self._url.startswith("sqlite:///"):
+            with closing(sqlite3.connect(self._url.removeprefix("sqlite:///"), timeout=30)) as connection:
+                return connection.execute(query, values).fetchall()
+        with psycopg.connect(self._url) as postgres:
+            return postgres.execute(query.replace("?", "%s").encode(), values).fetchall()
+
+    def change(self, statement: str, *values: object) -> None:
+        """As somebody else's program would: not the engine's tables."""
+        assert not any(table in statement for table in ENGINE_TABLES)
+        assert urlsplit(self._url).scheme == "sqlite"
+        with closing(sqlite3.connect(self._url.removeprefix("sqlite:///"), timeout=30)) as connection, connection:
+            connection.execute(statement, values)
+
+    @property
+    def head(self) -> int:
+        """The seq of the last accepted command."""
+        return int(self.rows("SELECT coalesce(max(seq), 0) FROM markets_journalentry")[0][0])
+
+    def digest(self) -> str:
+        """Of every row that the engine owns."""
+        digest = sha256()
+        for table, order in ENGINE_TABLES.items():
+            for row in self.rows(f"SELECT * FROM {table} ORDER BY {order}"):
+                digest.update(repr((table, row)).encode())
+        return digest.hexdigest()
+
+    def keyed(self) -> dict[tuple[int, str], list[int]]:
+        """(account, idempotency key) -> the accepted commands with it."""
+        found: dict[tuple[int, str], list[int]] = {}
+        for account, key, seq in self.rows(
+            "SELECT account, key, seq FROM markets_journalentry WHERE key <> '' ORDER BY seq"
+        ):
+            found.setdefault((account, key), []).append(seq)
+        return found
+
+    def book(self, market: int) -> dict[int, list[Row]]:
+        """Resting orders of each side in priority order: (id, account, price, size, open, filled)."""
+        orders = "SELECT id, account_id, price, size, open, filled FROM markets_order"
+        return {
+            side: self.rows(f"{orders} WHERE market_id = ? AND open > 0 AND side = {side} ORDER BY {best}, id", market)
+            for side, best in ((BID, "-price"), (OFFER, "price"))
+        }
+
+    def tape(self, market: int, most: int) -> list[Row]:
+        """The last trades, oldest first: (id, price, size, maker order, taker order)."""
+        trades = "SELECT id, price, size, maker_order, taker_order FROM markets_trade WHERE market_id = ?"
+        return self.rows(f"{trades} ORDER BY id DESC LIMIT {most}", market)[::-1]
+
+    def accounts(self) -> dict[int, tuple[str, int, int]]:
+        """id -> (name, cash, available)."""
+        found = self.rows("SELECT id, name, cash, available FROM accounts_account ORDER BY id")
+        return {id: (name, cash, available) for id, name, cash, available in found}
+
+    def exposures(self, account: int) -> dict[int, Row]:
+        """market -> (position, bid size, bid value, offer size, offer value, worst, cost, realised)."""
+        found = self.rows(
+            "SELECT market_id, position, bid_size, bid_value, offer_size, offer_value, worst, cost, realised"
+            " FROM markets_exposure WHERE account_id = ?",
+            account,
+        )
+        return {market: figures for market, *rest in found for figures in [tuple(rest)]}

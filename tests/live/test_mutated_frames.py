@@ -1,0 +1,164 @@
+"""100,000 frames, each a valid one that has been hurt: the process lives, and nothing of what it keeps is wrong."""
+
+import asyncio
+import os
+import random
+from collections import Counter
+from collections.abc import Callable
+
+from websockets.exceptions import ConnectionClosed
+
+from proto import exchange_pb2 as pb
+from tests.live.exchange import LiveExchange
+from tests.live.raw_socket import RawSocket, raw_socket, signed_in
+from tests.live.tables import Tables
+from tests.live.wishes import bid, hundred, new_market, offer, one_market
+
+FRAMES = 100_000
+SOCKETS = 8  # signed in; two more are not, and a twentieth of the frames goes there
+VALID_FRAMES = 1_000  # of each socket, to mutate
+WINDOW = 200  # frames that a socket may be ahead of the server, which reads them all in order
+NUMBERS = (0, 1, 2, 3, 50, 100, 5_000, 2**31, 2**63 - 1)
+Mutation = Callable[[random.Random, bytearray], bytes]
+
+
+def valid(rng: random.Random) -> pb.ClientMessage:
+    """Any request of the contract, most of them about orders."""
+    number = rng.choice(NUMBERS)
+    wishes = [
+        {"create_order": bid(1, rng.randint(1, 9_999), rng.randint(1, 500))},
+        {"create_order": offer(1, rng.randint(1, 9_999), rng.randint(1, 500), client_order_id=f"o{rng.random()}")},
+        {"create_order": bid(1, 5_000, 100, time_in_force=rng.choice((pb.IOC, pb.FOK)), self_trade=pb.DECREMENT)},
+        {"cancel_order": pb.CancelOrder(order_id=rng.randint(1, 1_000))},
+        {"cancel_order": pb.CancelOrder(client_order_id="o", key="k")},
+        {"out": pb.Out(market_id=rng.choice((0, 1)), side=rng.choice((pb.SIDE_UNSPECIFIED, pb.BID, pb.OFFER)))},
+        {"make_transfer": pb.MakeTransfer(from_account_id=2, to_account_id=rng.randint(1, 9), amount=number, note="n")},
+        {"gift": pb.Gift(to_account_id=2, amount=number)},
+        {"create_account": pb.CreateAccount(name=f"alt {rng.randint(1, 99)}", owner_id=rng.choice((0, 2, 3)))},
+        {"create_user_account": pb.CreateUserAccount(name="again")},
+        {"create_market": hundred(f"market {rng.randint(1, 99)}")},
+        {"edit_market": pb.EditMarket(market_id=rng.randint(1, 9), description="d" * rng.randint(0, 100))},
+        {"set_market_status": pb.SetMarketStatus(market_id=1, status=rng.choice(pb.MarketStatus.values()))},
+        {"settle_market": pb.SettleMarket(market_id=rng.randint(2, 9), price=rng.randint(-1, 10_001))},
+        {"act_as": pb.ActAs(account_id=rng.choice((2, 3, number)))},
+        {"subscribe": pb.Subscribe(subscriptions=one_market(rng.choice((1, number))))},
+        {"unsubscribe": pb.Unsubscribe(subscriptions=one_market(1))},
+        {"authenticate": pb.Authenticate(token="x" * rng.randint(0, 50), epoch=number, from_seq=number)},
+    ]
+    return pb.ClientMessage(request_id=str(rng.random()), **rng.choice(wishes))  # type: ignore[arg-type]
+
+
+def flip(rng: random.Random, data: bytearray) -> bytes:
+    for _ in range(rng.randint(1, 3)):
+        data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
+    return bytes(data)
+
+
+def overwrite(rng: random.Random, data: bytearray) -> bytes:
+    data[rng.randrange(len(data))] = rng.choice((0x00, 0x01, 0x7F, 0x80, 0xFF))
+    return bytes(data)
+
+
+def cut(rng: random.Random, data: bytearray) -> bytes:
+    return bytes(data[: rng.randrange(len(data))])
+
+
+def insert(rng: random.Random, data: bytearray) -> bytes:
+    at = rng.randrange(len(data) + 1)
+    return bytes(data[:at]) + rng.randbytes(rng.randint(1, 12)) + bytes(data[at:])
+
+
+def repeat(rng: random.Random, data: bytearray) -> bytes:
+    begin, end = sorted(rng.randrange(len(data) + 1) for _ in range(2))
+    return bytes(data[:end]) + bytes(data[begin:])
+
+
+def shuffle(rng: random.Random, data: bytearray) -> bytes:
+    at = rng.randrange(len(data))
+    return bytes(data[at:]) + bytes(data[:at])
+
+
+MUTATIONS: list[Mutation] = [flip, flip, flip, overwrite, overwrite, cut, insert, repeat, shuffle]
+
+
+def valid_frames(rng: random.Random) -> list[bytes]:
+    """Enough of them; making one costs more than hurting it."""
+    sizes = [rng.choice((1, 1, 1, 1, 3)) for _ in range(VALID_FRAMES)]
+    return [pb.ClientFrame(messages=[valid(rng) for _ in range(size)]).SerializeToString() for size in sizes]
+
+
+def mutated(rng: random.Random, frames: list[bytes]) -> bytes:
+    return rng.choice(MUTATIONS)(rng, bytearray(rng.choice(frames)))
+
+
+async def bombard(socket: RawSocket, rng: random.Random, frames: int, heard: Counter[str]) -> None:
+    """Sends, while a reader counts what comes back. Waits for the end of every WINDOW."""
+    reader = asyncio.create_task(count(socket, heard))
+    valid = valid_frames(rng)
+    try:
+        for begin in range(0, frames, WINDOW):
+            for _ in range(min(WINDOW, frames - begin)):
+                await socket.send_bytes(mutated(rng, valid))
+            await (await socket.connection.ping())  # the server's Inbox holds it back until it has read the rest
+    finally:
+        reader.cancel()
+
+
+async def count(socket: RawSocket, heard: Counter[str]) -> None:
+    while True:
+        data = await socket.connection.recv()
+        assert isinstance(data, bytes)
+        for message in pb.ServerFrame.FromString(data).messages:
+            code = message.refused.code
+            heard[pb.Reason.Name(code) if code else message.WhichOneof("message") or "nothing"] += 1
+
+
+async def bombard_unauthenticated(url: str, rng: random.Random, frames: int, heard: Counter[str]) -> None:
+    """A wrong sign-in may end the socket: then there is another."""
+    valid = valid_frames(rng)
+    while frames > 0:
+        async with raw_socket(url) as socket:
+            try:
+                for _ in range(min(frames, 50)):
+                    frames -= 1
+                    await socket.send_bytes(mutated(rng, valid))
+                    heard.update(kind(message) for message in await socket.receive())
+            except ConnectionClosed:
+                heard["closed"] += 1
+
+
+def kind(message: pb.ServerMessage) -> str:
+    return pb.Reason.Name(message.refused.code) if message.HasField("refused") else "else"
+
+
+async def test_100_000_mutated_frames_end_no_process(start_exchange: Callable[..., LiveExchange]) -> None:
+    seed = int(os.environ.get("SEED", random.randrange(2**32)))
+    print(f"SEED={seed}")
+    live = start_exchange(DJANGO_SETTINGS_MODULE="tests.live.settings.unslowed")
+    assert live.process is not None
+    pid, heard = live.process.pid, Counter[str]()
+    async with signed_in(live.ws_url, live.token("alice")) as alice:
+        await new_market(alice)
+    few = FRAMES // 40
+    each = (FRAMES - 2 * few) // SOCKETS
+    async with asyncio.TaskGroup() as tasks:
+        for number in range(SOCKETS):
+            name = ("alice", "bob", "carol", "student0")[number % 4]
+            tasks.create_task(whole_socket(live, name, random.Random(seed + number), each, heard))
+        for number in range(2):
+            rng = random.Random(seed + 100 + number)
+            tasks.create_task(bombard_unauthenticated(live.ws_url, rng, few, heard))
+    print(dict(heard.most_common()))
+    assert live.process.poll() is None
+    assert live.process.pid == pid
+    assert heard["INVALID_FRAME"] > FRAMES / 10
+    assert heard["order_created"] > FRAMES / 100
+    assert heard["INTERNAL"] == 0, live.log.read_text()[-4000:]
+    assert Tables(live.env).head > FRAMES / 100
+    live.verify()
+    assert live.stop() == 0
+
+
+async def whole_socket(live: LiveExchange, name: str, rng: random.Random, frames: int, heard: Counter[str]) -> None:
+    async with signed_in(live.ws_url, live.token(name)) as socket:
+        await bombard(socket, rng, frames, heard)

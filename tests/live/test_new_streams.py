@@ -1,0 +1,94 @@
+"""What comes to be while sockets are open is heard on them: a market by who follows all, an alt by its owner."""
+
+from proto import exchange_pb2 as pb
+from tests.live.exchange import LiveExchange
+from tests.live.raw_socket import RawSocket, signed_in
+from tests.live.wishes import bid, new_market, one_market
+
+ALL = [pb.Subscription(all_markets=True)]
+
+
+async def until_snapshot(socket: RawSocket, stream: str) -> None:
+    while not any(message.snapshot_end.stream == stream for message in socket.heard):
+        await socket.receive()
+
+
+async def test_all_markets_hears_a_market_created_later(live: LiveExchange) -> None:
+    async with (
+        signed_in(live.ws_url, live.token("alice"), subscriptions=ALL) as from_the_start,
+        signed_in(live.ws_url, live.token("bob")) as asks_later,
+        signed_in(live.ws_url, live.token("carol")) as carol,
+    ):
+        await asks_later.ask(subscribe=pb.Subscribe(subscriptions=ALL))
+        market = await new_market(carol)
+        stream = f"market.{market}"
+        placed = await carol.ask(create_order=bid(market, 4_000, 100))
+        for socket in (from_the_start, asks_later):
+            await until_snapshot(socket, stream)
+            (heard,) = await socket.until_heard(stream, placed.seq)
+            assert heard.order_created.order.id == placed.order_created.order.id
+
+
+async def test_who_follows_one_market_does_not_hear_a_new_one_but_learns_of_it(live: LiveExchange) -> None:
+    async with (
+        signed_in(live.ws_url, live.token("alice")) as alice,
+        signed_in(live.ws_url, live.token("bob")) as bob,
+    ):
+        first = await new_market(bob)
+        await alice.ask(subscribe=pb.Subscribe(subscriptions=one_market(first)))
+        second = await new_market(bob)
+        await bob.ask(create_order=bid(second, 4_000, 100))
+        placed = await bob.ask(create_order=bid(first, 4_000, 100))
+        await alice.until_heard(f"market.{first}", placed.seq)
+        told = [message.market_created.market.id for message in alice.heard if message.HasField("market_created")]
+        assert told[-1] == second
+        assert not any(message.stream_position.stream == f"market.{second}" for message in alice.heard)
+
+
+async def test_unsubscribed_streams_fall_silent(live: LiveExchange) -> None:
+    async with (
+        signed_in(live.ws_url, live.token("alice"), subscriptions=ALL) as alice,
+        signed_in(live.ws_url, live.token("bob")) as bob,
+    ):
+        first, second = await new_market(bob), await new_market(bob)
+        await until_snapshot(alice, f"market.{second}")
+        left = await alice.ask(unsubscribe=pb.Unsubscribe(subscriptions=one_market(first)))
+        assert list(left.unsubscribed.streams) == [f"market.{first}"]
+        silent = await bob.ask(create_order=bid(first, 4_000, 100))
+        heard = await bob.ask(create_order=bid(second, 4_000, 100))
+        await alice.until_heard(f"market.{second}", heard.seq)
+        assert alice.heard_on(f"market.{first}", silent.seq) == []
+
+
+async def test_a_new_alt_is_heard_on_the_other_open_sockets_of_its_person_only(live: LiveExchange) -> None:
+    async with (
+        signed_in(live.ws_url, live.token("alice")) as one,
+        signed_in(live.ws_url, live.token("alice")) as other,
+        signed_in(live.ws_url, live.token("bob")) as bob,
+    ):
+        alt = (await one.ask(create_account=pb.CreateAccount(name="Second desk"))).account_created.account.id
+        stream = f"account.{alt}"
+        wish = pb.MakeTransfer(from_account_id=one.account, to_account_id=alt, amount=10_000)
+        paid = await one.ask(make_transfer=wish)
+        for socket in (one, other):
+            await until_snapshot(socket, stream)
+            heard = await socket.until_heard(stream, paid.seq)
+            assert heard[-1].portfolio_updated.cash == 10_000
+        to_bob = pb.MakeTransfer(from_account_id=one.account, to_account_id=bob.account, amount=1)
+        last = await one.ask(make_transfer=to_bob)
+        await bob.until_heard(f"account.{bob.account}", last.seq)
+        streams = {message.stream_position.stream for message in bob.heard} | {
+            message.snapshot_begin.stream for message in bob.heard
+        }
+        assert streams - {""} == {"public", f"account.{bob.account}"}
+        assert any(message.account_created.account.id == alt for message in bob.heard)  # its name is public ...
+        assert not any(message.account_created.owners for message in bob.heard)  # ... but not whose it is
+
+
+async def test_a_second_socket_acts_as_a_new_alt_at_once(live: LiveExchange) -> None:
+    async with (
+        signed_in(live.ws_url, live.token("carol")) as one,
+        signed_in(live.ws_url, live.token("carol")) as other,
+    ):
+        alt = (await one.ask(create_account=pb.CreateAccount(name="Third desk"))).account_created.account.id
+        assert (await other.ask(act_as=pb.ActAs(account_id=alt))).acting_as.account_id == alt

@@ -1,0 +1,105 @@
+"""docs/protocol.md does not lie: its bytes are its messages, and an exchange answers them as it says."""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from google.protobuf import text_format
+from google.protobuf.message import Message
+from websockets.sync.client import ClientConnection, connect
+
+from proto import exchange_pb2 as pb
+from tests.live.exchange import LiveExchange
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "protocol.md"
+BLOCK = re.compile(r"```text (\w+)\n(.*?)\n```\n\n```hex\n(.*?)\n```", re.DOTALL)
+KINDS: dict[str, type[Message]] = {"ClientFrame": pb.ClientFrame, "ServerFrame": pb.ServerFrame}
+
+
+def blocks() -> Iterator[tuple[type[Message], str, bytes]]:
+    for kind, text, hexed in BLOCK.findall(PAGE.read_text()):
+        yield KINDS[kind], text, bytes.fromhex(hexed)
+
+
+def test_there_are_messages_on_the_page() -> None:
+    assert len(list(blocks())) == 8
+
+
+@pytest.mark.parametrize(("kind", "text", "data"), list(blocks()))
+def test_the_bytes_are_the_message(kind: type[Message], text: str, data: bytes) -> None:
+    assert kind.FromString(data) == text_format.Parse(text, kind())
+
+
+def test_every_code_and_close_code_is_told() -> None:
+    page = PAGE.read_text()
+    assert all(code in page for code in ("1012", "4001", "4003", "4008", "4029"))
+    assert all(code in page for code in ("KEY_CONFLICT", "OUTCOME_UNKNOWN", "RATE_LIMITED", "BUSY", "INVALID_FRAME"))
+
+
+def test_an_exchange_answers_as_the_page_says(start_exchange: Callable[..., LiveExchange]) -> None:
+    """The same history, then the page's own bytes; only the token, the epoch and the times are another day's."""
+    exchange = start_exchange()
+    page = list(blocks())
+    told = [normal(pb.ServerFrame.FromString(data)) for kind, _, data in page if kind is pb.ServerFrame]
+    sign_in, order = (pb.ClientFrame.FromString(data) for kind, _, data in page if kind is pb.ClientFrame)
+    with opened(exchange, "operator") as operator, opened(exchange, "alice"), opened(exchange, "bob") as bob:
+        create_market = pb.CreateMarket(name="GOLD", max_settlement=10_000)
+        say(operator, pb.ClientMessage(request_id="m", create_market=create_market))
+        offer = pb.CreateOrder(market_id=1, side=pb.OFFER, price=5_200, size=500)
+        say(bob, pb.ClientMessage(request_id="o", create_order=offer))
+        sign_in.messages[0].authenticate.token = exchange.token("alice")
+        with connect(exchange.ws_url) as alice:
+            alice.send(sign_in.SerializeToString())
+            heard = until(alice, lambda message: message.HasField("acting_as"))
+            alice.send(order.SerializeToString())
+            heard += until(alice, lambda message: message.HasField("portfolio_updated"))
+    heard = list(normal(pb.ServerFrame(messages=heard)).messages)
+    for frame in told:
+        first = heard.index(frame.messages[0])
+        assert heard[first : first + len(frame.messages)] == list(frame.messages)
+
+
+@contextmanager
+def opened(exchange: LiveExchange, name: str) -> Iterator[ClientConnection]:
+    """A signed-in socket: the person's account is there from now on."""
+    with connect(exchange.ws_url) as socket:
+        sign_in = pb.Authenticate(token=exchange.token(name))
+        socket.send(pb.ClientFrame(messages=[pb.ClientMessage(authenticate=sign_in)]).SerializeToString())
+        until(socket, lambda message: message.HasField("acting_as"))
+        yield socket
+
+
+def say(socket: ClientConnection, message: pb.ClientMessage) -> None:
+    """Returns when it is done."""
+    socket.send(pb.ClientFrame(messages=[message]).SerializeToString())
+    (*_, reply) = until(socket, lambda answer: answer.request_id == message.request_id)
+    assert not reply.HasField("refused"), reply
+
+
+def until(socket: ClientConnection, last: Callable[[pb.ServerMessage], bool]) -> list[pb.ServerMessage]:
+    """Every message up to the one that is awaited."""
+    heard: list[pb.ServerMessage] = []
+    while not (heard and last(heard[-1])):
+        for message in pb.ServerFrame.FromString(socket.recv(timeout=10, decode=False)).messages:
+            heard.append(message)
+            if last(message):
+                break
+    return heard
+
+
+def normal(frame: pb.ServerFrame) -> pb.ServerFrame:
+    """The frame without what differs from day to day."""
+    for message in frame.messages:
+        forget_times(message)
+    return frame
+
+
+def forget_times(message: Message) -> None:
+    for field, value in message.ListFields():
+        if field.name.endswith("_us") or field.name == "epoch":
+            message.ClearField(field.name)
+        elif field.type == field.TYPE_MESSAGE:
+            for part in value if isinstance(value, Sequence) else [value]:
+                forget_times(part)

@@ -1,0 +1,45 @@
+"""What a restart cannot mend ends with status 78 and a sentence that helps; the supervisor does not try again."""
+
+import os
+import subprocess
+
+import pytest
+
+from tests.live.exchange import LiveExchange, manage
+
+
+def ended(live: LiveExchange, *arguments: str, **more: str) -> str:
+    """What it said before it ended with EX_CONFIG."""
+    env = {**live.env, **more}
+    process = manage("runexchange", *arguments, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    said, _ = process.communicate(timeout=30)
+    assert process.returncode == os.EX_CONFIG, said
+    return said
+
+
+def test_a_second_matcher(live: LiveExchange) -> None:
+    assert "there is one matcher per database" in ended(live, "--port", "0")
+    live.verify()
+
+
+@pytest.mark.redis
+def test_a_port_that_is_taken(live: LiveExchange, redis_url: str) -> None:
+    arguments = ("--role", "web", "--port", str(live.port))
+    assert "Cannot listen" in ended(live, *arguments, REDIS_URL=redis_url)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "example.org"])
+def test_a_demo_that_others_could_reach(live: LiveExchange, host: str) -> None:
+    assert "needs a loopback address" in ended(live, "--host", host, DEMO="1")
+
+
+@pytest.mark.parametrize("role", ["web", "matcher"])
+def test_several_processes_without_redis(live: LiveExchange, role: str) -> None:
+    assert "REDIS_URL" in ended(live, "--role", role, REDIS_URL="")
+
+
+def test_the_stock_server(live: LiveExchange) -> None:
+    process = manage("runserver", env=live.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    said, _ = process.communicate(timeout=30)
+    assert process.returncode != 0
+    assert "runexchange" in said

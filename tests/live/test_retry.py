@@ -1,0 +1,170 @@
+"""A command asked again with its key is done once, and answered as it was the first time (design, section 4)."""
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from proto import exchange_pb2 as pb
+from tests.live.exchange import LiveExchange
+from tests.live.raw_socket import RawSocket, signed_in
+from tests.live.tables import Tables
+from tests.live.wishes import bid, new_market, offer, one_market
+
+Start = Callable[..., LiveExchange]
+ORDERS = 100
+
+
+def same_answer(first: pb.ServerMessage, again: pb.ServerMessage) -> None:
+    assert (first.replayed, again.replayed) == (False, True)
+    assert again.seq == first.seq
+    kind = first.WhichOneof("message")
+    assert kind is not None
+    assert getattr(again, kind) == getattr(first, kind)
+
+
+async def test_the_same_order_again_has_the_first_answer(live: LiveExchange) -> None:
+    async with (
+        signed_in(live.ws_url, live.token("alice")) as alice,
+        signed_in(live.ws_url, live.token("alice")) as other,
+        signed_in(live.ws_url, live.token("bob")) as bob,
+    ):
+        market = await new_market(alice)
+        await bob.ask(create_order=offer(market, 4_800, 100))
+        order = bid(market, 5_000, 300, client_order_id="once")
+        first = await alice.ask(create_order=order)
+        assert (first.order_created.order.filled, len(first.order_created.trades)) == (100, 1)
+        same_answer(first, await alice.ask(create_order=order))
+        same_answer(first, await other.ask(create_order=order))  # the key is the account's, not the socket's
+        # Filled and gone in the meantime: the answer is still that of then.
+        await bob.ask(create_order=offer(market, 5_000, 200))
+        same_answer(first, await alice.ask(create_order=order))
+        assert Tables(live.env).book(market) == {pb.BID: [], pb.OFFER: []}
+
+
+async def test_a_key_used_for_something_else_is_a_conflict(live: LiveExchange) -> None:
+    async with signed_in(live.ws_url, live.token("bob")) as bob:
+        market = await new_market(bob)
+        await bob.ask(create_order=bid(market, 5_000, 100, client_order_id="key"))
+        before = Tables(live.env).digest()
+        for request in (
+            {"create_order": bid(market, 5_001, 100, client_order_id="key")},
+            {"create_order": offer(market, 5_000, 100, client_order_id="key")},
+            {"create_order": bid(market, 5_000, 100, client_order_id="key", post_only=True)},
+            {"out": pb.Out(key="key")},
+            {"create_account": pb.CreateAccount(name="Key", key="key")},
+        ):
+            assert (await bob.ask(**request)).refused.code == pb.KEY_CONFLICT
+        assert Tables(live.env).digest() == before
+
+
+async def test_a_refusal_leaves_its_key_unused(live: LiveExchange) -> None:
+    async with signed_in(live.ws_url, live.token("carol")) as carol:
+        market = await new_market(carol)
+        refused = await carol.ask(create_order=bid(market, 20_000, 100, client_order_id="try"))
+        assert refused.refused.code == pb.INVALID_PRICE
+        accepted = await carol.ask(create_order=bid(market, 2_000, 100, client_order_id="try"))
+        assert accepted.HasField("order_created")
+        assert not accepted.replayed
+
+
+async def test_twice_in_one_frame_is_once(live: LiveExchange) -> None:
+    async with signed_in(live.ws_url, live.token("student0")) as socket:
+        market = await new_market(socket)
+        order = bid(market, 5_000, 100, client_order_id="twin")
+        await socket.send(*(pb.ClientMessage(request_id=id, create_order=order) for id in ("one", "two", "three")))
+        await socket.reply("three")
+        replies = {message.request_id: message for message in socket.heard if message.request_id}
+        same_answer(replies["one"], replies["two"])
+        same_answer(replies["one"], replies["three"])
+        assert len(Tables(live.env).book(market)[pb.BID]) == 1
+
+
+async def everything_with_a_key(socket: RawSocket) -> list[dict[str, Any]]:
+    """Of each kind that takes a key, one that is accepted."""
+    market = await new_market(socket)
+    settled = await new_market(socket)
+    placed = await socket.ask(create_order=bid(market, 100, 100))
+    other = (await socket.ask(create_account=pb.CreateAccount(name=f"Alt {market}"))).account_created.account.id
+    return [
+        {"create_order": bid(market, 5_000, 100, client_order_id="order")},
+        {"cancel_order": pb.CancelOrder(order_id=placed.order_created.order.id, key="cancel")},
+        {"out": pb.Out(market_id=market, key="out")},
+        {"create_account": pb.CreateAccount(name=f"Desk {market}", key="account")},
+        {
+            "make_transfer": pb.MakeTransfer(
+                from_account_id=socket.account, to_account_id=other, amount=5, key="transfer"
+            )
+        },
+        {"create_market": pb.CreateMarket(name=f"Key {market}", max_settlement=100, key="market")},
+        {"edit_market": pb.EditMarket(market_id=market, description="Described", key="edit")},
+        {"settle_market": pb.SettleMarket(market_id=settled, price=100, key="settle")},
+    ]
+
+
+@pytest.mark.parametrize("how", ["stop", "kill"])
+async def test_every_kind_of_command_across_a_restart(start_exchange: Start, how: str) -> None:
+    live = start_exchange()
+    async with signed_in(live.ws_url, live.token("alice")) as alice:
+        requests = await everything_with_a_key(alice)
+        first = [await alice.ask(**request) for request in requests]
+        head = Tables(live.env).head
+        for request, answer in zip(requests, first):
+            same_answer(answer, await alice.ask(**request))
+    if how == "stop":
+        live.restart()
+    else:
+        live.kill()
+        live.start()
+    async with signed_in(live.ws_url, live.token("alice")) as alice:
+        for request, answer in zip(requests, first):
+            same_answer(answer, await alice.ask(**request))
+        conflict = await alice.ask(create_order=bid(1, 1, 100, client_order_id="order"))
+        assert conflict.refused.code == pb.KEY_CONFLICT
+    assert Tables(live.env).head == head
+    live.verify()
+
+
+async def test_the_first_reply_was_lost(live: LiveExchange) -> None:
+    """The socket is torn down right after the order was sent: it may have arrived or not, asked again it is there
+    once."""
+    async with signed_in(live.ws_url, live.token("student1")) as owner:
+        market = await new_market(owner)
+        watcher_of = one_market(market)
+    replayed = 0
+    for number in range(ORDERS):
+        order = bid(market, 100 + number, 100, client_order_id=f"lost {number}")
+        async with signed_in(live.ws_url, live.token("student1")) as socket:
+            await socket.send(pb.ClientMessage(request_id="lost", create_order=order))
+            if number % 2:
+                await socket.receive()  # let it arrive; even ones may be cut off on their way
+            socket.connection.transport.abort()
+        async with signed_in(live.ws_url, live.token("student1")) as socket:
+            replayed += (await socket.ask(create_order=order)).replayed
+    assert replayed >= ORDERS // 2
+    resting = Tables(live.env).book(market)[pb.BID]
+    assert [row[2] for row in resting] == [100 + number for number in reversed(range(ORDERS))]
+    async with signed_in(live.ws_url, live.token("bob"), subscriptions=watcher_of) as bob:
+        heard = [order for message in bob.heard for order in message.orders.orders if order.market_id == market]
+        assert len(heard) == ORDERS
+
+
+async def test_orders_under_way_when_the_exchange_is_killed_are_there_once(start_exchange: Start) -> None:
+    seed = random.randrange(2**32)
+    print(f"seed {seed}")
+    rng = random.Random(seed)
+    live = start_exchange()
+    async with signed_in(live.ws_url, live.token("alice")) as alice:
+        market = await new_market(alice)
+        orders = [bid(market, 100 + number, 100, client_order_id=f"order {number}") for number in range(ORDERS)]
+        for order in orders[: rng.randrange(ORDERS)]:
+            await alice.send(pb.ClientMessage(request_id=order.client_order_id, create_order=order))
+        live.kill()
+    live.start()
+    async with signed_in(live.ws_url, live.token("alice")) as alice:
+        for order in orders:
+            assert (await alice.ask(create_order=order)).order_created.order.price == order.price
+    assert sorted(row[2] for row in Tables(live.env).book(market)[pb.BID]) == [order.price for order in orders]
+    assert all(len(seqs) == 1 for seqs in Tables(live.env).keyed().values())
+    live.verify()

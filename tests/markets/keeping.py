@@ -1,0 +1,150 @@
+"""A day that was told in memory (tests/scenario.py), kept in a database; and days of random commands."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from random import Random
+
+from markets.engine import commands as c
+from markets.engine.commands import Command
+from markets.engine.engine import Engine
+from markets.engine.errors import Rejected, Repeated
+from markets.journal import Journal, Outcome
+from markets.verification import verify
+
+History = Sequence[tuple[Command, int]]  # commands and when they were accepted
+
+
+@contextmanager
+def opened() -> Iterator[tuple[Journal, Engine]]:
+    """A journal on the database of the test, and the engine as it was left."""
+    journal = Journal()
+    try:
+        yield journal, journal.load()
+    finally:
+        journal.close()
+
+
+def applied(engine: Engine, history: Iterable[tuple[Command, int]]) -> list[Outcome]:
+    outcomes = []
+    for command, at_us in history:
+        events = engine.apply(command, at_us)
+        outcomes.append(Outcome(engine.seq, at_us, command, events))
+    return outcomes
+
+
+def keep(history: History, batch: int = 7) -> Engine:
+    """Commits the commands in batches, after those that are there already; the engine they lead to."""
+    with opened() as (journal, engine):
+        commands = iter(history)
+        while some := list(islice(commands, batch)):
+            outcomes = applied(engine, some)
+            journal.commit_and_wait(engine, outcomes, engine.take_changed())
+    return engine
+
+
+def loaded() -> Engine:
+    with opened() as (_, engine):
+        return engine
+
+
+def proved() -> list[str]:
+    """What `manage.py verify` says; raises what it finds."""
+    return list(verify())
+
+
+def random_history(seed: int, length: int, people: int = 5, markets: int = 3) -> list[tuple[Command, int]]:
+    """Accepted commands of every kind: orders above all, and everything else now and then."""
+    day = RandomDay(seed, people, markets)
+    return [day.next() for _ in range(length)]
+
+
+class RandomDay:
+    """Small prices and sizes, so that orders meet; few names and keys, so that they clash."""
+
+    def __init__(self, seed: int, people: int, markets: int) -> None:
+        self.engine = Engine()
+        self.random = Random(seed)
+        self.at_us = 0
+        self.people = people
+        self.markets = markets
+        self._opening = iter(self._begin())
+
+    def next(self) -> tuple[Command, int]:
+        """The next command that is accepted."""
+        while True:
+            command = next(self._opening, None) or self._any()
+            try:
+                self.engine.apply(command, self.at_us + 1)
+            except (Rejected, Repeated):
+                continue
+            self.at_us += 1
+            return command, self.at_us
+
+    def _begin(self) -> Iterator[Command]:
+        yield c.CreateHouse(0, 0, True, "")
+        for user in range(1, self.people + 1):
+            yield c.CreateUserAccount(user, 0, False, "", f"Person {user}", 10_000_000)
+        for number in range(1, self.markets + 1):
+            yield self._market(f"Market {number}")
+
+    def _any(self) -> Command:
+        kinds = (self._order, self._cancel, self._out, self._pay, self._other)
+        (kind,) = self.random.choices(kinds, (70, 12, 3, 8, 7))
+        return kind()
+
+    def _head(self) -> tuple[int, int, bool, str]:
+        user = self.random.randint(1, self.people)
+        account = self.random.choice(sorted(self.engine.reach(user)))
+        key = f"k{self.random.randint(1, 10**6)}" if self.random.random() < 0.5 else ""
+        return user, account, self.random.random() < 0.1, key
+
+    def _one_market(self) -> int:
+        return self.random.randint(1, self.engine.next_market - 1)
+
+    def _order(self) -> Command:
+        side = self.random.randint(1, 2)
+        price = 50 + self.random.randint(-5, 3) * (1 if side == 1 else -1)
+        size = self.random.randint(1, 30)
+        post_only = self.random.random() < 0.1
+        time_in_force = 0 if post_only else self.random.choice((0, 0, 0, 0, 1, 2))
+        self_trade = self.random.randint(0, 2)
+        return c.CreateOrder(*self._head(), self._one_market(), side, price, size, time_in_force, post_only, self_trade)
+
+    def _cancel(self) -> Command:
+        by, account, sudo, key = self._head()
+        open_orders = self.engine.accounts[account].exposures.values()
+        ids = [id for exposure in open_orders for id in exposure.orders]
+        return c.CancelOrder(by, account, sudo, key, self.random.choice(ids or [1]), "")
+
+    def _out(self) -> Command:
+        return c.Out(*self._head(), self.random.choice((0, self._one_market())), self.random.randint(0, 2))
+
+    def _pay(self) -> Command:
+        head = self._head()
+        other = self.random.randint(1, self.engine.next_account - 1)
+        amount = self.random.randint(1, 500_000)
+        if self.random.random() < 0.2:
+            return c.Gift(head[0], head[1], True, head[3], other, amount, "well done")
+        source, target = self.random.sample((head[1], other), 2)
+        return c.MakeTransfer(*head, source, target, amount, "for lunch")
+
+    def _other(self) -> Command:
+        by, account, _, key = self._head()
+        head = (by, account, True, key)
+        market = self._one_market()
+        kind = self.random.randint(1, 20)
+        if kind <= 4:
+            return c.CreateAccount(*head, f"Alt {self.engine.next_account}", account)
+        if kind <= 8:
+            return c.EditMarket(*head, market, self.random.choice((None, f"Renamed {self.at_us}")), "edited")
+        if kind <= 15:
+            return c.SetMarketStatus(*head, market, self.random.choice((1, 1, 1, 1, 2, 3)))
+        if kind <= 17:
+            return self._market(f"Market {self.engine.next_market}")
+        if kind == 18:
+            return c.SetMarketStatus(*head, market, 4)
+        return c.SettleMarket(*head, market, self.random.randint(0, 100))
+
+    def _market(self, name: str) -> Command:
+        return c.CreateMarket(1, self.engine.people[1], True, "", name, "", self.random.choice((0, -100)), 100, 1, 1)

@@ -1,0 +1,145 @@
+"""The oracle's accounts: docs/rules.md sections 1, 2 and 6 over plain lists, every figure counted anew."""
+
+from dataclasses import dataclass, field
+
+from markets.engine.errors import Reason
+from markets.engine.events import AccountKind, CreditsChanged, Event, TransferKind, Transferred
+from tests.naive_book import NaiveMarket, NaiveOrder
+from tests.naive_shape import folded, tidy
+
+HOUSE = 1
+KEYS_REMEMBERED = 10_000
+
+
+@dataclass(slots=True)
+class NaiveAccount:
+    id: int
+    name: str
+    kind: AccountKind
+    user: int
+    creator: int
+    seq: int
+    owners: dict[int, int] = field(default_factory=dict)  # owner -> credit
+    moved: int = 0  # cash from transfers, and from the trades and payouts of settled markets
+    keyed: int = 0  # accepted commands with a key
+    keys: dict[str, tuple[int, int]] = field(default_factory=dict)  # key -> which of those it was, and its seq
+
+
+class NaiveMoney:
+    """Who is there, who owns whom, and what everybody has."""
+
+    def __init__(self) -> None:
+        self.seq = 0
+        self.accounts: dict[int, NaiveAccount] = {}
+        self.markets: dict[int, NaiveMarket] = {}
+        self.running: list[int] = []  # markets that are not settled
+        self.transfers = 0
+
+    # --- Who, and whose
+
+    def may_act_as(self, user: int, sudo: bool) -> set[int]:
+        """Own user account and all below it; for an operator in sudo every account but the house."""
+        if sudo:
+            return set(self.accounts) - {HOUSE}
+        mine = {a.id for a in self.accounts.values() if user and a.user == user}
+        while True:
+            more = {a.id for a in self.accounts.values() if mine & set(a.owners)} - mine
+            if not more:
+                return mine
+            mine |= more
+
+    def below(self, account: int) -> list[int]:
+        """Every account below, deepest first, then lowest id. (An account has one owner: depths are plain.)"""
+        depths: dict[int, int] = {}
+        layer, depth = {account}, 0
+        while layer:
+            depth += 1
+            layer = {a.id for a in self.accounts.values() if layer & set(a.owners)}
+            depths |= dict.fromkeys(layer, depth)
+        return sorted(depths, key=lambda id: (-depths[id], id))
+
+    def used(self, account: int, key: str) -> int:
+        """The seq of the command that used the key, as far as it is remembered; 0 for a fresh one."""
+        if not key:
+            return 0
+        for order in self.open_orders(account):
+            if order.client_order_id == key:
+                return order.seq
+        number, seq = self.accounts[account].keys.get(key, (0, 0))
+        return seq if self.accounts[account].keyed - number < KEYS_REMEMBERED else 0
+
+    def use(self, account: int, key: str) -> None:
+        """By the command that was just accepted."""
+        if key:
+            user = self.accounts[account]
+            user.keyed += 1
+            user.keys[key] = (user.keyed, self.seq)
+
+    def add_account(self, name: str, kind: AccountKind, user: int, creator: int) -> NaiveAccount:
+        new = NaiveAccount(len(self.accounts) + 1, name, kind, user, creator, self.seq + 1)
+        self.accounts[new.id] = new
+        return new
+
+    def taken(self, name: str) -> set[Reason]:
+        same = any(folded(a.name) == folded(tidy(name)) for a in self.accounts.values())
+        return {Reason.NAME_TAKEN} if same else set()
+
+    def free_name(self, name: str) -> str:
+        """The name itself, or with " 2", " 3" ..., cut to 40 characters."""
+        free, number = name, 1
+        while self.taken(free):
+            number += 1
+            free = name[: 40 - len(f" {number}")].rstrip() + f" {number}"
+        return free
+
+    # --- What they have (rules, section 6)
+
+    def unsettled(self) -> list[NaiveMarket]:
+        return [self.markets[id] for id in self.running]
+
+    def open_orders(self, account: int) -> list[NaiveOrder]:
+        return [o for m in self.unsettled() for o in m.orders_of(account)]
+
+    def cash(self, account: int) -> int:
+        return self.accounts[account].moved + sum(m.cash_from_trades(account) for m in self.unsettled())
+
+    def worst(self, account: int) -> int:
+        return sum(m.stake(account).worst for m in self.unsettled())
+
+    def gross(self, account: int) -> int:
+        return sum(m.stake(account).gross for m in self.unsettled())
+
+    def available(self, account: int) -> int:
+        return self.cash(account) + self.worst(account)
+
+    # --- Credits (rules, section 2) and the transfer itself
+
+    def is_flat(self, account: int) -> bool:
+        whole = [account, *self.below(account)]
+        return not any(m.position(one) or m.orders_of(one) for one in whole for m in self.unsettled())
+
+    def worth(self, account: int) -> int:
+        return self.cash(account) + sum(a.owners.get(account, 0) for a in self.accounts.values())
+
+    def rebalance(self, account: int) -> list[Event]:
+        """Only what is flat. With one owner the whole worth is that owner's."""
+        (owner,) = self.accounts[account].owners
+        return self.set_credit(account, owner, self.worth(account)) if self.is_flat(account) else []
+
+    def set_credit(self, account: int, owner: int, credit: int) -> list[Event]:
+        owners = self.accounts[account].owners
+        if owners[owner] == credit:
+            return []
+        owners[owner] = credit
+        return [CreditsChanged(account, tuple(sorted(owners.items())))]
+
+    def move_credit(self, owned: int, owner: int, amount: int) -> list[Event]:
+        """A deposit (amount > 0) or withdrawal: what is flat is rebalanced first, deepest first."""
+        events = [event for account in [*self.below(owned), owned] for event in self.rebalance(account)]
+        return events + self.set_credit(owned, owner, max(0, self.accounts[owned].owners[owner] + amount))
+
+    def transfer(self, payer: int, payee: int, amount: int, kind: TransferKind, note: str, at_us: int) -> Event:
+        self.accounts[payer].moved -= amount
+        self.accounts[payee].moved += amount
+        self.transfers += 1
+        return Transferred(self.transfers, payer, payee, amount, kind, note, at_us)

@@ -1,0 +1,92 @@
+"""The oracle's view of names, texts and single commands: what can be judged without looking at the exchange."""
+
+from collections.abc import Iterable
+from functools import cache
+from unicodedata import category, normalize
+
+from markets.engine import commands as c
+from markets.engine.commands import MarketStatus, TimeInForce
+from markets.engine.errors import Reason
+from tests.naive_book import NaiveMarket
+
+LARGEST_AMOUNT = 1_000_000_000 * 10_000
+LARGEST_PRICE = 1_000_000_00
+LARGEST_SIZE = 100_000_00
+
+RESTRICTED = frozenset({Reason.NOT_ALLOWED, Reason.SUDO_REQUIRED})
+
+
+class Refused(Exception):
+    """Any of `reasons` is the right answer."""
+
+    def __init__(self, reasons: Iterable[Reason]) -> None:
+        self.reasons = frozenset(reasons)
+        super().__init__(", ".join(sorted(reason.name for reason in self.reasons)))
+
+
+def refuse(broken: Iterable[Reason]) -> None:
+    if broken:
+        raise Refused(broken)
+
+
+def tidy(name: str) -> str:
+    """Trimmed, with single spaces."""
+    return " ".join(name.split())
+
+
+def as_name(wish: str) -> str:
+    """A person who signs in always gets a name: the printable part of the wish, 40 characters of it."""
+    return tidy("".join(c if c.isprintable() else " " for c in wish))[:40].rstrip() or "Trader"
+
+
+@cache
+def folded(name: str) -> str:
+    """Two names are the same if this is. (Folding may undo the normal form: it is restored.)"""
+    seen = "".join(c for c in name if not unseen(ord(c)))
+    return normalize("NFKC", normalize("NFKC", seen).casefold())
+
+
+def unseen(point: int) -> bool:
+    """Letters and marks that are drawn as nothing (Unicode: Default_Ignorable_Code_Point)."""
+    fillers = point in (0x115F, 0x1160, 0x3164, 0xFFA0)
+    marks = point in (0x034F, 0x17B4, 0x17B5) or 0x180B <= point <= 0x180F
+    return fillers or marks or 0xFE00 <= point <= 0xFE0F or 0xE0100 <= point <= 0xE01EF
+
+
+def valid_name(name: str, longest: int) -> bool:
+    return 1 <= len(tidy(name)) <= longest and tidy(name).isprintable()
+
+
+def bad_amount(amount: int) -> set[Reason]:
+    return set() if 0 < amount <= LARGEST_AMOUNT else {Reason.INVALID_AMOUNT}
+
+
+def bad_note(note: str) -> set[Reason]:
+    return bad_text(note, 200)
+
+
+def bad_text(text: str, longest: int = 4_000) -> set[Reason]:
+    """Control characters are refused, but for the end of a line and the tab."""
+    controls = [c for c in text if category(c) == "Cc" and c not in "\n\t"]
+    return {Reason.INVALID_TEXT} if controls or len(text) > longest else set()
+
+
+def over(market: NaiveMarket) -> set[Reason]:
+    """No way back from these two."""
+    ends: dict[int, Reason] = {
+        MarketStatus.CLOSED: Reason.MARKET_CLOSED,
+        MarketStatus.SETTLED: Reason.MARKET_SETTLED,
+    }
+    return {ends[market.status]} if market.status in ends else set()
+
+
+def misshapen(market: NaiveMarket, command: c.CreateOrder) -> set[Reason]:
+    """Every code is right that names something wrong with the shape."""
+    broken: set[Reason] = set()
+    if command.post_only and command.time_in_force in (TimeInForce.IOC, TimeInForce.FOK):
+        broken.add(Reason.INVALID_ORDER)
+    if not market.low <= command.price <= market.high or command.price % market.tick_size:
+        broken.add(Reason.INVALID_PRICE)
+    if not 0 < command.size <= LARGEST_SIZE or command.size % market.smallest_size:
+        broken.add(Reason.INVALID_SIZE)
+    return broken

@@ -1,0 +1,10 @@
+"""All addresses, the demo's among them, as they are with DEMO=1."""
+
+from django.urls import include, path
+
+from accounts.urls import demo_urls
+from accounts.urls import urlpatterns as of_accounts
+from exchange.urls import urlpatterns as served
+
+# The first of two equal names wins.
+urlpatterns = [path("", include(([*of_accounts, *demo_urls], "accounts"))), *served]

@@ -1,0 +1,172 @@
+"""The list of markets and a market's page are complete on first paint."""
+
+import pytest
+from django.test import Client
+from pytest_django import DjangoAssertNumQueries
+
+from accounts.acting import SESSION_KEY
+from markets.models import MarketStatus, Side
+from tests.pages.conftest import CHIP, World
+from tests.pages.html import Element, page_data, read
+
+
+def rungs(page: Element, side: str) -> list[list[str]]:
+    return [row.cells() for row in page.all("book-row") if row.attributes["data-side"] == side]
+
+
+class TestList:
+    def test_shows_prices_status_and_own_position(self, alice: Client, world: World) -> None:
+        world.order(world.bob, Side.BID, 4_800, 300)
+        world.order(world.bob, Side.BID, 4_700, 300)
+        world.order(world.bob, Side.OFFER, 5_000, 300)
+        world.exposure(world.alice, position=-250)
+        (row,) = read(alice.get("/")).all("market-row")
+        assert row.cells() == ["Rain", "open", "48.00", "50.00", "–", "0.00 … 100.00", "-2.5"]
+
+    def test_running_markets_come_before_settled_ones(self, alice: Client, world: World) -> None:
+        world.market(8, "Snow", MarketStatus.SETTLED, settle_price=7_000, last_price=6_900)
+        world.market(9, "Hail", MarketStatus.PAUSED)
+        world.market(10, "Wind")
+        rows = [row.cells()[:2] + row.cells()[4:5] for row in read(alice.get("/")).all("market-row")]
+        assert rows == [
+            ["Wind", "open", "–"],
+            ["Rain", "open", "–"],
+            ["Hail", "paused", "–"],
+            ["Snow", "settled", "70.00"],
+        ]
+
+    def test_listens_to_running_markets_only(self, alice: Client, world: World) -> None:
+        world.market(8, "Snow", MarketStatus.SETTLED)
+        assert page_data(read(alice.get("/")))["markets"] == ["7"]
+
+    def test_says_so_when_there_is_none(self, alice: Client, world: World) -> None:
+        world.rain.delete()
+        assert "There is no market yet." in read(alice.get("/")).text
+
+    def test_asks_the_database_as_often_for_many_as_for_one(
+        self, alice: Client, world: World, django_assert_max_num_queries: DjangoAssertNumQueries
+    ) -> None:
+        for id in range(20, 60):
+            world.order(world.bob, Side.BID, 4_800, 300, world.market(id, f"Market {id}"))
+        with django_assert_max_num_queries(9):
+            assert len(read(alice.get("/")).all("market-row")) == 41
+
+
+class TestPage:
+    def test_the_ladder_adds_up_and_marks_own_size(self, alice: Client, world: World) -> None:
+        for account, side, price, size in (
+            (world.bob, Side.BID, 4_800, 100),
+            (world.alice, Side.BID, 4_700, 150),
+            (world.bob, Side.BID, 4_700, 50),
+            (world.bob, Side.OFFER, 5_000, 300),
+            (world.alice, Side.OFFER, 5_100, 500),
+        ):
+            world.order(account, side, price, size)
+        page = read(alice.get("/markets/7/"))
+        assert rungs(page, "offer") == [["51.00", "5", "8", "5"], ["50.00", "3", "3", ""]]
+        assert rungs(page, "bid") == [["48.00", "1", "1", ""], ["47.00", "2", "3", "1.5"]]
+        assert (page.one("spread").text, page.one("mid").text) == ("2.00", "49.00")
+        shares = [bar.attributes["width"] for bar in page.named("rect") if "data-slot" in bar.attributes]
+        assert shares == ["100%", "37%", "12%", "37%"]
+
+    def test_shows_own_open_orders_newest_first(self, alice: Client, world: World) -> None:
+        world.order(world.alice, Side.BID, 4_700, 150)
+        world.order(world.alice, Side.OFFER, 5_100, 500)
+        world.order(world.bob, Side.OFFER, 5_100, 500)
+        world.order(world.alice, Side.OFFER, 5_100, 500, world.market(8, "Snow"))
+        rows = [row.cells() for row in read(alice.get("/markets/7/")).all("own-order")]
+        assert rows == [
+            ["offer", "51.00", "5", "5", "02:03:22", "Cancel"],
+            ["bid", "47.00", "1.5", "1.5", "02:03:22", "Cancel"],
+        ]
+
+    def test_shows_the_tape_newest_first_with_own_trades_marked(self, alice: Client, world: World) -> None:
+        world.trade(4_800, 100, world.alice, world.bob, Side.OFFER)
+        world.trade(4_900, 200, world.bob, world.bot, Side.BID)
+        rows = read(alice.get("/markets/7/")).all("tape-row")
+        assert [row.cells() for row in rows] == [
+            ["02:03:22", "49.00", "2", "▲ bid"],
+            ["02:03:22", "48.00", "1", "▼ offer"],
+        ]
+        assert [row.attributes.get("class") for row in rows] == [None, "mine"]
+
+    def test_shows_the_position_with_profit_at_the_mid(self, alice: Client, world: World) -> None:
+        world.order(world.bob, Side.BID, 4_800, 100)
+        world.order(world.bob, Side.OFFER, 5_000, 100)
+        world.exposure(world.alice, position=1_000, cost=400 * CHIP, realised=-15 * CHIP)
+        page = read(alice.get("/markets/7/"))
+        figures = [element.text for element in page.named("dd")]
+        assert figures == ["–", "–", "+10", "40.00", "-15.00", "+90.00"]
+
+    def test_tells_the_script_ints_as_text(self, alice: Client, world: World) -> None:
+        world.exposure(world.alice, position=-100, bid_size=200, bid_value=3, offer_size=4, offer_value=5)
+        data = page_data(read(alice.get("/markets/7/")))
+        assert (data["account"], data["markets"], data["available"]) == ("2", ["7"], "10000000")
+        assert data["market"]["tickSize"] == "50"
+        assert data["stake"] == {
+            "position": "-100",
+            "bidSize": "200",
+            "bidValue": "3",
+            "offerSize": "4",
+            "offerValue": "5",
+        }
+
+    def test_a_level_is_a_link_that_fills_the_ticket(self, alice: Client, world: World) -> None:
+        world.order(world.bob, Side.OFFER, 5_000, 300)
+        page = read(alice.get("/markets/7/"))
+        (link,) = (e for e in page.all("book-row")[0].walk() if e.tag == "a")
+        filled = read(alice.get("/markets/7/" + link.attributes["href"].partition("#")[0]))
+        assert filled.one("ticket-price").attributes["value"] == "50.00"
+        assert "checked" in filled.one("ticket-side-bid").attributes
+
+    def test_the_query_cannot_write_into_the_page(self, alice: Client, world: World) -> None:
+        page = read(alice.get("/markets/7/", {"price": '"><b>x', "side": "<b>"}))
+        assert page.one("ticket-price").attributes["value"] == '"><b>x'
+        assert "checked" in page.one("ticket-side-bid").attributes
+
+    @pytest.mark.parametrize(
+        ("status", "words"),
+        [
+            (MarketStatus.CANCEL_ONLY, "Orders can only be cancelled now."),
+            (MarketStatus.PAUSED, "The market is paused."),
+            (MarketStatus.CLOSED, "The market is closed and waits for its settlement."),
+            (MarketStatus.SETTLED, "The market is settled."),
+        ],
+    )
+    def test_takes_no_orders_unless_it_is_open(
+        self, alice: Client, world: World, status: MarketStatus, words: str
+    ) -> None:
+        world.market(8, "Snow", status)
+        page = read(alice.get("/markets/8/"))
+        assert page.one("ticket-closed").text == words
+        assert "disabled" in page.one("ticket-submit").attributes
+
+    def test_an_open_one_takes_them(self, alice: Client, world: World) -> None:
+        page = read(alice.get("/markets/7/"))
+        assert "disabled" not in page.one("ticket-submit").attributes
+        assert "hidden" in page.one("ticket-closed").attributes
+
+    def test_one_that_is_not_there_is_not_found(self, alice: Client, world: World) -> None:
+        response = alice.get("/markets/999/")
+        assert response.status_code == 404
+        assert "There is no such page" in read(response).text
+
+    def test_is_of_the_account_that_the_browser_acts_as(self, alice: Client, world: World) -> None:
+        world.order(world.alice, Side.BID, 4_700, 150)
+        world.order(world.bot, Side.BID, 4_600, 250)
+        session = alice.session
+        session[SESSION_KEY] = world.bot.id
+        session.save()
+        page = read(alice.get("/markets/7/"))
+        assert [row.cells()[1] for row in page.all("own-order")] == ["46.00"]
+        assert page_data(page)["account"] == "5"
+
+    def test_asks_the_database_as_often_for_many_rows_as_for_few(
+        self, alice: Client, world: World, django_assert_max_num_queries: DjangoAssertNumQueries
+    ) -> None:
+        for price in range(100, 3_000, 50):
+            world.order(world.alice, Side.BID, price, 100)
+            world.trade(price, 100, world.alice, world.bob)
+        with django_assert_max_num_queries(12):
+            page = read(alice.get("/markets/7/"))
+        assert (len(page.all("book-row")), len(page.all("own-order")), len(page.all("tape-row"))) == (12, 58, 50)

@@ -1,0 +1,133 @@
+"""The sign-in pages, and the demo's one-click sign-in: only here, only now, only on this machine."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from accounts.models import Account, User
+from tests.pages.conftest import FakeGateway, World
+from tests.pages.html import read
+
+HERE = {"HTTP_HOST": "127.0.0.1:8000"}
+
+
+class TestPages:
+    @pytest.mark.parametrize("path", ["/sign-in/", "/sign-up/", "/password/reset/", "/password/reset/sent/"])
+    def test_can_be_seen_by_everybody(self, db: None, path: str) -> None:
+        response = Client().get(path)
+        assert response.status_code == 200
+        assert read(response).named("h1")
+
+    @pytest.mark.parametrize("path", ["/password/set/", "/sign-out/", "/email/"])
+    def test_can_be_seen_when_signed_in(self, alice: Client, world: World, path: str) -> None:
+        world.alice_user.set_unusable_password()
+        world.alice_user.save()
+        alice.force_login(world.alice_user)
+        response = alice.get(path)
+        assert response.status_code == 200
+        assert read(response).named("h1")
+
+    def test_a_password_signs_in(self, world: World, exchange: FakeGateway) -> None:
+        world.alice_user.set_password("correct horse")
+        world.alice_user.save()
+        browser = Client()
+        wrong = read(browser.post("/sign-in/", {"login": "alice", "password": "wrong"}))
+        assert "not correct" in wrong.text
+        response = browser.post("/sign-in/?next=/portfolio/", {"login": "alice", "password": "correct horse"})
+        assert response.headers["Location"] == "/portfolio/"
+
+    def test_an_invitation_to_sign_up_only_where_that_is_open(self, db: None, settings: Any) -> None:
+        assert "Sign up" not in read(Client().get("/sign-in/")).text
+        settings.SIGN_UP_OPEN = True
+        assert "Sign up" in read(Client().get("/sign-in/")).text
+
+
+@pytest.fixture
+def demo(world: World, exchange: FakeGateway, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Client:
+    """A browser at the demo: Alice and Bob are there, Carol and the operator are not."""
+    settings.DEMO = True
+    settings.ROOT_URLCONF = "tests.pages.demo_urls"
+    settings.ALLOWED_HOSTS = ["*"]
+    monkeypatch.setenv("EXCHANGE_BIND", "127.0.0.1")
+    return Client()
+
+
+def press(browser: Client, who: str = "alice", **headers: str) -> int:
+    return browser.post("/demo/sign-in", {"who": who}, **{**HERE, **headers}).status_code  # type: ignore[arg-type]
+
+
+def buttons(browser: Client, **headers: str) -> list[str]:
+    page = read(browser.get("/sign-in/", **{**HERE, **headers}))  # type: ignore[arg-type]
+    return [button.text for form in page.all("demo") for button in form.named("button")]
+
+
+class TestDemo:
+    def test_one_click_signs_in_who_is_there(self, demo: Client, world: World) -> None:
+        assert buttons(demo) == ["Continue as Alice", "Continue as Bob"]
+        assert press(demo, "bob") == 302
+        assert demo.session["_auth_user_id"] == str(world.bob_user.pk)
+
+    @pytest.mark.parametrize("host", ["localhost", "localhost:8000", "127.0.0.1", "[::1]", "[::1]:8000"])
+    def test_under_every_name_of_this_machine(self, demo: Client, host: str) -> None:
+        assert buttons(demo, HTTP_HOST=host)
+        assert press(demo, HTTP_HOST=host) == 302
+
+    @pytest.mark.parametrize(
+        "headers",
+        [
+            {"HTTP_HOST": "exchange.example"},
+            {"HTTP_HOST": "127.0.0.1.example"},
+            {"HTTP_HOST": "192.168.0.7:8000"},
+            {"HTTP_FORWARDED": "for=10.0.0.1"},
+            {"HTTP_X_FORWARDED_FOR": "127.0.0.1"},
+            {"HTTP_X_FORWARDED_HOST": "localhost"},
+            {"HTTP_X_FORWARDED_PROTO": "http"},
+        ],
+    )
+    def test_not_through_a_proxy_or_another_name(self, demo: Client, headers: dict[str, str]) -> None:
+        assert buttons(demo, **headers) == []
+        assert press(demo, **headers) == 404
+        assert "_auth_user_id" not in demo.session
+
+    @pytest.mark.parametrize("bind", ["0.0.0.0", "::", "192.168.0.7", "", "example"])
+    def test_not_if_the_server_listens_to_others(
+        self, demo: Client, monkeypatch: pytest.MonkeyPatch, bind: str
+    ) -> None:
+        monkeypatch.setenv("EXCHANGE_BIND", bind)
+        assert buttons(demo) == []
+        assert press(demo) == 404
+
+    @pytest.mark.parametrize("bind", ["localhost", "127.0.0.1", "::1", "[::1]"])
+    def test_on_every_loopback_address(self, demo: Client, monkeypatch: pytest.MonkeyPatch, bind: str) -> None:
+        monkeypatch.setenv("EXCHANGE_BIND", bind)
+        assert press(demo) == 302
+
+    def test_not_without_demo(self, demo: Client, settings: Any) -> None:
+        settings.DEMO = False
+        assert buttons(demo) == []
+        assert press(demo) == 404
+
+    @pytest.mark.parametrize("who", ["carol", "operator", "mallory", ""])
+    def test_makes_nobody(self, demo: Client, who: str) -> None:
+        User.objects.create_user("mallory")
+        before = (User.objects.count(), Account.objects.count())
+        assert press(demo, who) == 404
+        assert (User.objects.count(), Account.objects.count()) == before
+
+    def test_not_who_was_deactivated(self, demo: Client, world: World) -> None:
+        world.bob_user.is_active = False
+        world.bob_user.save()
+        assert buttons(demo) == ["Continue as Alice"]
+        assert press(demo, "bob") == 404
+
+    def test_is_a_post_with_a_csrf_token(self, demo: Client) -> None:
+        assert demo.get("/demo/sign-in", **HERE).status_code == 404  # type: ignore[arg-type]
+        strict = Client(enforce_csrf_checks=True)
+        assert press(strict) == 403
+        assert "_auth_user_id" not in strict.session
+
+    def test_is_not_even_routed_without_demo(self, world: World, settings: Any) -> None:
+        """The tests run without DEMO=1, so the address list is the one of production."""
+        settings.DEMO = True
+        assert press(Client()) == 404

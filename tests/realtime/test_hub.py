@@ -1,0 +1,358 @@
+"""The hub against a matching side that loses messages, sends them twice and is started anew."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from proto import exchange_pb2 as wire
+from realtime import limits
+from realtime.errors import CloseCode
+from realtime.groups import HUBS, PUBLIC
+from tests.realtime.world import (
+    FAST_SECONDS,
+    QUIET_SECONDS,
+    World,
+    authenticate,
+    encode,
+    order,
+    position,
+    subscribe,
+    until,
+)
+
+MARKET = "market.1"
+ALICES = "account.1"
+
+
+class TestFanOut:
+    async def test_every_socket_hears_it(self, world: World) -> None:
+        alice, bob = await world.market_reader("alice"), await world.market_reader("bob")
+        seq = await world.matching.say(MARKET)
+        await until(lambda: alice.heard(MARKET) == bob.heard(MARKET) == [seq])
+
+    async def test_one_group_membership_for_all(self, world: World) -> None:
+        for _ in range(3):
+            await world.market_reader()
+        assert len(world.groups[MARKET]) == 1
+
+    async def test_accounts_travel_with_the_hubs(self, world: World) -> None:
+        alice, bob = await world.signed_in("alice"), await world.signed_in("bob")
+        seq = await world.matching.say(ALICES)
+        await until(lambda: alice.heard(ALICES) == [seq])
+        assert bob.heard(ALICES) == []
+        assert ALICES not in world.groups
+
+    async def test_what_one_batch_says_is_one_frame(self, world: World) -> None:
+        alice = await world.signed_in()
+        before = len(alice.outlet.frames)
+        items = [[ALICES, seq - 1, seq, encode(position(ALICES, seq - 1, seq))] for seq in (101, 102, 103)]
+        await world.matching.layer.group_send(HUBS, {"type": "private", "items": items})
+        await until(lambda: alice.heard(ALICES) == [101, 102, 103])
+        assert len(alice.outlet.frames) == before + 1
+
+    async def test_the_last_to_leave_ends_the_membership(self, world: World) -> None:
+        alice, bob = await world.market_reader("alice"), await world.market_reader("bob")
+        alice.leave()
+        await asyncio.sleep(QUIET_SECONDS)
+        assert MARKET in world.groups
+        bob.leave()
+        await until(lambda: MARKET not in world.groups)
+
+    async def test_unsubscribe_leaves(self, world: World) -> None:
+        alice = await world.market_reader()
+        unsubscribe = wire.Unsubscribe(subscriptions=[wire.Subscription(market_id=1)])
+        alice.send(wire.ClientMessage(request_id="un", unsubscribe=unsubscribe))
+        await alice.reply("un")
+        await world.matching.say(MARKET)
+        await until(lambda: MARKET not in world.groups)
+        assert alice.heard(MARKET) == []
+
+    async def test_a_bad_message_does_not_silence_the_hub(self, world: World) -> None:
+        alice = await world.market_reader()
+        await world.matching.layer.group_send(HUBS, {"type": "nonsense"})
+        await world.matching.layer.group_send(HUBS, {"type": "stream", "stream": MARKET})
+        seq = await world.matching.say(MARKET)
+        await until(lambda: alice.heard(MARKET) == [seq])
+
+
+class TestJoining:
+    async def test_what_passed_before_the_group_was_joined(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Between the snapshot and the membership the stream spoke: the hub asks what came after the snapshot."""
+        alice = await world.signed_in()
+        answer = world.matching.replies
+
+        async def speak_meanwhile(*arguments: Any) -> None:
+            await answer(*arguments)
+            await world.matching.say(MARKET)
+
+        monkeypatch.setattr(world.matching, "replies", speak_meanwhile)
+        alice.send(subscribe(1))
+        await until(lambda: alice.heard(MARKET) == [101])
+        assert world.matching.of("resync")[-1]["streams"] == {MARKET: 100}
+
+    async def test_accounts_need_no_resync(self, world: World) -> None:
+        await world.signed_in()
+        await world.settled()
+        assert all(ALICES not in message["streams"] for message in world.matching.of("resync"))
+
+    async def test_a_snapshot_and_what_it_shows_are_not_both_passed_on(self, world: World) -> None:
+        await world.market_reader("bob")
+        first = await world.matching.say(MARKET)
+        alice = await world.market_reader("alice")
+        second = await world.matching.say(MARKET)
+        await until(lambda: alice.heard(MARKET))
+        assert alice.snapshots(MARKET) == [first]
+        assert alice.heard(MARKET) == [second]
+
+
+class TestGap:
+    async def test_is_filled_before_anything_later(self, world: World) -> None:
+        alice = await world.market_reader()
+        await world.matching.say(MARKET)
+        await world.matching.say(MARKET, lost=True)
+        await world.matching.say(MARKET)
+        await world.matching.say(MARKET)
+        await until(lambda: len(alice.heard(MARKET)) == 4)
+        assert alice.heard(MARKET) == [101, 102, 103, 104]
+
+    async def test_one_resync_for_all_sockets(self, world: World) -> None:
+        readers = [await world.market_reader(name) for name in ("alice", "bob", "alice")]
+        asked = len(world.matching.of("resync"))
+        await world.matching.say(MARKET, lost=True)
+        await world.matching.say(MARKET)
+        for reader in readers:
+            await until(lambda reader=reader: reader.heard(MARKET) == [101, 102])  # type: ignore[misc]
+        assert [message["streams"] for message in world.matching.of("resync")[asked:]] == [{MARKET: 100}]
+
+    async def test_at_most_one_a_second(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(limits, "RESYNC_SECONDS", 60.0)
+        alice = await world.market_reader()  # for which the hub has just asked
+        asked = len(world.matching.of("resync"))
+        await world.matching.say(MARKET, lost=True)
+        await world.matching.say(MARKET)
+        await world.matching.say(MARKET)
+        await asyncio.sleep(QUIET_SECONDS)
+        assert len(world.matching.of("resync")) == asked
+        assert alice.heard(MARKET) == []
+
+    async def test_at_most_one_a_second_for_each_stream(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        await world.market_reader(market=1)
+        await world.market_reader(market=2)
+        await asyncio.sleep(2 * FAST_SECONDS)
+        monkeypatch.setattr(limits, "RESYNC_SECONDS", 60.0)
+        world.matching.silent = True
+        for stream in (MARKET, "market.2"):
+            asked = len(world.matching.of("resync"))
+            world.hub._streams[stream].asked_at = float("-inf")
+            await world.matching.say(stream, lost=True)
+            await world.matching.say(stream)
+            await until(lambda asked=asked: len(world.matching.of("resync")) > asked)  # type: ignore[misc]
+            assert world.matching.of("resync")[-1]["streams"] == {stream: 100}
+
+    async def test_a_lost_answer_is_asked_for_again(self, world: World) -> None:
+        alice = await world.market_reader()
+        world.matching.silent = True
+        asked = len(world.matching.of("resync"))
+        await world.matching.say(MARKET, lost=True)
+        await world.matching.say(MARKET)
+        await until(lambda: len(world.matching.of("resync")) > asked)
+        assert alice.heard(MARKET) == []
+        world.matching.silent = False
+        await until(lambda: alice.heard(MARKET) == [101, 102])
+
+    async def test_a_snapshot_where_there_is_no_replay(self, world: World) -> None:
+        alice = await world.market_reader()
+        world.matching.snapshots = True
+        await world.matching.say(MARKET, lost=True)
+        await world.matching.say(MARKET)
+        await until(lambda: alice.snapshots(MARKET) == [100, 102])
+        seq = await world.matching.say(MARKET)
+        await until(lambda: alice.heard(MARKET) == [seq])
+
+    async def test_on_an_account(self, world: World) -> None:
+        alice = await world.signed_in()
+        await world.matching.say(ALICES, lost=True)
+        await world.matching.say(ALICES)
+        await until(lambda: alice.heard(ALICES) == [101, 102])
+
+
+class TestBeat:
+    async def test_shows_what_was_lost_last(self, world: World) -> None:
+        """Nothing comes after it that could show the gap."""
+        alice = await world.market_reader()
+        await world.matching.say(MARKET, lost=True)
+        await world.matching.beat()
+        await until(lambda: alice.heard(MARKET) == [101])
+
+    async def test_up_to_date(self, world: World) -> None:
+        alice = await world.market_reader()
+        await world.matching.say(MARKET)
+        await world.matching.beat()
+        await until(lambda: _up_to_date(alice.outlet.messages))
+        assert _up_to_date(alice.outlet.messages) == [101]
+        assert alice.outlet.messages[-1].up_to_date.epoch == world.matching.epoch
+
+    async def test_not_more_often_than_every_five_seconds(self, world: World) -> None:
+        alice = await world.market_reader()
+        for _ in range(3):
+            await world.matching.beat()
+        await asyncio.sleep(QUIET_SECONDS)
+        assert len(_up_to_date(alice.outlet.messages)) == 1
+
+    async def test_not_up_to_date_while_something_is_missing(self, world: World) -> None:
+        alice, bob = await world.market_reader("alice"), await world.signed_in("bob")
+        world.matching.silent = True
+        await world.matching.say(MARKET, lost=True)
+        await world.matching.beat()
+        await until(lambda: _up_to_date(bob.outlet.messages))
+        assert _up_to_date(alice.outlet.messages) == []
+        world.matching.silent = False
+        await world.matching.resynced(MARKET, 100)
+        await until(lambda: alice.heard(MARKET) == [101])
+        await world.matching.beat()
+        await until(lambda: _up_to_date(alice.outlet.messages) == [101])
+
+    async def test_after_a_long_silence_every_stream_is_asked_for(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A beat only names what changed lately; what was lost before that it would not show."""
+        alice = await world.market_reader()
+        await world.matching.say(MARKET, lost=True)
+        world.matching.last.clear()
+        monkeypatch.setattr(limits, "BEAT_COVERS_SECONDS", 0.0)
+        await world.matching.beat()
+        await until(lambda: alice.heard(MARKET) == [101])
+
+    async def test_another_epoch_closes_the_sockets(self, world: World) -> None:
+        alice = await world.signed_in()
+        world.matching.epoch += 1
+        await world.matching.beat()
+        await until(lambda: alice.outlet.code == CloseCode.RESTART)
+
+    async def test_a_dropped_membership_is_renewed(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The in-memory layer throws a reader out of all groups when one of its messages has expired."""
+        alice = await world.market_reader()
+        world.groups.clear()
+        monkeypatch.setattr(limits, "BEAT_SECONDS_MAX", 0.0)
+        await until(lambda: {HUBS, MARKET, PUBLIC} <= set(world.groups))
+        seq = await world.matching.say(MARKET)
+        await until(lambda: alice.heard(MARKET) == [seq])
+
+
+class TestGrant:
+    async def test_all_who_follow_all_markets(self, world: World) -> None:
+        alice = await world.signed_in("alice", subscriptions=[wire.Subscription(all_markets=True)])
+        bob = await world.signed_in("bob")
+        await world.matching.grant("market.9", all_markets=True)
+        await until(lambda: alice.snapshots("market.9") == [100])
+        await world.settled()
+        seq = await world.matching.say("market.9")
+        await until(lambda: alice.heard("market.9") == [seq])
+        assert bob.snapshots("market.9") == bob.heard("market.9") == []
+
+    async def test_the_sockets_of_some_people(self, world: World) -> None:
+        phone, desk, bob = [await world.signed_in(name) for name in ("alice", "alice", "bob")]
+        await world.matching.grant("account.12", users=[1, 99])
+        seq = await world.matching.say("account.12")
+        await until(lambda: phone.heard("account.12") == desk.heard("account.12") == [seq])
+        assert bob.heard("account.12") == []
+
+    async def test_who_hears_it_already_gets_no_second_snapshot(self, world: World) -> None:
+        alice = await world.market_reader()
+        await world.matching.grant(MARKET, users=[1])
+        await world.matching.say(MARKET)
+        await until(lambda: alice.heard(MARKET))
+        assert alice.snapshots(MARKET) == [100]
+
+    async def test_a_repeated_one_does_not_bring_back_who_has_left(self, world: World) -> None:
+        alice = await world.market_reader()
+        unsubscribe = wire.Unsubscribe(subscriptions=[wire.Subscription(market_id=1)])
+        alice.send(wire.ClientMessage(request_id="un", unsubscribe=unsubscribe))
+        await alice.reply("un")
+        await world.matching.grant(MARKET, users=[1])
+        await asyncio.sleep(QUIET_SECONDS)
+        assert alice.snapshots(MARKET) == [100]
+        alice.send(subscribe(1))
+        await alice.reply("sub")
+        await world.settled()
+        seq = await world.matching.say(MARKET)
+        await until(lambda: alice.heard(MARKET) == [seq])
+
+    async def test_not_before_the_matcher_has_let_it_in(self, world: World) -> None:
+        """The snapshots of its sign-in will show it."""
+        world.matching.silent = True
+        alice = world.client()
+        alice.send(authenticate())
+        await until(lambda: world.matching.of("session"))
+        await world.matching.grant("account.12", users=[1])
+        await asyncio.sleep(QUIET_SECONDS)
+        assert alice.outlet.frames == []
+
+
+class TestReplies:
+    async def test_come_to_the_asker_only(self, world: World) -> None:
+        alice, bob = await world.signed_in("alice"), await world.signed_in("bob")
+        alice.send(order("a1"))
+        assert (await alice.reply("a1")).seq == 101
+        assert bob.replies("a1") == []
+
+    async def test_twice_are_passed_on_once(self, world: World) -> None:
+        alice = await world.signed_in()
+        alice.send(order("a1"))
+        await alice.reply("a1")
+        await world.matching.replies(world.matching.of("command")[0], [encode(wire.ServerMessage(request_id="a1"))])
+        alice.send(order("a2"))
+        await alice.reply("a2")
+        assert len(alice.replies("a1")) == 1
+
+    async def test_that_never_come(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        alice = await world.signed_in()
+        monkeypatch.setattr(limits, "REPLY_SECONDS_MAX", 0.0)
+        world.matching.silent = True
+        alice.send(order("a1"), order("a2"))
+        assert await alice.refusal("a1") == await alice.refusal("a2") == wire.OUTCOME_UNKNOWN
+
+    async def test_a_late_one_is_dropped(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        alice = await world.signed_in()
+        monkeypatch.setattr(limits, "REPLY_SECONDS_MAX", 0.0)
+        world.matching.silent = True
+        alice.send(order("a1"))
+        await alice.refusal("a1")
+        await world.matching.answer(world.matching.of("command")[0])
+        await asyncio.sleep(QUIET_SECONDS)
+        assert len(alice.replies("a1")) == 1
+
+    async def test_the_matcher_may_close_the_socket(self, world: World) -> None:
+        alice = await world.signed_in()
+        world.matching.silent = True
+        alice.send(subscribe(1))
+        await until(lambda: len(world.matching.of("session")) == 2)
+        last_words = encode(wire.ServerMessage(request_id="sub"))
+        await world.matching.replies(world.matching.of("session")[1], [last_words], {"close": [4003]})
+        await until(lambda: alice.outlet.code == 4003)
+        assert alice.outlet.frames[-1] == last_words
+
+
+class TestRevoked:
+    async def test_closes_the_sockets_of_that_credential(self, world: World) -> None:
+        alice, bob = await world.signed_in("alice"), await world.signed_in("bob")
+        world.gone.add("alice")
+        await until(lambda: alice.outlet.code == CloseCode.NOT_AUTHENTICATED)
+        assert await alice.refusal() == wire.NOT_AUTHENTICATED
+        assert bob.outlet.code is None
+
+
+class TestDrain:
+    async def test_passes_on_what_the_layer_holds_then_closes(self, world: World) -> None:
+        alice = await world.signed_in()
+        items = [[ALICES, seq - 1, seq, encode(position(ALICES, seq - 1, seq))] for seq in (101, 102, 103)]
+        await world.matching.layer.send(world.hub.gateway.channel, {"type": "private", "items": items})
+        assert alice.heard(ALICES) == []
+        await world.hub.drain()
+        assert alice.heard(ALICES) == [101, 102, 103]
+        assert alice.outlet.code == CloseCode.RESTART
+
+
+def _up_to_date(messages: list[wire.ServerMessage]) -> list[int]:
+    return [message.up_to_date.seq for message in messages if message.HasField("up_to_date")]

@@ -1,0 +1,255 @@
+"""A real daphne in a process of its own: back-pressure in both directions, limits, and how it ends."""
+
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import ClientConnection, connect
+
+from benchmarks import wsload
+from proto import exchange_pb2 as wire
+from realtime import limits
+from realtime.errors import CloseCode
+from realtime.server import EXIT_CANNOT_LISTEN, EXIT_FAILED, EXIT_OK
+from tests.realtime.world import authenticate, client_frame
+
+ROOT = Path(__file__).resolve().parents[2]
+START_SECONDS = 20.0
+END_SECONDS = 10.0
+
+
+class Process:
+    """tests.realtime.app, running."""
+
+    def __init__(self, *parts: str) -> None:
+        self.popen = subprocess.Popen(
+            [sys.executable, "-X", "faulthandler", "-m", "tests.realtime.app", *parts],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert self.popen.stdout is not None
+        ready, _, _ = select.select([self.popen.stdout], [], [], START_SECONDS)
+        self.port = int(self.popen.stdout.readline() or 0) if ready else 0
+
+    def connect(self, path: str = "/ws") -> ClientConnection:
+        return connect(f"ws://127.0.0.1:{self.port}{path}", max_size=None, compression=None, legacy=True)
+
+    def signed_in(self) -> ClientConnection:
+        """A socket of Alice's that follows market 1."""
+        client = self.connect()
+        client.send(client_frame(authenticate(subscriptions=[wire.Subscription(market_id=1)])))
+        while not any(message.HasField("acting_as") for message in _messages(client.recv(5))):
+            pass
+        time.sleep(0.1)  # the hub's resync of the new stream
+        return client
+
+    def get(self, path: str) -> bytes:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as response:
+            body: bytes = response.read()
+            return body
+
+    def say(self, padding: int) -> None:
+        """Something of that many bytes happens in market 1."""
+        self.get(f"/say?{padding}")
+
+    @property
+    def resident_bytes(self) -> int:
+        pages = int(Path(f"/proc/{self.popen.pid}/statm").read_text().split()[1])
+        return pages * 4096
+
+    def end(self, number: signal.Signals | None = signal.SIGTERM) -> tuple[int, str]:
+        """Exit status and what it logged."""
+        if number is not None:
+            self.popen.send_signal(number)
+        try:
+            _, log = self.popen.communicate(timeout=END_SECONDS)
+        finally:
+            self.popen.kill()
+        return self.popen.returncode, log
+
+
+@contextmanager
+def running(*parts: str) -> Iterator[Process]:
+    process = Process(*parts)
+    try:
+        yield process
+    finally:
+        process.popen.kill()
+        process.popen.wait()
+        for stream in (process.popen.stdout, process.popen.stderr):
+            assert stream is not None
+            stream.close()
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Process]:
+    """One for the tests that leave it running."""
+    with running() as process:
+        yield process
+
+
+def _messages(data: str | bytes) -> list[wire.ServerMessage]:
+    assert isinstance(data, bytes)
+    return list(wire.ServerFrame.FromString(data).messages)
+
+
+def _to_the_end(client: ClientConnection) -> tuple[list[wire.ServerMessage], int | None]:
+    """What still came, and the close code."""
+    messages: list[wire.ServerMessage] = []
+    try:
+        while True:
+            messages += _messages(client.recv(END_SECONDS))
+    except ConnectionClosed as closed:
+        return messages, closed.rcvd.code if closed.rcvd else None
+
+
+def _close_code(client: ClientConnection) -> int | None:
+    return _to_the_end(client)[1]
+
+
+class TestReading:
+    def test_messages_up_to_the_servers_limit(self, server: Process) -> None:
+        with server.connect("/echo") as client:
+            for size in (1, 125, 126, 65_535, 65_536, limits.WEBSOCKET_MESSAGE_BYTES_MAX):
+                client.send(bytes(size))
+                assert client.recv(5) == bytes(size)
+
+    def test_larger_ones_are_cut(self, server: Process) -> None:
+        with server.connect("/echo") as client:
+            client.send(bytes(limits.WEBSOCKET_MESSAGE_BYTES_MAX + 1))
+            assert _close_code(client) == 1009
+
+    def test_frames_between_our_limit_and_the_servers_are_refused(self, server: Process) -> None:
+        with server.connect() as client:
+            client.send(bytes(limits.CLIENT_FRAME_BYTES_MAX + 1))
+            (message,) = _messages(client.recv(5))
+            assert message.refused.code == wire.INVALID_FRAME
+
+    def test_another_path(self, server: Process) -> None:
+        with pytest.raises(InvalidStatus, match="403"):
+            server.connect("/nothing")
+
+    def test_a_flood_waits_with_the_client(self, server: Process) -> None:
+        """The application takes 100 messages a second: what it has not read stays in the client and the kernel."""
+        flooder = wsload.Client(server.port, "/slow")
+        before = server.resident_bytes
+        flood = wsload.frame(bytes(1024)) * 64
+        sent, stuck = 0, False
+        while sent < 256 * 1024 * 1024 and not stuck:
+            try:
+                sent += flooder.socket.send(flood)
+            except BlockingIOError:
+                _, ready, _ = select.select([], [flooder.socket], [], 0.5)
+                stuck = not ready
+        assert stuck
+        assert int(server.get("/")) > 0
+        assert server.resident_bytes - before < 8 * 1024 * 1024
+        flooder.socket.close()
+
+    def test_and_goes_on_when_there_is_room(self, server: Process) -> None:
+        client = wsload.Client(server.port, "/echo")
+        count = 20 * limits.INPUT_MESSAGES_MAX
+        client.send_raw(wsload.frame(bytes(1024)) * count)
+        assert wsload.Clients([client]).receive_until(lambda: client.frames == count, 5)
+        client.socket.close()
+
+
+class TestWriting:
+    def test_who_does_not_read_is_closed_with_4008(self, server: Process) -> None:
+        reader = server.signed_in()
+        before = server.resident_bytes
+        quiet = wsload.Client(server.port)
+        quiet.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * 1024)
+        quiet.send(client_frame(authenticate(subscriptions=[wire.Subscription(market_id=1)])))
+        padding = 200_000
+        for _ in range(100):
+            server.say(padding)
+            while len(reader.recv(5)) < padding:
+                pass
+        assert server.resident_bytes - before < 16 * 1024 * 1024
+        assert _code_in(quiet) == CloseCode.SLOW_READER
+        server.say(1)
+        assert reader.recv(5)
+        reader.close()
+
+    def test_an_application_that_does_not_look_loses_the_client(self, server: Process) -> None:
+        before = server.resident_bytes
+        sleeper = wsload.Client(server.port, "/blind")
+        time.sleep(1)
+        assert server.resident_bytes - before < 16 * 1024 * 1024
+        reading = wsload.Clients([sleeper])
+        with pytest.raises(ConnectionResetError):
+            reading.receive_until(lambda: False, 5)
+        assert sleeper.bytes < 64 * 1024 * 1024
+
+
+def _code_in(client: wsload.Client) -> int:
+    """Of the close frame at the end of what was sent to a client that has read nothing yet."""
+    data = b""
+    client.socket.settimeout(5)
+    try:
+        while chunk := client.socket.recv(1 << 20):
+            data += chunk
+    except (TimeoutError, ConnectionError):
+        pass
+    assert data[-4:-2] == b"\x88\x02", data[-16:]
+    return int.from_bytes(data[-2:], "big")
+
+
+class TestEnd:
+    def test_every_socket_is_told(self) -> None:
+        """Whatever its application is doing; and the interpreter does not crash on what is left."""
+        with running() as process:
+            paths = ["/ws", "/echo", "/slow", "/stubborn", "/ws"]
+            clients = [process.connect(path) for path in paths] + [process.signed_in() for _ in range(3)]
+            mute = wsload.Client(process.port, "/ws")  # does not answer our close: keeps it waiting
+            process.popen.send_signal(signal.SIGTERM)
+            last_messages, code = _to_the_end(clients.pop())
+            assert code == CloseCode.RESTART
+            assert 101 in [message.stream_position.seq for message in last_messages]
+            assert {_close_code(client) for client in clients} == {CloseCode.RESTART}
+            with pytest.raises(ConnectionRefusedError):
+                socket.create_connection(("127.0.0.1", process.port))
+            assert process.end(None) == (EXIT_OK, "")  # nothing to complain about, no task left over
+            mute.socket.close()
+
+    def test_a_request_at_work_gets_its_answer(self) -> None:
+        with running() as process, socket.create_connection(("127.0.0.1", process.port)) as request:
+            request.sendall(b"GET /wait HTTP/1.1\r\nHost: testserver\r\nConnection: close\r\n\r\n")
+            time.sleep(0.2)
+            process.popen.send_signal(signal.SIGINT)
+            request.settimeout(5)
+            assert request.recv(4096).startswith(b"HTTP/1.1 200")
+            assert process.end(None)[0] == EXIT_OK
+
+
+class TestFailure:
+    @pytest.mark.parametrize(
+        ("part", "says"), [("fails", "the books do not balance"), ("ends", "background task ended")]
+    )
+    def test_of_a_background_task_ends_the_server(self, part: str, says: str) -> None:
+        with running(part) as process:
+            client = process.connect()
+            assert _close_code(client) == CloseCode.RESTART
+            status, log = process.end(None)
+            assert (status, says in log) == (EXIT_FAILED, True), log
+
+    def test_a_port_in_use(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = taken.getsockname()[1]
+            with running(f"busy={port}") as process:
+                status, log = process.end(None)
+        assert status == EXIT_CANNOT_LISTEN
+        assert f"Cannot listen on 127.0.0.1:{port}" in log
+        assert "in use" in log

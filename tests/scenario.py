@@ -1,0 +1,244 @@
+"""A day at the exchange, told in chips: Alice bids, Bob offers, compare what happened.
+
+    day = Scenario()
+    day.people("alice", "bob", cash=1_000)
+    day.market("GOLD", 0, 100)
+    day.sell("bob", "GOLD", 48, size=3)
+    assert day.buy("alice", "GOLD", 50, size=4) == ["alice buys 3 @ 48 from bob", "alice bids 4 @ 50: 3 filled, 1 open"]
+
+Every command goes to the engine and to the naive oracle; answers and states must agree after each one, and a refusal
+must leave the engine's digest as it was. Prices, sizes and amounts are chips: 50, "49.5". Everybody acts through the
+person who signs in at the root of the account, unless `by` names another; the operator's commands carry sudo.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from typing import TypedDict, Unpack
+
+import pytest
+
+from markets.engine import commands as c
+from markets.engine.commands import Command, MarketStatus, SelfTrade, Side, TimeInForce
+from markets.engine.engine import Engine
+from markets.engine.errors import Reason, Rejected, Repeated
+from markets.engine.ledger import Exposure
+from tests.agreement import both, differences
+from tests.naive_exchange import NaiveExchange
+from tests.telling import Names, chips, hundredths, tell
+
+OPERATOR = "operator"
+Chips = int | str
+
+
+class Terms(TypedDict, total=False):
+    """What an order may say besides market, side, price and size; `key` is the client_order_id."""
+
+    time_in_force: TimeInForce
+    post_only: bool
+    self_trade: SelfTrade
+    by: str
+    key: str
+
+
+def units(value: Chips, per_chip: int) -> int:
+    """Exactly: "0.015" has no place among hundredths."""
+    exact = Decimal(value) * per_chip
+    assert exact == int(exact), f"{value} is finer than 1/{per_chip}"
+    return int(exact)
+
+
+def price(value: Chips) -> int:
+    return units(value, 100)
+
+
+def money(value: Chips) -> int:
+    return units(value, 10_000)
+
+
+def table(text: str) -> str:
+    """A book as written in a test: `bids | offers`, best first, whatever the indentation."""
+    rows = [row.split("|") for row in text.strip().splitlines()]
+    return "\n".join(f"{bid.strip()} | {offer.strip()}" for bid, offer in rows)
+
+
+class Scenario:
+    """`compare=False` leaves the oracle out, for days of thousands of commands."""
+
+    def __init__(self, compare: bool = True) -> None:
+        self.engine = Engine()
+        self.oracle = NaiveExchange("House") if compare else None
+        self.at_us = 0
+        self.ids: dict[str, int] = {}
+        self.users: dict[str, int] = {}
+        self.market_ids: dict[str, int] = {}
+        self.history: list[tuple[Command, int]] = []  # what was accepted
+        self.do(c.CreateHouse(0, 0, True, ""))
+        self.people(OPERATOR, cash=0)
+
+    # --- Asking
+
+    def do(self, command: Command) -> list[str]:
+        """What happened, as sentences. Raises Rejected or Repeated as the engine does."""
+        self.at_us += 1
+        self.last_asked = command
+        if self.oracle is None:
+            events = self.engine.apply(command, self.at_us)
+        else:
+            before = self.engine.digest()
+            answer = both(self.engine, self.oracle, command, self.at_us)
+            assert differences(self.engine, self.oracle) == []
+            if isinstance(answer, Rejected | Repeated):
+                assert self.engine.digest() == before, "a refusal changed something"
+                raise answer
+            events = answer
+        self.history.append((command, self.at_us))
+        names = Names(self.engine)
+        return [tell(names, event) for event in events]
+
+    @staticmethod
+    def replay(history: list[tuple[Command, int]]) -> Engine:
+        """An engine to which the same happened."""
+        engine = Engine()
+        for command, at_us in history:
+            engine.apply(command, at_us)
+        return engine
+
+    @contextmanager
+    def refuses(self, reason: Reason) -> Iterator[None]:
+        """What is asked inside is refused with this code."""
+        with pytest.raises(Rejected) as caught:
+            yield
+        assert caught.value.reason == reason, caught.value.message
+
+    @contextmanager
+    def repeats(self, seq: int) -> Iterator[None]:
+        """What is asked inside was accepted before, as command `seq`."""
+        with pytest.raises(Repeated) as caught:
+            yield
+        assert caught.value.seq == seq
+
+    def head(self, who: str, by: str, key: str) -> tuple[int, int, bool, str]:
+        """The four fields with which every command begins."""
+        person = by or self.person(who)
+        return self.users[person], self.ids.get(who, 0), person == OPERATOR, key
+
+    def person(self, who: str) -> str:
+        """Who signs in at the root of the account."""
+        account = self.engine.accounts[self.ids[who]]
+        while account.owners:
+            account = self.engine.accounts[min(account.owners)]
+        return account.name
+
+    # --- Accounts and money
+
+    def people(self, *names: str, cash: Chips = 0) -> None:
+        for name in names:
+            self.users[name] = len(self.users) + 1
+            self.do(c.CreateUserAccount(self.users[name], 0, False, "", name, money(cash)))
+            self.ids[name] = self.engine.people[self.users[name]]
+
+    def alt(self, owner: str, name: str, by: str = "", key: str = "") -> list[str]:
+        told = self.do(c.CreateAccount(*self.head(owner, by, key), name, 0))
+        self.ids[name] = self.engine.next_account - 1
+        return told
+
+    def pay(self, payer: str, payee: str, amount: Chips, note: str = "", by: str = "", key: str = "") -> list[str]:
+        head = self.head(payer, by, key)
+        if by:
+            head = (self.users[by], self.ids[by], by == OPERATOR, key)
+        return self.do(c.MakeTransfer(*head, self.ids[payer], self.ids[payee], money(amount), note))
+
+    def gift(self, payee: str, amount: Chips, note: str = "", by: str = OPERATOR, key: str = "") -> list[str]:
+        return self.do(c.Gift(*self.head(by, by, key), self.ids[payee], money(amount), note))
+
+    # --- Markets
+
+    def market(
+        self,
+        name: str,
+        low: Chips,
+        high: Chips,
+        tick: Chips = "0.01",
+        smallest: Chips = "0.01",
+        owner: str = OPERATOR,
+        description: str = "",
+        key: str = "",
+    ) -> list[str]:
+        shape = (price(low), price(high), price(tick), price(smallest))
+        told = self.do(c.CreateMarket(*self.head(owner, "", key), name, description, *shape))
+        self.market_ids[name] = self.engine.next_market - 1
+        return told
+
+    def edit(
+        self, market: str, name: str | None = None, description: str | None = None, who: str = OPERATOR
+    ) -> list[str]:
+        return self.do(c.EditMarket(*self.head(who, "", ""), self.market_ids[market], name, description))
+
+    def status(self, market: str, status: MarketStatus, who: str = OPERATOR) -> list[str]:
+        return self.do(c.SetMarketStatus(*self.head(who, "", ""), self.market_ids[market], status))
+
+    def settle(self, market: str, at: Chips, who: str = OPERATOR, key: str = "") -> list[str]:
+        return self.do(c.SettleMarket(*self.head(who, "", key), self.market_ids[market], price(at)))
+
+    # --- Orders
+
+    def buy(self, who: str, market: str, at: Chips, size: Chips = 1, **terms: Unpack[Terms]) -> list[str]:
+        return self.order(Side.BID, who, market, at, size, **terms)
+
+    def sell(self, who: str, market: str, at: Chips, size: Chips = 1, **terms: Unpack[Terms]) -> list[str]:
+        return self.order(Side.OFFER, who, market, at, size, **terms)
+
+    def order(self, side: Side, who: str, market: str, at: Chips, size: Chips = 1, **terms: Unpack[Terms]) -> list[str]:
+        return self.do(
+            c.CreateOrder(
+                *self.head(who, terms.get("by", ""), terms.get("key", "")),
+                *(self.market_ids[market], side, price(at), price(size)),
+                terms.get("time_in_force", TimeInForce.GTC),
+                terms.get("post_only", False),
+                terms.get("self_trade", SelfTrade.CANCEL_RESTING),
+            )
+        )
+
+    def cancel(self, who: str, order: int = 0, client_order_id: str = "", by: str = "", key: str = "") -> list[str]:
+        return self.do(c.CancelOrder(*self.head(who, by, key), order, client_order_id))
+
+    def out(self, who: str, market: str = "", side: Side | None = None, by: str = "", key: str = "") -> list[str]:
+        named = self.market_ids[market] if market else 0
+        return self.do(c.Out(*self.head(who, by, key), named, side or 0))
+
+    # --- Looking
+
+    @property
+    def last_order(self) -> int:
+        return self.engine.next_order - 1
+
+    def cash(self, who: str) -> str:
+        return chips(self.engine.accounts[self.ids[who]].cash)
+
+    def available(self, who: str) -> str:
+        return chips(self.engine.accounts[self.ids[who]].available)
+
+    def credit(self, account: str) -> str:
+        """Of the one owner."""
+        (credit,) = self.engine.accounts[self.ids[account]].owners.values()
+        return chips(credit)
+
+    def exposure(self, who: str, market: str) -> Exposure:
+        return self.engine.accounts[self.ids[who]].exposures[self.market_ids[market]]
+
+    def position(self, who: str, market: str) -> str:
+        return hundredths(self.exposure(who, market).position)
+
+    def book(self, market: str) -> str:
+        """Rows of `bids | offers` in priority order; compare with table(...)."""
+        names = Names(self.engine)
+        here = self.engine.markets[self.market_ids[market]]
+        bids, offers = (
+            [f"{names.account(o.account)} {hundredths(o.open)} @ {hundredths(o.price)}" for o in side]
+            for side in (here.bids, here.offers)
+        )
+        rows = max(len(bids), len(offers))
+        bids += [""] * (rows - len(bids))
+        offers += [""] * (rows - len(offers))
+        return "\n".join(f"{bid} | {offer}" for bid, offer in zip(bids, offers))

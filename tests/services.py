@@ -1,0 +1,53 @@
+"""Servers and programs that some tests need, as fixtures (a pytest plugin, named in pyproject.toml).
+
+Missing ones skip the test, unless REQUIRE_SERVICES=1 (.ci/run), where nothing may be skipped unnoticed.
+"""
+
+import os
+import shutil
+
+import psycopg
+import pytest
+import redis
+
+CONNECT_SECONDS = 2
+# Through the local socket the server knows us by our system user: there is no password to keep.
+POSTGRES_URL = os.environ.get("TEST_POSTGRES_URL", "postgres:///exchange?host=/var/run/postgresql")
+REDIS_URL = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379/9")
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
+
+
+def missing(what: str) -> None:
+    """Ends the test: skipped on a person's machine, failed where everything has to run."""
+    if os.environ.get("REQUIRE_SERVICES") == "1":
+        pytest.fail(f"{what} is missing and REQUIRE_SERVICES=1")
+    pytest.skip(f"{what} is missing")
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> str:
+    """DATABASE_URL of a PostgreSQL database whose role may create databases."""
+    try:
+        psycopg.connect(POSTGRES_URL, connect_timeout=CONNECT_SECONDS).close()
+    except psycopg.OperationalError as error:
+        missing(f"PostgreSQL ({error})")
+    return POSTGRES_URL
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> str:
+    """REDIS_URL of a database that tests may flush."""
+    try:
+        redis.from_url(REDIS_URL, socket_connect_timeout=CONNECT_SECONDS).ping()
+    except redis.ConnectionError as error:
+        missing(f"Redis ({error})")
+    return REDIS_URL
+
+
+@pytest.fixture(scope="session")
+def chromium_path() -> str:
+    """For playwright's executable_path: the system's browser, nothing is downloaded."""
+    found = next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
+    if found is None:
+        missing("chromium")
+    return str(found)

@@ -1,0 +1,74 @@
+"""Events as sentences, with names for ids and chips for units: what a failing test prints should be readable."""
+
+from decimal import Decimal
+
+from markets.engine import events as e
+from markets.engine.commands import MarketStatus, Side
+from markets.engine.engine import Engine
+from markets.engine.events import CancelCause, Event, TransferKind
+
+
+def chips(amount: int) -> str:
+    """1/10,000 chip as chips."""
+    return f"{Decimal(amount).scaleb(-4).normalize():f}"
+
+
+def hundredths(value: int) -> str:
+    """A price or a size."""
+    return f"{Decimal(value).scaleb(-2).normalize():f}"
+
+
+class Names:
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    def account(self, id: int) -> str:
+        return self.engine.accounts[id].name
+
+    def market(self, id: int) -> str:
+        return self.engine.markets[id].name
+
+
+def tell(names: Names, event: Event) -> str:
+    match event:
+        case e.Traded() | e.OrderCreated() | e.OrderCancelled():
+            return tell_order(names, event)
+        case e.AccountCreated():
+            return f"account {event.name}" + (f" under {names.account(event.owner)}" if event.owner else "")
+        case e.Transferred():
+            payer, payee = names.account(event.from_account), names.account(event.to_account)
+            return f"{payer} pays {payee} {chips(event.amount)} ({TransferKind(event.kind).name})"
+        case e.CreditsChanged():
+            owners = ", ".join(f"{names.account(owner)} {chips(credit)}" for owner, credit in event.credits)
+            return f"credit in {names.account(event.account)}: {owners}"
+        case e.MarketCreated():
+            bounds = f"{hundredths(event.min_settlement)} to {hundredths(event.max_settlement)}"
+            return f"market {event.name}, {bounds}, of {names.account(event.owner)}"
+        case e.MarketEdited():
+            return f"market {event.name}: {event.description}"
+        case e.MarketStatusChanged():
+            return f"{names.market(event.market)} is {MarketStatus(event.status).name}"
+        case e.MarketSettled():
+            return f"{names.market(event.market)} settles at {hundredths(event.price)}"
+        case e.PaidOut():
+            held = f"{hundredths(event.position)} in {names.market(event.market)}"
+            return f"{names.account(event.account)} gets {chips(event.amount)} for {held}"
+
+
+def tell_order(names: Names, event: e.Traded | e.OrderCreated | e.OrderCancelled) -> str:
+    match event:
+        case e.Traded():
+            buyer, seller = names.account(event.buyer), names.account(event.seller)
+            what = f"{hundredths(event.size)} @ {hundredths(event.price)}"
+            if event.taker_side == Side.BID:
+                return f"{buyer} buys {what} from {seller}"
+            return f"{seller} sells {what} to {buyer}"
+        case e.OrderCreated():
+            verb = "bids" if event.side == Side.BID else "offers"
+            terms = f"{hundredths(event.size)} @ {hundredths(event.price)}"
+            left = f"{hundredths(event.filled)} filled, {hundredths(event.open)} open"
+            return f"{names.account(event.account)} {verb} {terms}: {left}"
+        case e.OrderCancelled():
+            cause = CancelCause(event.cause).name
+            left = f"{hundredths(event.size)} cancelled, {hundredths(event.open)} open"
+            return f"order {event.order} of {names.account(event.account)}: {left} ({cause})"
