@@ -3,6 +3,8 @@
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 
+from accounts.fields import EngineId
+
 
 class User(AbstractUser):
     """A person who signs in. The operator permission is markets.operate_exchange, for staff."""
@@ -36,7 +38,7 @@ class AccountKind(models.IntegerChoices):
 class Account(models.Model):
     """Cash of somebody. Unit of cash and available: 1/10,000 chip."""
 
-    id = models.BigIntegerField(primary_key=True)
+    id = EngineId(primary_key=True)
     name = models.CharField(max_length=80)
     name_key = models.TextField(db_index=True, help_text="NFKC + casefold of the name, unique in the engine.")
     kind = models.SmallIntegerField(choices=AccountKind)
@@ -78,7 +80,7 @@ class TransferKind(models.IntegerChoices):
 class Transfer(models.Model):
     """The event Transferred and its seq. Unit of amount: 1/10,000 chip."""
 
-    id = models.BigIntegerField(primary_key=True)
+    id = EngineId(primary_key=True)
     from_account = models.ForeignKey(
         Account, on_delete=models.PROTECT, related_name="paid", db_constraint=False, db_index=False
     )

@@ -56,12 +56,13 @@ class Journal:
         """The engine as the last committed batch left it."""
         return self._writes.call(self._load)
 
-    async def commit(self, engine: Engine, outcomes: Sequence[Outcome], changed: Changed) -> None:
-        """Makes a batch durable: the outcomes since the last one and what they touched. The engine stands still.
+    def commit(self, engine: Engine, outcomes: Sequence[Outcome], changed: Changed) -> asyncio.Future[None]:
+        """Begins to make a batch durable: the outcomes since the last one and what they touched. The engine stands
+        still until it is done.
 
         Raises JournalUnavailable. Any other error is the fault of the batch, of which nothing is stored then.
         """
-        await self._writes.run(self._commit, engine, outcomes, changed)
+        return self._writes.run(self._commit, engine, outcomes, changed)
 
     def commit_and_wait(self, engine: Engine, outcomes: Sequence[Outcome], changed: Changed) -> None:
         """commit() for those who have no event loop."""
@@ -159,8 +160,8 @@ class _Thread:
         self._executor = ThreadPoolExecutor(1, thread_name_prefix=name)
         self.connection = dedicated_connection()
 
-    async def run(self, function: Callable[..., T], *arguments: object) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._executor, function, *arguments)
+    def run(self, function: Callable[..., T], *arguments: object) -> asyncio.Future[T]:
+        return asyncio.get_running_loop().run_in_executor(self._executor, function, *arguments)
 
     def call(self, function: Callable[..., T], *arguments: object) -> T:
         return self._executor.submit(function, *arguments).result()

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
 from channels.exceptions import ChannelFull
@@ -22,6 +22,7 @@ from markets.engine.engine import Engine
 from markets.engine.errors import Reason, Rejected, Repeated
 from markets.engine.events import Event
 from markets.engine.invariants import Watch
+from markets.engine.state import Changed
 from markets.journal import Journal, JournalUnavailable
 from markets.quarantine import Quarantine
 from markets.rates import CLASSES, Buckets, Limits
@@ -177,22 +178,28 @@ class Matcher:
         outcomes: list[Outcome] = []
         frames = [self._apply(m, now_us, outcomes) for m in fresh if m["type"] == "command"]
         changed = self.engine.take_changed()
-        if outcomes:
-            self.watch.check(changed)
-            self._commit_began = time.monotonic()
-            await self.journal.commit(self.engine, outcomes, changed)
-            self._commit_began = None
-        committed_us = max(self.clock(), now_us)
+        commit = self._begin_commit(outcomes, changed)
         publication = Publication(self.engine)
         for outcome in outcomes:
             publication.add(outcome.seq, outcome.events)
         publication.add_portfolios(self.engine.seq, changed)
         said = self.streams.publish(publication, changed)
+        await commit
+        self._commit_began = None
+        committed_us = max(self.clock(), now_us)
         await self._repeat(frames)
         answers += [(frame.message, self._answer(frame, now_us, committed_us)) for frame in frames]
         await self._send_answers(answers)
         await self._send_streams(said, publication)
         self.published = self.engine.seq
+
+    def _begin_commit(self, outcomes: list[Outcome], changed: Changed) -> Awaitable[None]:
+        """The journal's thread is at work on it while the streams are encoded here."""
+        if not outcomes:
+            return asyncio.sleep(0)
+        self.watch.check(changed)
+        self._commit_began = time.monotonic()
+        return self.journal.commit(self.engine, outcomes, changed)
 
     def _is_repeat(self, message: Message) -> bool:
         """The layer may deliver late or twice: what an origin has sent before is dropped."""

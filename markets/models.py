@@ -8,6 +8,7 @@ Units: price 1/100 chip, size 1/100, value, cost, amount 1/10,000 chip, times UT
 
 from django.db import models
 
+from accounts.fields import EngineId
 from accounts.models import Account
 
 
@@ -31,7 +32,7 @@ class TimeInForce(models.IntegerChoices):
 
 
 class Market(models.Model):
-    id = models.BigIntegerField(primary_key=True)
+    id = EngineId(primary_key=True)
     name = models.CharField(max_length=80)
     name_key = models.TextField(db_index=True, help_text="NFKC + casefold of the name, unique in the engine.")
     description = models.TextField(blank=True)
@@ -58,7 +59,7 @@ class Market(models.Model):
 class Order(models.Model):
     """filled + open + cancelled = size."""
 
-    id = models.BigIntegerField(primary_key=True)
+    id = EngineId(primary_key=True)
     market = models.ForeignKey(Market, on_delete=models.PROTECT, db_constraint=False, db_index=False)
     account = models.ForeignKey(Account, on_delete=models.PROTECT, db_constraint=False, db_index=False)
     side = models.SmallIntegerField(choices=Side)
@@ -87,7 +88,7 @@ class Order(models.Model):
 class Trade(models.Model):
     """The event Traded and its seq."""
 
-    id = models.BigIntegerField(primary_key=True)
+    id = EngineId(primary_key=True)
     market = models.ForeignKey(Market, on_delete=models.PROTECT, db_constraint=False, db_index=False)
     price = models.BigIntegerField()
     size = models.BigIntegerField()
@@ -154,7 +155,7 @@ class Payout(models.Model):
 class JournalEntry(models.Model):
     """One accepted command. Append-only: triggers refuse all else; hash chains every entry to the one before."""
 
-    seq = models.BigIntegerField(primary_key=True)
+    seq = EngineId(primary_key=True)
     at_us = models.BigIntegerField()
     principal = models.BigIntegerField(help_text="User id of the person, 0 for the exchange itself.")
     account = models.BigIntegerField(help_text="The account acted as.")

@@ -29,6 +29,7 @@ def load_matcher(layer: BaseChannelLayer, journal: Journal) -> Matcher:
     matcher = Matcher(engine, journal, layer, settings.RATES, Quarantine(settings.VAR_DIR / "crash"))
     sys.setswitchinterval(SWITCH_SECONDS)
     gc.collect()
+    gc.set_threshold(20_000, 20, 20)  # a batch allocates by the thousand, and hardly any of it in cycles
     gc.freeze()  # what was loaded stays: the collector need not walk over it again and again
     return matcher
 

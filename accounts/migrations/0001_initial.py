@@ -7,6 +7,8 @@ import django.utils.timezone
 from django.conf import settings
 from django.db import migrations, models
 
+import accounts.fields
+
 
 class Migration(migrations.Migration):
     initial = True
@@ -96,7 +98,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Account",
             fields=[
-                ("id", models.BigIntegerField(primary_key=True, serialize=False)),
+                ("id", accounts.fields.EngineId(primary_key=True, serialize=False)),
                 ("name", models.CharField(max_length=80)),
                 (
                     "name_key",
@@ -183,7 +185,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Transfer",
             fields=[
-                ("id", models.BigIntegerField(primary_key=True, serialize=False)),
+                ("id", accounts.fields.EngineId(primary_key=True, serialize=False)),
                 ("amount", models.BigIntegerField()),
                 (
                     "kind",

@@ -3,6 +3,8 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
+import accounts.fields
+
 
 class Migration(migrations.Migration):
     initial = True
@@ -42,7 +44,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="JournalEntry",
             fields=[
-                ("seq", models.BigIntegerField(primary_key=True, serialize=False)),
+                ("seq", accounts.fields.EngineId(primary_key=True, serialize=False)),
                 ("at_us", models.BigIntegerField()),
                 ("principal", models.BigIntegerField(help_text="User id of the person, 0 for the exchange itself.")),
                 ("account", models.BigIntegerField(help_text="The account acted as.")),
@@ -69,7 +71,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Market",
             fields=[
-                ("id", models.BigIntegerField(primary_key=True, serialize=False)),
+                ("id", accounts.fields.EngineId(primary_key=True, serialize=False)),
                 ("name", models.CharField(max_length=80)),
                 (
                     "name_key",
@@ -141,7 +143,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Order",
             fields=[
-                ("id", models.BigIntegerField(primary_key=True, serialize=False)),
+                ("id", accounts.fields.EngineId(primary_key=True, serialize=False)),
                 ("side", models.SmallIntegerField(choices=[(1, "bid"), (2, "offer")])),
                 ("price", models.BigIntegerField()),
                 ("size", models.BigIntegerField()),
@@ -215,7 +217,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Trade",
             fields=[
-                ("id", models.BigIntegerField(primary_key=True, serialize=False)),
+                ("id", accounts.fields.EngineId(primary_key=True, serialize=False)),
                 ("price", models.BigIntegerField()),
                 ("size", models.BigIntegerField()),
                 ("taker_side", models.SmallIntegerField(choices=[(1, "bid"), (2, "offer")])),

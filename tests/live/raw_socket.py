@@ -12,7 +12,7 @@ from websockets.exceptions import ConnectionClosed
 
 from proto import exchange_pb2 as pb
 
-WAIT_SECONDS = 20.0  # for what has to come
+WAIT_SECONDS = 45.0  # for what has to come: longer than the exchange waits for its database
 ABNORMAL = 1006  # WebSocket close code: no close frame came
 
 Says = Callable[[pb.ServerMessage], bool]

@@ -1,0 +1,75 @@
+"""People who send as fast as they can, in a process of their own so that they hold up nobody but the exchange.
+
+    python -m tests.live.flood URL MARKET SECONDS    reads {"orders": [tokens], "deaf": [..], "rubbish": [..]} on stdin
+
+Prints what the order flooders were told, counted, as JSON. A socket that the exchange closes is opened again.
+"""
+
+import asyncio
+import json
+import random
+import sys
+from collections import Counter
+from contextlib import suppress
+
+from websockets.exceptions import ConnectionClosed
+
+from proto import exchange_pb2 as pb
+from tests.live.raw_socket import RawSocket, signed_in
+from tests.live.wishes import bid, offer
+
+FRAME_COMMANDS = 50
+RUBBISH_BYTES = (10, 1_000, 60_000, 900_000)
+
+
+def any_order(rng: random.Random, market: int) -> pb.ClientMessage:
+    if rng.random() < 0.02:
+        return pb.ClientMessage(request_id="out", out=pb.Out(market_id=market))
+    side = rng.choice((bid, offer))
+    return pb.ClientMessage(request_id="order", create_order=side(market, rng.randint(4_900, 5_100), 1))
+
+
+async def send_orders(one: RawSocket, rng: random.Random, market: int) -> None:
+    while True:
+        await one.send(*(any_order(rng, market) for _ in range(FRAME_COMMANDS)))
+        await asyncio.sleep(0)  # send() alone gives way to nobody while the exchange takes everything
+
+
+async def send_rubbish(one: RawSocket, rng: random.Random) -> None:
+    while True:
+        await one.send_bytes(rng.randbytes(rng.choice(RUBBISH_BYTES)))
+        await asyncio.sleep(0)
+
+
+async def count_replies(one: RawSocket, told: Counter[str]) -> None:
+    while True:
+        for message in await one.receive():
+            if message.request_id in ("order", "out"):
+                told[pb.Reason.Name(message.refused.code) if message.HasField("refused") else "accepted"] += 1
+        one.heard.clear()
+
+
+async def flood(url: str, token: str, kind: str, market: int, told: Counter[str]) -> None:
+    rng = random.Random(token)
+    while True:
+        with suppress(ConnectionClosed):
+            async with signed_in(url, token) as one:
+                sending = send_rubbish(one, rng) if kind == "rubbish" else send_orders(one, rng, market)
+                if kind == "deaf":
+                    await sending
+                else:
+                    await asyncio.gather(sending, count_replies(one, told))
+
+
+async def main(url: str, market: int, seconds: float) -> None:
+    told: Counter[str] = Counter()
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds), asyncio.TaskGroup() as tasks:
+            for kind, tokens in json.load(sys.stdin).items():
+                for token in tokens:
+                    tasks.create_task(flood(url, token, kind, market, told))
+    json.dump(told, sys.stdout)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1], int(sys.argv[2]), float(sys.argv[3])))

@@ -1,0 +1,181 @@
+"""50 clients that do not read and 10 that flood: memory stays bounded, and honest clients go on."""
+
+import asyncio
+import json
+import socket
+import statistics
+import sys
+import time
+from asyncio.subprocess import PIPE
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from urllib.parse import urlsplit
+
+from websockets.exceptions import ConnectionClosed
+
+from proto import exchange_pb2 as pb
+from tests.live.exchange import ROOT, LiveExchange
+from tests.live.raw_socket import ABNORMAL, RawSocket, raw_socket, signed_in
+from tests.live.wishes import bid, new_market, one_market
+
+Start = Callable[..., LiveExchange]
+
+MIB = 1024 * 1024
+SLOW_READER = 4008
+HONEST = ("alice", "bob", "carol", "operator")
+FLOODERS = {
+    "orders": [f"student{number}" for number in range(6)],
+    "deaf": ["student6", "student7"],  # as those, and they do not read
+    "rubbish": ["student8", "student9"],
+}
+NON_READERS = [f"student{10 + number % 8}" for number in range(50)]
+FLOOD_SECONDS = 12.0
+SILENT_SECONDS = 34.0  # from the last who falls silent on: 30 s, and a look every second
+PAUSE_SECONDS = 0.02  # of an honest client between two orders
+READ_OUT_SECONDS_MAX = 60.0
+BOOK_ORDERS = 750  # of each of those who fill it
+SNAPSHOTS = 60  # of 150 KiB: as many as a person may ask for with seven sockets; the kernel keeps some 5 MiB
+RECEIVE_BUFFER_BYTES = 200 * 1024  # small, yet a few of the segments of the loopback: with less it crawls
+# 1 MiB that waits, a frame and 64 KiB in the transport, for each who does not read; and as much again for everything
+# that comes and goes. It took about a fifth of that.
+GROWTH_MIB_MAX = 200
+LATENCY_SECONDS_MAX = 5.0
+STALL_SECONDS = 30.0  # limits.STALL_SECONDS_MAX
+ALL = [pb.Subscription(all_markets=True)]
+
+
+async def fill_book(live: LiveExchange, market: int) -> None:
+    """So that snapshots are large."""
+    for name in (*HONEST[:3], *NON_READERS[:8]):
+        async with signed_in(live.ws_url, live.token(name)) as one:
+            for begin in range(0, BOOK_ORDERS, 250):
+                orders = [bid(market, 1 + number, 1) for number in range(begin, begin + 250)]
+                await one.send(*(pb.ClientMessage(request_id=str(order.price), create_order=order) for order in orders))
+                assert (await one.reply(str(orders[-1].price))).HasField("order_created")
+
+
+@asynccontextmanager
+async def who_does_not_read(live: LiveExchange, name: str) -> AsyncIterator[RawSocket]:
+    """Reads its first snapshots, asks for more than the kernel keeps between two processes, and reads no more."""
+    narrow = socket.socket()
+    narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
+    narrow.setblocking(False)
+    await asyncio.get_running_loop().sock_connect(narrow, ("127.0.0.1", urlsplit(live.ws_url).port))
+    async with raw_socket(live.ws_url, sock=narrow, max_queue=1) as one:
+        assert (await one.sign_in(live.token(name), subscriptions=ALL))[-1].HasField("acting_as")
+        again = pb.ClientMessage(subscribe=pb.Subscribe(subscriptions=one_market(1)))
+        for _ in range(SNAPSHOTS):
+            await one.send(again)
+        yield one
+
+
+async def trade_honestly(live: LiveExchange, name: str, market: int, until: float) -> list[float]:
+    """One order at a time, bid and taken back. Returns how many seconds each answer took."""
+    taken = []
+    async with signed_in(live.ws_url, live.token(name), subscriptions=ALL) as one:
+        while time.monotonic() < until:
+            for request in ("bid", "out"):
+                begin = time.monotonic()
+                if request == "bid":
+                    reply = await one.ask(create_order=bid(market, 1, 100))
+                else:
+                    reply = await one.ask(out=pb.Out(market_id=market))
+                taken.append(time.monotonic() - begin)
+                assert not reply.HasField("refused"), reply
+            one.heard.clear()
+            await asyncio.sleep(PAUSE_SECONDS)
+    return taken
+
+
+async def highest_rss(live: LiveExchange) -> int:
+    """Bytes, until cancelled."""
+    highest = 0
+    with suppress(asyncio.CancelledError):
+        while True:
+            highest = max(highest, live.rss_bytes())
+            await asyncio.sleep(0.1)
+    return highest
+
+
+async def flood(live: LiveExchange, market: int) -> dict[str, int]:
+    """What the flooders who read were told, by code."""
+    arguments = ("-m", "tests.live.flood", live.ws_url, str(market), str(FLOOD_SECONDS))
+    flooding = await asyncio.create_subprocess_exec(sys.executable, *arguments, cwd=ROOT, stdin=PIPE, stdout=PIPE)
+    tokens = {kind: [live.token(name) for name in names] for kind, names in FLOODERS.items()}
+    told, _ = await flooding.communicate(json.dumps(tokens).encode())
+    found: dict[str, int] = json.loads(told)
+    return found
+
+
+async def everybody_at_once(live: LiveExchange, market: int, until: float) -> tuple[list[float], dict[str, int]]:
+    """The honest clients' seconds, sorted, and what the flooders, who stop earlier, were told."""
+    async with asyncio.TaskGroup() as tasks:
+        honest = [tasks.create_task(trade_honestly(live, name, market, until)) for name in HONEST]
+        flooding = tasks.create_task(flood(live, market))
+    return sorted(seconds for task in honest for seconds in task.result()), flooding.result()
+
+
+async def read_out(one: RawSocket) -> int:
+    """Begins to read. The code that it finds at the end."""
+    try:
+        async with asyncio.timeout(READ_OUT_SECONDS_MAX):
+            while True:
+                await one.connection.recv()
+    except ConnectionClosed as end:
+        return end.rcvd.code if end.rcvd else ABNORMAL
+
+
+async def test_memory_is_bounded_and_honest_clients_go_on(start_exchange: Start) -> None:
+    live = start_exchange(DJANGO_SETTINGS_MODULE="tests.live.settings.crowd", RATE_FACTOR="1")
+    async with AsyncExitStack() as stack:
+        owner = await stack.enter_async_context(signed_in(live.ws_url, live.token("student19")))
+        market = await new_market(owner)
+        await fill_book(live, market)
+        before = live.rss_bytes()
+        silent = [await stack.enter_async_context(who_does_not_read(live, name)) for name in NON_READERS]
+        watching = asyncio.create_task(highest_rss(live))
+        taken, told = await everybody_at_once(live, market, time.monotonic() + SILENT_SECONDS)
+        watching.cancel()
+        highest = await watching
+        codes = Counter(await asyncio.gather(*map(read_out, silent)))
+    print(
+        f"rss: {before / MIB:.0f} MiB before, {highest / MIB:.0f} MiB at most, {live.rss_bytes() / MIB:.0f} MiB after"
+    )
+    print(f"honest: {len(taken)} answers, median {statistics.median(taken) * 1e3:.1f} ms,", end=" ")
+    print(f"p99 {taken[len(taken) * 99 // 100] * 1e3:.0f} ms, longest {taken[-1] * 1e3:.0f} ms")
+    print(f"flooders were told {told}; who did not read was closed with {dict(codes)}")
+    assert (highest - before) / MIB < GROWTH_MIB_MAX
+    assert taken[-1] < LATENCY_SECONDS_MAX
+    assert told["RATE_LIMITED"] > told["accepted"] > 1_000
+    assert set(told) <= {"accepted", "RATE_LIMITED", "TOO_MANY_ORDERS", "INSUFFICIENT_FUNDS"}
+    assert codes == {SLOW_READER: len(silent)}
+    live.verify()
+    assert live.stop() == 0
+
+
+async def test_who_leaves_more_than_1_mib_unread_is_closed_at_once(start_exchange: Start) -> None:
+    """One person trades more than a limit of rates would let them; a second one on the same market reads all of it."""
+    live = start_exchange(DJANGO_SETTINGS_MODULE="tests.live.settings.crowd")
+    async with (
+        signed_in(live.ws_url, live.token("alice"), subscriptions=ALL) as alice,
+        signed_in(live.ws_url, live.token("bob"), subscriptions=ALL) as bob,
+    ):
+        market = await new_market(alice)
+        await fill_book(live, market)
+        async with who_does_not_read(live, "carol") as carol:
+            begin = time.monotonic()
+            order = pb.ClientMessage(request_id="order", create_order=bid(market, 9_000, 1))
+            out = pb.ClientMessage(request_id="out", out=pb.Out(market_id=market))
+            said = 0
+            while said < 2 * MIB:
+                await alice.send(*[order] * 200, out)
+                seq = (await alice.reply("out")).seq
+                await bob.until_heard(f"market.{market}", seq)
+                said += sum(message.ByteSize() for message in bob.heard)
+                bob.heard.clear()
+                alice.heard.clear()
+            assert time.monotonic() - begin < STALL_SECONDS, "too slow to tell one rule from the other"
+            assert await read_out(carol) == SLOW_READER
+        assert (await bob.ask(create_order=bid(market, 1, 1))).HasField("order_created")
+    assert live.stop() == 0
