@@ -67,6 +67,7 @@ class Outbox:
         self._waiting_bytes = 0
         # Snapshots and what waited before them. They may be larger than any limit on live messages.
         self._backlog: list[bytes] = []
+        self._backlog_live_bytes = 0  # of what waited before them
         self._progress = asyncio.Event()  # the backlog may be empty, or the socket closed
         self._due = False  # a flush is on its way
         self._interval = 0.0  # seconds between frames
@@ -86,13 +87,14 @@ class Outbox:
         if not self._due:
             self._due = True
             self._turn.add(self)
-        if self._waiting_bytes > limits.WAITING_BYTES_MAX:
+        if self._waiting_bytes + self._backlog_live_bytes > limits.WAITING_BYTES_MAX:
             self._overflow()
 
     def catch_up(self, frames: Sequence[bytes]) -> None:
         """A snapshot or replay: after what waits, as the transport drains, and outside the slow reader's limit."""
         self._backlog += self._waiting
         self._backlog += frames
+        self._backlog_live_bytes += self._waiting_bytes
         self._waiting = []
         self._waiting_bytes = 0
         if not self._due:
@@ -143,6 +145,7 @@ class Outbox:
         while outlet.writable and (frame := self._take()):
             outlet.write(frame)
         if not self._backlog:
+            self._backlog_live_bytes = 0
             self._progress.set()
         if not outlet.writable and self._blocked_at is None:
             self._blocked_at = self._loop.time()
@@ -171,7 +174,7 @@ class Outbox:
     def _overflow(self) -> None:
         """More waits than a reader may leave: it may only be that the loop has been busy, so it is written first."""
         self._write()
-        if self._waiting_bytes > limits.WAITING_BYTES_MAX:
+        if self._waiting_bytes + self._backlog_live_bytes > limits.WAITING_BYTES_MAX:
             self._close_slow()
 
     def _close_slow(self) -> None:

@@ -120,6 +120,29 @@ class TestSlowReader:
         outlet.drain()
         assert outlet.frames == [*pieces, b"after"]
 
+    async def test_asking_for_snapshots_does_not_make_room(self, outlet: FakeOutlet, outbox: Outbox) -> None:
+        """What waited when a snapshot came still counts, until that is written."""
+        half = bytes(limits.WAITING_BYTES_MAX // 2)
+        outlet.writable = False
+        for _ in range(2):
+            outbox.push(half)
+            outbox.catch_up([b"snapshot"])
+        assert outlet.code is None
+        outbox.push(b"more")
+        assert outlet.code == CloseCode.SLOW_READER
+
+    async def test_once_they_are_written_there_is_room_again(self, outlet: FakeOutlet, outbox: Outbox) -> None:
+        half = bytes(limits.WAITING_BYTES_MAX // 2)
+        outlet.writable = False
+        outbox.push(half)
+        outbox.catch_up([b"snapshot"])
+        await a_turn()
+        outlet.drain()
+        outlet.writable = False
+        outbox.push(half)
+        outbox.push(half)
+        assert outlet.code is None
+
     async def test_it_is_written_as_the_transport_drains(self, outlet: FakeOutlet, outbox: Outbox) -> None:
         def one_at_a_time(payload: bytes) -> None:
             outlet.frames.append(payload)
