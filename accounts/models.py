@@ -75,6 +75,7 @@ class TransferKind(models.IntegerChoices):
     WITHDRAWAL = 3, "withdrawal"
     GIFT = 4, "gift"
     STARTING_CASH = 5, "starting cash"
+    COLLECTION = 6, "collection"
 
 
 class Transfer(models.Model):

@@ -37,6 +37,7 @@ class Publication:
         self.seqs: dict[str, int] = {}  # of the last command that spoke on the stream
         self.new_accounts: list[Account] = []
         self.new_markets: list[Market] = []
+        self.new_shares: list[events.ShareCreated] = []
 
     def say(self, stream: str, seq: int) -> pb.ServerMessage:
         """A new message on the stream, to be written in place."""
@@ -116,6 +117,8 @@ class Publication:
         match event:
             case events.AccountCreated():
                 self._add_account(seq, event)
+            case events.ShareCreated() | events.ShareEnded():
+                self._add_share(seq, event)
             case events.Transferred():
                 for side in (event.from_account, event.to_account):
                     if side != HOUSE:
@@ -149,6 +152,15 @@ class Publication:
             told = self.say(stream_of_account(event.owner), seq).account_created
             told.CopyFrom(created)
             told.owners.extend(codec.owner_messages(account))
+
+    def _add_share(self, seq: int, event: events.ShareCreated | events.ShareEnded) -> None:
+        """To the account and to who became or ceased to be its owner."""
+        account = self.engine.accounts[event.account]
+        if isinstance(event, events.ShareCreated):
+            self.new_shares.append(event)
+        begins = isinstance(event, events.ShareCreated)
+        for id, told in ((event.account, True), (event.owner, begins)):
+            codec.write_owners(self.say(stream_of_account(id), seq).owners_changed, account, told)
 
     def _clear_book(self, seq: int, market: int) -> None:
         self.say(stream_of_market(market), seq).book_cleared.market_id = market

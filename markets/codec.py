@@ -69,6 +69,26 @@ def _gift(m: pb.Gift, user: int, account: int, sudo: bool) -> Command:
     return commands.Gift(user, account, sudo, _key(m.key), m.to_account_id, m.amount, m.note)
 
 
+def _collect(m: pb.Collect, user: int, account: int, sudo: bool) -> Command:
+    return commands.Collect(user, account, sudo, _key(m.key), m.from_account_id, m.amount, m.note)
+
+
+def _share_account(m: pb.ShareAccount, user: int, account: int, sudo: bool) -> Command:
+    return commands.ShareAccount(user, account, sudo, _key(m.key), m.account_id, m.receiver_id)
+
+
+def _leave_account(m: pb.LeaveAccount, user: int, account: int, sudo: bool) -> Command:
+    return commands.LeaveAccount(user, account, sudo, _key(m.key), m.account_id)
+
+
+def _revoke_share(m: pb.RevokeShare, user: int, account: int, sudo: bool) -> Command:
+    return commands.RevokeShare(user, account, sudo, _key(m.key), m.account_id, m.owner_id)
+
+
+def _redistribute(m: pb.Redistribute, user: int, account: int, sudo: bool) -> Command:
+    return commands.Redistribute(user, account, sudo, _key(m.key), m.account_id, m.owner_id)
+
+
 def _create_market(m: pb.CreateMarket, user: int, account: int, sudo: bool) -> Command:
     return commands.CreateMarket(
         *(user, account, sudo, _key(m.key), m.name, m.description, m.min_settlement, m.max_settlement),
@@ -120,6 +140,11 @@ DECODERS: dict[str, Callable[..., Command]] = {
     "create_account": _create_account,
     "make_transfer": _make_transfer,
     "gift": _gift,
+    "collect": _collect,
+    "share_account": _share_account,
+    "leave_account": _leave_account,
+    "revoke_share": _revoke_share,
+    "redistribute": _redistribute,
     "create_market": _create_market,
     "edit_market": _edit_market,
     "set_market_status": _set_market_status,
@@ -259,6 +284,13 @@ def owner_messages(account: Account) -> list[pb.Owner]:
     return [pb.Owner(owner_id=owner, credit=credit) for owner, credit in sorted(account.owners.items())]
 
 
+def write_owners(changed: pb.OwnersChanged, account: Account, told: bool) -> None:
+    """`told`: to somebody who may know the owners and what is theirs."""
+    changed.account.CopyFrom(account_message(account))
+    if told:
+        changed.owners.extend(owner_messages(account))
+
+
 # --- Replies
 
 
@@ -302,12 +334,17 @@ def _write_account_reply(reply: pb.ServerMessage, engine: Engine, happened: list
         if type(event) is events.Transferred:
             reply.transfer_created.transfer.CopyFrom(transfer_message(event))
             return
+        if isinstance(event, events.ShareCreated | events.ShareEnded | events.CreditRedistributed):
+            write_owners(reply.owners_changed, engine.accounts[event.account], type(event) is not events.ShareEnded)
+            return
     raise ValueError(f"no reply for {happened!r}")
 
 
-def refusal(request_id: str, rejected: Rejected) -> pb.ServerMessage:
+def refusal(request_id: str, rejected: Rejected, operator: bool = False) -> pb.ServerMessage:
+    """Only an operator is told that sudo would help."""
+    hidden = rejected.reason == Reason.SUDO_REQUIRED and not operator
     refused = pb.Refused(
-        code=int(rejected.reason),  # type: ignore[arg-type]
+        code=int(Reason.NOT_ALLOWED if hidden else rejected.reason),  # type: ignore[arg-type]
         message=rejected.message,
         retry_after_ms=rejected.retry_after_ms,
     )

@@ -20,7 +20,17 @@ from markets.loading import load
 from markets.projection import Rows, project
 from markets.records import GENESIS, Entry, entry_of, read_outcomes
 from markets.records import Outcome as Outcome
-from markets.tables import CHECKPOINTS, JOURNAL, JOURNAL_MARKETS, Row, Writer, dedicated_connection, fetch, writer_for
+from markets.tables import (
+    CHECKPOINTS,
+    JOURNAL,
+    JOURNAL_MARKETS,
+    OWNERSHIPS,
+    Row,
+    Writer,
+    dedicated_connection,
+    fetch,
+    writer_for,
+)
 
 T = TypeVar("T")
 
@@ -90,13 +100,15 @@ class Journal:
             entries.append(entry)
         batch = {JOURNAL: entries, **project(outcomes, changed)}
         batch[CHECKPOINTS] = self._checkpoints(engine, batch[JOURNAL_MARKETS])
-        self._write(self._writer, batch)
+        self._write(self._writer, batch, list(changed.left))
         self._hash = previous
 
-    def _write(self, writer: Writer, batch: Rows) -> None:
+    def _write(self, writer: Writer, batch: Rows, left: Sequence[Row]) -> None:
         connection = self._writes.connection
         try:
             with connection.wrap_database_errors, writer.transaction():
+                if left:  # before the owners as they are: who left may be back
+                    writer.delete(OWNERSHIPS, left)
                 for table, some in batch.items():
                     if some:
                         writer.insert(table, some)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from channels.exceptions import ChannelFull
 from channels.layers import BaseChannelLayer
 
-from markets import audience, codec
+from markets import codec
 from markets.audience import Publication
 from markets.codec import Asker
 from markets.engine.commands import Command, CreateHouse
@@ -23,14 +23,15 @@ from markets.engine.errors import Reason, Rejected, Repeated
 from markets.engine.events import Event
 from markets.engine.invariants import Watch
 from markets.engine.state import Changed
+from markets.grants import Grants
 from markets.journal import Journal, JournalUnavailable
 from markets.quarantine import Quarantine
 from markets.rates import CLASSES, Buckets, Limits
 from markets.records import Outcome
 from markets.sessions import Answer, Sessions
-from markets.streams import SPOKE_BEATS, Said, Streams, joined
+from markets.streams import Said, Streams, joined
 from proto import exchange_pb2 as pb
-from realtime.groups import HUBS, group_of, stream_of_account, stream_of_market
+from realtime.groups import HUBS, group_of
 from realtime.limits import SERVER_FRAME_BYTES_MAX
 
 logger = logging.getLogger(__name__)
@@ -90,7 +91,8 @@ class Matcher:
         self.clock = clock
         self.epoch = clock()
         self.streams = Streams(engine, journal)
-        self.sessions = Sessions(self.streams, self.rates, self.epoch)
+        self._grants = Grants(self.streams)
+        self.sessions = Sessions(self.streams, self._grants, self.rates, self.epoch)
         self.watch = Watch(engine)
         self.published = engine.seq
         self.refused = 0
@@ -100,7 +102,6 @@ class Matcher:
         self._idle = asyncio.Event()
         self._idle.set()
         self._seen: OrderedDict[str, int] = OrderedDict()  # origin -> last number
-        self._grants: deque[list[Message]] = deque([[]], maxlen=SPOKE_BEATS)  # of the last beats
         self._commit_began: float | None = None
         self._stopping = False
 
@@ -190,7 +191,7 @@ class Matcher:
         await self._repeat(frames)
         answers += [(frame.message, self._answer(frame, now_us, committed_us)) for frame in frames]
         await self._send_answers(answers)
-        await self._send_streams(said, publication)
+        await self._send_streams(said, publication, changed)
         self.published = self.engine.seq
 
     def _begin_commit(self, outcomes: list[Outcome], changed: Changed) -> Awaitable[None]:
@@ -238,7 +239,7 @@ class Matcher:
                 self._apply_one(slot, request, asker, at_us, outcomes)
             except Rejected as rejected:
                 self.refused += 1
-                slot.message = codec.refusal(slot.request_id, rejected)
+                slot.message = codec.refusal(slot.request_id, rejected, asker.sudo)
         return Frame(message, slots)
 
     def _asker(self, message: Message) -> Asker:
@@ -332,8 +333,10 @@ class Matcher:
 
     # --- Streams
 
-    async def _send_streams(self, said: list[Said], publication: Publication) -> None:
+    async def _send_streams(self, said: list[Said], publication: Publication, changed: Changed) -> None:
         """Markets and public to their groups; the accounts' parts of a batch travel together to every hub."""
+        if reaches := self._grants.reaches(changed):
+            await self.layer.group_send(HUBS, {"type": "control", "reaches": reaches, "grants": []})
         private = []
         for one in said:
             group = group_of(one.stream)
@@ -344,26 +347,16 @@ class Matcher:
                 await self.layer.group_send(group, {"type": "stream", **message})
         if private:
             await self.layer.group_send(HUBS, {"type": "private", "items": private})
-        for account in publication.new_accounts:
-            if users := audience.listeners(self.engine, account):
-                await self._grant(stream_of_account(account.id), {"users": users, "all_markets": False})
-        for market in publication.new_markets:
-            await self._grant(stream_of_market(market.id), {"users": None, "all_markets": True})
-
-    async def _grant(self, stream: str, to: dict[str, Any]) -> None:
-        """Open sockets begin to hear a new stream, from its snapshot on."""
-        frames = list(joined(await self.streams.snapshot(stream)))
-        grant = {**to, "stream": stream, "seq": self.engine.seq, "frames": frames}
-        self._grants[-1].append(grant)  # a layer may lose it, and no stream's numbers would show that
-        await self.layer.group_send(HUBS, {"type": "control", "grant": grant})
+        if grants := await self._grants.grants(publication):
+            await self.layer.group_send(HUBS, {"type": "control", "reaches": [], "grants": grants})
 
     async def _beat(self) -> None:
         """Every second: where the journal stands, and which streams spoke lately."""
         while True:
             beat = {"type": "beat", "epoch": self.epoch, "head": self.published, "streams": self.streams.lately()}
-            await self.layer.group_send(HUBS, beat | {"grants": [grant for some in self._grants for grant in some]})
+            await self.layer.group_send(HUBS, beat | self._grants.lately())
             self.streams.turn()
-            self._grants.append([])
+            self._grants.turn()
             await asyncio.sleep(BEAT_SECONDS)
 
 

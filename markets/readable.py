@@ -35,7 +35,22 @@ WRITERS: dict[str, Callable[[Any], Any]] = {
 # Fields that are what they are: ids, texts, counts. A test finds a field that is neither here nor above.
 PLAIN = frozenset(
     [
-        *(*ASKED, "user", "owner", "name", "description", "note", "kind", "market", "order", "trade", "transfer"),
+        *(
+            *ASKED,
+            "user",
+            "owner",
+            "shared",
+            "receiver",
+            "left",
+            "name",
+            "description",
+            "note",
+            "kind",
+            "market",
+            "order",
+            "trade",
+            "transfer",
+        ),
         *("from_account", "to_account", "buyer", "seller", "maker_order", "taker_order", "client_order_id"),
         *("post_only", "accounts_max", "markets_max"),
     ]

@@ -15,12 +15,21 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from markets.engine.commands import Command
 from markets.engine.engine import RULES_VERSION
-from markets.engine.events import AccountCreated, CreditsChanged, Event, Transferred
+from markets.engine.events import (
+    AccountCreated,
+    CreditRedistributed,
+    CreditsChanged,
+    Event,
+    ShareCreated,
+    ShareEnded,
+    Transferred,
+)
 from markets.tables import fetch
 
 GENESIS = bytes(32)  # the hash before the first entry
 
-OF_NO_MARKET = (AccountCreated, Transferred, CreditsChanged)  # every other event names its market
+# Every other event names its market.
+OF_NO_MARKET = (AccountCreated, ShareCreated, ShareEnded, CreditRedistributed, CreditsChanged, Transferred)
 
 
 class Outcome(NamedTuple):

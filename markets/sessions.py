@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from markets import codec
 from markets.codec import Asker
 from markets.engine.errors import Reason, Rejected
+from markets.grants import Grants
 from markets.rates import HEAVY_READ_COST, Buckets
 from markets.streams import Streams, joined
 from proto import exchange_pb2 as pb
@@ -23,8 +24,9 @@ class Answer(NamedTuple):
 
 
 class Sessions:
-    def __init__(self, streams: Streams, rates: Buckets, epoch: int) -> None:
+    def __init__(self, streams: Streams, grants: Grants, rates: Buckets, epoch: int) -> None:
         self.streams = streams
+        self.grants = grants
         self.engine = streams.engine
         self.rates = rates
         self.epoch = epoch
@@ -52,6 +54,9 @@ class Sessions:
         if own is None:
             raise Rejected(Reason.ACCOUNT_NOT_FOUND, "You have no user account yet: sign in to the pages once.")
         acting = self.engine.acting(asker.user, wish.act_as or own, asker.sudo)
+        same_epoch = wish.epoch == self.epoch
+        anew = same_epoch and self.grants.changed_since(asker.user, wish.from_seq)
+        resumes = same_epoch and not anew
         hello = pb.Authenticated(
             user_id=asker.user,
             account_id=own,
@@ -59,14 +64,14 @@ class Sessions:
             epoch=self.epoch,
             seq=self.engine.seq,
             at_us=now_us,
+            anew=anew,
         )
         pieces = [_frame(pb.ServerMessage(request_id=message.request_id, seq=self.engine.seq, authenticated=hello))]
-        same_epoch = wish.epoch == self.epoch
-        from_seq = wish.from_seq if same_epoch else 0
+        from_seq = wish.from_seq if resumes else 0
         mine = [PUBLIC, *self.streams.of_person(asker.user)]
         wanted = dict.fromkeys(mine, from_seq)
         for stream, seq in self._streams_of(wish.subscriptions).items():
-            wanted[stream] = seq if same_epoch else 0
+            wanted[stream] = seq if resumes else 0
         pieces += await self._states(wanted)
         ready = pb.ActingAs(account_id=acting.id)
         pieces.append(_frame(pb.ServerMessage(request_id=message.request_id, seq=self.engine.seq, acting_as=ready)))

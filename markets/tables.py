@@ -43,8 +43,15 @@ class Table:
         self.columns = ", ".join(f'"{field.column}"' for field in self.fields)
         self.casts = [(i, PLAIN[type(field)]) for i, field in enumerate(self.fields) if type(field) in PLAIN]
         column = {field.name: f'"{field.column}"' for field in self.fields}
+        self.key = [column[name] for name in key]
         changes = ", ".join(f"{column[name]} = excluded.{column[name]}" for name in changing)
-        self.on_conflict = f" ON CONFLICT ({', '.join(column[n] for n in key)}) DO UPDATE SET {changes}" if key else ""
+        self.on_conflict = f" ON CONFLICT ({', '.join(self.key)}) DO UPDATE SET {changes}" if key else ""
+
+    def delete(self, rows: int, placeholder: str) -> str:
+        """A statement that deletes the rows of so many keys, which are numbers."""
+        row = f"({', '.join([f'CAST({placeholder} AS bigint)'] * len(self.key))})"
+        keys = ", ".join([row] * rows)
+        return f'DELETE FROM "{self.name}" WHERE ({", ".join(self.key)}) IN (VALUES {keys})'  # noqa: S608 - our names
 
 
 JOURNAL = Table(JournalEntry)
@@ -91,6 +98,9 @@ class Writer(Protocol):
     def insert(self, table: Table, rows: Sequence[Row]) -> None:
         """One statement, unless the rows exceed what one can hold."""
 
+    def delete(self, table: Table, keys: Sequence[Row]) -> None:
+        """One statement. At most a batch of commands' worth of keys; one that is not there does no harm."""
+
 
 class SqliteWriter:
     """A statement has a power of two of rows: few texts, prepared once and then found again by the driver."""
@@ -114,6 +124,9 @@ class SqliteWriter:
                 values[position :: len(table.fields)] = map(plain, values[position :: len(table.fields)])
             self._raw.execute(_insert_values(table, count), values)
             start += count
+
+    def delete(self, table: Table, keys: Sequence[Row]) -> None:
+        self._raw.execute(table.delete(len(keys), "?"), list(chain.from_iterable(keys)))
 
 
 @cache
@@ -143,6 +156,9 @@ class PostgresWriter:
     def insert(self, table: Table, rows: Sequence[Row]) -> None:
         text = self._texts.get(table) or self._texts.setdefault(table, _insert_unnest(table, self._connection))
         self._cursor.execute(text, [_array(field, column) for field, column in zip(table.fields, zip(*rows))])
+
+    def delete(self, table: Table, keys: Sequence[Row]) -> None:
+        self._cursor.execute(table.delete(len(keys), "%s"), list(chain.from_iterable(keys)))
 
 
 def _insert_unnest(table: Table, connection: BaseDatabaseWrapper) -> str:

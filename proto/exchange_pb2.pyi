@@ -156,6 +156,8 @@ class _TransferKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Transfer
     GIFT: _TransferKind.ValueType  # 4
     """house to anybody"""
     STARTING_CASH: _TransferKind.ValueType  # 5
+    COLLECTION: _TransferKind.ValueType  # 6
+    """anybody to house"""
 
 class TransferKind(_TransferKind, metaclass=_TransferKindEnumTypeWrapper): ...
 
@@ -169,6 +171,8 @@ WITHDRAWAL: TransferKind.ValueType  # 3
 GIFT: TransferKind.ValueType  # 4
 """house to anybody"""
 STARTING_CASH: TransferKind.ValueType  # 5
+COLLECTION: TransferKind.ValueType  # 6
+"""anybody to house"""
 Global___TransferKind: _TypeAlias = TransferKind  # noqa: Y015
 
 class _CancelCause:
@@ -223,6 +227,7 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     NOT_ALLOWED: _Reason.ValueType  # 20
     """Rights"""
     SUDO_REQUIRED: _Reason.ValueType  # 21
+    """told to operators; others hear NOT_ALLOWED"""
     ACCOUNT_NOT_FOUND: _Reason.ValueType  # 22
     """also one that is not yours to act as"""
     INVALID_NAME: _Reason.ValueType  # 30
@@ -237,6 +242,9 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     ISSUE_LIMIT: _Reason.ValueType  # 44
     SAME_ACCOUNT: _Reason.ValueType  # 45
     TOO_MANY_ACCOUNTS: _Reason.ValueType  # 46
+    ALREADY_OWNER: _Reason.ValueType  # 47
+    NOT_A_USER: _Reason.ValueType  # 48
+    CREDIT_REMAINS: _Reason.ValueType  # 49
     MARKET_NOT_FOUND: _Reason.ValueType  # 60
     """Markets"""
     INVALID_MARKET: _Reason.ValueType  # 61
@@ -279,6 +287,7 @@ KEY_CONFLICT: Reason.ValueType  # 9
 NOT_ALLOWED: Reason.ValueType  # 20
 """Rights"""
 SUDO_REQUIRED: Reason.ValueType  # 21
+"""told to operators; others hear NOT_ALLOWED"""
 ACCOUNT_NOT_FOUND: Reason.ValueType  # 22
 """also one that is not yours to act as"""
 INVALID_NAME: Reason.ValueType  # 30
@@ -293,6 +302,9 @@ SHARED_ACCOUNT_NOT_FLAT: Reason.ValueType  # 43
 ISSUE_LIMIT: Reason.ValueType  # 44
 SAME_ACCOUNT: Reason.ValueType  # 45
 TOO_MANY_ACCOUNTS: Reason.ValueType  # 46
+ALREADY_OWNER: Reason.ValueType  # 47
+NOT_A_USER: Reason.ValueType  # 48
+CREDIT_REMAINS: Reason.ValueType  # 49
 MARKET_NOT_FOUND: Reason.ValueType  # 60
 """Markets"""
 INVALID_MARKET: Reason.ValueType  # 61
@@ -371,6 +383,11 @@ class ClientMessage(_message.Message):
     CREATE_ACCOUNT_FIELD_NUMBER: _builtins.int
     MAKE_TRANSFER_FIELD_NUMBER: _builtins.int
     GIFT_FIELD_NUMBER: _builtins.int
+    COLLECT_FIELD_NUMBER: _builtins.int
+    SHARE_ACCOUNT_FIELD_NUMBER: _builtins.int
+    LEAVE_ACCOUNT_FIELD_NUMBER: _builtins.int
+    REVOKE_SHARE_FIELD_NUMBER: _builtins.int
+    REDISTRIBUTE_FIELD_NUMBER: _builtins.int
     CREATE_MARKET_FIELD_NUMBER: _builtins.int
     EDIT_MARKET_FIELD_NUMBER: _builtins.int
     SET_MARKET_STATUS_FIELD_NUMBER: _builtins.int
@@ -403,6 +420,16 @@ class ClientMessage(_message.Message):
     @_builtins.property
     def gift(self) -> Global___Gift: ...
     @_builtins.property
+    def collect(self) -> Global___Collect: ...
+    @_builtins.property
+    def share_account(self) -> Global___ShareAccount: ...
+    @_builtins.property
+    def leave_account(self) -> Global___LeaveAccount: ...
+    @_builtins.property
+    def revoke_share(self) -> Global___RevokeShare: ...
+    @_builtins.property
+    def redistribute(self) -> Global___Redistribute: ...
+    @_builtins.property
     def create_market(self) -> Global___CreateMarket:
         """Markets"""
 
@@ -432,6 +459,11 @@ class ClientMessage(_message.Message):
         create_account: Global___CreateAccount | None = ...,
         make_transfer: Global___MakeTransfer | None = ...,
         gift: Global___Gift | None = ...,
+        collect: Global___Collect | None = ...,
+        share_account: Global___ShareAccount | None = ...,
+        leave_account: Global___LeaveAccount | None = ...,
+        revoke_share: Global___RevokeShare | None = ...,
+        redistribute: Global___Redistribute | None = ...,
         create_market: Global___CreateMarket | None = ...,
         edit_market: Global___EditMarket | None = ...,
         set_market_status: Global___SetMarketStatus | None = ...,
@@ -440,11 +472,11 @@ class ClientMessage(_message.Message):
         cancel_order: Global___CancelOrder | None = ...,
         out: Global___Out | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["act_as", b"act_as", "authenticate", b"authenticate", "cancel_order", b"cancel_order", "create_account", b"create_account", "create_market", b"create_market", "create_order", b"create_order", "create_user_account", b"create_user_account", "edit_market", b"edit_market", "gift", b"gift", "make_transfer", b"make_transfer", "message", b"message", "out", b"out", "set_market_status", b"set_market_status", "settle_market", b"settle_market", "subscribe", b"subscribe", "unsubscribe", b"unsubscribe"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["act_as", b"act_as", "authenticate", b"authenticate", "cancel_order", b"cancel_order", "collect", b"collect", "create_account", b"create_account", "create_market", b"create_market", "create_order", b"create_order", "create_user_account", b"create_user_account", "edit_market", b"edit_market", "gift", b"gift", "leave_account", b"leave_account", "make_transfer", b"make_transfer", "message", b"message", "out", b"out", "redistribute", b"redistribute", "revoke_share", b"revoke_share", "set_market_status", b"set_market_status", "settle_market", b"settle_market", "share_account", b"share_account", "subscribe", b"subscribe", "unsubscribe", b"unsubscribe"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["act_as", b"act_as", "authenticate", b"authenticate", "cancel_order", b"cancel_order", "create_account", b"create_account", "create_market", b"create_market", "create_order", b"create_order", "create_user_account", b"create_user_account", "edit_market", b"edit_market", "gift", b"gift", "make_transfer", b"make_transfer", "message", b"message", "out", b"out", "request_id", b"request_id", "set_market_status", b"set_market_status", "settle_market", b"settle_market", "subscribe", b"subscribe", "unsubscribe", b"unsubscribe"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["act_as", b"act_as", "authenticate", b"authenticate", "cancel_order", b"cancel_order", "collect", b"collect", "create_account", b"create_account", "create_market", b"create_market", "create_order", b"create_order", "create_user_account", b"create_user_account", "edit_market", b"edit_market", "gift", b"gift", "leave_account", b"leave_account", "make_transfer", b"make_transfer", "message", b"message", "out", b"out", "redistribute", b"redistribute", "request_id", b"request_id", "revoke_share", b"revoke_share", "set_market_status", b"set_market_status", "settle_market", b"settle_market", "share_account", b"share_account", "subscribe", b"subscribe", "unsubscribe", b"unsubscribe"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["authenticate", "act_as", "subscribe", "unsubscribe", "create_user_account", "create_account", "make_transfer", "gift", "create_market", "edit_market", "set_market_status", "settle_market", "create_order", "cancel_order", "out"]  # noqa: Y015
+    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["authenticate", "act_as", "subscribe", "unsubscribe", "create_user_account", "create_account", "make_transfer", "gift", "collect", "share_account", "leave_account", "revoke_share", "redistribute", "create_market", "edit_market", "set_market_status", "settle_market", "create_order", "cancel_order", "out"]  # noqa: Y015
     _WhichOneofArgType_message: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_message) -> _WhichOneofReturnType_message | None: ...
 
@@ -701,6 +733,148 @@ class Gift(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Gift: _TypeAlias = Gift  # noqa: Y015
+
+@_typing.final
+class Collect(_message.Message):
+    """Operators in sudo: money back to the house, at most what is available. Answer: TransferCreated."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FROM_ACCOUNT_ID_FIELD_NUMBER: _builtins.int
+    AMOUNT_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    KEY_FIELD_NUMBER: _builtins.int
+    from_account_id: _builtins.int
+    amount: _builtins.int
+    note: _builtins.str
+    key: _builtins.str
+    def __init__(
+        self,
+        *,
+        from_account_id: _builtins.int = ...,
+        amount: _builtins.int = ...,
+        note: _builtins.str = ...,
+        key: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "from_account_id", b"from_account_id", "key", b"key", "note", b"note"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Collect: _TypeAlias = Collect  # noqa: Y015
+
+@_typing.final
+class ShareAccount(_message.Message):
+    """Acting as one's own user account, which owns the alt account itself: another user account owns it too from now on, with
+    no credit yet. The account, and all below it, must be flat: no position, no open order. Answer: OwnersChanged.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_ID_FIELD_NUMBER: _builtins.int
+    RECEIVER_ID_FIELD_NUMBER: _builtins.int
+    KEY_FIELD_NUMBER: _builtins.int
+    account_id: _builtins.int
+    receiver_id: _builtins.int
+    """a user account"""
+    key: _builtins.str
+    def __init__(
+        self,
+        *,
+        account_id: _builtins.int = ...,
+        receiver_id: _builtins.int = ...,
+        key: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "key", b"key", "receiver_id", b"receiver_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ShareAccount: _TypeAlias = ShareAccount  # noqa: Y015
+
+@_typing.final
+class LeaveAccount(_message.Message):
+    """The acting account gives up what it owns of a flat account; its credit there must be 0 after rebalancing, and somebody
+    else must own it too. Answer: OwnersChanged.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_ID_FIELD_NUMBER: _builtins.int
+    KEY_FIELD_NUMBER: _builtins.int
+    account_id: _builtins.int
+    key: _builtins.str
+    def __init__(
+        self,
+        *,
+        account_id: _builtins.int = ...,
+        key: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "key", b"key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LeaveAccount: _TypeAlias = LeaveAccount  # noqa: Y015
+
+@_typing.final
+class RevokeShare(_message.Message):
+    """Operators in sudo: LeaveAccount for a user account. Answer: OwnersChanged."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_ID_FIELD_NUMBER: _builtins.int
+    OWNER_ID_FIELD_NUMBER: _builtins.int
+    KEY_FIELD_NUMBER: _builtins.int
+    account_id: _builtins.int
+    owner_id: _builtins.int
+    key: _builtins.str
+    def __init__(
+        self,
+        *,
+        account_id: _builtins.int = ...,
+        owner_id: _builtins.int = ...,
+        key: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "key", b"key", "owner_id", b"owner_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RevokeShare: _TypeAlias = RevokeShare  # noqa: Y015
+
+@_typing.final
+class Redistribute(_message.Message):
+    """Operators in sudo: an owner's credit in a flat account goes to the other owners pro rata, or evenly if they have none.
+    Answer: OwnersChanged.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_ID_FIELD_NUMBER: _builtins.int
+    OWNER_ID_FIELD_NUMBER: _builtins.int
+    KEY_FIELD_NUMBER: _builtins.int
+    account_id: _builtins.int
+    owner_id: _builtins.int
+    key: _builtins.str
+    def __init__(
+        self,
+        *,
+        account_id: _builtins.int = ...,
+        owner_id: _builtins.int = ...,
+        key: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "key", b"key", "owner_id", b"owner_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Redistribute: _TypeAlias = Redistribute  # noqa: Y015
 
 @_typing.final
 class CreateMarket(_message.Message):
@@ -968,6 +1142,7 @@ class ServerMessage(_message.Message):
     ACCOUNT_STATE_FIELD_NUMBER: _builtins.int
     TRANSFERS_FIELD_NUMBER: _builtins.int
     PAID_OUT_FIELD_NUMBER: _builtins.int
+    OWNERS_CHANGED_FIELD_NUMBER: _builtins.int
     MARKET_CREATED_FIELD_NUMBER: _builtins.int
     MARKET_UPDATED_FIELD_NUMBER: _builtins.int
     MARKET_SETTLED_FIELD_NUMBER: _builtins.int
@@ -1021,6 +1196,8 @@ class ServerMessage(_message.Message):
     @_builtins.property
     def paid_out(self) -> Global___PaidOut: ...
     @_builtins.property
+    def owners_changed(self) -> Global___OwnersChanged: ...
+    @_builtins.property
     def market_created(self) -> Global___MarketCreated: ...
     @_builtins.property
     def market_updated(self) -> Global___MarketUpdated: ...
@@ -1065,6 +1242,7 @@ class ServerMessage(_message.Message):
         account_state: Global___AccountState | None = ...,
         transfers: Global___Transfers | None = ...,
         paid_out: Global___PaidOut | None = ...,
+        owners_changed: Global___OwnersChanged | None = ...,
         market_created: Global___MarketCreated | None = ...,
         market_updated: Global___MarketUpdated | None = ...,
         market_settled: Global___MarketSettled | None = ...,
@@ -1076,11 +1254,11 @@ class ServerMessage(_message.Message):
         fills: Global___Fills | None = ...,
         orders: Global___Orders | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["account_created", b"account_created", "account_state", b"account_state", "accounts", b"accounts", "acting_as", b"acting_as", "authenticated", b"authenticated", "book_cleared", b"book_cleared", "fills", b"fills", "market_created", b"market_created", "market_settled", b"market_settled", "market_updated", b"market_updated", "markets", b"markets", "message", b"message", "order_created", b"order_created", "orders", b"orders", "orders_cancelled", b"orders_cancelled", "paid_out", b"paid_out", "portfolio_updated", b"portfolio_updated", "refused", b"refused", "snapshot_begin", b"snapshot_begin", "snapshot_end", b"snapshot_end", "stream_position", b"stream_position", "subscribed", b"subscribed", "trades", b"trades", "transfer_created", b"transfer_created", "transfers", b"transfers", "unsubscribed", b"unsubscribed", "up_to_date", b"up_to_date"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["account_created", b"account_created", "account_state", b"account_state", "accounts", b"accounts", "acting_as", b"acting_as", "authenticated", b"authenticated", "book_cleared", b"book_cleared", "fills", b"fills", "market_created", b"market_created", "market_settled", b"market_settled", "market_updated", b"market_updated", "markets", b"markets", "message", b"message", "order_created", b"order_created", "orders", b"orders", "orders_cancelled", b"orders_cancelled", "owners_changed", b"owners_changed", "paid_out", b"paid_out", "portfolio_updated", b"portfolio_updated", "refused", b"refused", "snapshot_begin", b"snapshot_begin", "snapshot_end", b"snapshot_end", "stream_position", b"stream_position", "subscribed", b"subscribed", "trades", b"trades", "transfer_created", b"transfer_created", "transfers", b"transfers", "unsubscribed", b"unsubscribed", "up_to_date", b"up_to_date"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_created", b"account_created", "account_state", b"account_state", "accounts", b"accounts", "acting_as", b"acting_as", "authenticated", b"authenticated", "book_cleared", b"book_cleared", "committed_us", b"committed_us", "fills", b"fills", "market_created", b"market_created", "market_settled", b"market_settled", "market_updated", b"market_updated", "markets", b"markets", "message", b"message", "order_created", b"order_created", "orders", b"orders", "orders_cancelled", b"orders_cancelled", "paid_out", b"paid_out", "portfolio_updated", b"portfolio_updated", "received_us", b"received_us", "refused", b"refused", "replayed", b"replayed", "request_id", b"request_id", "seq", b"seq", "sequenced_us", b"sequenced_us", "snapshot_begin", b"snapshot_begin", "snapshot_end", b"snapshot_end", "stream_position", b"stream_position", "subscribed", b"subscribed", "trades", b"trades", "transfer_created", b"transfer_created", "transfers", b"transfers", "unsubscribed", b"unsubscribed", "up_to_date", b"up_to_date"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_created", b"account_created", "account_state", b"account_state", "accounts", b"accounts", "acting_as", b"acting_as", "authenticated", b"authenticated", "book_cleared", b"book_cleared", "committed_us", b"committed_us", "fills", b"fills", "market_created", b"market_created", "market_settled", b"market_settled", "market_updated", b"market_updated", "markets", b"markets", "message", b"message", "order_created", b"order_created", "orders", b"orders", "orders_cancelled", b"orders_cancelled", "owners_changed", b"owners_changed", "paid_out", b"paid_out", "portfolio_updated", b"portfolio_updated", "received_us", b"received_us", "refused", b"refused", "replayed", b"replayed", "request_id", b"request_id", "seq", b"seq", "sequenced_us", b"sequenced_us", "snapshot_begin", b"snapshot_begin", "snapshot_end", b"snapshot_end", "stream_position", b"stream_position", "subscribed", b"subscribed", "trades", b"trades", "transfer_created", b"transfer_created", "transfers", b"transfers", "unsubscribed", b"unsubscribed", "up_to_date", b"up_to_date"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["refused", "authenticated", "acting_as", "subscribed", "unsubscribed", "stream_position", "snapshot_begin", "snapshot_end", "up_to_date", "account_created", "transfer_created", "portfolio_updated", "accounts", "account_state", "transfers", "paid_out", "market_created", "market_updated", "market_settled", "book_cleared", "markets", "order_created", "orders_cancelled", "trades", "fills", "orders"]  # noqa: Y015
+    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["refused", "authenticated", "acting_as", "subscribed", "unsubscribed", "stream_position", "snapshot_begin", "snapshot_end", "up_to_date", "account_created", "transfer_created", "portfolio_updated", "accounts", "account_state", "transfers", "paid_out", "owners_changed", "market_created", "market_updated", "market_settled", "book_cleared", "markets", "order_created", "orders_cancelled", "trades", "fills", "orders"]  # noqa: Y015
     _WhichOneofArgType_message: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_message) -> _WhichOneofReturnType_message | None: ...
 
@@ -1126,6 +1304,7 @@ class Authenticated(_message.Message):
     EPOCH_FIELD_NUMBER: _builtins.int
     SEQ_FIELD_NUMBER: _builtins.int
     AT_US_FIELD_NUMBER: _builtins.int
+    ANEW_FIELD_NUMBER: _builtins.int
     user_id: _builtins.int
     account_id: _builtins.int
     """the person's own user account"""
@@ -1135,6 +1314,8 @@ class Authenticated(_message.Message):
     seq: _builtins.int
     """head of the journal"""
     at_us: _builtins.int
+    anew: _builtins.bool
+    """whose accounts are yours has changed since from_seq: all begins with snapshots; forget the rest"""
     def __init__(
         self,
         *,
@@ -1144,10 +1325,11 @@ class Authenticated(_message.Message):
         epoch: _builtins.int = ...,
         seq: _builtins.int = ...,
         at_us: _builtins.int = ...,
+        anew: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "at_us", b"at_us", "epoch", b"epoch", "name", b"name", "seq", b"seq", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "anew", b"anew", "at_us", b"at_us", "epoch", b"epoch", "name", b"name", "seq", b"seq", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1194,6 +1376,8 @@ Global___Subscribed: _TypeAlias = Subscribed  # noqa: Y015
 
 @_typing.final
 class Unsubscribed(_message.Message):
+    """Also unasked: one may not hear these streams any more."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     STREAMS_FIELD_NUMBER: _builtins.int
@@ -1434,6 +1618,35 @@ class AccountCreated(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___AccountCreated: _TypeAlias = AccountCreated  # noqa: Y015
+
+@_typing.final
+class OwnersChanged(_message.Message):
+    """Reply; account.<id> of the account and of who became or ceased to be its owner. The owners as they are now, but not for
+    who ceased to be one. Whoever may act as the account from now on gets its snapshot, and those of all below it; who may not any
+    more is told Unsubscribed, and ActingAs the own user account if the socket acted as one of them.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_FIELD_NUMBER: _builtins.int
+    OWNERS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def account(self) -> Global___Account: ...
+    @_builtins.property
+    def owners(self) -> _containers.RepeatedCompositeFieldContainer[Global___Owner]: ...
+    def __init__(
+        self,
+        *,
+        account: Global___Account | None = ...,
+        owners: _abc.Iterable[Global___Owner] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["account", b"account"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "owners", b"owners"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OwnersChanged: _TypeAlias = OwnersChanged  # noqa: Y015
 
 @_typing.final
 class Accounts(_message.Message):

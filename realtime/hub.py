@@ -17,7 +17,7 @@ from channels.layers import BaseChannelLayer, get_channel_layer
 from proto import exchange_pb2 as wire
 from realtime import gateway, limits
 from realtime.errors import CloseCode, RequestFailed
-from realtime.groups import HUBS, group_of
+from realtime.groups import ACCOUNTS, HUBS, group_of, stream_of_account
 from realtime.membership import Membership
 from realtime.outbox import Outlet, Turn
 from realtime.sockets import Control, Person, Principal, Socket
@@ -179,14 +179,31 @@ class Hub:
             socket.close(close[0])
 
     def _on_control(self, message: dict[str, Any]) -> None:
-        self._grant(message["grant"])
+        for reach in message["reaches"]:
+            self._confine(reach)
+        for grant in message["grants"]:
+            self._grant(grant)
+
+    def _confine(self, reach: dict[str, Any]) -> None:
+        """A person may act as other accounts than before: what is no longer theirs falls silent, and who acted as such
+        an account acts as themselves again."""
+        person = self._people.get(reach["user"])
+        for socket in [socket for socket in person.sockets if socket.ready] if person else ():
+            lost = [name for name in socket.streams if name.startswith(ACCOUNTS) and name not in reach["streams"]]
+            for name in lost:
+                self._leave(socket, name)
+            if lost:
+                socket.push(_frame(wire.ServerMessage(unsubscribed=wire.Unsubscribed(streams=sorted(lost)))))
+            if stream_of_account(socket.account) not in reach["streams"]:
+                socket.account = reach["account"]
+                socket.push(reach["acting_as"])
 
     def _grant(self, grant: dict[str, Any]) -> None:
         """Open sockets begin to hear a stream that they could not know of when they subscribed."""
         stream, users = grant["stream"], grant["users"]
         people = self._people.values() if users is None else [self._people[u] for u in users if u in self._people]
         for socket in [socket for person in people for socket in person.sockets]:
-            wanted = socket.ready and (socket.all_markets or not grant["all_markets"])
+            wanted = socket.ready and (socket.all_markets or users is not None)
             if wanted and stream not in socket.streams and stream not in socket.left:
                 socket.catch_up(grant["frames"])
                 self._join(socket, stream, grant["seq"])
@@ -199,8 +216,7 @@ class Hub:
             self.gateway.forget()
             _close_all(self._sockets.values(), CloseCode.RESTART)
         self.epoch = message["epoch"]
-        for grant in message.get("grants", ()):  # of the last beats, should the layer have lost one
-            self._grant(grant)
+        self._on_control(message)  # of the last beats, should the layer have lost one
         now = time.monotonic()
         missed_beats = now - self._beat_at > limits.BEAT_COVERS_SECONDS
         self._beat_at = now
@@ -217,8 +233,7 @@ class Hub:
 
     def _tell_up_to_date(self, head: int, behind: set[str]) -> None:
         """Everything up to `head` has come before this beat, but on streams that are behind."""
-        told = wire.ServerMessage(up_to_date=wire.UpToDate(seq=head, epoch=self.epoch))
-        frame = wire.ServerFrame(messages=[told]).SerializeToString()
+        frame = _frame(wire.ServerMessage(up_to_date=wire.UpToDate(seq=head, epoch=self.epoch)))
         now = time.monotonic()
         for socket in self._sockets.values():
             due = socket.ready and now - socket.told_at >= limits.UP_TO_DATE_SECONDS
@@ -280,6 +295,10 @@ class Hub:
                 if socket.credential in revoked:
                     socket.push(signed_out)
                     socket.close(CloseCode.NOT_AUTHENTICATED)
+
+
+def _frame(message: wire.ServerMessage) -> bytes:
+    return wire.ServerFrame(messages=[message]).SerializeToString()
 
 
 def _close_all(sockets: Iterable[Socket], code: CloseCode) -> None:

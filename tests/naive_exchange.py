@@ -16,7 +16,7 @@ from markets.engine.commands import Command, MarketStatus, Side, TimeInForce
 from markets.engine.errors import Reason, Repeated
 from markets.engine.events import AccountKind, CancelCause, Event, TransferKind
 from tests.naive_book import NaiveMarket, NaiveOrder, cancel, enter, would_fill_whole
-from tests.naive_money import HOUSE, NaiveAccount, NaiveMoney
+from tests.naive_money import HOUSE, NaiveAccount
 from tests.naive_shape import (
     LARGEST_PRICE,
     LARGEST_SIZE,
@@ -33,6 +33,7 @@ from tests.naive_shape import (
     tidy,
     valid_name,
 )
+from tests.naive_shares import NaiveShares
 
 ISSUE_LIMIT = 10**13 * 10_000
 LARGEST_STAKE = 10**17
@@ -40,7 +41,7 @@ ORDERS_PER_MARKET = 1_000
 FOUNDING = (c.CreateHouse, c.CreateUserAccount)  # what comes before there is an account to act as
 
 
-class NaiveExchange(NaiveMoney):
+class NaiveExchange(NaiveShares):
     """`house_name` is the one thing that rules.md does not say."""
 
     def __init__(self, house_name: str) -> None:
@@ -52,8 +53,13 @@ class NaiveExchange(NaiveMoney):
             c.CreateHouse: self.create_house,
             c.CreateUserAccount: self.create_user_account,
             c.CreateAccount: self.create_account,
+            c.ShareAccount: self.share_account,
+            c.LeaveAccount: self.leave_account,
+            c.RevokeShare: self.revoke_share,
+            c.Redistribute: self.redistribute,
             c.MakeTransfer: self.make_transfer,
             c.Gift: self.gift,
+            c.Collect: self.collect,
             c.CreateMarket: self.create_market,
             c.EditMarket: self.edit_market,
             c.SetMarketStatus: self.set_market_status,
@@ -164,6 +170,18 @@ class NaiveExchange(NaiveMoney):
             broken.add(Reason.ISSUE_LIMIT)
         refuse(broken)
         return [self.transfer(HOUSE, command.to_account, command.amount, TransferKind.GIFT, command.note, at_us)]
+
+    def collect(self, command: c.Collect, at_us: int) -> list[Event]:
+        broken = bad_amount(command.amount) | bad_note(command.note)
+        if not command.sudo:
+            broken |= RESTRICTED
+        if command.from_account not in self.accounts or command.from_account == HOUSE:
+            raise Refused(broken | {Reason.ACCOUNT_NOT_FOUND, Reason.SAME_ACCOUNT, *RESTRICTED})
+        if command.amount > self.available(command.from_account):
+            broken.add(Reason.INSUFFICIENT_FUNDS)
+        refuse(broken)
+        kind = TransferKind.COLLECTION
+        return [self.transfer(command.from_account, HOUSE, command.amount, kind, command.note, at_us)]
 
     # --- Markets
 

@@ -1,11 +1,13 @@
 """The oracle's accounts: docs/rules.md sections 1, 2 and 6 over plain lists, every figure counted anew."""
 
+from copy import deepcopy
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 from markets.engine.errors import Reason
 from markets.engine.events import AccountKind, CreditsChanged, Event, TransferKind, Transferred
 from tests.naive_book import NaiveMarket, NaiveOrder
-from tests.naive_shape import folded, tidy
+from tests.naive_shape import Refused, folded, tidy
 
 HOUSE = 1
 KEYS_REMEMBERED = 10_000
@@ -23,6 +25,17 @@ class NaiveAccount:
     moved: int = 0  # cash from transfers, and from the trades and payouts of settled markets
     keyed: int = 0  # accepted commands with a key
     keys: dict[str, tuple[int, int]] = field(default_factory=dict)  # key -> which of those it was, and its seq
+
+
+def scaled(credits: dict[int, int], worth: int) -> dict[int, int]:
+    """Pro rata, all 0: evenly. Whole units first; what is left goes one each by largest fraction, then lowest id."""
+    weights = credits if any(credits.values()) else dict.fromkeys(credits, 1)
+    exact = {owner: Fraction(worth * weight, sum(weights.values())) for owner, weight in weights.items()}
+    whole = {owner: int(part) for owner, part in exact.items()}
+    queue = sorted(exact, key=lambda owner: (whole[owner] - exact[owner], owner))
+    for owner in queue[: worth - sum(whole.values())]:
+        whole[owner] += 1
+    return whole
 
 
 class NaiveMoney:
@@ -49,7 +62,7 @@ class NaiveMoney:
             mine |= more
 
     def below(self, account: int) -> list[int]:
-        """Every account below, deepest first, then lowest id. (An account has one owner: depths are plain.)"""
+        """Every account below, deepest first, then lowest id. The longest way down counts."""
         depths: dict[int, int] = {}
         layer, depth = {account}, 0
         while layer:
@@ -122,21 +135,34 @@ class NaiveMoney:
         return self.cash(account) + sum(a.owners.get(account, 0) for a in self.accounts.values())
 
     def rebalance(self, account: int) -> list[Event]:
-        """Only what is flat. With one owner the whole worth is that owner's."""
-        (owner,) = self.accounts[account].owners
-        return self.set_credit(account, owner, self.worth(account)) if self.is_flat(account) else []
-
-    def set_credit(self, account: int, owner: int, credit: int) -> list[Event]:
-        owners = self.accounts[account].owners
-        if owners[owner] == credit:
+        """Only what is flat."""
+        if not self.is_flat(account):
             return []
-        owners[owner] = credit
+        return self.set_credits(account, scaled(self.accounts[account].owners, self.worth(account)))
+
+    def rebalance_all(self, account: int) -> list[Event]:
+        """What is flat below, deepest first, then the account itself."""
+        return [event for one in [*self.below(account), account] for event in self.rebalance(one)]
+
+    def set_credits(self, account: int, credits: dict[int, int]) -> list[Event]:
+        owners = self.accounts[account].owners
+        if owners == credits:
+            return []
+        owners.update(credits)
         return [CreditsChanged(account, tuple(sorted(owners.items())))]
 
     def move_credit(self, owned: int, owner: int, amount: int) -> list[Event]:
-        """A deposit (amount > 0) or withdrawal: what is flat is rebalanced first, deepest first."""
-        events = [event for account in [*self.below(owned), owned] for event in self.rebalance(account)]
-        return events + self.set_credit(owned, owner, max(0, self.accounts[owned].owners[owner] + amount))
+        """A deposit (amount > 0) or withdrawal. Several owners: of a flat account only, and at most the own credit."""
+        owners = self.accounts[owned].owners
+        if len(owners) > 1 and not self.is_flat(owned):
+            raise Refused({Reason.SHARED_ACCOUNT_NOT_FLAT})
+        before = deepcopy(self.accounts)
+        events = self.rebalance_all(owned)
+        credit = owners[owner] + amount
+        if len(owners) > 1 and credit < 0:
+            self.accounts = before
+            raise Refused({Reason.INSUFFICIENT_CREDIT})
+        return events + self.set_credits(owned, {owner: max(0, credit)})
 
     def transfer(self, payer: int, payee: int, amount: int, kind: TransferKind, note: str, at_us: int) -> Event:
         self.accounts[payer].moved -= amount

@@ -152,6 +152,21 @@ class Scenario:
     def gift(self, payee: str, amount: Chips, note: str = "", by: str = OPERATOR, key: str = "") -> list[str]:
         return self.do(c.Gift(*self.head(by, by, key), self.ids[payee], money(amount), note))
 
+    def collect(self, payer: str, amount: Chips, by: str = OPERATOR) -> list[str]:
+        return self.do(c.Collect(*self.head(by, by, ""), self.ids[payer], money(amount), ""))
+
+    def share(self, owner: str, account: str, receiver: str, by: str = "", key: str = "") -> list[str]:
+        return self.do(c.ShareAccount(*self.head(owner, by, key), self.ids[account], self.ids[receiver]))
+
+    def leave(self, owner: str, account: str) -> list[str]:
+        return self.do(c.LeaveAccount(*self.head(owner, "", ""), self.ids[account]))
+
+    def revoke(self, account: str, owner: str, by: str = OPERATOR) -> list[str]:
+        return self.do(c.RevokeShare(*self.head(by, by, ""), self.ids[account], self.ids[owner]))
+
+    def redistribute(self, account: str, owner: str, by: str = OPERATOR) -> list[str]:
+        return self.do(c.Redistribute(*self.head(by, by, ""), self.ids[account], self.ids[owner]))
+
     # --- Markets
 
     def market(
@@ -223,6 +238,11 @@ class Scenario:
         """Of the one owner."""
         (credit,) = self.engine.accounts[self.ids[account]].owners.values()
         return chips(credit)
+
+    def credits(self, account: str) -> dict[str, str]:
+        """Of all owners, by name."""
+        owners = self.engine.accounts[self.ids[account]].owners
+        return {self.engine.accounts[owner].name: chips(credit) for owner, credit in sorted(owners.items())}
 
     def exposure(self, who: str, market: str) -> Exposure:
         return self.engine.accounts[self.ids[who]].exposures[self.market_ids[market]]

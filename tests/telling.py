@@ -38,6 +38,12 @@ def tell(names: Names, event: Event) -> str:
         case e.Transferred():
             payer, payee = names.account(event.from_account), names.account(event.to_account)
             return f"{payer} pays {payee} {chips(event.amount)} ({TransferKind(event.kind).name})"
+        case e.ShareCreated():
+            return f"{names.account(event.owner)} owns {names.account(event.account)} too"
+        case e.ShareEnded():
+            return f"{names.account(event.owner)} no longer owns {names.account(event.account)}"
+        case e.CreditRedistributed():
+            return f"{names.account(event.owner)}'s credit in {names.account(event.account)} goes to the others"
         case e.CreditsChanged():
             owners = ", ".join(f"{names.account(owner)} {chips(credit)}" for owner, credit in event.credits)
             return f"credit in {names.account(event.account)}: {owners}"

@@ -197,6 +197,26 @@ class Exchange:
     ) -> Reply[pb.TransferCreated]:
         return await self.send(requests.gift(to_account_id, amount, note=note, key=key))
 
+    async def collect(
+        self, from_account_id: int, amount: Chips, *, note: str = "", key: str = ""
+    ) -> Reply[pb.TransferCreated]:
+        return await self.send(requests.collect(from_account_id, amount, note=note, key=key))
+
+    async def share_account(self, account_id: int, receiver_id: int, *, key: str = "") -> Reply[pb.OwnersChanged]:
+        """Makes a user account an owner too."""
+        return await self.send(requests.share_account(account_id, receiver_id, key=key))
+
+    async def leave_account(self, account_id: int, *, key: str = "") -> Reply[pb.OwnersChanged]:
+        """Gives up what the acting account owns of it."""
+        return await self.send(requests.leave_account(account_id, key=key))
+
+    async def revoke_share(self, account_id: int, owner_id: int, *, key: str = "") -> Reply[pb.OwnersChanged]:
+        return await self.send(requests.revoke_share(account_id, owner_id, key=key))
+
+    async def redistribute(self, account_id: int, owner_id: int, *, key: str = "") -> Reply[pb.OwnersChanged]:
+        """An owner's credit goes to the other owners."""
+        return await self.send(requests.redistribute(account_id, owner_id, key=key))
+
     # --- Markets
 
     async def create_market(

@@ -134,6 +134,28 @@ def gift(to_account_id: int, amount: Chips, *, note: str = "", key: str = "") ->
     )
 
 
+def collect(from_account_id: int, amount: Chips, *, note: str = "", key: str = "") -> Request[pb.TransferCreated]:
+    return Request.of(
+        pb.Collect(from_account_id=from_account_id, amount=amount_units(amount), note=note, key=key), pb.TransferCreated
+    )
+
+
+def share_account(account_id: int, receiver_id: int, *, key: str = "") -> Request[pb.OwnersChanged]:
+    return Request.of(pb.ShareAccount(account_id=account_id, receiver_id=receiver_id, key=key), pb.OwnersChanged)
+
+
+def leave_account(account_id: int, *, key: str = "") -> Request[pb.OwnersChanged]:
+    return Request.of(pb.LeaveAccount(account_id=account_id, key=key), pb.OwnersChanged)
+
+
+def revoke_share(account_id: int, owner_id: int, *, key: str = "") -> Request[pb.OwnersChanged]:
+    return Request.of(pb.RevokeShare(account_id=account_id, owner_id=owner_id, key=key), pb.OwnersChanged)
+
+
+def redistribute(account_id: int, owner_id: int, *, key: str = "") -> Request[pb.OwnersChanged]:
+    return Request.of(pb.Redistribute(account_id=account_id, owner_id=owner_id, key=key), pb.OwnersChanged)
+
+
 # --- Markets
 
 

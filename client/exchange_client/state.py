@@ -198,7 +198,7 @@ class State:
     def _authenticated(self, body: pb.Authenticated) -> None:
         self.user_id = body.user_id
         self.own_account_id = body.account_id
-        if body.epoch != self.epoch:
+        if body.epoch != self.epoch or body.anew:
             self.epoch = body.epoch
             self._complete = False
             self._stale, self._floors = set(self._streams), {}

@@ -130,6 +130,8 @@ class Portfolio:
         match body:
             case pb.PortfolioUpdated():
                 self._updated(body)
+            case pb.OwnersChanged() if body.account.id == self.id:
+                self.owners = [deepcopy(owner) for owner in body.owners]
             case pb.OrderCreated():
                 self._opened(body.order)
             case pb.OrdersCancelled():

@@ -97,6 +97,11 @@ function applyControl(state: State, { message }: ServerMessage): Happening[] | n
     case "authenticated":
       state.epoch = message.value.epoch;
       state.section = state.draft = null; // of a socket that is no more
+      if (message.value.anew) for (const stream of [...state.slices.keys()]) forget(state, stream);
+      return [];
+    case "unsubscribed":
+      for (const stream of message.value.streams) forget(state, stream);
+      state.section = null;
       return [];
     case "actingAs":
       state.actingAs = message.value.accountId;
@@ -116,6 +121,12 @@ function applyControl(state: State, { message }: ServerMessage): Happening[] | n
     default:
       return null;
   }
+}
+
+function forget(state: State, stream: string): void {
+  state.slices.delete(stream);
+  state.standing.delete(stream);
+  state.gaps.delete(stream);
 }
 
 function position(state: State, stream: string, prevSeq: bigint, seq: bigint): Happening[] {

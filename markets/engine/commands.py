@@ -66,6 +66,47 @@ class CreateAccount(NamedTuple):
     accounts_max: int = 50  # alts a person may make: a setting, kept here so that a replay decides alike
 
 
+class ShareAccount(NamedTuple):
+    """The acting user account, which owns `shared`, makes the user account `receiver` an owner too."""
+
+    by: int
+    account: int
+    sudo: bool
+    key: str
+    shared: int
+    receiver: int
+
+
+class LeaveAccount(NamedTuple):
+    """The acting account gives up what it owns of `left`."""
+
+    by: int
+    account: int
+    sudo: bool
+    key: str
+    left: int
+
+
+class RevokeShare(NamedTuple):
+    by: int
+    account: int
+    sudo: bool
+    key: str
+    shared: int
+    owner: int
+
+
+class Redistribute(NamedTuple):
+    """The credit of `owner` in `shared` goes to the other owners."""
+
+    by: int
+    account: int
+    sudo: bool
+    key: str
+    shared: int
+    owner: int
+
+
 class MakeTransfer(NamedTuple):
     by: int
     account: int
@@ -83,6 +124,16 @@ class Gift(NamedTuple):
     sudo: bool
     key: str
     to_account: int
+    amount: int
+    note: str
+
+
+class Collect(NamedTuple):
+    by: int
+    account: int
+    sudo: bool
+    key: str
+    from_account: int
     amount: int
     note: str
 
@@ -173,8 +224,13 @@ Command = (
     CreateHouse
     | CreateUserAccount
     | CreateAccount
+    | ShareAccount
+    | LeaveAccount
+    | RevokeShare
+    | Redistribute
     | MakeTransfer
     | Gift
+    | Collect
     | CreateMarket
     | EditMarket
     | SetMarketStatus

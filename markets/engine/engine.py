@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from markets.engine.commands import (
     CancelOrder,
+    Collect,
     Command,
     CreateAccount,
     CreateHouse,
@@ -16,17 +17,30 @@ from markets.engine.commands import (
     CreateUserAccount,
     EditMarket,
     Gift,
+    LeaveAccount,
     MakeTransfer,
     Out,
+    Redistribute,
+    RevokeShare,
     SetMarketStatus,
     SettleMarket,
+    ShareAccount,
 )
 from markets.engine.errors import Repeated
 from markets.engine.events import Event
 from markets.engine.orders import cancel_order, create_order, out
-from markets.engine.ownership import create_account, create_house, create_user_account, gift, make_transfer
+from markets.engine.ownership import (
+    create_account,
+    create_house,
+    create_user_account,
+    leave_account,
+    redistribute,
+    revoke_share,
+    share_account,
+)
 from markets.engine.settlement import create_market, edit_market, set_market_status, settle_market
 from markets.engine.state import State
+from markets.engine.transfers import collect, gift, make_transfer
 
 # Raised by every change that alters the result of an accepted command; the journal keeps it per entry.
 RULES_VERSION = 1
@@ -36,8 +50,13 @@ KEY_MAX = 36  # characters
 # What an account acted as asks for: handler(state, acting account, command, at_us).
 HANDLERS: dict[type, Callable[..., list[Event]]] = {
     CreateAccount: create_account,
+    ShareAccount: share_account,
+    LeaveAccount: leave_account,
+    RevokeShare: revoke_share,
+    Redistribute: redistribute,
     MakeTransfer: make_transfer,
     Gift: gift,
+    Collect: collect,
     CreateMarket: create_market,
     EditMarket: edit_market,
     SetMarketStatus: set_market_status,

@@ -16,7 +16,7 @@ class Reason(IntEnum):
     QUARANTINED = 8
     KEY_CONFLICT = 9
     NOT_ALLOWED = 20
-    SUDO_REQUIRED = 21
+    SUDO_REQUIRED = 21  # who is no operator hears NOT_ALLOWED instead
     ACCOUNT_NOT_FOUND = 22
     INVALID_NAME = 30
     NAME_TAKEN = 31
@@ -28,6 +28,9 @@ class Reason(IntEnum):
     ISSUE_LIMIT = 44
     SAME_ACCOUNT = 45
     TOO_MANY_ACCOUNTS = 46
+    ALREADY_OWNER = 47
+    NOT_A_USER = 48
+    CREDIT_REMAINS = 49
     MARKET_NOT_FOUND = 60
     INVALID_MARKET = 61
     MARKET_PAUSED = 62

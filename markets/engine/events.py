@@ -20,6 +20,7 @@ class TransferKind(IntEnum):
     WITHDRAWAL = 3
     GIFT = 4
     STARTING_CASH = 5
+    COLLECTION = 6
 
 
 class CancelCause(IntEnum):
@@ -48,6 +49,27 @@ class Transferred(NamedTuple):
     kind: int
     note: str
     at_us: int
+
+
+class ShareCreated(NamedTuple):
+    """`owner` owns `account` too from now on, with no credit yet."""
+
+    account: int
+    owner: int
+
+
+class ShareEnded(NamedTuple):
+    """`owner` no longer owns `account`."""
+
+    account: int
+    owner: int
+
+
+class CreditRedistributed(NamedTuple):
+    """What `owner` had in `account` went to the other owners; the figures are in the CreditsChanged before."""
+
+    account: int
+    owner: int
 
 
 class CreditsChanged(NamedTuple):
@@ -142,6 +164,9 @@ class OrderCancelled(NamedTuple):
 
 Event = (
     AccountCreated
+    | ShareCreated
+    | ShareEnded
+    | CreditRedistributed
     | Transferred
     | CreditsChanged
     | MarketCreated

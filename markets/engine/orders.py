@@ -8,8 +8,8 @@ from markets.engine.commands import CancelOrder, CreateOrder, MarketStatus, Out,
 from markets.engine.errors import Reason, Rejected
 from markets.engine.events import CancelCause, Event, OrderCancelled, OrderCreated, Traded
 from markets.engine.ledger import Account, Exposure, book_fill, refresh, release, rest, set_risk
-from markets.engine.ownership import chips
 from markets.engine.state import GROSS_MAX, ORDERS_MAX, SIZE_MAX, State
+from markets.engine.text import chips
 
 # Enum members are slow to look up by attribute; the hot path compares plain ints.
 OPEN = int(MarketStatus.OPEN)

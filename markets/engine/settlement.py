@@ -45,9 +45,9 @@ def create_market(state: State, account: Account, command: CreateMarket, at_us: 
 def edit_market(state: State, account: Account, command: EditMarket, at_us: int) -> list[Event]:
     market = state.market(command.market)
     if not command.sudo and account.id != market.owner:
-        raise Rejected(Reason.NOT_ALLOWED, "Only the market's owner or an operator in sudo edits it.")
+        raise Rejected(Reason.SUDO_REQUIRED, "Only the market's owner or an operator in sudo edits it.")
     if command.name is not None and not command.sudo:
-        raise Rejected(Reason.NOT_ALLOWED, "Only operators in sudo change a market's name.")
+        raise Rejected(Reason.SUDO_REQUIRED, "Only operators in sudo change a market's name.")
     name, description = market.name, market.description
     if command.name is not None:
         name = _free_name(state, command.name, market)
@@ -64,7 +64,7 @@ def edit_market(state: State, account: Account, command: EditMarket, at_us: int)
 def set_market_status(state: State, account: Account, command: SetMarketStatus, at_us: int) -> list[Event]:
     market = state.market(command.market)
     if not command.sudo:
-        raise Rejected(Reason.NOT_ALLOWED, "Only operators in sudo change a market's status.")
+        raise Rejected(Reason.SUDO_REQUIRED, "Only operators in sudo change a market's status.")
     if market.status in (MarketStatus.CLOSED, MarketStatus.SETTLED):
         refuse_status(market)
     if not MarketStatus.OPEN <= command.status <= MarketStatus.CLOSED:
@@ -121,7 +121,7 @@ def _pay_out(state: State, market: Market, account: Account, price: int) -> Even
 
 def _check_settler(state: State, market: Market, account: Account, command: SettleMarket) -> None:
     if account.id != market.owner:
-        raise Rejected(Reason.NOT_ALLOWED, "Only the market's owner or an operator in sudo settles it.")
+        raise Rejected(Reason.SUDO_REQUIRED, "Only the market's owner or an operator in sudo settles it.")
     for id in state.reach(command.by):
         exposure = state.accounts[id].exposures.get(market.id)
         if exposure is not None and exposure.position:

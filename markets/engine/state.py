@@ -24,11 +24,13 @@ _NOTHING: set[int] = set()
 class Changed:
     """The objects that a batch touched: what the journal writes and whose portfolios are told. Written once each."""
 
-    __slots__ = ("accounts", "exposures", "markets", "orders", "owners")
+    __slots__ = ("accounts", "exposures", "left", "markets", "orders", "owners", "reach")
 
     def __init__(self) -> None:
         self.accounts: dict[int, Account] = {}
         self.owners: dict[int, Account] = {}  # accounts with new owners or credits
+        self.left: dict[tuple[int, int], None] = {}  # (account id, owner id) of shares that ended
+        self.reach: dict[int, None] = {}  # user ids of people who may act as other accounts than before
         self.markets: dict[int, Market] = {}
         self.orders: dict[int, Order] = {}  # finished ones too
         self.exposures: dict[tuple[int, int], Exposure] = {}  # by (account id, market id)
@@ -83,6 +85,13 @@ class State:
             return found
         raise Rejected(Reason.ACCOUNT_NOT_FOUND, f"You have no account {account} to act as.")
 
+    def known(self, account: int) -> Account:
+        """Any account. Rejected ACCOUNT_NOT_FOUND if there is none of that number."""
+        found = self.accounts.get(account)
+        if found is None:
+            raise Rejected(Reason.ACCOUNT_NOT_FOUND, f"There is no account {account}.")
+        return found
+
     def market(self, market: int) -> Market:
         found = self.markets.get(market)
         if found is None:
@@ -105,10 +114,25 @@ class State:
         account.owners[owner] = credit
         self.accounts[owner].owned.append(account.id)
         new = self.below(account.id) | {account.id}
-        for reached in self._reach.values():
+        for user, reached in self._reach.items():
             if owner in reached:
                 reached |= new
+                self.changed.reach[user] = None
         self.changed.owners[account.id] = account
+        self.changed.accounts[account.id] = account
+
+    def remove_owner(self, account: Account, owner: int) -> None:
+        """`owner` may act as the account no longer, unless by another way."""
+        account.owners = {id: credit for id, credit in account.owners.items() if id != owner}
+        self.accounts[owner].owned.remove(account.id)
+        for user, reached in self._reach.items():
+            if owner in reached:
+                own = self.people[user]
+                self._reach[user] = self.below(own) | {own}
+                self.changed.reach[user] = None
+        self.changed.owners[account.id] = account
+        self.changed.accounts[account.id] = account
+        self.changed.left[account.id, owner] = None
 
     def add_market(self, market: Market) -> None:
         self.markets[market.id] = market

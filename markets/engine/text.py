@@ -69,3 +69,10 @@ def check_text(text: str, length_max: int, what: str) -> str:
     if any((c < " " and c not in "\n\t") or "\x7f" <= c <= "\x9f" or "\ud800" <= c <= "\udfff" for c in text):
         raise Rejected(Reason.INVALID_TEXT, f"The {what} may not hold control characters.")
     return text
+
+
+def chips(amount: int) -> str:
+    """1/10,000 chip in words of the pages: 1,234.5."""
+    sign, amount = ("-", -amount) if amount < 0 else ("", amount)
+    fraction = f"{amount % 10_000:04}".rstrip("0")
+    return f"{sign}{amount // 10_000:,}" + (f".{fraction}" if fraction else "")

@@ -96,6 +96,27 @@ COMMANDS: list[tuple[Callable[[Exchange], Awaitable[Any]], Message, Message]] = 
     ),
     (lambda x: x.gift(4, "2", key="k"), pb.Gift(to_account_id=4, amount=20_000, key="k"), pb.TransferCreated()),
     (
+        lambda x: x.collect(4, "2", key="k"),
+        pb.Collect(from_account_id=4, amount=20_000, key="k"),
+        pb.TransferCreated(),
+    ),
+    (
+        lambda x: x.share_account(4, 5, key="k"),
+        pb.ShareAccount(account_id=4, receiver_id=5, key="k"),
+        pb.OwnersChanged(),
+    ),
+    (lambda x: x.leave_account(4, key="k"), pb.LeaveAccount(account_id=4, key="k"), pb.OwnersChanged()),
+    (
+        lambda x: x.revoke_share(4, 5, key="k"),
+        pb.RevokeShare(account_id=4, owner_id=5, key="k"),
+        pb.OwnersChanged(),
+    ),
+    (
+        lambda x: x.redistribute(4, 5, key="k"),
+        pb.Redistribute(account_id=4, owner_id=5, key="k"),
+        pb.OwnersChanged(),
+    ),
+    (
         lambda x: x.create_market("Rain", "-1", "100", tick_size="0.5", key="k"),
         pb.CreateMarket(
             name="Rain", min_settlement=-100, max_settlement=10_000, tick_size=50, smallest_size=1, key="k"

@@ -53,7 +53,7 @@ class EventLedger:
             case e.Transferred():
                 self.cash[event.from_account] -= event.amount
                 self.cash[event.to_account] += event.amount
-                self.issued += event.amount * (event.from_account == HOUSE)
+                self.issued += event.amount * ((event.from_account == HOUSE) - (event.to_account == HOUSE))
             case e.PaidOut():
                 assert self.positions[event.market].pop(event.account) == event.position
                 assert event.amount == event.position * event.price
@@ -61,6 +61,12 @@ class EventLedger:
             case e.AccountCreated():
                 self.cash[event.account] = 0
                 self.credits[event.account] = {event.owner: 0} if event.owner else {}
+            case e.ShareCreated():
+                self.credits[event.account][event.owner] = 0
+            case e.ShareEnded():
+                assert self.credits[event.account].pop(event.owner) == 0, "who leaves takes no credit along"
+            case e.CreditRedistributed():
+                assert self.credits[event.account][event.owner] == 0
             case e.CreditsChanged():
                 self.credits[event.account] = dict(event.credits)
             case e.MarketCreated():

@@ -10,6 +10,7 @@ from typing import Any
 from markets.engine import commands as c
 from markets.engine.book import Market
 from markets.engine.commands import Command, MarketStatus, SelfTrade, Side, TimeInForce
+from markets.engine.credits import is_flat
 from markets.engine.engine import Engine
 from markets.engine.events import AccountKind
 
@@ -53,6 +54,11 @@ WEIGHTS = {
     "out": 15,
     "transfer": 45,
     "gift": 12,
+    "collect": 6,
+    "share": 12,
+    "leave": 6,
+    "revoke": 6,
+    "redistribute": 6,
     "sign_in": 3,
     "alt": 5,
     "market": 8,
@@ -185,6 +191,43 @@ class Generator:
         poorest = min((a.available, a.id) for a in self.engine.accounts.values() if a.id != HOUSE)[1]
         return c.Gift(*self.operator(), poorest, self.rng.randint(1, 20_000_000), "")
 
+    def collect(self) -> Command:
+        richest = max((a.available, a.id) for a in self.engine.accounts.values() if a.id != HOUSE)
+        return c.Collect(*self.operator(), richest[1], self.rng.randint(1, max(richest[0], 1) * 2), "")
+
+    def an_alt(self) -> int:
+        """Mostly one that several own; an account that may not be there if there is none."""
+        alts = [a for a in self.engine.accounts.values() if a.kind == AccountKind.ALT]
+        shared = [a for a in alts if len(a.owners) > 1]
+        return self.rng.choice((self.rng.random() < 0.7 and shared) or alts).id if alts else self.account()
+
+    def owner_of(self, account: int) -> int:
+        owners = sorted(self.engine.accounts[account].owners)
+        return self.rng.choice(owners) if owners and self.rng.random() < 0.9 else self.account()
+
+    def share(self) -> Command:
+        """By an owner of a flat account, mostly."""
+        alts = [a for a in self.engine.accounts.values() if a.kind == AccountKind.ALT]
+        flat = [a.id for a in alts if is_flat(self.engine, a)]
+        shared = self.rng.choice(flat) if flat and self.rng.random() < 0.8 else self.an_alt()
+        owner = self.engine.accounts[self.owner_of(shared)]
+        people = sorted(self.engine.people.values())
+        receiver = self.rng.choice(people) if self.rng.random() < 0.9 else self.account()
+        return c.ShareAccount(owner.user, owner.id, False, self.key(0.2), shared, receiver)
+
+    def leave(self) -> Command:
+        left = self.an_alt()
+        owner = self.engine.accounts[self.owner_of(left)]
+        return c.LeaveAccount(self.root(owner.id), owner.id, False, self.key(0.2), left)
+
+    def revoke(self) -> Command:
+        shared = self.an_alt()
+        return c.RevokeShare(*self.operator(), shared, self.owner_of(shared))
+
+    def redistribute(self) -> Command:
+        shared = self.an_alt()
+        return c.Redistribute(*self.operator(), shared, self.owner_of(shared))
+
     def sign_in(self) -> Command:
         return c.CreateUserAccount(
             self.rng.randint(1, PEOPLE + 2), 0, False, "", self.name(), self.rng.choice((0, 10**7))
@@ -235,7 +278,7 @@ class Generator:
     def root(self, account: int) -> int:
         """User id of whose tree it is in."""
         while self.engine.accounts[account].owners:
-            (account,) = self.engine.accounts[account].owners
+            account = min(self.engine.accounts[account].owners)
         return self.engine.accounts[account].user
 
     def again(self) -> Command:

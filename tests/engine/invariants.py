@@ -49,6 +49,10 @@ def check_reported(events: list[Event], changed: Changed) -> None:
             case e.AccountCreated():
                 assert event.account in changed.accounts, f"account {event.account}"
                 assert not event.owner or event.account in changed.owners, f"owner of {event.account}"
+            case e.ShareCreated() | e.ShareEnded():
+                assert event.account in changed.owners, f"owners of {event.account}"
+            case e.CreditRedistributed():
+                pass
             case e.CreditsChanged():
                 assert event.account in changed.owners, f"credits of {event.account}"
             case e.MarketCreated() | e.MarketEdited() | e.MarketStatusChanged() | e.MarketSettled():

@@ -9,7 +9,7 @@ from random import SystemRandom
 
 import pytest
 
-from markets.engine import ledger, orders, ownership, settlement
+from markets.engine import credits, ledger, orders, settlement, transfers
 from markets.engine.book import BookSide, Order
 from markets.engine.engine import Engine
 from markets.engine.ledger import Account, Exposure
@@ -26,9 +26,12 @@ PLANTED_COMMANDS = 4_000
 # Every kind of answer must have been given in a day, or the driver drives past a rule.
 ANSWERS = {
     *("CreateHouse", "CreateUserAccount", "CreateAccount", "MakeTransfer", "Gift", "CreateMarket", "EditMarket"),
+    *("ShareAccount", "LeaveAccount", "RevokeShare", "Redistribute", "Collect", "NOT_A_USER", "ALREADY_OWNER"),
+    *("CREDIT_REMAINS", "SHARED_ACCOUNT_NOT_FLAT", "INSUFFICIENT_CREDIT"),
     *("SetMarketStatus", "SettleMarket", "CreateOrder", "CancelOrder", "Out", "repeated"),
     *("Traded", "OrderCancelled", "PaidOut", "CreditsChanged"),
-    *("NOT_ALLOWED", "ACCOUNT_NOT_FOUND", "INVALID_NAME", "NAME_TAKEN", "INVALID_TEXT", "INVALID_AMOUNT"),
+    *("NOT_ALLOWED", "SUDO_REQUIRED", "ACCOUNT_NOT_FOUND"),
+    *("INVALID_NAME", "NAME_TAKEN", "INVALID_TEXT", "INVALID_AMOUNT"),
     *("INSUFFICIENT_FUNDS", "SAME_ACCOUNT", "TOO_MANY_ACCOUNTS", "MARKET_NOT_FOUND", "INVALID_MARKET"),
     *("MARKET_PAUSED", "MARKET_CLOSED", "MARKET_SETTLED", "SETTLER_HAS_POSITION", "INVALID_PRICE", "INVALID_SIZE"),
     *("POST_ONLY_WOULD_TRADE", "FOK_NOT_FILLABLE", "ORDER_NOT_FOUND"),
@@ -140,11 +143,11 @@ def closing_leaves_orders(planted: pytest.MonkeyPatch) -> None:
 
 
 def nothing_is_rebalanced(planted: pytest.MonkeyPatch) -> None:
-    planted.setattr(ownership, "_rebalanced", lambda *_: {})
+    planted.setattr(credits, "rebalanced", lambda *_: {})
 
 
 def gifts_are_not_owed(planted: pytest.MonkeyPatch) -> None:
-    gift = ownership._move
+    gift = transfers.move
 
     def move_to(state: Engine, source: Account, *rest: object) -> object:
         cash = source.cash
@@ -153,7 +156,7 @@ def gifts_are_not_owed(planted: pytest.MonkeyPatch) -> None:
             source.cash = cash
         return event
 
-    planted.setattr(ownership, "_move", move_to)
+    planted.setattr(transfers, "move", move_to)
 
 
 def an_order_is_not_reported(planted: pytest.MonkeyPatch) -> None:

@@ -21,7 +21,7 @@ def test_a_gift_to_an_alt_touches_no_credit(day: Scenario) -> None:
 
 
 def test_only_operators_in_sudo_give(day: Scenario) -> None:
-    with day.refuses(Reason.NOT_ALLOWED):
+    with day.refuses(Reason.SUDO_REQUIRED):
         day.gift("alice", 50, by="alice")
 
 

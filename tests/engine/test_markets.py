@@ -124,13 +124,13 @@ def test_what_is_not_sent_stays(day: Scenario) -> None:
 
 def test_the_owner_does_not_rename(day: Scenario) -> None:
     day.market("LEAD", 0, 100, owner="alice")
-    with day.refuses(Reason.NOT_ALLOWED):
+    with day.refuses(Reason.SUDO_REQUIRED):
         day.edit("LEAD", name="TIN", who="alice")
 
 
 def test_others_edit_nothing(day: Scenario) -> None:
     day.market("LEAD", 0, 100, owner="alice")
-    with day.refuses(Reason.NOT_ALLOWED):
+    with day.refuses(Reason.SUDO_REQUIRED):
         day.edit("LEAD", description="Mine.", who="bob")
 
 

@@ -102,7 +102,7 @@ def test_an_operator_in_sudo_may_settle_anything(day: Scenario) -> None:
 
 
 def test_others_may_not(traded: Scenario) -> None:
-    with traded.refuses(Reason.NOT_ALLOWED):
+    with traded.refuses(Reason.SUDO_REQUIRED):
         traded.settle("LEAD", 70, who="dave")
 
 

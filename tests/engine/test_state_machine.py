@@ -18,7 +18,7 @@ from markets.engine import commands as c
 from markets.engine.commands import Command, MarketStatus, SelfTrade, Side, TimeInForce
 from markets.engine.engine import Engine
 from markets.engine.errors import Rejected, Repeated
-from markets.engine.events import Event
+from markets.engine.events import AccountKind, Event
 from tests.agreement import both, differences
 from tests.engine import invariants
 from tests.engine.event_ledger import EventLedger
@@ -47,6 +47,7 @@ statuses = st.sampled_from([MarketStatus.OPEN] * 6 + list(MarketStatus))
 # What must have happened among so many steps, or the machine steps around a rule.
 OFTEN = {
     *("Traded", "OrderCreated", "OrderCancelled", "Transferred", "CreditsChanged", "PaidOut", "MarketSettled"),
+    *("ShareCreated", "ShareEnded", "CreditRedistributed", "SHARED_ACCOUNT_NOT_FLAT", "CREDIT_REMAINS"),
     *("INSUFFICIENT_FUNDS", "MARKET_PAUSED", "MARKET_SETTLED", "POST_ONLY_WOULD_TRADE"),
     *("FOK_NOT_FILLABLE", "ORDER_NOT_FOUND", "NOT_ALLOWED", "repeated"),
 }
@@ -161,6 +162,39 @@ class SmallExchange(RuleBasedStateMachine):
         head = self.acting(user, pick)
         self.ask(c.CreateAccount(*head, name, 0))
         self.ask(c.MakeTransfer(*head, head[1], self.engine.next_account - 1, 500, ""))
+
+    def an_alt(self, pick: int) -> int:
+        """The n-th alt; the house if there is none."""
+        alts = [a.id for a in self.engine.accounts.values() if a.kind == AccountKind.ALT]
+        return alts[pick % len(alts)] if alts else 1
+
+    def owner(self, account: int, pick: int) -> int:
+        """One of its owners, now and then somebody else."""
+        owners = sorted(self.engine.accounts[account].owners)
+        return owners[pick % len(owners)] if owners and pick else 1 + pick % len(self.engine.accounts)
+
+    @rule(pick=picks, alt=picks, owner=picks, receiver=st.sampled_from([1, 2, 3, 4, 5, 2, 3, 4]))
+    def share(self, pick: int, alt: int, owner: int, receiver: int) -> None:
+        shared = self.an_alt(alt)
+        giver = self.owner(shared, owner)
+        self.ask(c.ShareAccount(OPERATOR, giver, True, "", shared, receiver))
+
+    @rare
+    @rule(user=persons, alt=picks)
+    def leave(self, user: int, alt: int) -> None:
+        self.ask(c.LeaveAccount(*self.oneself(user), self.an_alt(alt)))
+
+    @rare
+    @rule(user=mostly_the_operator, alt=picks, owner=picks, revoke=st.booleans())
+    def revoke_or_redistribute(self, user: int, alt: int, owner: int, revoke: bool) -> None:
+        shared = self.an_alt(alt)
+        kind = c.RevokeShare if revoke else c.Redistribute
+        self.ask(kind(*self.acting(user, 1), shared, self.owner(shared, owner)))
+
+    @rare
+    @rule(user=mostly_the_operator, pick=picks, amount=amounts)
+    def collect(self, user: int, pick: int, amount: int) -> None:
+        self.ask(c.Collect(*self.acting(user, 1), 1 + pick % len(self.engine.accounts), amount, ""))
 
     @rare
     @rule(user=mostly_the_operator, market=picks, status=statuses)

@@ -115,7 +115,7 @@ def test_settling_has_a_command_of_its_own(day: Scenario) -> None:
 
 def test_only_operators_in_sudo_change_it(day: Scenario) -> None:
     day.market("LEAD", 0, 100, owner="alice")
-    with day.refuses(Reason.NOT_ALLOWED):
+    with day.refuses(Reason.SUDO_REQUIRED):
         day.status("LEAD", PAUSED, who="alice")
     day.status("LEAD", PAUSED, who=OPERATOR)
 

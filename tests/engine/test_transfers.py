@@ -34,7 +34,7 @@ def test_an_owner_deposits_and_withdraws(desks: Scenario) -> None:
     [("Desk", "Annex"), ("alice", "Book"), ("Book", "alice"), ("Book", "Annex"), ("Desk", "bob"), ("Book", "bob")],
 )
 def test_example_3_3_everything_else_needs_an_operator(desks: Scenario, payer: str, payee: str) -> None:
-    with desks.refuses(Reason.NOT_ALLOWED):
+    with desks.refuses(Reason.SUDO_REQUIRED):
         desks.pay(payer, payee, 10)
     before = (desks.credit("Desk"), desks.credit("Annex"), desks.credit("Book"))
     assert desks.pay(payer, payee, 10, by=OPERATOR) == [f"{payer} pays {payee} 10 (PAYMENT)"]
@@ -42,7 +42,7 @@ def test_example_3_3_everything_else_needs_an_operator(desks: Scenario, payer: s
 
 
 def test_into_somebody_elses_alt_needs_an_operator(desks: Scenario) -> None:
-    with desks.refuses(Reason.NOT_ALLOWED):
+    with desks.refuses(Reason.SUDO_REQUIRED):
         desks.pay("bob", "Desk", 10)
     assert desks.pay("bob", "Desk", 10, by=OPERATOR) == ["bob pays Desk 10 (PAYMENT)"]
 

@@ -101,6 +101,24 @@ async def test_refusals_have_their_codes_and_change_nothing(people: LiveExchange
         assert figures(alice.portfolio()) == before
 
 
+async def test_a_share_begins_and_ends_on_an_open_client(people: LiveExchange) -> None:
+    async with connect(people, "alice") as alice, connect(people, "bob") as bob:
+        team = (await alice.create_account("Team with a client")).body.account.id
+        shared = await alice.share_account(team, bob.account_id)
+        await bob.until(lambda: team in bob.state.portfolios)
+        await bob.until(lambda: len(bob.state.portfolios[team].owners) == 2)
+        await alice.until_heard(shared)
+        assert [owner.credit for owner in alice.state.portfolios[team].owners] == [0, 0]
+        await bob.act_as(team)
+        own = bob.state.own_account_id
+        await alice.send(requests.make_transfer(alice.account_id, team, "10"))
+        await bob.until(lambda: bob.state.portfolios[team].cash == 100_000)
+        async with connect(people, "bob") as other:
+            await other.leave_account(team)
+        await bob.until(lambda: bob.account_id == own)
+        assert team not in bob.state.portfolios
+
+
 async def test_a_token_that_is_wrong_ends_it_at_once(people: LiveExchange) -> None:
     with pytest.raises(Refused) as refused:
         async with Exchange.connect(people.ws_url, "not-a-token"):

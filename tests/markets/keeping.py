@@ -7,6 +7,7 @@ from random import Random
 
 from markets.engine import commands as c
 from markets.engine.commands import Command
+from markets.engine.credits import is_flat
 from markets.engine.engine import Engine
 from markets.engine.errors import Rejected, Repeated
 from markets.journal import Journal, Outcome
@@ -89,8 +90,8 @@ class RandomDay:
             yield self._market(f"Market {number}")
 
     def _any(self) -> Command:
-        kinds = (self._order, self._cancel, self._out, self._pay, self._other)
-        (kind,) = self.random.choices(kinds, (70, 12, 3, 8, 7))
+        kinds = (self._order, self._cancel, self._out, self._pay, self._share, self._other)
+        (kind,) = self.random.choices(kinds, (70, 12, 3, 8, 4, 7))
         return kind()
 
     def _head(self) -> tuple[int, int, bool, str]:
@@ -128,6 +129,26 @@ class RandomDay:
             return c.Gift(head[0], head[1], True, head[3], other, amount, "well done")
         source, target = self.random.sample((head[1], other), 2)
         return c.MakeTransfer(*head, source, target, amount, "for lunch")
+
+    def _share(self) -> Command:
+        """Of a flat alt; the operator acts as anybody."""
+        accounts = self.engine.accounts.values()
+        alts = [account for account in accounts if account.owners and is_flat(self.engine, account)]
+        if not alts:
+            return self._other()
+        shared = self.random.choice(alts)
+        head = (1, self.random.choice(sorted(shared.owners)), True, "")
+        other = self.random.choice(sorted(self.engine.people.values()))
+        kind = self.random.randint(1, 8)
+        if kind <= 3:
+            return c.ShareAccount(*head, shared.id, other)
+        if kind <= 5:
+            return c.LeaveAccount(*head, shared.id)
+        if kind == 6:
+            return c.RevokeShare(*head, shared.id, other)
+        if kind == 7:
+            return c.Redistribute(*head, shared.id, head[1])
+        return c.Collect(*head, head[1], self.random.randint(1, 1_000), "")
 
     def _other(self) -> Command:
         by, account, _, key = self._head()

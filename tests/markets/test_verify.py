@@ -26,7 +26,7 @@ from markets.verification import Difference, verify
 from tests.markets.conftest import connected_to
 from tests.markets.keeping import applied, keep, proved, random_history
 
-HISTORY = random_history(seed=61, length=400)
+HISTORY = random_history(seed=67, length=400)
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -162,7 +162,7 @@ class TestARewrittenJournal:
         proved()
 
     def test_with_other_events(self, kept: str) -> None:
-        traded = next(o for o in applied(Engine(), HISTORY) if isinstance(o.events[0], Traded))
+        traded = next(o for o in applied(Engine(), HISTORY) if o.events and isinstance(o.events[0], Traded))
 
         def cheaper(entry: Entry) -> Entry:
             events = [event._replace(price=1) if isinstance(event, Traded) else event for event in traded.events]

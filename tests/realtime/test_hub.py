@@ -244,7 +244,7 @@ class TestGrant:
     async def test_all_who_follow_all_markets(self, world: World) -> None:
         alice = await world.signed_in("alice", subscriptions=[wire.Subscription(all_markets=True)])
         bob = await world.signed_in("bob")
-        await world.matching.grant("market.9", all_markets=True)
+        await world.matching.grant("market.9", None)
         await until(lambda: alice.snapshots("market.9") == [100])
         await world.settled()
         seq = await world.matching.say("market.9")
@@ -253,14 +253,14 @@ class TestGrant:
 
     async def test_the_sockets_of_some_people(self, world: World) -> None:
         phone, desk, bob = [await world.signed_in(name) for name in ("alice", "alice", "bob")]
-        await world.matching.grant("account.12", users=[1, 99])
+        await world.matching.grant("account.12", [1, 99])
         seq = await world.matching.say("account.12")
         await until(lambda: phone.heard("account.12") == desk.heard("account.12") == [seq])
         assert bob.heard("account.12") == []
 
     async def test_who_hears_it_already_gets_no_second_snapshot(self, world: World) -> None:
         alice = await world.market_reader()
-        await world.matching.grant(MARKET, users=[1])
+        await world.matching.grant(MARKET, [1])
         await world.matching.say(MARKET)
         await until(lambda: alice.heard(MARKET))
         assert alice.snapshots(MARKET) == [100]
@@ -270,7 +270,7 @@ class TestGrant:
         unsubscribe = wire.Unsubscribe(subscriptions=[wire.Subscription(market_id=1)])
         alice.send(wire.ClientMessage(request_id="un", unsubscribe=unsubscribe))
         await alice.reply("un")
-        await world.matching.grant(MARKET, users=[1])
+        await world.matching.grant(MARKET, [1])
         await asyncio.sleep(QUIET_SECONDS)
         assert alice.snapshots(MARKET) == [100]
         alice.send(subscribe(1))
@@ -285,9 +285,49 @@ class TestGrant:
         alice = world.client()
         alice.send(authenticate())
         await until(lambda: world.matching.of("session"))
-        await world.matching.grant("account.12", users=[1])
+        await world.matching.grant("account.12", [1])
         await asyncio.sleep(QUIET_SECONDS)
         assert alice.outlet.frames == []
+
+
+class TestReach:
+    async def test_what_is_no_longer_theirs_falls_silent(self, world: World) -> None:
+        phone, desk, bob = [await world.signed_in(name) for name in ("alice", "alice", "bob")]
+        await world.matching.grant("account.12", [1, 2])
+        await world.matching.confine(1)
+        lost = await world.matching.say("account.12")
+        own = await world.matching.say(ALICES)
+        await until(lambda: phone.heard(ALICES) == desk.heard(ALICES) == [own])
+        await until(lambda: bob.heard("account.12") == [lost])
+        assert phone.heard("account.12") == desk.heard("account.12") == []
+        told = [list(message.unsubscribed.streams) for message in phone.outlet.messages]
+        assert [streams for streams in told if streams] == [["account.12"]]
+
+    async def test_who_acted_as_it_acts_as_themselves_and_is_told(self, world: World) -> None:
+        alice, elsewhere = await world.signed_in("alice"), await world.signed_in("alice")
+        await world.matching.grant("account.12", [1])
+        alice.send(wire.ClientMessage(request_id="act", act_as=wire.ActAs(account_id=12)))
+        await alice.reply("act")
+        await world.matching.confine(1)
+        await until(lambda: alice.outlet.messages[-1].acting_as.account_id == 1)
+        alice.send(order("a1"))
+        await alice.reply("a1")
+        assert world.matching.of("command")[-1]["account"] == 1
+        assert not elsewhere.outlet.messages[-1].HasField("acting_as")
+
+    async def test_what_is_theirs_goes_on(self, world: World) -> None:
+        alice = await world.signed_in("alice", subscriptions=[wire.Subscription(market_id=1)])
+        await world.matching.grant("account.12", [1])
+        await world.matching.confine(1, "account.12")
+        await world.settled()
+        seqs = [await world.matching.say(stream) for stream in ("account.12", MARKET)]
+        await until(lambda: [alice.heard("account.12"), alice.heard(MARKET)] == [[seqs[0]], [seqs[1]]])
+
+    async def test_nobody_of_that_name_here(self, world: World) -> None:
+        bob = await world.signed_in("bob")
+        await world.matching.confine(99)
+        seq = await world.matching.say("account.2")
+        await until(lambda: bob.heard("account.2") == [seq])
 
 
 class TestReplies:

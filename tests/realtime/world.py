@@ -131,11 +131,18 @@ class Matching:
 
     async def beat(self) -> None:
         beat = {"type": "beat", "epoch": self.epoch, "head": self.seq, "streams": dict(self.last)}
-        await self.layer.group_send(HUBS, beat)
+        await self.layer.group_send(HUBS, beat | {"reaches": [], "grants": []})
 
-    async def grant(self, stream: str, *, users: list[int] | None = None, all_markets: bool = False) -> None:
-        grant = {"users": users, "all_markets": all_markets, "stream": stream, "seq": self.seq}
-        await self.layer.group_send(HUBS, {"type": "control", "grant": grant | {"frames": [self.snapshot(stream)]}})
+    async def grant(self, stream: str, users: list[int] | None) -> None:
+        """None: everybody who follows all markets."""
+        grant = {"users": users, "stream": stream, "seq": self.seq, "frames": [self.snapshot(stream)]}
+        await self.layer.group_send(HUBS, {"type": "control", "reaches": [], "grants": [grant]})
+
+    async def confine(self, user: int, *streams: str) -> None:
+        """From now on this person may act as themselves and these accounts only."""
+        acting_as = encode(wire.ServerMessage(acting_as=wire.ActingAs(account_id=user)))
+        reach = {"user": user, "account": user, "streams": [f"account.{user}", *streams], "acting_as": acting_as}
+        await self.layer.group_send(HUBS, {"type": "control", "reaches": [reach], "grants": []})
 
     async def _session(self, message: dict[str, Any]) -> None:
         request = wire.ClientFrame.FromString(message["data"]).messages[0]

@@ -13,7 +13,7 @@ from markets.engine.book import Market, Order
 from markets.engine.commands import MarketStatus
 from markets.engine.engine import Engine
 from markets.engine.orders import hundredths
-from markets.engine.ownership import chips
+from markets.engine.text import chips
 from markets.replay import Replay, snapshot
 
 

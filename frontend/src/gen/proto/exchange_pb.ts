@@ -22,7 +22,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file proto/exchange.proto.
  */
 export const file_proto_exchange: GenFile = /*@__PURE__*/
-  fileDesc("ChRwcm90by9leGNoYW5nZS5wcm90bxILZXhjaGFuZ2UudjEiOwoLQ2xpZW50RnJhbWUSLAoIbWVzc2FnZXMYASADKAsyGi5leGNoYW5nZS52MS5DbGllbnRNZXNzYWdlIjsKC1NlcnZlckZyYW1lEiwKCG1lc3NhZ2VzGAEgAygLMhouZXhjaGFuZ2UudjEuU2VydmVyTWVzc2FnZSKJBgoNQ2xpZW50TWVzc2FnZRISCgpyZXF1ZXN0X2lkGAEgASgJEjEKDGF1dGhlbnRpY2F0ZRgCIAEoCzIZLmV4Y2hhbmdlLnYxLkF1dGhlbnRpY2F0ZUgAEiQKBmFjdF9hcxgDIAEoCzISLmV4Y2hhbmdlLnYxLkFjdEFzSAASKwoJc3Vic2NyaWJlGAQgASgLMhYuZXhjaGFuZ2UudjEuU3Vic2NyaWJlSAASLwoLdW5zdWJzY3JpYmUYBSABKAsyGC5leGNoYW5nZS52MS5VbnN1YnNjcmliZUgAEj0KE2NyZWF0ZV91c2VyX2FjY291bnQYCiABKAsyHi5leGNoYW5nZS52MS5DcmVhdGVVc2VyQWNjb3VudEgAEjQKDmNyZWF0ZV9hY2NvdW50GAsgASgLMhouZXhjaGFuZ2UudjEuQ3JlYXRlQWNjb3VudEgAEjIKDW1ha2VfdHJhbnNmZXIYDCABKAsyGS5leGNoYW5nZS52MS5NYWtlVHJhbnNmZXJIABIhCgRnaWZ0GA0gASgLMhEuZXhjaGFuZ2UudjEuR2lmdEgAEjIKDWNyZWF0ZV9tYXJrZXQYFCABKAsyGS5leGNoYW5nZS52MS5DcmVhdGVNYXJrZXRIABIuCgtlZGl0X21hcmtldBgVIAEoCzIXLmV4Y2hhbmdlLnYxLkVkaXRNYXJrZXRIABI5ChFzZXRfbWFya2V0X3N0YXR1cxgWIAEoCzIcLmV4Y2hhbmdlLnYxLlNldE1hcmtldFN0YXR1c0gAEjIKDXNldHRsZV9tYXJrZXQYFyABKAsyGS5leGNoYW5nZS52MS5TZXR0bGVNYXJrZXRIABIwCgxjcmVhdGVfb3JkZXIYHiABKAsyGC5leGNoYW5nZS52MS5DcmVhdGVPcmRlckgAEjAKDGNhbmNlbF9vcmRlchgfIAEoCzIYLmV4Y2hhbmdlLnYxLkNhbmNlbE9yZGVySAASHwoDb3V0GCAgASgLMhAuZXhjaGFuZ2UudjEuT3V0SABCCQoHbWVzc2FnZSKbAQoMQXV0aGVudGljYXRlEg0KBXRva2VuGAEgASgJEg4KBmFjdF9hcxgCIAEoAxIZChFmcmFtZXNfcGVyX3NlY29uZBgDIAEoDRIwCg1zdWJzY3JpcHRpb25zGAQgAygLMhkuZXhjaGFuZ2UudjEuU3Vic2NyaXB0aW9uEg0KBWVwb2NoGAUgASgEEhAKCGZyb21fc2VxGAYgASgEIhsKBUFjdEFzEhIKCmFjY291bnRfaWQYASABKAMiVgoMU3Vic2NyaXB0aW9uEhMKCW1hcmtldF9pZBgBIAEoA0gAEhUKC2FsbF9tYXJrZXRzGAIgASgISAASEAoIZnJvbV9zZXEYAyABKARCCAoGc3RyZWFtIj0KCVN1YnNjcmliZRIwCg1zdWJzY3JpcHRpb25zGAEgAygLMhkuZXhjaGFuZ2UudjEuU3Vic2NyaXB0aW9uIj8KC1Vuc3Vic2NyaWJlEjAKDXN1YnNjcmlwdGlvbnMYASADKAsyGS5leGNoYW5nZS52MS5TdWJzY3JpcHRpb24iIQoRQ3JlYXRlVXNlckFjY291bnQSDAoEbmFtZRgBIAEoCSI8Cg1DcmVhdGVBY2NvdW50EgwKBG5hbWUYASABKAkSEAoIb3duZXJfaWQYAiABKAMSCwoDa2V5GAMgASgJImkKDE1ha2VUcmFuc2ZlchIXCg9mcm9tX2FjY291bnRfaWQYASABKAMSFQoNdG9fYWNjb3VudF9pZBgCIAEoAxIOCgZhbW91bnQYAyABKAMSDAoEbm90ZRgEIAEoCRILCgNrZXkYBSABKAkiSAoER2lmdBIVCg10b19hY2NvdW50X2lkGAEgASgDEg4KBmFtb3VudBgCIAEoAxIMCgRub3RlGAMgASgJEgsKA2tleRgEIAEoCSKYAQoMQ3JlYXRlTWFya2V0EgwKBG5hbWUYASABKAkSEwoLZGVzY3JpcHRpb24YAiABKAkSFgoObWluX3NldHRsZW1lbnQYAyABKAMSFgoObWF4X3NldHRsZW1lbnQYBCABKAMSEQoJdGlja19zaXplGAUgASgDEhUKDXNtYWxsZXN0X3NpemUYBiABKAMSCwoDa2V5GAcgASgJInIKCkVkaXRNYXJrZXQSEQoJbWFya2V0X2lkGAEgASgDEhEKBG5hbWUYAiABKAlIAIgBARIYCgtkZXNjcmlwdGlvbhgDIAEoCUgBiAEBEgsKA2tleRgEIAEoCUIHCgVfbmFtZUIOCgxfZGVzY3JpcHRpb24iXAoPU2V0TWFya2V0U3RhdHVzEhEKCW1hcmtldF9pZBgBIAEoAxIpCgZzdGF0dXMYAiABKA4yGS5leGNoYW5nZS52MS5NYXJrZXRTdGF0dXMSCwoDa2V5GAMgASgJIj0KDFNldHRsZU1hcmtldBIRCgltYXJrZXRfaWQYASABKAMSDQoFcHJpY2UYAiABKAMSCwoDa2V5GAMgASgJIucBCgtDcmVhdGVPcmRlchIRCgltYXJrZXRfaWQYASABKAMSHwoEc2lkZRgCIAEoDjIRLmV4Y2hhbmdlLnYxLlNpZGUSDQoFcHJpY2UYAyABKAMSDAoEc2l6ZRgEIAEoAxIvCg10aW1lX2luX2ZvcmNlGAUgASgOMhguZXhjaGFuZ2UudjEuVGltZUluRm9yY2USEQoJcG9zdF9vbmx5GAYgASgIEioKCnNlbGZfdHJhZGUYByABKA4yFi5leGNoYW5nZS52MS5TZWxmVHJhZGUSFwoPY2xpZW50X29yZGVyX2lkGAggASgJIkUKC0NhbmNlbE9yZGVyEhAKCG9yZGVyX2lkGAEgASgDEhcKD2NsaWVudF9vcmRlcl9pZBgCIAEoCRILCgNrZXkYAyABKAkiRgoDT3V0EhEKCW1hcmtldF9pZBgBIAEoAxIfCgRzaWRlGAIgASgOMhEuZXhjaGFuZ2UudjEuU2lkZRILCgNrZXkYAyABKAkiiQsKDVNlcnZlck1lc3NhZ2USEgoKcmVxdWVzdF9pZBgBIAEoCRILCgNzZXEYAiABKAQSEwoLcmVjZWl2ZWRfdXMYAyABKAMSFAoMc2VxdWVuY2VkX3VzGAQgASgDEhQKDGNvbW1pdHRlZF91cxgFIAEoAxIQCghyZXBsYXllZBgGIAEoCBInCgdyZWZ1c2VkGAogASgLMhQuZXhjaGFuZ2UudjEuUmVmdXNlZEgAEjMKDWF1dGhlbnRpY2F0ZWQYCyABKAsyGi5leGNoYW5nZS52MS5BdXRoZW50aWNhdGVkSAASKgoJYWN0aW5nX2FzGAwgASgLMhUuZXhjaGFuZ2UudjEuQWN0aW5nQXNIABItCgpzdWJzY3JpYmVkGA0gASgLMhcuZXhjaGFuZ2UudjEuU3Vic2NyaWJlZEgAEjEKDHVuc3Vic2NyaWJlZBgOIAEoCzIZLmV4Y2hhbmdlLnYxLlVuc3Vic2NyaWJlZEgAEjYKD3N0cmVhbV9wb3NpdGlvbhgUIAEoCzIbLmV4Y2hhbmdlLnYxLlN0cmVhbVBvc2l0aW9uSAASNAoOc25hcHNob3RfYmVnaW4YFSABKAsyGi5leGNoYW5nZS52MS5TbmFwc2hvdEJlZ2luSAASMAoMc25hcHNob3RfZW5kGBYgASgLMhguZXhjaGFuZ2UudjEuU25hcHNob3RFbmRIABIrCgp1cF90b19kYXRlGBcgASgLMhUuZXhjaGFuZ2UudjEuVXBUb0RhdGVIABI2Cg9hY2NvdW50X2NyZWF0ZWQYHiABKAsyGy5leGNoYW5nZS52MS5BY2NvdW50Q3JlYXRlZEgAEjgKEHRyYW5zZmVyX2NyZWF0ZWQYHyABKAsyHC5leGNoYW5nZS52MS5UcmFuc2ZlckNyZWF0ZWRIABI6ChFwb3J0Zm9saW9fdXBkYXRlZBggIAEoCzIdLmV4Y2hhbmdlLnYxLlBvcnRmb2xpb1VwZGF0ZWRIABIpCghhY2NvdW50cxghIAEoCzIVLmV4Y2hhbmdlLnYxLkFjY291bnRzSAASMgoNYWNjb3VudF9zdGF0ZRgiIAEoCzIZLmV4Y2hhbmdlLnYxLkFjY291bnRTdGF0ZUgAEisKCXRyYW5zZmVycxgjIAEoCzIWLmV4Y2hhbmdlLnYxLlRyYW5zZmVyc0gAEigKCHBhaWRfb3V0GCQgASgLMhQuZXhjaGFuZ2UudjEuUGFpZE91dEgAEjQKDm1hcmtldF9jcmVhdGVkGCggASgLMhouZXhjaGFuZ2UudjEuTWFya2V0Q3JlYXRlZEgAEjQKDm1hcmtldF91cGRhdGVkGCkgASgLMhouZXhjaGFuZ2UudjEuTWFya2V0VXBkYXRlZEgAEjQKDm1hcmtldF9zZXR0bGVkGCogASgLMhouZXhjaGFuZ2UudjEuTWFya2V0U2V0dGxlZEgAEjAKDGJvb2tfY2xlYXJlZBgrIAEoCzIYLmV4Y2hhbmdlLnYxLkJvb2tDbGVhcmVkSAASJwoHbWFya2V0cxgsIAEoCzIULmV4Y2hhbmdlLnYxLk1hcmtldHNIABIyCg1vcmRlcl9jcmVhdGVkGDIgASgLMhkuZXhjaGFuZ2UudjEuT3JkZXJDcmVhdGVkSAASOAoQb3JkZXJzX2NhbmNlbGxlZBgzIAEoCzIcLmV4Y2hhbmdlLnYxLk9yZGVyc0NhbmNlbGxlZEgAEiUKBnRyYWRlcxg0IAEoCzITLmV4Y2hhbmdlLnYxLlRyYWRlc0gAEiMKBWZpbGxzGDUgASgLMhIuZXhjaGFuZ2UudjEuRmlsbHNIABIlCgZvcmRlcnMYNiABKAsyEy5leGNoYW5nZS52MS5PcmRlcnNIAEIJCgdtZXNzYWdlIlUKB1JlZnVzZWQSIQoEY29kZRgBIAEoDjITLmV4Y2hhbmdlLnYxLlJlYXNvbhIPCgdtZXNzYWdlGAIgASgJEhYKDnJldHJ5X2FmdGVyX21zGAMgASgNIm0KDUF1dGhlbnRpY2F0ZWQSDwoHdXNlcl9pZBgBIAEoAxISCgphY2NvdW50X2lkGAIgASgDEgwKBG5hbWUYAyABKAkSDQoFZXBvY2gYBCABKAQSCwoDc2VxGAUgASgEEg0KBWF0X3VzGAYgASgDIh4KCEFjdGluZ0FzEhIKCmFjY291bnRfaWQYASABKAMiHQoKU3Vic2NyaWJlZBIPCgdzdHJlYW1zGAEgAygJIh8KDFVuc3Vic2NyaWJlZBIPCgdzdHJlYW1zGAEgAygJIj8KDlN0cmVhbVBvc2l0aW9uEg4KBnN0cmVhbRgBIAEoCRIQCghwcmV2X3NlcRgCIAEoBBILCgNzZXEYAyABKAQiHwoNU25hcHNob3RCZWdpbhIOCgZzdHJlYW0YASABKAkiKgoLU25hcHNob3RFbmQSDgoGc3RyZWFtGAEgASgJEgsKA3NlcRgCIAEoBCImCghVcFRvRGF0ZRILCgNzZXEYASABKAQSDQoFZXBvY2gYAiABKAQiSwoHQWNjb3VudBIKCgJpZBgBIAEoAxIMCgRuYW1lGAIgASgJEiYKBGtpbmQYAyABKA4yGC5leGNoYW5nZS52MS5BY2NvdW50S2luZCIpCgVPd25lchIQCghvd25lcl9pZBgBIAEoAxIOCgZjcmVkaXQYAiABKAMirAEKCEV4cG9zdXJlEhEKCW1hcmtldF9pZBgBIAEoAxIQCghwb3NpdGlvbhgCIAEoAxIQCghiaWRfc2l6ZRgDIAEoAxIRCgliaWRfdmFsdWUYBCABKAMSEgoKb2ZmZXJfc2l6ZRgFIAEoAxITCgtvZmZlcl92YWx1ZRgGIAEoAxINCgV3b3JzdBgHIAEoAxIMCgRjb3N0GAggASgDEhAKCHJlYWxpc2VkGAkgASgDIlsKDkFjY291bnRDcmVhdGVkEiUKB2FjY291bnQYASABKAsyFC5leGNoYW5nZS52MS5BY2NvdW50EiIKBm93bmVycxgCIAMoCzISLmV4Y2hhbmdlLnYxLk93bmVyIjIKCEFjY291bnRzEiYKCGFjY291bnRzGAEgAygLMhQuZXhjaGFuZ2UudjEuQWNjb3VudCKkAQoMQWNjb3VudFN0YXRlEiUKB2FjY291bnQYASABKAsyFC5leGNoYW5nZS52MS5BY2NvdW50EiIKBm93bmVycxgCIAMoCzISLmV4Y2hhbmdlLnYxLk93bmVyEgwKBGNhc2gYAyABKAMSEQoJYXZhaWxhYmxlGAQgASgDEigKCWV4cG9zdXJlcxgFIAMoCzIVLmV4Y2hhbmdlLnYxLkV4cG9zdXJlIpUBChBQb3J0Zm9saW9VcGRhdGVkEhIKCmFjY291bnRfaWQYASABKAMSDAoEY2FzaBgCIAEoAxIRCglhdmFpbGFibGUYAyABKAMSKAoJZXhwb3N1cmVzGAQgAygLMhUuZXhjaGFuZ2UudjEuRXhwb3N1cmUSIgoGb3duZXJzGAUgAygLMhIuZXhjaGFuZ2UudjEuT3duZXIinAEKCFRyYW5zZmVyEgoKAmlkGAEgASgDEhcKD2Zyb21fYWNjb3VudF9pZBgCIAEoAxIVCg10b19hY2NvdW50X2lkGAMgASgDEg4KBmFtb3VudBgEIAEoAxInCgRraW5kGAUgASgOMhkuZXhjaGFuZ2UudjEuVHJhbnNmZXJLaW5kEgwKBG5vdGUYBiABKAkSDQoFYXRfdXMYByABKAMiOgoPVHJhbnNmZXJDcmVhdGVkEicKCHRyYW5zZmVyGAEgASgLMhUuZXhjaGFuZ2UudjEuVHJhbnNmZXIiNQoJVHJhbnNmZXJzEigKCXRyYW5zZmVycxgBIAMoCzIVLmV4Y2hhbmdlLnYxLlRyYW5zZmVyImEKB1BhaWRPdXQSEQoJbWFya2V0X2lkGAEgASgDEhIKCmFjY291bnRfaWQYAiABKAMSEAoIcG9zaXRpb24YAyABKAMSDQoFcHJpY2UYBCABKAMSDgoGYW1vdW50GAUgASgDIrYCCgZNYXJrZXQSCgoCaWQYASABKAMSDAoEbmFtZRgCIAEoCRITCgtkZXNjcmlwdGlvbhgDIAEoCRIQCghvd25lcl9pZBgEIAEoAxIWCg5taW5fc2V0dGxlbWVudBgFIAEoAxIWCg5tYXhfc2V0dGxlbWVudBgGIAEoAxIRCgl0aWNrX3NpemUYByABKAMSFQoNc21hbGxlc3Rfc2l6ZRgIIAEoAxIpCgZzdGF0dXMYCSABKA4yGS5leGNoYW5nZS52MS5NYXJrZXRTdGF0dXMSGQoMc2V0dGxlX3ByaWNlGAogASgDSACIAQESFwoKbGFzdF9wcmljZRgLIAEoA0gBiAEBEhIKCmNyZWF0ZWRfdXMYDCABKANCDwoNX3NldHRsZV9wcmljZUINCgtfbGFzdF9wcmljZSI0Cg1NYXJrZXRDcmVhdGVkEiMKBm1hcmtldBgBIAEoCzITLmV4Y2hhbmdlLnYxLk1hcmtldCI0Cg1NYXJrZXRVcGRhdGVkEiMKBm1hcmtldBgBIAEoCzITLmV4Y2hhbmdlLnYxLk1hcmtldCI0Cg1NYXJrZXRTZXR0bGVkEiMKBm1hcmtldBgBIAEoCzITLmV4Y2hhbmdlLnYxLk1hcmtldCIgCgtCb29rQ2xlYXJlZBIRCgltYXJrZXRfaWQYASABKAMiLwoHTWFya2V0cxIkCgdtYXJrZXRzGAEgAygLMhMuZXhjaGFuZ2UudjEuTWFya2V0IocCCgVPcmRlchIKCgJpZBgBIAEoAxIRCgltYXJrZXRfaWQYAiABKAMSEgoKYWNjb3VudF9pZBgDIAEoAxIfCgRzaWRlGAQgASgOMhEuZXhjaGFuZ2UudjEuU2lkZRINCgVwcmljZRgFIAEoAxIMCgRzaXplGAYgASgDEgwKBG9wZW4YByABKAMSDgoGZmlsbGVkGAggASgDEhcKD2NsaWVudF9vcmRlcl9pZBgJIAEoCRISCgpjcmVhdGVkX3VzGAogASgDEi8KDXRpbWVfaW5fZm9yY2UYCyABKA4yGC5leGNoYW5nZS52MS5UaW1lSW5Gb3JjZRIRCglwb3N0X29ubHkYDCABKAgiVQoMT3JkZXJDcmVhdGVkEiEKBW9yZGVyGAEgASgLMhIuZXhjaGFuZ2UudjEuT3JkZXISIgoGdHJhZGVzGAIgAygLMhIuZXhjaGFuZ2UudjEuVHJhZGUibAoOQ2FuY2VsbGVkT3JkZXISEAoIb3JkZXJfaWQYASABKAMSEQoJbWFya2V0X2lkGAIgASgDEgwKBG9wZW4YAyABKAMSJwoFY2F1c2UYBCABKA4yGC5leGNoYW5nZS52MS5DYW5jZWxDYXVzZSI+Cg9PcmRlcnNDYW5jZWxsZWQSKwoGb3JkZXJzGAEgAygLMhsuZXhjaGFuZ2UudjEuQ2FuY2VsbGVkT3JkZXIi4gEKBVRyYWRlEgoKAmlkGAEgASgDEhEKCW1hcmtldF9pZBgCIAEoAxINCgVwcmljZRgDIAEoAxIMCgRzaXplGAQgASgDEhAKCGJ1eWVyX2lkGAUgASgDEhEKCXNlbGxlcl9pZBgGIAEoAxIlCgp0YWtlcl9zaWRlGAcgASgOMhEuZXhjaGFuZ2UudjEuU2lkZRIWCg5tYWtlcl9vcmRlcl9pZBgIIAEoAxISCgptYWtlcl9vcGVuGAkgASgDEhYKDnRha2VyX29yZGVyX2lkGAogASgDEg0KBWF0X3VzGAsgASgDIiwKBlRyYWRlcxIiCgZ0cmFkZXMYASADKAsyEi5leGNoYW5nZS52MS5UcmFkZSLAAQoERmlsbBIQCgh0cmFkZV9pZBgBIAEoAxIRCgltYXJrZXRfaWQYAiABKAMSEAoIb3JkZXJfaWQYAyABKAMSHwoEc2lkZRgEIAEoDjIRLmV4Y2hhbmdlLnYxLlNpZGUSDQoFcHJpY2UYBSABKAMSDAoEc2l6ZRgGIAEoAxIMCgRvcGVuGAcgASgDEg0KBW1ha2VyGAggASgIEhcKD2NvdW50ZXJwYXJ0eV9pZBgJIAEoAxINCgVhdF91cxgKIAEoAyI9CgVGaWxscxISCgphY2NvdW50X2lkGAEgASgDEiAKBWZpbGxzGAIgAygLMhEuZXhjaGFuZ2UudjEuRmlsbCIsCgZPcmRlcnMSIgoGb3JkZXJzGAEgAygLMhIuZXhjaGFuZ2UudjEuT3JkZXIqbQoMTWFya2V0U3RhdHVzEh0KGU1BUktFVF9TVEFUVVNfVU5TUEVDSUZJRUQQABIICgRPUEVOEAESDwoLQ0FOQ0VMX09OTFkQAhIKCgZQQVVTRUQQAxIKCgZDTE9TRUQQBBILCgdTRVRUTEVEEAUqMAoEU2lkZRIUChBTSURFX1VOU1BFQ0lGSUVEEAASBwoDQklEEAESCQoFT0ZGRVIQAiooCgtUaW1lSW5Gb3JjZRIHCgNHVEMQABIHCgNJT0MQARIHCgNGT0sQAipDCglTZWxmVHJhZGUSEgoOQ0FOQ0VMX1JFU1RJTkcQABITCg9DQU5DRUxfSU5DT01JTkcQARINCglERUNSRU1FTlQQAipJCgtBY2NvdW50S2luZBIcChhBQ0NPVU5UX0tJTkRfVU5TUEVDSUZJRUQQABIJCgVIT1VTRRABEggKBFVTRVIQAhIHCgNBTFQQAyp0CgxUcmFuc2ZlcktpbmQSHQoZVFJBTlNGRVJfS0lORF9VTlNQRUNJRklFRBAAEgsKB1BBWU1FTlQQARILCgdERVBPU0lUEAISDgoKV0lUSERSQVdBTBADEggKBEdJRlQQBBIRCg1TVEFSVElOR19DQVNIEAUqfwoLQ2FuY2VsQ2F1c2USHAoYQ0FOQ0VMX0NBVVNFX1VOU1BFQ0lGSUVEEAASDQoJUkVRVUVTVEVEEAESEgoOSU1NRURJQVRFX1JFU1QQAhIOCgpTRUxGX1RSQURFEAMSDAoIQllfQ0xPU0UQBBIRCg1CWV9TRVRUTEVNRU5UEAUq/wUKBlJlYXNvbhIWChJSRUFTT05fVU5TUEVDSUZJRUQQABIRCg1JTlZBTElEX0ZSQU1FEAESFQoRTk9UX0FVVEhFTlRJQ0FURUQQAhIQCgxSQVRFX0xJTUlURUQQAxIICgRCVVNZEAQSCwoHRVhQSVJFRBAFEhMKD09VVENPTUVfVU5LTk9XThAGEgwKCElOVEVSTkFMEAcSDwoLUVVBUkFOVElORUQQCBIQCgxLRVlfQ09ORkxJQ1QQCRIPCgtOT1RfQUxMT1dFRBAUEhEKDVNVRE9fUkVRVUlSRUQQFRIVChFBQ0NPVU5UX05PVF9GT1VORBAWEhAKDElOVkFMSURfTkFNRRAeEg4KCk5BTUVfVEFLRU4QHxIQCgxJTlZBTElEX1RFWFQQIBISCg5JTlZBTElEX0FNT1VOVBAoEhYKEklOU1VGRklDSUVOVF9GVU5EUxApEhcKE0lOU1VGRklDSUVOVF9DUkVESVQQKhIbChdTSEFSRURfQUNDT1VOVF9OT1RfRkxBVBArEg8KC0lTU1VFX0xJTUlUECwSEAoMU0FNRV9BQ0NPVU5UEC0SFQoRVE9PX01BTllfQUNDT1VOVFMQLhIUChBNQVJLRVRfTk9UX0ZPVU5EEDwSEgoOSU5WQUxJRF9NQVJLRVQQPRIRCg1NQVJLRVRfUEFVU0VEED4SEQoNTUFSS0VUX0NMT1NFRBA/EhIKDk1BUktFVF9TRVRUTEVEEEASGAoUU0VUVExFUl9IQVNfUE9TSVRJT04QQRIUChBUT09fTUFOWV9NQVJLRVRTEEISEQoNSU5WQUxJRF9PUkRFUhBQEhEKDUlOVkFMSURfUFJJQ0UQURIQCgxJTlZBTElEX1NJWkUQUhITCg9UT09fTUFOWV9PUkRFUlMQUxISCg5QT1NJVElPTl9MSU1JVBBUEhkKFVBPU1RfT05MWV9XT1VMRF9UUkFERRBVEhQKEEZPS19OT1RfRklMTEFCTEUQVhITCg9PUkRFUl9OT1RfRk9VTkQQV2IGcHJvdG8z");
+  fileDesc("ChRwcm90by9leGNoYW5nZS5wcm90bxILZXhjaGFuZ2UudjEiOwoLQ2xpZW50RnJhbWUSLAoIbWVzc2FnZXMYASADKAsyGi5leGNoYW5nZS52MS5DbGllbnRNZXNzYWdlIjsKC1NlcnZlckZyYW1lEiwKCG1lc3NhZ2VzGAEgAygLMhouZXhjaGFuZ2UudjEuU2VydmVyTWVzc2FnZSL/BwoNQ2xpZW50TWVzc2FnZRISCgpyZXF1ZXN0X2lkGAEgASgJEjEKDGF1dGhlbnRpY2F0ZRgCIAEoCzIZLmV4Y2hhbmdlLnYxLkF1dGhlbnRpY2F0ZUgAEiQKBmFjdF9hcxgDIAEoCzISLmV4Y2hhbmdlLnYxLkFjdEFzSAASKwoJc3Vic2NyaWJlGAQgASgLMhYuZXhjaGFuZ2UudjEuU3Vic2NyaWJlSAASLwoLdW5zdWJzY3JpYmUYBSABKAsyGC5leGNoYW5nZS52MS5VbnN1YnNjcmliZUgAEj0KE2NyZWF0ZV91c2VyX2FjY291bnQYCiABKAsyHi5leGNoYW5nZS52MS5DcmVhdGVVc2VyQWNjb3VudEgAEjQKDmNyZWF0ZV9hY2NvdW50GAsgASgLMhouZXhjaGFuZ2UudjEuQ3JlYXRlQWNjb3VudEgAEjIKDW1ha2VfdHJhbnNmZXIYDCABKAsyGS5leGNoYW5nZS52MS5NYWtlVHJhbnNmZXJIABIhCgRnaWZ0GA0gASgLMhEuZXhjaGFuZ2UudjEuR2lmdEgAEicKB2NvbGxlY3QYDiABKAsyFC5leGNoYW5nZS52MS5Db2xsZWN0SAASMgoNc2hhcmVfYWNjb3VudBgPIAEoCzIZLmV4Y2hhbmdlLnYxLlNoYXJlQWNjb3VudEgAEjIKDWxlYXZlX2FjY291bnQYECABKAsyGS5leGNoYW5nZS52MS5MZWF2ZUFjY291bnRIABIwCgxyZXZva2Vfc2hhcmUYESABKAsyGC5leGNoYW5nZS52MS5SZXZva2VTaGFyZUgAEjEKDHJlZGlzdHJpYnV0ZRgSIAEoCzIZLmV4Y2hhbmdlLnYxLlJlZGlzdHJpYnV0ZUgAEjIKDWNyZWF0ZV9tYXJrZXQYFCABKAsyGS5leGNoYW5nZS52MS5DcmVhdGVNYXJrZXRIABIuCgtlZGl0X21hcmtldBgVIAEoCzIXLmV4Y2hhbmdlLnYxLkVkaXRNYXJrZXRIABI5ChFzZXRfbWFya2V0X3N0YXR1cxgWIAEoCzIcLmV4Y2hhbmdlLnYxLlNldE1hcmtldFN0YXR1c0gAEjIKDXNldHRsZV9tYXJrZXQYFyABKAsyGS5leGNoYW5nZS52MS5TZXR0bGVNYXJrZXRIABIwCgxjcmVhdGVfb3JkZXIYHiABKAsyGC5leGNoYW5nZS52MS5DcmVhdGVPcmRlckgAEjAKDGNhbmNlbF9vcmRlchgfIAEoCzIYLmV4Y2hhbmdlLnYxLkNhbmNlbE9yZGVySAASHwoDb3V0GCAgASgLMhAuZXhjaGFuZ2UudjEuT3V0SABCCQoHbWVzc2FnZSKbAQoMQXV0aGVudGljYXRlEg0KBXRva2VuGAEgASgJEg4KBmFjdF9hcxgCIAEoAxIZChFmcmFtZXNfcGVyX3NlY29uZBgDIAEoDRIwCg1zdWJzY3JpcHRpb25zGAQgAygLMhkuZXhjaGFuZ2UudjEuU3Vic2NyaXB0aW9uEg0KBWVwb2NoGAUgASgEEhAKCGZyb21fc2VxGAYgASgEIhsKBUFjdEFzEhIKCmFjY291bnRfaWQYASABKAMiVgoMU3Vic2NyaXB0aW9uEhMKCW1hcmtldF9pZBgBIAEoA0gAEhUKC2FsbF9tYXJrZXRzGAIgASgISAASEAoIZnJvbV9zZXEYAyABKARCCAoGc3RyZWFtIj0KCVN1YnNjcmliZRIwCg1zdWJzY3JpcHRpb25zGAEgAygLMhkuZXhjaGFuZ2UudjEuU3Vic2NyaXB0aW9uIj8KC1Vuc3Vic2NyaWJlEjAKDXN1YnNjcmlwdGlvbnMYASADKAsyGS5leGNoYW5nZS52MS5TdWJzY3JpcHRpb24iIQoRQ3JlYXRlVXNlckFjY291bnQSDAoEbmFtZRgBIAEoCSI8Cg1DcmVhdGVBY2NvdW50EgwKBG5hbWUYASABKAkSEAoIb3duZXJfaWQYAiABKAMSCwoDa2V5GAMgASgJImkKDE1ha2VUcmFuc2ZlchIXCg9mcm9tX2FjY291bnRfaWQYASABKAMSFQoNdG9fYWNjb3VudF9pZBgCIAEoAxIOCgZhbW91bnQYAyABKAMSDAoEbm90ZRgEIAEoCRILCgNrZXkYBSABKAkiSAoER2lmdBIVCg10b19hY2NvdW50X2lkGAEgASgDEg4KBmFtb3VudBgCIAEoAxIMCgRub3RlGAMgASgJEgsKA2tleRgEIAEoCSJNCgdDb2xsZWN0EhcKD2Zyb21fYWNjb3VudF9pZBgBIAEoAxIOCgZhbW91bnQYAiABKAMSDAoEbm90ZRgDIAEoCRILCgNrZXkYBCABKAkiRAoMU2hhcmVBY2NvdW50EhIKCmFjY291bnRfaWQYASABKAMSEwoLcmVjZWl2ZXJfaWQYAiABKAMSCwoDa2V5GAMgASgJIi8KDExlYXZlQWNjb3VudBISCgphY2NvdW50X2lkGAEgASgDEgsKA2tleRgCIAEoCSJACgtSZXZva2VTaGFyZRISCgphY2NvdW50X2lkGAEgASgDEhAKCG93bmVyX2lkGAIgASgDEgsKA2tleRgDIAEoCSJBCgxSZWRpc3RyaWJ1dGUSEgoKYWNjb3VudF9pZBgBIAEoAxIQCghvd25lcl9pZBgCIAEoAxILCgNrZXkYAyABKAkimAEKDENyZWF0ZU1hcmtldBIMCgRuYW1lGAEgASgJEhMKC2Rlc2NyaXB0aW9uGAIgASgJEhYKDm1pbl9zZXR0bGVtZW50GAMgASgDEhYKDm1heF9zZXR0bGVtZW50GAQgASgDEhEKCXRpY2tfc2l6ZRgFIAEoAxIVCg1zbWFsbGVzdF9zaXplGAYgASgDEgsKA2tleRgHIAEoCSJyCgpFZGl0TWFya2V0EhEKCW1hcmtldF9pZBgBIAEoAxIRCgRuYW1lGAIgASgJSACIAQESGAoLZGVzY3JpcHRpb24YAyABKAlIAYgBARILCgNrZXkYBCABKAlCBwoFX25hbWVCDgoMX2Rlc2NyaXB0aW9uIlwKD1NldE1hcmtldFN0YXR1cxIRCgltYXJrZXRfaWQYASABKAMSKQoGc3RhdHVzGAIgASgOMhkuZXhjaGFuZ2UudjEuTWFya2V0U3RhdHVzEgsKA2tleRgDIAEoCSI9CgxTZXR0bGVNYXJrZXQSEQoJbWFya2V0X2lkGAEgASgDEg0KBXByaWNlGAIgASgDEgsKA2tleRgDIAEoCSLnAQoLQ3JlYXRlT3JkZXISEQoJbWFya2V0X2lkGAEgASgDEh8KBHNpZGUYAiABKA4yES5leGNoYW5nZS52MS5TaWRlEg0KBXByaWNlGAMgASgDEgwKBHNpemUYBCABKAMSLwoNdGltZV9pbl9mb3JjZRgFIAEoDjIYLmV4Y2hhbmdlLnYxLlRpbWVJbkZvcmNlEhEKCXBvc3Rfb25seRgGIAEoCBIqCgpzZWxmX3RyYWRlGAcgASgOMhYuZXhjaGFuZ2UudjEuU2VsZlRyYWRlEhcKD2NsaWVudF9vcmRlcl9pZBgIIAEoCSJFCgtDYW5jZWxPcmRlchIQCghvcmRlcl9pZBgBIAEoAxIXCg9jbGllbnRfb3JkZXJfaWQYAiABKAkSCwoDa2V5GAMgASgJIkYKA091dBIRCgltYXJrZXRfaWQYASABKAMSHwoEc2lkZRgCIAEoDjIRLmV4Y2hhbmdlLnYxLlNpZGUSCwoDa2V5GAMgASgJIr8LCg1TZXJ2ZXJNZXNzYWdlEhIKCnJlcXVlc3RfaWQYASABKAkSCwoDc2VxGAIgASgEEhMKC3JlY2VpdmVkX3VzGAMgASgDEhQKDHNlcXVlbmNlZF91cxgEIAEoAxIUCgxjb21taXR0ZWRfdXMYBSABKAMSEAoIcmVwbGF5ZWQYBiABKAgSJwoHcmVmdXNlZBgKIAEoCzIULmV4Y2hhbmdlLnYxLlJlZnVzZWRIABIzCg1hdXRoZW50aWNhdGVkGAsgASgLMhouZXhjaGFuZ2UudjEuQXV0aGVudGljYXRlZEgAEioKCWFjdGluZ19hcxgMIAEoCzIVLmV4Y2hhbmdlLnYxLkFjdGluZ0FzSAASLQoKc3Vic2NyaWJlZBgNIAEoCzIXLmV4Y2hhbmdlLnYxLlN1YnNjcmliZWRIABIxCgx1bnN1YnNjcmliZWQYDiABKAsyGS5leGNoYW5nZS52MS5VbnN1YnNjcmliZWRIABI2Cg9zdHJlYW1fcG9zaXRpb24YFCABKAsyGy5leGNoYW5nZS52MS5TdHJlYW1Qb3NpdGlvbkgAEjQKDnNuYXBzaG90X2JlZ2luGBUgASgLMhouZXhjaGFuZ2UudjEuU25hcHNob3RCZWdpbkgAEjAKDHNuYXBzaG90X2VuZBgWIAEoCzIYLmV4Y2hhbmdlLnYxLlNuYXBzaG90RW5kSAASKwoKdXBfdG9fZGF0ZRgXIAEoCzIVLmV4Y2hhbmdlLnYxLlVwVG9EYXRlSAASNgoPYWNjb3VudF9jcmVhdGVkGB4gASgLMhsuZXhjaGFuZ2UudjEuQWNjb3VudENyZWF0ZWRIABI4ChB0cmFuc2Zlcl9jcmVhdGVkGB8gASgLMhwuZXhjaGFuZ2UudjEuVHJhbnNmZXJDcmVhdGVkSAASOgoRcG9ydGZvbGlvX3VwZGF0ZWQYICABKAsyHS5leGNoYW5nZS52MS5Qb3J0Zm9saW9VcGRhdGVkSAASKQoIYWNjb3VudHMYISABKAsyFS5leGNoYW5nZS52MS5BY2NvdW50c0gAEjIKDWFjY291bnRfc3RhdGUYIiABKAsyGS5leGNoYW5nZS52MS5BY2NvdW50U3RhdGVIABIrCgl0cmFuc2ZlcnMYIyABKAsyFi5leGNoYW5nZS52MS5UcmFuc2ZlcnNIABIoCghwYWlkX291dBgkIAEoCzIULmV4Y2hhbmdlLnYxLlBhaWRPdXRIABI0Cg5vd25lcnNfY2hhbmdlZBglIAEoCzIaLmV4Y2hhbmdlLnYxLk93bmVyc0NoYW5nZWRIABI0Cg5tYXJrZXRfY3JlYXRlZBgoIAEoCzIaLmV4Y2hhbmdlLnYxLk1hcmtldENyZWF0ZWRIABI0Cg5tYXJrZXRfdXBkYXRlZBgpIAEoCzIaLmV4Y2hhbmdlLnYxLk1hcmtldFVwZGF0ZWRIABI0Cg5tYXJrZXRfc2V0dGxlZBgqIAEoCzIaLmV4Y2hhbmdlLnYxLk1hcmtldFNldHRsZWRIABIwCgxib29rX2NsZWFyZWQYKyABKAsyGC5leGNoYW5nZS52MS5Cb29rQ2xlYXJlZEgAEicKB21hcmtldHMYLCABKAsyFC5leGNoYW5nZS52MS5NYXJrZXRzSAASMgoNb3JkZXJfY3JlYXRlZBgyIAEoCzIZLmV4Y2hhbmdlLnYxLk9yZGVyQ3JlYXRlZEgAEjgKEG9yZGVyc19jYW5jZWxsZWQYMyABKAsyHC5leGNoYW5nZS52MS5PcmRlcnNDYW5jZWxsZWRIABIlCgZ0cmFkZXMYNCABKAsyEy5leGNoYW5nZS52MS5UcmFkZXNIABIjCgVmaWxscxg1IAEoCzISLmV4Y2hhbmdlLnYxLkZpbGxzSAASJQoGb3JkZXJzGDYgASgLMhMuZXhjaGFuZ2UudjEuT3JkZXJzSABCCQoHbWVzc2FnZSJVCgdSZWZ1c2VkEiEKBGNvZGUYASABKA4yEy5leGNoYW5nZS52MS5SZWFzb24SDwoHbWVzc2FnZRgCIAEoCRIWCg5yZXRyeV9hZnRlcl9tcxgDIAEoDSJ7Cg1BdXRoZW50aWNhdGVkEg8KB3VzZXJfaWQYASABKAMSEgoKYWNjb3VudF9pZBgCIAEoAxIMCgRuYW1lGAMgASgJEg0KBWVwb2NoGAQgASgEEgsKA3NlcRgFIAEoBBINCgVhdF91cxgGIAEoAxIMCgRhbmV3GAcgASgIIh4KCEFjdGluZ0FzEhIKCmFjY291bnRfaWQYASABKAMiHQoKU3Vic2NyaWJlZBIPCgdzdHJlYW1zGAEgAygJIh8KDFVuc3Vic2NyaWJlZBIPCgdzdHJlYW1zGAEgAygJIj8KDlN0cmVhbVBvc2l0aW9uEg4KBnN0cmVhbRgBIAEoCRIQCghwcmV2X3NlcRgCIAEoBBILCgNzZXEYAyABKAQiHwoNU25hcHNob3RCZWdpbhIOCgZzdHJlYW0YASABKAkiKgoLU25hcHNob3RFbmQSDgoGc3RyZWFtGAEgASgJEgsKA3NlcRgCIAEoBCImCghVcFRvRGF0ZRILCgNzZXEYASABKAQSDQoFZXBvY2gYAiABKAQiSwoHQWNjb3VudBIKCgJpZBgBIAEoAxIMCgRuYW1lGAIgASgJEiYKBGtpbmQYAyABKA4yGC5leGNoYW5nZS52MS5BY2NvdW50S2luZCIpCgVPd25lchIQCghvd25lcl9pZBgBIAEoAxIOCgZjcmVkaXQYAiABKAMirAEKCEV4cG9zdXJlEhEKCW1hcmtldF9pZBgBIAEoAxIQCghwb3NpdGlvbhgCIAEoAxIQCghiaWRfc2l6ZRgDIAEoAxIRCgliaWRfdmFsdWUYBCABKAMSEgoKb2ZmZXJfc2l6ZRgFIAEoAxITCgtvZmZlcl92YWx1ZRgGIAEoAxINCgV3b3JzdBgHIAEoAxIMCgRjb3N0GAggASgDEhAKCHJlYWxpc2VkGAkgASgDIlsKDkFjY291bnRDcmVhdGVkEiUKB2FjY291bnQYASABKAsyFC5leGNoYW5nZS52MS5BY2NvdW50EiIKBm93bmVycxgCIAMoCzISLmV4Y2hhbmdlLnYxLk93bmVyIloKDU93bmVyc0NoYW5nZWQSJQoHYWNjb3VudBgBIAEoCzIULmV4Y2hhbmdlLnYxLkFjY291bnQSIgoGb3duZXJzGAIgAygLMhIuZXhjaGFuZ2UudjEuT3duZXIiMgoIQWNjb3VudHMSJgoIYWNjb3VudHMYASADKAsyFC5leGNoYW5nZS52MS5BY2NvdW50IqQBCgxBY2NvdW50U3RhdGUSJQoHYWNjb3VudBgBIAEoCzIULmV4Y2hhbmdlLnYxLkFjY291bnQSIgoGb3duZXJzGAIgAygLMhIuZXhjaGFuZ2UudjEuT3duZXISDAoEY2FzaBgDIAEoAxIRCglhdmFpbGFibGUYBCABKAMSKAoJZXhwb3N1cmVzGAUgAygLMhUuZXhjaGFuZ2UudjEuRXhwb3N1cmUilQEKEFBvcnRmb2xpb1VwZGF0ZWQSEgoKYWNjb3VudF9pZBgBIAEoAxIMCgRjYXNoGAIgASgDEhEKCWF2YWlsYWJsZRgDIAEoAxIoCglleHBvc3VyZXMYBCADKAsyFS5leGNoYW5nZS52MS5FeHBvc3VyZRIiCgZvd25lcnMYBSADKAsyEi5leGNoYW5nZS52MS5Pd25lciKcAQoIVHJhbnNmZXISCgoCaWQYASABKAMSFwoPZnJvbV9hY2NvdW50X2lkGAIgASgDEhUKDXRvX2FjY291bnRfaWQYAyABKAMSDgoGYW1vdW50GAQgASgDEicKBGtpbmQYBSABKA4yGS5leGNoYW5nZS52MS5UcmFuc2ZlcktpbmQSDAoEbm90ZRgGIAEoCRINCgVhdF91cxgHIAEoAyI6Cg9UcmFuc2ZlckNyZWF0ZWQSJwoIdHJhbnNmZXIYASABKAsyFS5leGNoYW5nZS52MS5UcmFuc2ZlciI1CglUcmFuc2ZlcnMSKAoJdHJhbnNmZXJzGAEgAygLMhUuZXhjaGFuZ2UudjEuVHJhbnNmZXIiYQoHUGFpZE91dBIRCgltYXJrZXRfaWQYASABKAMSEgoKYWNjb3VudF9pZBgCIAEoAxIQCghwb3NpdGlvbhgDIAEoAxINCgVwcmljZRgEIAEoAxIOCgZhbW91bnQYBSABKAMitgIKBk1hcmtldBIKCgJpZBgBIAEoAxIMCgRuYW1lGAIgASgJEhMKC2Rlc2NyaXB0aW9uGAMgASgJEhAKCG93bmVyX2lkGAQgASgDEhYKDm1pbl9zZXR0bGVtZW50GAUgASgDEhYKDm1heF9zZXR0bGVtZW50GAYgASgDEhEKCXRpY2tfc2l6ZRgHIAEoAxIVCg1zbWFsbGVzdF9zaXplGAggASgDEikKBnN0YXR1cxgJIAEoDjIZLmV4Y2hhbmdlLnYxLk1hcmtldFN0YXR1cxIZCgxzZXR0bGVfcHJpY2UYCiABKANIAIgBARIXCgpsYXN0X3ByaWNlGAsgASgDSAGIAQESEgoKY3JlYXRlZF91cxgMIAEoA0IPCg1fc2V0dGxlX3ByaWNlQg0KC19sYXN0X3ByaWNlIjQKDU1hcmtldENyZWF0ZWQSIwoGbWFya2V0GAEgASgLMhMuZXhjaGFuZ2UudjEuTWFya2V0IjQKDU1hcmtldFVwZGF0ZWQSIwoGbWFya2V0GAEgASgLMhMuZXhjaGFuZ2UudjEuTWFya2V0IjQKDU1hcmtldFNldHRsZWQSIwoGbWFya2V0GAEgASgLMhMuZXhjaGFuZ2UudjEuTWFya2V0IiAKC0Jvb2tDbGVhcmVkEhEKCW1hcmtldF9pZBgBIAEoAyIvCgdNYXJrZXRzEiQKB21hcmtldHMYASADKAsyEy5leGNoYW5nZS52MS5NYXJrZXQihwIKBU9yZGVyEgoKAmlkGAEgASgDEhEKCW1hcmtldF9pZBgCIAEoAxISCgphY2NvdW50X2lkGAMgASgDEh8KBHNpZGUYBCABKA4yES5leGNoYW5nZS52MS5TaWRlEg0KBXByaWNlGAUgASgDEgwKBHNpemUYBiABKAMSDAoEb3BlbhgHIAEoAxIOCgZmaWxsZWQYCCABKAMSFwoPY2xpZW50X29yZGVyX2lkGAkgASgJEhIKCmNyZWF0ZWRfdXMYCiABKAMSLwoNdGltZV9pbl9mb3JjZRgLIAEoDjIYLmV4Y2hhbmdlLnYxLlRpbWVJbkZvcmNlEhEKCXBvc3Rfb25seRgMIAEoCCJVCgxPcmRlckNyZWF0ZWQSIQoFb3JkZXIYASABKAsyEi5leGNoYW5nZS52MS5PcmRlchIiCgZ0cmFkZXMYAiADKAsyEi5leGNoYW5nZS52MS5UcmFkZSJsCg5DYW5jZWxsZWRPcmRlchIQCghvcmRlcl9pZBgBIAEoAxIRCgltYXJrZXRfaWQYAiABKAMSDAoEb3BlbhgDIAEoAxInCgVjYXVzZRgEIAEoDjIYLmV4Y2hhbmdlLnYxLkNhbmNlbENhdXNlIj4KD09yZGVyc0NhbmNlbGxlZBIrCgZvcmRlcnMYASADKAsyGy5leGNoYW5nZS52MS5DYW5jZWxsZWRPcmRlciLiAQoFVHJhZGUSCgoCaWQYASABKAMSEQoJbWFya2V0X2lkGAIgASgDEg0KBXByaWNlGAMgASgDEgwKBHNpemUYBCABKAMSEAoIYnV5ZXJfaWQYBSABKAMSEQoJc2VsbGVyX2lkGAYgASgDEiUKCnRha2VyX3NpZGUYByABKA4yES5leGNoYW5nZS52MS5TaWRlEhYKDm1ha2VyX29yZGVyX2lkGAggASgDEhIKCm1ha2VyX29wZW4YCSABKAMSFgoOdGFrZXJfb3JkZXJfaWQYCiABKAMSDQoFYXRfdXMYCyABKAMiLAoGVHJhZGVzEiIKBnRyYWRlcxgBIAMoCzISLmV4Y2hhbmdlLnYxLlRyYWRlIsABCgRGaWxsEhAKCHRyYWRlX2lkGAEgASgDEhEKCW1hcmtldF9pZBgCIAEoAxIQCghvcmRlcl9pZBgDIAEoAxIfCgRzaWRlGAQgASgOMhEuZXhjaGFuZ2UudjEuU2lkZRINCgVwcmljZRgFIAEoAxIMCgRzaXplGAYgASgDEgwKBG9wZW4YByABKAMSDQoFbWFrZXIYCCABKAgSFwoPY291bnRlcnBhcnR5X2lkGAkgASgDEg0KBWF0X3VzGAogASgDIj0KBUZpbGxzEhIKCmFjY291bnRfaWQYASABKAMSIAoFZmlsbHMYAiADKAsyES5leGNoYW5nZS52MS5GaWxsIiwKBk9yZGVycxIiCgZvcmRlcnMYASADKAsyEi5leGNoYW5nZS52MS5PcmRlciptCgxNYXJrZXRTdGF0dXMSHQoZTUFSS0VUX1NUQVRVU19VTlNQRUNJRklFRBAAEggKBE9QRU4QARIPCgtDQU5DRUxfT05MWRACEgoKBlBBVVNFRBADEgoKBkNMT1NFRBAEEgsKB1NFVFRMRUQQBSowCgRTaWRlEhQKEFNJREVfVU5TUEVDSUZJRUQQABIHCgNCSUQQARIJCgVPRkZFUhACKigKC1RpbWVJbkZvcmNlEgcKA0dUQxAAEgcKA0lPQxABEgcKA0ZPSxACKkMKCVNlbGZUcmFkZRISCg5DQU5DRUxfUkVTVElORxAAEhMKD0NBTkNFTF9JTkNPTUlORxABEg0KCURFQ1JFTUVOVBACKkkKC0FjY291bnRLaW5kEhwKGEFDQ09VTlRfS0lORF9VTlNQRUNJRklFRBAAEgkKBUhPVVNFEAESCAoEVVNFUhACEgcKA0FMVBADKoQBCgxUcmFuc2ZlcktpbmQSHQoZVFJBTlNGRVJfS0lORF9VTlNQRUNJRklFRBAAEgsKB1BBWU1FTlQQARILCgdERVBPU0lUEAISDgoKV0lUSERSQVdBTBADEggKBEdJRlQQBBIRCg1TVEFSVElOR19DQVNIEAUSDgoKQ09MTEVDVElPThAGKn8KC0NhbmNlbENhdXNlEhwKGENBTkNFTF9DQVVTRV9VTlNQRUNJRklFRBAAEg0KCVJFUVVFU1RFRBABEhIKDklNTUVESUFURV9SRVNUEAISDgoKU0VMRl9UUkFERRADEgwKCEJZX0NMT1NFEAQSEQoNQllfU0VUVExFTUVOVBAFKrYGCgZSZWFzb24SFgoSUkVBU09OX1VOU1BFQ0lGSUVEEAASEQoNSU5WQUxJRF9GUkFNRRABEhUKEU5PVF9BVVRIRU5USUNBVEVEEAISEAoMUkFURV9MSU1JVEVEEAMSCAoEQlVTWRAEEgsKB0VYUElSRUQQBRITCg9PVVRDT01FX1VOS05PV04QBhIMCghJTlRFUk5BTBAHEg8KC1FVQVJBTlRJTkVEEAgSEAoMS0VZX0NPTkZMSUNUEAkSDwoLTk9UX0FMTE9XRUQQFBIRCg1TVURPX1JFUVVJUkVEEBUSFQoRQUNDT1VOVF9OT1RfRk9VTkQQFhIQCgxJTlZBTElEX05BTUUQHhIOCgpOQU1FX1RBS0VOEB8SEAoMSU5WQUxJRF9URVhUECASEgoOSU5WQUxJRF9BTU9VTlQQKBIWChJJTlNVRkZJQ0lFTlRfRlVORFMQKRIXChNJTlNVRkZJQ0lFTlRfQ1JFRElUECoSGwoXU0hBUkVEX0FDQ09VTlRfTk9UX0ZMQVQQKxIPCgtJU1NVRV9MSU1JVBAsEhAKDFNBTUVfQUNDT1VOVBAtEhUKEVRPT19NQU5ZX0FDQ09VTlRTEC4SEQoNQUxSRUFEWV9PV05FUhAvEg4KCk5PVF9BX1VTRVIQMBISCg5DUkVESVRfUkVNQUlOUxAxEhQKEE1BUktFVF9OT1RfRk9VTkQQPBISCg5JTlZBTElEX01BUktFVBA9EhEKDU1BUktFVF9QQVVTRUQQPhIRCg1NQVJLRVRfQ0xPU0VEED8SEgoOTUFSS0VUX1NFVFRMRUQQQBIYChRTRVRUTEVSX0hBU19QT1NJVElPThBBEhQKEFRPT19NQU5ZX01BUktFVFMQQhIRCg1JTlZBTElEX09SREVSEFASEQoNSU5WQUxJRF9QUklDRRBREhAKDElOVkFMSURfU0laRRBSEhMKD1RPT19NQU5ZX09SREVSUxBTEhIKDlBPU0lUSU9OX0xJTUlUEFQSGQoVUE9TVF9PTkxZX1dPVUxEX1RSQURFEFUSFAoQRk9LX05PVF9GSUxMQUJMRRBWEhMKD09SREVSX05PVF9GT1VORBBXYgZwcm90bzM");
 
 /**
  * @generated from message exchange.v1.ClientFrame
@@ -128,6 +128,36 @@ export type ClientMessage = Message<"exchange.v1.ClientMessage"> & {
      */
     value: Gift;
     case: "gift";
+  } | {
+    /**
+     * @generated from field: exchange.v1.Collect collect = 14;
+     */
+    value: Collect;
+    case: "collect";
+  } | {
+    /**
+     * @generated from field: exchange.v1.ShareAccount share_account = 15;
+     */
+    value: ShareAccount;
+    case: "shareAccount";
+  } | {
+    /**
+     * @generated from field: exchange.v1.LeaveAccount leave_account = 16;
+     */
+    value: LeaveAccount;
+    case: "leaveAccount";
+  } | {
+    /**
+     * @generated from field: exchange.v1.RevokeShare revoke_share = 17;
+     */
+    value: RevokeShare;
+    case: "revokeShare";
+  } | {
+    /**
+     * @generated from field: exchange.v1.Redistribute redistribute = 18;
+     */
+    value: Redistribute;
+    case: "redistribute";
   } | {
     /**
      * Markets
@@ -463,6 +493,156 @@ export const GiftSchema: GenMessage<Gift> = /*@__PURE__*/
   messageDesc(file_proto_exchange, 11);
 
 /**
+ * Operators in sudo: money back to the house, at most what is available. Answer: TransferCreated.
+ *
+ * @generated from message exchange.v1.Collect
+ */
+export type Collect = Message<"exchange.v1.Collect"> & {
+  /**
+   * @generated from field: int64 from_account_id = 1;
+   */
+  fromAccountId: bigint;
+
+  /**
+   * @generated from field: int64 amount = 2;
+   */
+  amount: bigint;
+
+  /**
+   * @generated from field: string note = 3;
+   */
+  note: string;
+
+  /**
+   * @generated from field: string key = 4;
+   */
+  key: string;
+};
+
+/**
+ * Describes the message exchange.v1.Collect.
+ * Use `create(CollectSchema)` to create a new message.
+ */
+export const CollectSchema: GenMessage<Collect> = /*@__PURE__*/
+  messageDesc(file_proto_exchange, 12);
+
+/**
+ * Acting as one's own user account, which owns the alt account itself: another user account owns it too from now on, with
+ * no credit yet. The account, and all below it, must be flat: no position, no open order. Answer: OwnersChanged.
+ *
+ * @generated from message exchange.v1.ShareAccount
+ */
+export type ShareAccount = Message<"exchange.v1.ShareAccount"> & {
+  /**
+   * @generated from field: int64 account_id = 1;
+   */
+  accountId: bigint;
+
+  /**
+   * a user account
+   *
+   * @generated from field: int64 receiver_id = 2;
+   */
+  receiverId: bigint;
+
+  /**
+   * @generated from field: string key = 3;
+   */
+  key: string;
+};
+
+/**
+ * Describes the message exchange.v1.ShareAccount.
+ * Use `create(ShareAccountSchema)` to create a new message.
+ */
+export const ShareAccountSchema: GenMessage<ShareAccount> = /*@__PURE__*/
+  messageDesc(file_proto_exchange, 13);
+
+/**
+ * The acting account gives up what it owns of a flat account; its credit there must be 0 after rebalancing, and somebody
+ * else must own it too. Answer: OwnersChanged.
+ *
+ * @generated from message exchange.v1.LeaveAccount
+ */
+export type LeaveAccount = Message<"exchange.v1.LeaveAccount"> & {
+  /**
+   * @generated from field: int64 account_id = 1;
+   */
+  accountId: bigint;
+
+  /**
+   * @generated from field: string key = 2;
+   */
+  key: string;
+};
+
+/**
+ * Describes the message exchange.v1.LeaveAccount.
+ * Use `create(LeaveAccountSchema)` to create a new message.
+ */
+export const LeaveAccountSchema: GenMessage<LeaveAccount> = /*@__PURE__*/
+  messageDesc(file_proto_exchange, 14);
+
+/**
+ * Operators in sudo: LeaveAccount for a user account. Answer: OwnersChanged.
+ *
+ * @generated from message exchange.v1.RevokeShare
+ */
+export type RevokeShare = Message<"exchange.v1.RevokeShare"> & {
+  /**
+   * @generated from field: int64 account_id = 1;
+   */
+  accountId: bigint;
+
+  /**
+   * @generated from field: int64 owner_id = 2;
+   */
+  ownerId: bigint;
+
+  /**
+   * @generated from field: string key = 3;
+   */
+  key: string;
+};
+
+/**
+ * Describes the message exchange.v1.RevokeShare.
+ * Use `create(RevokeShareSchema)` to create a new message.
+ */
+export const RevokeShareSchema: GenMessage<RevokeShare> = /*@__PURE__*/
+  messageDesc(file_proto_exchange, 15);
+
+/**
+ * Operators in sudo: an owner's credit in a flat account goes to the other owners pro rata, or evenly if they have none.
+ * Answer: OwnersChanged.
+ *
+ * @generated from message exchange.v1.Redistribute
+ */
+export type Redistribute = Message<"exchange.v1.Redistribute"> & {
+  /**
+   * @generated from field: int64 account_id = 1;
+   */
+  accountId: bigint;
+
+  /**
+   * @generated from field: int64 owner_id = 2;
+   */
+  ownerId: bigint;
+
+  /**
+   * @generated from field: string key = 3;
+   */
+  key: string;
+};
+
+/**
+ * Describes the message exchange.v1.Redistribute.
+ * Use `create(RedistributeSchema)` to create a new message.
+ */
+export const RedistributeSchema: GenMessage<Redistribute> = /*@__PURE__*/
+  messageDesc(file_proto_exchange, 16);
+
+/**
  * Answer: MarketCreated. The acting account becomes the market's owner.
  *
  * @generated from message exchange.v1.CreateMarket
@@ -519,7 +699,7 @@ export type CreateMarket = Message<"exchange.v1.CreateMarket"> & {
  * Use `create(CreateMarketSchema)` to create a new message.
  */
 export const CreateMarketSchema: GenMessage<CreateMarket> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 12);
+  messageDesc(file_proto_exchange, 17);
 
 /**
  * Only the fields that are sent change. Answer: MarketUpdated.
@@ -557,7 +737,7 @@ export type EditMarket = Message<"exchange.v1.EditMarket"> & {
  * Use `create(EditMarketSchema)` to create a new message.
  */
 export const EditMarketSchema: GenMessage<EditMarket> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 13);
+  messageDesc(file_proto_exchange, 18);
 
 /**
  * Operators in sudo. Answer: MarketUpdated.
@@ -586,7 +766,7 @@ export type SetMarketStatus = Message<"exchange.v1.SetMarketStatus"> & {
  * Use `create(SetMarketStatusSchema)` to create a new message.
  */
 export const SetMarketStatusSchema: GenMessage<SetMarketStatus> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 14);
+  messageDesc(file_proto_exchange, 19);
 
 /**
  * The owner, or operators in sudo. Answer: MarketSettled.
@@ -617,7 +797,7 @@ export type SettleMarket = Message<"exchange.v1.SettleMarket"> & {
  * Use `create(SettleMarketSchema)` to create a new message.
  */
 export const SettleMarketSchema: GenMessage<SettleMarket> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 15);
+  messageDesc(file_proto_exchange, 20);
 
 /**
  * Answer: OrderCreated. client_order_id is the idempotency key: send the same order again after a lost answer.
@@ -671,7 +851,7 @@ export type CreateOrder = Message<"exchange.v1.CreateOrder"> & {
  * Use `create(CreateOrderSchema)` to create a new message.
  */
 export const CreateOrderSchema: GenMessage<CreateOrder> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 16);
+  messageDesc(file_proto_exchange, 21);
 
 /**
  * By id or by client_order_id, an open order of the acting account. Answer: OrdersCancelled.
@@ -700,7 +880,7 @@ export type CancelOrder = Message<"exchange.v1.CancelOrder"> & {
  * Use `create(CancelOrderSchema)` to create a new message.
  */
 export const CancelOrderSchema: GenMessage<CancelOrder> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 17);
+  messageDesc(file_proto_exchange, 22);
 
 /**
  * Cancels the acting account's orders: all, or those of one market, or of one side. Answer: OrdersCancelled.
@@ -733,7 +913,7 @@ export type Out = Message<"exchange.v1.Out"> & {
  * Use `create(OutSchema)` to create a new message.
  */
 export const OutSchema: GenMessage<Out> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 18);
+  messageDesc(file_proto_exchange, 23);
 
 /**
  * @generated from message exchange.v1.ServerMessage
@@ -878,6 +1058,12 @@ export type ServerMessage = Message<"exchange.v1.ServerMessage"> & {
     case: "paidOut";
   } | {
     /**
+     * @generated from field: exchange.v1.OwnersChanged owners_changed = 37;
+     */
+    value: OwnersChanged;
+    case: "ownersChanged";
+  } | {
+    /**
      * @generated from field: exchange.v1.MarketCreated market_created = 40;
      */
     value: MarketCreated;
@@ -944,7 +1130,7 @@ export type ServerMessage = Message<"exchange.v1.ServerMessage"> & {
  * Use `create(ServerMessageSchema)` to create a new message.
  */
 export const ServerMessageSchema: GenMessage<ServerMessage> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 19);
+  messageDesc(file_proto_exchange, 24);
 
 /**
  * Nothing happened. code is stable, message is for people and carries the numbers.
@@ -975,7 +1161,7 @@ export type Refused = Message<"exchange.v1.Refused"> & {
  * Use `create(RefusedSchema)` to create a new message.
  */
 export const RefusedSchema: GenMessage<Refused> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 20);
+  messageDesc(file_proto_exchange, 25);
 
 /**
  * The connection is who it says. Snapshots follow; ActingAs ends them: "ready".
@@ -1018,6 +1204,13 @@ export type Authenticated = Message<"exchange.v1.Authenticated"> & {
    * @generated from field: int64 at_us = 6;
    */
   atUs: bigint;
+
+  /**
+   * whose accounts are yours has changed since from_seq: all begins with snapshots; forget the rest
+   *
+   * @generated from field: bool anew = 7;
+   */
+  anew: boolean;
 };
 
 /**
@@ -1025,7 +1218,7 @@ export type Authenticated = Message<"exchange.v1.Authenticated"> & {
  * Use `create(AuthenticatedSchema)` to create a new message.
  */
 export const AuthenticatedSchema: GenMessage<Authenticated> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 21);
+  messageDesc(file_proto_exchange, 26);
 
 /**
  * @generated from message exchange.v1.ActingAs
@@ -1042,7 +1235,7 @@ export type ActingAs = Message<"exchange.v1.ActingAs"> & {
  * Use `create(ActingAsSchema)` to create a new message.
  */
 export const ActingAsSchema: GenMessage<ActingAs> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 22);
+  messageDesc(file_proto_exchange, 27);
 
 /**
  * @generated from message exchange.v1.Subscribed
@@ -1059,9 +1252,11 @@ export type Subscribed = Message<"exchange.v1.Subscribed"> & {
  * Use `create(SubscribedSchema)` to create a new message.
  */
 export const SubscribedSchema: GenMessage<Subscribed> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 23);
+  messageDesc(file_proto_exchange, 28);
 
 /**
+ * Also unasked: one may not hear these streams any more.
+ *
  * @generated from message exchange.v1.Unsubscribed
  */
 export type Unsubscribed = Message<"exchange.v1.Unsubscribed"> & {
@@ -1076,7 +1271,7 @@ export type Unsubscribed = Message<"exchange.v1.Unsubscribed"> & {
  * Use `create(UnsubscribedSchema)` to create a new message.
  */
 export const UnsubscribedSchema: GenMessage<Unsubscribed> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 24);
+  messageDesc(file_proto_exchange, 29);
 
 /**
  * Opens every message of a stream. What follows up to the next StreamPosition, SnapshotBegin, reply or end of frame came
@@ -1111,7 +1306,7 @@ export type StreamPosition = Message<"exchange.v1.StreamPosition"> & {
  * Use `create(StreamPositionSchema)` to create a new message.
  */
 export const StreamPositionSchema: GenMessage<StreamPosition> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 25);
+  messageDesc(file_proto_exchange, 30);
 
 /**
  * What follows up to SnapshotEnd replaces what you know of the stream.
@@ -1130,7 +1325,7 @@ export type SnapshotBegin = Message<"exchange.v1.SnapshotBegin"> & {
  * Use `create(SnapshotBeginSchema)` to create a new message.
  */
 export const SnapshotBeginSchema: GenMessage<SnapshotBegin> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 26);
+  messageDesc(file_proto_exchange, 31);
 
 /**
  * @generated from message exchange.v1.SnapshotEnd
@@ -1154,7 +1349,7 @@ export type SnapshotEnd = Message<"exchange.v1.SnapshotEnd"> & {
  * Use `create(SnapshotEndSchema)` to create a new message.
  */
 export const SnapshotEndSchema: GenMessage<SnapshotEnd> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 27);
+  messageDesc(file_proto_exchange, 32);
 
 /**
  * Every 5 s: on all your streams you have everything up to seq. Keep it for Authenticate.from_seq.
@@ -1178,7 +1373,7 @@ export type UpToDate = Message<"exchange.v1.UpToDate"> & {
  * Use `create(UpToDateSchema)` to create a new message.
  */
 export const UpToDateSchema: GenMessage<UpToDate> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 28);
+  messageDesc(file_proto_exchange, 33);
 
 /**
  * @generated from message exchange.v1.Account
@@ -1205,7 +1400,7 @@ export type Account = Message<"exchange.v1.Account"> & {
  * Use `create(AccountSchema)` to create a new message.
  */
 export const AccountSchema: GenMessage<Account> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 29);
+  messageDesc(file_proto_exchange, 34);
 
 /**
  * @generated from message exchange.v1.Owner
@@ -1229,7 +1424,7 @@ export type Owner = Message<"exchange.v1.Owner"> & {
  * Use `create(OwnerSchema)` to create a new message.
  */
 export const OwnerSchema: GenMessage<Owner> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 30);
+  messageDesc(file_proto_exchange, 35);
 
 /**
  * @generated from message exchange.v1.Exposure
@@ -1298,7 +1493,7 @@ export type Exposure = Message<"exchange.v1.Exposure"> & {
  * Use `create(ExposureSchema)` to create a new message.
  */
 export const ExposureSchema: GenMessage<Exposure> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 31);
+  messageDesc(file_proto_exchange, 36);
 
 /**
  * public: name and kind. account.<id> of the account and of its owner: owners too.
@@ -1322,7 +1517,33 @@ export type AccountCreated = Message<"exchange.v1.AccountCreated"> & {
  * Use `create(AccountCreatedSchema)` to create a new message.
  */
 export const AccountCreatedSchema: GenMessage<AccountCreated> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 32);
+  messageDesc(file_proto_exchange, 37);
+
+/**
+ * Reply; account.<id> of the account and of who became or ceased to be its owner. The owners as they are now, but not for
+ * who ceased to be one. Whoever may act as the account from now on gets its snapshot, and those of all below it; who may not any
+ * more is told Unsubscribed, and ActingAs the own user account if the socket acted as one of them.
+ *
+ * @generated from message exchange.v1.OwnersChanged
+ */
+export type OwnersChanged = Message<"exchange.v1.OwnersChanged"> & {
+  /**
+   * @generated from field: exchange.v1.Account account = 1;
+   */
+  account?: Account | undefined;
+
+  /**
+   * @generated from field: repeated exchange.v1.Owner owners = 2;
+   */
+  owners: Owner[];
+};
+
+/**
+ * Describes the message exchange.v1.OwnersChanged.
+ * Use `create(OwnersChangedSchema)` to create a new message.
+ */
+export const OwnersChangedSchema: GenMessage<OwnersChanged> = /*@__PURE__*/
+  messageDesc(file_proto_exchange, 38);
 
 /**
  * public, in its snapshot
@@ -1341,7 +1562,7 @@ export type Accounts = Message<"exchange.v1.Accounts"> & {
  * Use `create(AccountsSchema)` to create a new message.
  */
 export const AccountsSchema: GenMessage<Accounts> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 33);
+  messageDesc(file_proto_exchange, 39);
 
 /**
  * account.<id>, in its snapshot: everything but orders and transfers, which follow.
@@ -1380,7 +1601,7 @@ export type AccountState = Message<"exchange.v1.AccountState"> & {
  * Use `create(AccountStateSchema)` to create a new message.
  */
 export const AccountStateSchema: GenMessage<AccountState> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 34);
+  messageDesc(file_proto_exchange, 40);
 
 /**
  * account.<id>: once per account and batch; the exposures that changed.
@@ -1421,7 +1642,7 @@ export type PortfolioUpdated = Message<"exchange.v1.PortfolioUpdated"> & {
  * Use `create(PortfolioUpdatedSchema)` to create a new message.
  */
 export const PortfolioUpdatedSchema: GenMessage<PortfolioUpdated> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 35);
+  messageDesc(file_proto_exchange, 41);
 
 /**
  * @generated from message exchange.v1.Transfer
@@ -1468,7 +1689,7 @@ export type Transfer = Message<"exchange.v1.Transfer"> & {
  * Use `create(TransferSchema)` to create a new message.
  */
 export const TransferSchema: GenMessage<Transfer> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 36);
+  messageDesc(file_proto_exchange, 42);
 
 /**
  * account.<id> of both sides
@@ -1487,7 +1708,7 @@ export type TransferCreated = Message<"exchange.v1.TransferCreated"> & {
  * Use `create(TransferCreatedSchema)` to create a new message.
  */
 export const TransferCreatedSchema: GenMessage<TransferCreated> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 37);
+  messageDesc(file_proto_exchange, 43);
 
 /**
  * account.<id>, in its snapshot: the last 100, oldest first.
@@ -1506,7 +1727,7 @@ export type Transfers = Message<"exchange.v1.Transfers"> & {
  * Use `create(TransfersSchema)` to create a new message.
  */
 export const TransfersSchema: GenMessage<Transfers> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 38);
+  messageDesc(file_proto_exchange, 44);
 
 /**
  * account.<id>: what a settled market paid (amount < 0: took).
@@ -1545,7 +1766,7 @@ export type PaidOut = Message<"exchange.v1.PaidOut"> & {
  * Use `create(PaidOutSchema)` to create a new message.
  */
 export const PaidOutSchema: GenMessage<PaidOut> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 39);
+  messageDesc(file_proto_exchange, 45);
 
 /**
  * @generated from message exchange.v1.Market
@@ -1617,7 +1838,7 @@ export type Market = Message<"exchange.v1.Market"> & {
  * Use `create(MarketSchema)` to create a new message.
  */
 export const MarketSchema: GenMessage<Market> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 40);
+  messageDesc(file_proto_exchange, 46);
 
 /**
  * public
@@ -1636,7 +1857,7 @@ export type MarketCreated = Message<"exchange.v1.MarketCreated"> & {
  * Use `create(MarketCreatedSchema)` to create a new message.
  */
 export const MarketCreatedSchema: GenMessage<MarketCreated> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 41);
+  messageDesc(file_proto_exchange, 47);
 
 /**
  * public and market.<id>: the definition or the status changed.
@@ -1655,7 +1876,7 @@ export type MarketUpdated = Message<"exchange.v1.MarketUpdated"> & {
  * Use `create(MarketUpdatedSchema)` to create a new message.
  */
 export const MarketUpdatedSchema: GenMessage<MarketUpdated> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 42);
+  messageDesc(file_proto_exchange, 48);
 
 /**
  * public and market.<id>
@@ -1674,7 +1895,7 @@ export type MarketSettled = Message<"exchange.v1.MarketSettled"> & {
  * Use `create(MarketSettledSchema)` to create a new message.
  */
 export const MarketSettledSchema: GenMessage<MarketSettled> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 43);
+  messageDesc(file_proto_exchange, 49);
 
 /**
  * market.<id>: every resting order is gone (closed or settled). Whose they were is told to their accounts.
@@ -1693,7 +1914,7 @@ export type BookCleared = Message<"exchange.v1.BookCleared"> & {
  * Use `create(BookClearedSchema)` to create a new message.
  */
 export const BookClearedSchema: GenMessage<BookCleared> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 44);
+  messageDesc(file_proto_exchange, 50);
 
 /**
  * public and market.<id>, in their snapshots
@@ -1712,7 +1933,7 @@ export type Markets = Message<"exchange.v1.Markets"> & {
  * Use `create(MarketsSchema)` to create a new message.
  */
 export const MarketsSchema: GenMessage<Markets> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 45);
+  messageDesc(file_proto_exchange, 51);
 
 /**
  * @generated from message exchange.v1.Order
@@ -1790,7 +2011,7 @@ export type Order = Message<"exchange.v1.Order"> & {
  * Use `create(OrderSchema)` to create a new message.
  */
 export const OrderSchema: GenMessage<Order> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 46);
+  messageDesc(file_proto_exchange, 52);
 
 /**
  * Reply; account.<id>; market.<id>, there if something of it rests.
@@ -1816,7 +2037,7 @@ export type OrderCreated = Message<"exchange.v1.OrderCreated"> & {
  * Use `create(OrderCreatedSchema)` to create a new message.
  */
 export const OrderCreatedSchema: GenMessage<OrderCreated> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 47);
+  messageDesc(file_proto_exchange, 53);
 
 /**
  * @generated from message exchange.v1.CancelledOrder
@@ -1850,7 +2071,7 @@ export type CancelledOrder = Message<"exchange.v1.CancelledOrder"> & {
  * Use `create(CancelledOrderSchema)` to create a new message.
  */
 export const CancelledOrderSchema: GenMessage<CancelledOrder> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 48);
+  messageDesc(file_proto_exchange, 54);
 
 /**
  * Reply; account.<id>; market.<id>
@@ -1869,7 +2090,7 @@ export type OrdersCancelled = Message<"exchange.v1.OrdersCancelled"> & {
  * Use `create(OrdersCancelledSchema)` to create a new message.
  */
 export const OrdersCancelledSchema: GenMessage<OrdersCancelled> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 49);
+  messageDesc(file_proto_exchange, 55);
 
 /**
  * @generated from message exchange.v1.Trade
@@ -1938,7 +2159,7 @@ export type Trade = Message<"exchange.v1.Trade"> & {
  * Use `create(TradeSchema)` to create a new message.
  */
 export const TradeSchema: GenMessage<Trade> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 50);
+  messageDesc(file_proto_exchange, 56);
 
 /**
  * market.<id>; in its snapshot: the last 50, oldest first.
@@ -1957,7 +2178,7 @@ export type Trades = Message<"exchange.v1.Trades"> & {
  * Use `create(TradesSchema)` to create a new message.
  */
 export const TradesSchema: GenMessage<Trades> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 51);
+  messageDesc(file_proto_exchange, 57);
 
 /**
  * @generated from message exchange.v1.Fill
@@ -2021,7 +2242,7 @@ export type Fill = Message<"exchange.v1.Fill"> & {
  * Use `create(FillSchema)` to create a new message.
  */
 export const FillSchema: GenMessage<Fill> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 52);
+  messageDesc(file_proto_exchange, 58);
 
 /**
  * account.<id>
@@ -2045,7 +2266,7 @@ export type Fills = Message<"exchange.v1.Fills"> & {
  * Use `create(FillsSchema)` to create a new message.
  */
 export const FillsSchema: GenMessage<Fills> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 53);
+  messageDesc(file_proto_exchange, 59);
 
 /**
  * Snapshots: market.<id> every resting order in priority order of each side; account.<id> one's own open orders.
@@ -2064,7 +2285,7 @@ export type Orders = Message<"exchange.v1.Orders"> & {
  * Use `create(OrdersSchema)` to create a new message.
  */
 export const OrdersSchema: GenMessage<Orders> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 54);
+  messageDesc(file_proto_exchange, 60);
 
 /**
  * @generated from enum exchange.v1.MarketStatus
@@ -2273,6 +2494,13 @@ export enum TransferKind {
    * @generated from enum value: STARTING_CASH = 5;
    */
   STARTING_CASH = 5,
+
+  /**
+   * anybody to house
+   *
+   * @generated from enum value: COLLECTION = 6;
+   */
+  COLLECTION = 6,
 }
 
 /**
@@ -2398,6 +2626,8 @@ export enum Reason {
   NOT_ALLOWED = 20,
 
   /**
+   * told to operators; others hear NOT_ALLOWED
+   *
    * @generated from enum value: SUDO_REQUIRED = 21;
    */
   SUDO_REQUIRED = 21,
@@ -2462,6 +2692,21 @@ export enum Reason {
    * @generated from enum value: TOO_MANY_ACCOUNTS = 46;
    */
   TOO_MANY_ACCOUNTS = 46,
+
+  /**
+   * @generated from enum value: ALREADY_OWNER = 47;
+   */
+  ALREADY_OWNER = 47,
+
+  /**
+   * @generated from enum value: NOT_A_USER = 48;
+   */
+  NOT_A_USER = 48,
+
+  /**
+   * @generated from enum value: CREDIT_REMAINS = 49;
+   */
+  CREDIT_REMAINS = 49,
 
   /**
    * Markets

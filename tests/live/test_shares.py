@@ -1,0 +1,127 @@
+"""Accounts that several people own, over real sockets: a share is heard at once, and so is its end."""
+
+import asyncio
+
+from proto import exchange_pb2 as pb
+from tests.live.exchange import LiveExchange
+from tests.live.raw_socket import RawSocket, signed_in
+from tests.live.wishes import bid, new_market
+
+
+async def team_of(socket: RawSocket, name: str, owner: int = 0) -> int:
+    made = await socket.ask(create_account=pb.CreateAccount(name=name, owner_id=owner))
+    return made.account_created.account.id
+
+
+def hello_of(socket: RawSocket) -> pb.Authenticated:
+    return next(message.authenticated for message in socket.heard if message.HasField("authenticated"))
+
+
+async def until_snapshot(socket: RawSocket, stream: str) -> None:
+    while not any(message.snapshot_end.stream == stream for message in socket.heard):
+        await socket.receive()
+
+
+async def test_who_gets_a_share_hears_and_trades_at_once(live: LiveExchange) -> None:
+    async with (
+        signed_in(live.ws_url, live.token("alice")) as alice,
+        signed_in(live.ws_url, live.token("bob")) as bob,
+    ):
+        market = await new_market(alice)
+        team = await team_of(alice, "Team of two")
+        cellar = await team_of(alice, "Cellar of two", team)
+        refused = await bob.ask(act_as=pb.ActAs(account_id=team))
+        assert refused.refused.code == pb.ACCOUNT_NOT_FOUND
+        shared = await alice.ask(share_account=pb.ShareAccount(account_id=team, receiver_id=bob.account))
+        assert [owner.owner_id for owner in shared.owners_changed.owners] == sorted([alice.account, bob.account])
+        for account in (team, cellar):
+            await until_snapshot(bob, f"account.{account}")
+        heard = await bob.until_heard(f"account.{bob.account}", shared.seq)
+        (told,) = [message for message in heard if message.HasField("owners_changed")]
+        assert told.owners_changed.account.id == team
+        paid = pb.MakeTransfer(from_account_id=bob.account, to_account_id=team, amount=1_000_000)
+        assert (await bob.ask(make_transfer=paid)).HasField("transfer_created")
+        assert (await bob.ask(act_as=pb.ActAs(account_id=team))).acting_as.account_id == team
+        placed = await bob.ask(create_order=bid(market, 100, 100))
+        assert placed.order_created.order.account_id == team
+        heard = await alice.until_heard(f"account.{team}", placed.seq)
+        (created,) = [message for message in heard if message.HasField("order_created")]
+        assert created.order_created.order.id == placed.order_created.order.id
+    live.verify()
+
+
+async def test_who_leaves_hears_no_more_and_acts_as_themselves(live: LiveExchange) -> None:
+    async with (
+        signed_in(live.ws_url, live.token("alice")) as alice,
+        signed_in(live.ws_url, live.token("bob")) as bob,
+        signed_in(live.ws_url, live.token("bob")) as bobs_bot,
+    ):
+        market = await new_market(alice)
+        team = await team_of(alice, "Team of one and a half")
+        cellar = await team_of(alice, "Cellar of one and a half", team)
+        await alice.ask(share_account=pb.ShareAccount(account_id=team, receiver_id=bob.account))
+        await until_snapshot(bobs_bot, f"account.{cellar}")
+        await bobs_bot.ask(act_as=pb.ActAs(account_id=cellar))
+        left = await bob.ask(leave_account=pb.LeaveAccount(account_id=team))
+        assert left.owners_changed.account.id == team
+        assert not left.owners_changed.owners
+        put_back = await bobs_bot.until(lambda message: message.HasField("acting_as"))
+        assert put_back.acting_as.account_id == bob.account
+        assert (await bob.ask(act_as=pb.ActAs(account_id=team))).refused.code == pb.ACCOUNT_NOT_FOUND
+        paid = pb.MakeTransfer(from_account_id=alice.account, to_account_id=team, amount=1_000_000)
+        unheard = await alice.ask(make_transfer=paid)
+        await asyncio.sleep(2.5)  # two beats, which repeat what a hub may have missed
+        own = await bobs_bot.ask(create_order=bid(market, 100, 100))
+        assert own.order_created.order.account_id == bob.account
+        for socket in (bob, bobs_bot):
+            await socket.until_heard(f"account.{bob.account}", own.seq)
+            for account in (team, cellar):
+                assert socket.heard_on(f"account.{account}", unheard.seq) == []
+                positions = [message.stream_position for message in socket.heard]
+                assert all(one.seq < left.seq for one in positions if one.stream == f"account.{account}")
+    live.verify()
+
+
+async def test_who_was_away_meanwhile_begins_anew(live: LiveExchange) -> None:
+    """A resumed socket is not told what came after on streams that are not, or not yet, theirs."""
+    async with signed_in(live.ws_url, live.token("alice")) as alice:
+        team = await team_of(alice, "Team of passers-by")
+        async with signed_in(live.ws_url, live.token("bob")) as bob:
+            account = bob.account
+            hello = hello_of(bob)
+        await alice.ask(share_account=pb.ShareAccount(account_id=team, receiver_id=account))
+        resuming = {"epoch": hello.epoch, "from_seq": hello.seq}
+        async with signed_in(live.ws_url, live.token("bob"), **resuming) as bob:
+            again = hello_of(bob)
+            assert again.anew
+            begun = {message.snapshot_begin.stream for message in bob.heard if message.HasField("snapshot_begin")}
+            assert {"public", f"account.{account}", f"account.{team}"} <= begun
+            standing = {"epoch": hello.epoch, "from_seq": again.seq}
+        async with signed_in(live.ws_url, live.token("bob"), **standing) as bob:
+            hello = hello_of(bob)
+            assert not hello.anew
+            await bob.ask(leave_account=pb.LeaveAccount(account_id=team))
+        async with signed_in(live.ws_url, live.token("bob"), **standing) as bob:
+            assert hello_of(bob).anew
+            streams = {message.snapshot_begin.stream for message in bob.heard if message.HasField("snapshot_begin")}
+            assert f"account.{team}" not in streams
+
+
+async def test_refusals(live: LiveExchange) -> None:
+    async with (
+        signed_in(live.ws_url, live.token("alice")) as alice,
+        signed_in(live.ws_url, live.token("carol")) as carol,
+    ):
+        team = await team_of(alice, "Team of nobody else")
+        revoke = pb.RevokeShare(account_id=team, owner_id=alice.account)
+        redistribute = pb.Redistribute(account_id=team, owner_id=alice.account)
+        asked = {
+            pb.ACCOUNT_NOT_FOUND: await carol.ask(leave_account=pb.LeaveAccount(account_id=team)),
+            pb.NOT_A_USER: await alice.ask(share_account=pb.ShareAccount(account_id=team, receiver_id=team)),
+            pb.NOT_ALLOWED: await alice.ask(redistribute=redistribute),
+        }
+        for code, reply in asked.items():
+            assert reply.refused.code == code, reply
+        assert (await alice.ask(revoke_share=revoke)).refused.code == pb.NOT_ALLOWED
+        collect = pb.Collect(from_account_id=alice.account, amount=1)
+        assert (await alice.ask(collect=collect)).refused.code == pb.NOT_ALLOWED
