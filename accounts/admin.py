@@ -23,7 +23,7 @@ from accounts.console.rights import may_manage, may_operate
 from accounts.console.tables import EngineOwnedAdmin, Operated, ReadOnlyAdmin, entry_link, links
 from accounts.console.words import person, when
 from accounts.models import Account, ApiToken, Ownership, Transfer, User
-from accounts.operations import Gift, MakeToken, RevokeToken
+from accounts.operations import Collect, Gift, MakeToken, RedistributeCredit, RevokeShare, RevokeToken
 
 RIGHTS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
@@ -110,7 +110,7 @@ class ApiTokenAdmin(ReadOnlyAdmin):
 
 @admin.register(Account)
 class AccountAdmin(ReadOnlyAdmin):
-    operations = (Gift,)
+    operations = (Gift, Collect)
     list_display = ("id", "name", "kind", "user", "cash", "available")
     list_filter = ("kind",)
     list_select_related = ("user",)
@@ -122,7 +122,7 @@ class AccountAdmin(ReadOnlyAdmin):
     @admin.display(description="owners")
     def owned_by(self, account: Account) -> SafeString:
         rows = account.owners.select_related("owner").order_by("owner_id")
-        return links((_page(row.owner), f"{row.owner.name}: {money.chips(row.credit)} is theirs") for row in rows)
+        return links((_share(row), f"{row.owner.name}: {money.chips(row.credit)} is theirs") for row in rows)
 
     @admin.display(description="owns")
     def owns(self, account: Account) -> SafeString:
@@ -142,12 +142,17 @@ def _page(account: Account) -> str:
     return reverse("admin:accounts_account_change", args=[account.pk])
 
 
+def _share(row: Ownership) -> str:
+    return reverse("admin:accounts_ownership_change", args=[row.pk])
+
+
 class EitherOwner(AccountFilter):
     fields = ("owner_id", "account_id")
 
 
 @admin.register(Ownership)
 class OwnershipAdmin(EngineOwnedAdmin):
+    operations = (RevokeShare, RedistributeCredit)
     list_display = ("account", "owner", "credit")
     list_filter = (EitherOwner,)
     list_select_related = ("account", "owner")

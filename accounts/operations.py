@@ -7,8 +7,10 @@ from django import forms
 from django.conf import settings
 from django.contrib import messages
 from django.core.cache import cache
-from django.http import HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils import timezone
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
@@ -16,10 +18,13 @@ from accounts import money
 from accounts.console.operations import CommandOperation, Operation, OperationForm
 from accounts.console.rights import may_manage
 from accounts.forms import UnitsField
-from accounts.models import Account, AccountKind, ApiToken, User
+from accounts.models import Account, AccountKind, ApiToken, Ownership, User
 from accounts.tokens import create_token, revoke_token
 from proto.exchange_pb2 import ClientMessage, ServerMessage
+from proto.exchange_pb2 import Collect as CollectMessage
 from proto.exchange_pb2 import Gift as GiftMessage
+from proto.exchange_pb2 import Redistribute as RedistributeMessage
+from proto.exchange_pb2 import RevokeShare as RevokeShareMessage
 
 DAY_SECONDS = 24 * 3600
 
@@ -55,6 +60,99 @@ class Gift(CommandOperation):
     def done(self, reply: ServerMessage) -> str:
         amount = money.chips(reply.transfer_created.transfer.amount)
         return f"{amount} {settings.CHIP_NAME} went to {self.row.name}"
+
+
+class Collect(CommandOperation):
+    slug = "collect"
+    title = "Collect money"
+    icon = "savings"
+    danger = True
+    form_class = GiftForm
+
+    @classmethod
+    def offered(cls, row: Account) -> bool:
+        return row.kind != AccountKind.HOUSE
+
+    def intro(self) -> str:
+        available = f"{money.chips(self.row.available)} {settings.CHIP_NAME}"
+        return f"The house takes it from {self.row.name}, who has {available} available."
+
+    def message(self, form: OperationForm) -> ClientMessage:
+        said = form.cleaned_data
+        collect = CollectMessage(from_account_id=self.row.pk, amount=said["amount"], note=said["note"], key=said["key"])
+        return ClientMessage(collect=collect)
+
+    def done(self, reply: ServerMessage) -> str:
+        amount = money.chips(reply.transfer_created.transfer.amount)
+        return f"{amount} {settings.CHIP_NAME} came from {self.row.name}"
+
+
+class OfShare(CommandOperation):
+    """Of an owner's part in an account; afterwards the account's page shows who is left."""
+
+    danger = True
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """Of the owner and of the account."""
+        return self.row.owner.name, self.row.account.name
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        try:
+            return super().dispatch(request, *args, **kwargs)
+        except Http404:
+            messages.info(request, "This share has ended.")
+            return redirect("admin:accounts_ownership_changelist")
+
+    def after(self, reply: ServerMessage) -> str:
+        return reverse("admin:accounts_account_change", args=[self.row.account_id])
+
+
+class RevokeShare(OfShare):
+    slug = "revoke"
+    title = "Revoke the share"
+    icon = "person_remove"
+
+    @classmethod
+    def offered(cls, row: Ownership) -> bool:
+        return row.owner.kind == AccountKind.USER and row.account.owners.count() > 1
+
+    def intro(self) -> str:
+        owner, account = self.names
+        return (
+            f"{owner} no longer acts as {account}. Redistribute the credit first: nothing of the money may be theirs."
+        )
+
+    def message(self, form: OperationForm) -> ClientMessage:
+        share = {"account_id": self.row.account_id, "owner_id": self.row.owner_id}
+        return ClientMessage(revoke_share=RevokeShareMessage(**share, key=form.cleaned_data["key"]))
+
+    def done(self, reply: ServerMessage) -> str:
+        owner, account = self.names
+        return f"{owner} no longer owns {account}"
+
+
+class RedistributeCredit(OfShare):
+    slug = "redistribute"
+    title = "Redistribute the credit"
+    icon = "call_split"
+
+    @classmethod
+    def offered(cls, row: Ownership) -> bool:
+        return row.account.owners.count() > 1
+
+    def intro(self) -> str:
+        owner, account = self.names
+        theirs = f"{money.chips(self.row.credit)} {settings.CHIP_NAME} before rebalancing"
+        return f"What of the money in {account} is {owner}'s ({theirs}) goes to its other owners."
+
+    def message(self, form: OperationForm) -> ClientMessage:
+        share = {"account_id": self.row.account_id, "owner_id": self.row.owner_id}
+        return ClientMessage(redistribute=RedistributeMessage(**share, key=form.cleaned_data["key"]))
+
+    def done(self, reply: ServerMessage) -> str:
+        owner, account = self.names
+        return f"{owner}'s credit in {account} went to the others"
 
 
 class MakeTokenForm(OperationForm):

@@ -90,6 +90,9 @@ ANSWERS: dict[str, Callable[[Any], dict[str, Any]]] = {
     "settle_market": lambda m: {
         "market_settled": pb.MarketSettled(market=pb.Market(id=7, name="Rain", settle_price=m.price))
     },
+    "revoke_share": lambda m: {"owners_changed": pb.OwnersChanged(account=pb.Account(id=m.account_id))},
+    "redistribute": lambda m: {"owners_changed": pb.OwnersChanged(account=pb.Account(id=m.account_id))},
+    "collect": lambda m: {"transfer_created": pb.TransferCreated(transfer=pb.Transfer(amount=m.amount))},
     "gift": lambda m: {"transfer_created": pb.TransferCreated(transfer=pb.Transfer(amount=m.amount))},
 }
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from accounts.models import Account, AccountKind
+from accounts.models import Account, AccountKind, Ownership
 from markets.models import Market, MarketStatus
 from proto import exchange_pb2 as pb
 from realtime.errors import RequestFailed, busy
@@ -13,7 +13,11 @@ from tests.admin.conftest import CHIP, SEQ, Class, FakeGateway, browser, errors,
 
 MARKET = "/admin/markets/market/7"
 CREATE = "/admin/markets/market/create/"
-GIFT = "/admin/accounts/account/3/gift/"
+BOB = "/admin/accounts/account/3"
+GIFT = f"{BOB}/gift/"
+COLLECT = f"{BOB}/collect/"
+TEAM = "/admin/accounts/account/4"
+SHARE = "/admin/accounts/ownership/1"  # Alice's in Team
 
 NEW_MARKET = {
     "name": "Snow",
@@ -74,6 +78,24 @@ COMMANDS: list[tuple[str, dict[str, str], pb.ClientMessage, str]] = [
         pb.ClientMessage(gift=pb.Gift(to_account_id=3, amount=10_000_005, note="for luck", key="k")),
         "1,000.0005 chips went to Bob",
     ),
+    (
+        COLLECT,
+        {"amount": "7.5", "note": "a fine"},
+        pb.ClientMessage(collect=pb.Collect(from_account_id=3, amount=75_000, note="a fine", key="k")),
+        "7.5 chips came from Bob",
+    ),
+    (
+        f"{SHARE}/revoke/",
+        {},
+        pb.ClientMessage(revoke_share=pb.RevokeShare(account_id=4, owner_id=2, key="k")),
+        "Alice no longer owns Team",
+    ),
+    (
+        f"{SHARE}/redistribute/",
+        {},
+        pb.ClientMessage(redistribute=pb.Redistribute(account_id=4, owner_id=2, key="k")),
+        "Alice's credit in Team went to the others",
+    ),
 ]
 every_command = pytest.mark.parametrize(("path", "form", "command", "words"), COMMANDS, ids=[c[0] for c in COMMANDS])
 
@@ -86,7 +108,8 @@ class TestEveryCommand:
         response = operator.post(path, {**form, "key": "k"})
         assert exchange.asked == [(world.operator_user.pk, 9, True, command)]
         assert said(response) == [f"{words}: entry {SEQ}."]
-        back = "/admin/accounts/account/3/change/" if path == GIFT else f"{MARKET}/change/"
+        pages = {GIFT: BOB, COLLECT: BOB} | dict.fromkeys((f"{SHARE}/revoke/", f"{SHARE}/redistribute/"), TEAM)
+        back = f"{pages.get(path, MARKET)}/change/"
         assert (response.status_code, response["Location"]) == (302, back)
 
     def test_sent_twice_it_is_done_once_and_says_so(
@@ -153,6 +176,13 @@ def test_when_the_exchange_does_not_run_the_form_says_so(operator: Client, excha
     exchange.refusal = busy("The exchange is not running.")
     response = operator.post(f"{MARKET}/pause/", {"key": "k"})
     assert errors(response) == {"__all__": ["The exchange is not running."]}
+
+
+def test_a_share_that_has_ended_is_said_to_have(operator: Client, exchange: FakeGateway) -> None:
+    Ownership.objects.filter(pk=1).delete()
+    response = operator.post(f"{SHARE}/revoke/", {"key": "k"})
+    assert said(response) == ["This share has ended."]
+    assert (response["Location"], exchange.asked) == ("/admin/accounts/ownership/", [])
 
 
 class TestForms:

@@ -64,6 +64,9 @@ def test_the_table_of_pages_is_not_empty() -> None:
     """What the tests below walk through."""
     assert {name for name, _, kind in PAGES if "operation" in kind} == {
         "admin:accounts_account_gift",
+        "admin:accounts_account_collect",
+        "admin:accounts_ownership_revoke",
+        "admin:accounts_ownership_redistribute",
         "admin:accounts_apitoken_make",
         "admin:accounts_apitoken_revoke",
         *(

@@ -124,16 +124,47 @@ def offered(*labels: str) -> set[str]:
     }
 
 
-def test_every_operation_on_accounts(console: Console, tables: Tables, live: LiveExchange) -> None:
+async def test_every_operation_on_accounts(console: Console, tables: Tables, live: LiveExchange) -> None:
+    ownership = await a_share_of_bobs(live, tables)
+    await asyncio.to_thread(operate_on_accounts, console, tables, live, ownership)
+    assert console.posted == offered("accounts")
+    live.verify()
+
+
+async def a_share_of_bobs(live: LiveExchange, tables: Tables) -> int:
+    """In an account of Alice's; 10 of its money are his. The id of its row."""
+    async with (
+        signed_in(live.ws_url, live.token("alice")) as alice,
+        signed_in(live.ws_url, live.token("bob")) as bob,
+    ):
+        made = await alice.ask(create_account=pb.CreateAccount(name="Team of the console"))
+        team = made.account_created.account.id
+        await alice.ask(share_account=pb.ShareAccount(account_id=team, receiver_id=bob.account))
+        paid = pb.MakeTransfer(from_account_id=bob.account, to_account_id=team, amount=10 * CHIP)
+        await bob.ask(make_transfer=paid)
+        ((ownership,),) = tables.rows(
+            "SELECT id FROM accounts_ownership WHERE account_id = ? AND owner_id = ?", team, bob.account
+        )
+        return int(ownership)
+
+
+def operate_on_accounts(console: Console, tables: Tables, live: LiveExchange, ownership: int) -> None:
+    share = f"/admin/accounts/ownership/{ownership}"
+    assert "Redistribute the credit" in console.browser.get(f"{share}/change/").text
+    assert refusal(console.do(f"{share}/revoke/")) == "Credit is left in Team of the console: bob has 10."
+    said = console.done(f"{share}/redistribute/")
+    assert said == f"bob's credit in Team of the console went to the others: entry {tables.head}."
+    assert console.done(f"{share}/revoke/") == f"bob no longer owns Team of the console: entry {tables.head}."
     live.browser("carol").get("/")  # opens her account
     ((carol, cash),) = tables.rows("SELECT id, cash FROM accounts_account WHERE name = 'carol'")
     said = console.done(f"/admin/accounts/account/{carol}/gift/", amount="1,000.0005", note="for luck")
     assert said == f"1,000.0005 chips went to carol: entry {tables.head}."
-    assert tables.rows("SELECT cash FROM accounts_account WHERE id = ?", carol) == [(cash + 10_000_005,)]
+    said = console.done(f"/admin/accounts/account/{carol}/collect/", amount="1,000", note="")
+    assert said == f"1,000 chips came from carol: entry {tables.head}."
+    assert tables.rows("SELECT cash FROM accounts_account WHERE id = ?", carol) == [(cash + 5,)]
     console.do("/admin/accounts/apitoken/make/", person="carol", name="spare", days=0)
     ((token,),) = tables.rows("SELECT id FROM accounts_apitoken WHERE name = 'spare'")
     assert console.done(f"/admin/accounts/apitoken/{token}/revoke/") == "“spare” of carol is revoked."
-    assert console.posted == offered("accounts")
 
 
 async def test_a_token_opens_a_socket_until_it_is_revoked(live: LiveExchange, console: Console, tables: Tables) -> None:
