@@ -42,13 +42,21 @@ class AltForm(KeyedForm):
     name = forms.CharField(max_length=40)
 
 
-class TransferForm(KeyedForm):
-    to = forms.CharField(max_length=80)
-    amount = UnitsField(decimals=money.CASH_DECIMALS)
-    note = forms.CharField(max_length=200, required=False)
+class AccountField(forms.CharField):
+    """An account by its name."""
 
-    def clean_to(self) -> Account:
-        account = account_named(self.cleaned_data["to"])
+    def clean(self, value: Any) -> Account:
+        account = account_named(super().clean(value))
         if account is None:
             raise forms.ValidationError("There is no account of this name.")
         return account
+
+
+class TransferForm(KeyedForm):
+    to = AccountField(max_length=80)
+    amount = UnitsField(decimals=money.CASH_DECIMALS)
+    note = forms.CharField(max_length=200, required=False)
+
+
+class ShareForm(KeyedForm):
+    receiver = AccountField(max_length=80)

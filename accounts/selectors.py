@@ -48,6 +48,33 @@ def tree(root: Account) -> list[Branch]:
     return branches
 
 
+@dataclass(frozen=True, slots=True)
+class Possession:
+    """An account in somebody's tree with its owners; `acting` is the part of the account acted as, if it owns some."""
+
+    branch: Branch
+    owners: list[Ownership]
+    acting: Ownership | None
+
+
+def possessions(branches: list[Branch], acting: Account) -> list[Possession]:
+    """One query; whose the money in every account of the tree is, as of the last rebalancing."""
+    rows = Ownership.objects.filter(account_id__in=[branch.account.id for branch in branches])
+    owners: dict[int, list[Ownership]] = {}
+    for row in rows.select_related("owner").order_by("owner_id"):
+        owners.setdefault(row.account_id, []).append(row)
+    return [
+        Possession(branch, of_one, next((row for row in of_one if row.owner_id == acting.id), None))
+        for branch in branches
+        for of_one in [owners.get(branch.account.id, [])]
+    ]
+
+
+def people() -> list[Account]:
+    """User accounts, for suggestions."""
+    return list(Account.objects.filter(kind=AccountKind.USER).order_by("name_key")[:NAMES_SUGGESTED])
+
+
 def transfers(account_id: int) -> list[Transfer]:
     """The last ones of an account, newest first. Two queries: each finds its own in an index."""
     last = Transfer.objects.select_related("from_account", "to_account").order_by("-id")

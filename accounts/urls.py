@@ -9,6 +9,9 @@ app_name = "accounts"
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("act-as/", views.act_as, name="act_as"),
+    path("accounts/", views.accounts, name="accounts"),
+    path("accounts/<int:account_id>/share/", views.share, name="share"),
+    path("accounts/<int:account_id>/leave/", views.leave, name="leave"),
     path("accounts/new/", views.create_alt, name="create_alt"),
     path("transfers/new/", views.make_transfer, name="make_transfer"),
     path("theme/", views.theme, name="theme"),

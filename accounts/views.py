@@ -5,13 +5,15 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import login
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect
-from django.views.decorators.http import require_POST
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_POST
 
 from accounts import demo, money
-from accounts.acting import SESSION_KEY, Acting, acting, ask, back, complain
-from accounts.forms import AltForm, TransferForm
-from proto.exchange_pb2 import ClientMessage, CreateAccount, MakeTransfer
+from accounts.acting import SESSION_KEY, Acting, acting, ask, back, complain, new_key
+from accounts.forms import AltForm, KeyedForm, ShareForm, TransferForm
+from accounts.models import AccountKind
+from accounts.selectors import people, possessions
+from proto.exchange_pb2 import ClientMessage, CreateAccount, LeaveAccount, MakeTransfer, ShareAccount
 
 THEMES = ("light", "dark")
 THEME_COOKIE = "theme"
@@ -30,6 +32,48 @@ def act_as(request: HttpRequest, who: Acting) -> HttpResponse:
         request.session[SESSION_KEY] = account.id
         messages.success(request, f"You act as {account.name}.")
     return back(request, "markets:portfolio")
+
+
+@require_GET
+@acting
+def accounts(request: HttpRequest, who: Acting) -> HttpResponse:
+    """Everything that the person may act as, whose it is, and what can be shared or left as the account acted as."""
+    context = {
+        "who": who,
+        "here": "accounts",
+        "key": new_key(),
+        "possessions": possessions(who.tree, who.account),
+        "may_share": who.account.kind == AccountKind.USER,
+        "people": people(),
+    }
+    return render(request, "accounts/accounts.html", context)
+
+
+@require_POST
+@acting
+def share(request: HttpRequest, who: Acting, account_id: int) -> HttpResponse:
+    form = ShareForm(request.POST)
+    if not form.is_valid():
+        complain(request, form)
+        return redirect("accounts:accounts")
+    receiver, key = form.cleaned_data["receiver"], form.cleaned_data["key"]
+    message = ShareAccount(account_id=account_id, receiver_id=receiver.id, key=key)
+    if reply := ask(request, who, ClientMessage(share_account=message)):
+        messages.success(request, f"{receiver.name} owns {reply.owners_changed.account.name} with you now.")
+    return redirect("accounts:accounts")
+
+
+@require_POST
+@acting
+def leave(request: HttpRequest, who: Acting, account_id: int) -> HttpResponse:
+    form = KeyedForm(request.POST)
+    if not form.is_valid():
+        complain(request, form)
+        return redirect("accounts:accounts")
+    message = LeaveAccount(account_id=account_id, key=form.cleaned_data["key"])
+    if reply := ask(request, who, ClientMessage(leave_account=message)):
+        messages.success(request, f"You have left {reply.owners_changed.account.name}.")
+    return redirect("accounts:accounts")
 
 
 @require_POST
