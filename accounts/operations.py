@@ -62,16 +62,13 @@ class Gift(CommandOperation):
         return f"{amount} {settings.CHIP_NAME} went to {self.row.name}"
 
 
-class Collect(CommandOperation):
+class Collect(Gift):
+    """The way back."""
+
     slug = "collect"
     title = "Collect money"
     icon = "savings"
     danger = True
-    form_class = GiftForm
-
-    @classmethod
-    def offered(cls, row: Account) -> bool:
-        return row.kind != AccountKind.HOUSE
 
     def intro(self) -> str:
         available = f"{money.chips(self.row.available)} {settings.CHIP_NAME}"
@@ -97,6 +94,15 @@ class OfShare(CommandOperation):
         """Of the owner and of the account."""
         return self.row.owner.name, self.row.account.name
 
+    @property
+    def part(self) -> dict[str, int]:
+        """As both commands name it."""
+        return {"account_id": self.row.account_id, "owner_id": self.row.owner_id}
+
+    @classmethod
+    def offered(cls, row: Ownership) -> bool:
+        return row.account.owners.count() > 1
+
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         try:
             return super().dispatch(request, *args, **kwargs)
@@ -115,7 +121,7 @@ class RevokeShare(OfShare):
 
     @classmethod
     def offered(cls, row: Ownership) -> bool:
-        return row.owner.kind == AccountKind.USER and row.account.owners.count() > 1
+        return row.owner.kind == AccountKind.USER and super().offered(row)
 
     def intro(self) -> str:
         owner, account = self.names
@@ -124,8 +130,7 @@ class RevokeShare(OfShare):
         )
 
     def message(self, form: OperationForm) -> ClientMessage:
-        share = {"account_id": self.row.account_id, "owner_id": self.row.owner_id}
-        return ClientMessage(revoke_share=RevokeShareMessage(**share, key=form.cleaned_data["key"]))
+        return ClientMessage(revoke_share=RevokeShareMessage(**self.part, key=form.cleaned_data["key"]))
 
     def done(self, reply: ServerMessage) -> str:
         owner, account = self.names
@@ -137,18 +142,13 @@ class RedistributeCredit(OfShare):
     title = "Redistribute the credit"
     icon = "call_split"
 
-    @classmethod
-    def offered(cls, row: Ownership) -> bool:
-        return row.account.owners.count() > 1
-
     def intro(self) -> str:
         owner, account = self.names
         theirs = f"{money.chips(self.row.credit)} {settings.CHIP_NAME} before rebalancing"
         return f"What of the money in {account} is {owner}'s ({theirs}) goes to its other owners."
 
     def message(self, form: OperationForm) -> ClientMessage:
-        share = {"account_id": self.row.account_id, "owner_id": self.row.owner_id}
-        return ClientMessage(redistribute=RedistributeMessage(**share, key=form.cleaned_data["key"]))
+        return ClientMessage(redistribute=RedistributeMessage(**self.part, key=form.cleaned_data["key"]))
 
     def done(self, reply: ServerMessage) -> str:
         owner, account = self.names

@@ -340,9 +340,9 @@ def _write_account_reply(reply: pb.ServerMessage, engine: Engine, happened: list
     raise ValueError(f"no reply for {happened!r}")
 
 
-def refusal(request_id: str, rejected: Rejected, operator: bool = False) -> pb.ServerMessage:
-    """Only an operator is told that sudo would help."""
-    hidden = rejected.reason == Reason.SUDO_REQUIRED and not operator
+def refusal(request_id: str, rejected: Rejected) -> pb.ServerMessage:
+    """Nobody can turn on sudo on a socket yet, so nobody is told that it would help."""
+    hidden = rejected.reason == Reason.SUDO_REQUIRED
     refused = pb.Refused(
         code=int(Reason.NOT_ALLOWED if hidden else rejected.reason),  # type: ignore[arg-type]
         message=rejected.message,

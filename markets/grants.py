@@ -50,16 +50,14 @@ class Grants:
         return granted
 
     def _listeners(self, publication: Publication) -> Iterator[tuple[int, list[int]]]:
-        """Accounts, each with the user ids of those who may act as it since this batch."""
+        """Accounts, each with the user ids of those who may act as it. Hubs pass over sockets that hear it already."""
         engine = self._engine
-        for account in publication.new_accounts:
-            if users := audience.listeners(engine, account):
-                yield account.id, users
+        new = {account.id for account in publication.new_accounts}
         for share in publication.new_shares:
-            listening = audience.listeners(engine, engine.accounts[share.owner])
-            for id in sorted({share.account, *engine.below(share.account)}):
-                if users := [user for user in listening if id in engine.reach(user)]:
-                    yield id, users
+            new |= {share.account, *engine.below(share.account)}
+        for id in sorted(new):
+            if users := audience.listeners(engine, engine.accounts[id]):
+                yield id, users
 
     def lately(self) -> Message:
         """A beat's part of it."""

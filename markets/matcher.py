@@ -184,9 +184,10 @@ class Matcher:
         for outcome in outcomes:
             publication.add(outcome.seq, outcome.events)
         publication.add_portfolios(self.engine.seq, changed)
-        said = self.streams.publish(publication, changed)
+        said = self.streams.encode(publication)
         await commit
         self._commit_began = None
+        self.streams.publish(said, changed)
         committed_us = max(self.clock(), now_us)
         await self._repeat(frames)
         answers += [(frame.message, self._answer(frame, now_us, committed_us)) for frame in frames]
@@ -239,7 +240,7 @@ class Matcher:
                 self._apply_one(slot, request, asker, at_us, outcomes)
             except Rejected as rejected:
                 self.refused += 1
-                slot.message = codec.refusal(slot.request_id, rejected, asker.sudo)
+                slot.message = codec.refusal(slot.request_id, rejected)
         return Frame(message, slots)
 
     def _asker(self, message: Message) -> Asker:

@@ -51,22 +51,25 @@ class Streams:
 
     # --- Publishing
 
-    def publish(self, publication: Publication, changed: Changed) -> list[Said]:
-        """The group messages of a batch, in the order in which streams were first spoken on."""
+    def encode(self, publication: Publication) -> list[Said]:
+        """The group messages of a batch, in the order in which streams were first spoken on. Nothing is told of them
+        before publish()."""
+        return [
+            Said(stream, *part)
+            for stream, frame in publication.frames.items()
+            for part in positioned(stream, self.last.get(stream, self.start_seq), frame)
+        ]
+
+    def publish(self, said: list[Said], changed: Changed) -> None:
+        """The batch is committed: streams stand where its messages lead."""
         for market in changed.markets:
             self._books.pop(market, None)
         for order in changed.orders.values():
             self._books.pop(order.market, None)
-        return [said for stream, frame in publication.frames.items() for said in self._say(stream, frame)]
-
-    def _say(self, stream: str, frame: pb.ServerFrame) -> list[Said]:
-        prev_seq = self.last.get(stream, self.start_seq)
-        parts = [Said(stream, *part) for part in positioned(stream, prev_seq, frame)]
-        self.last[stream] = parts[-1].seq
-        self._spoke[-1][stream] = None
-        for said in parts:
-            self._keep(said)
-        return parts
+        for one in said:
+            self.last[one.stream] = one.seq
+            self._spoke[-1][one.stream] = None
+            self._keep(one)
 
     def _keep(self, said: Said) -> None:
         """For those who resume soon."""
