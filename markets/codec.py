@@ -1,158 +1,17 @@
-"""The only translator between the wire (protobuf) and the engine. markets/audience.py says who hears what.
+"""From the engine to the wire (protobuf): how each thing looks there, and the answers to commands.
 
-decode() turns a ClientMessage into a command, write_reply() the events of a command into the answer; the rest says how
-each thing of the engine looks on the wire.
+markets/decoding.py is the way in; markets/audience.py says who hears what.
 """
-
-from collections.abc import Callable
-from typing import NamedTuple
-
-from django.conf import settings
 
 from markets.engine import commands, events
 from markets.engine.book import Market, Order
-from markets.engine.commands import Command
-from markets.engine.engine import KEY_MAX, Engine
+from markets.engine.engine import Engine
 from markets.engine.errors import Reason, Rejected
 from markets.engine.events import Event
 from markets.engine.ledger import Account, Exposure
-from markets.engine.text import check_text
 from proto import exchange_pb2 as pb
 
 BID = int(commands.Side.BID)  # an enum member is slow to look up
-
-
-class Asker(NamedTuple):
-    """Who asks: the signed-in person's user id, the account acted as, and whether an operator's rights are on."""
-
-    user: int
-    account: int
-    sudo: bool
-
-
-# --- From the wire
-
-
-def decode(kind: str, message: pb.ClientMessage, asker: Asker) -> Command:
-    """The command that the message asks for; `kind` is its member that is set. Rejected if it does not translate."""
-    decoder = DECODERS.get(kind)
-    if decoder is None:
-        raise Rejected(Reason.INVALID_FRAME, "A message holds exactly one request.")
-    return decoder(getattr(message, kind), *asker)
-
-
-def _key(key: str) -> str:
-    return check_text(key, KEY_MAX, "key") if key else ""
-
-
-def _enum(value: int, kind: type[commands.Side] | type[commands.TimeInForce] | type[commands.SelfTrade]) -> int:
-    try:
-        return int(kind(value))
-    except ValueError:
-        raise Rejected(Reason.INVALID_FRAME, f"{value} is no {kind.__name__}.") from None
-
-
-def _create_user_account(m: pb.CreateUserAccount, user: int, account: int, sudo: bool) -> Command:
-    return commands.CreateUserAccount(user, 0, False, "", m.name, settings.STARTING_CASH)
-
-
-def _create_account(m: pb.CreateAccount, user: int, account: int, sudo: bool) -> Command:
-    most = settings.ALT_ACCOUNTS_MAX
-    return commands.CreateAccount(user, account, sudo, _key(m.key), m.name, m.owner_id, most)
-
-
-def _make_transfer(m: pb.MakeTransfer, user: int, account: int, sudo: bool) -> Command:
-    return commands.MakeTransfer(user, account, sudo, _key(m.key), m.from_account_id, m.to_account_id, m.amount, m.note)
-
-
-def _gift(m: pb.Gift, user: int, account: int, sudo: bool) -> Command:
-    return commands.Gift(user, account, sudo, _key(m.key), m.to_account_id, m.amount, m.note)
-
-
-def _collect(m: pb.Collect, user: int, account: int, sudo: bool) -> Command:
-    return commands.Collect(user, account, sudo, _key(m.key), m.from_account_id, m.amount, m.note)
-
-
-def _share_account(m: pb.ShareAccount, user: int, account: int, sudo: bool) -> Command:
-    return commands.ShareAccount(user, account, sudo, _key(m.key), m.account_id, m.receiver_id)
-
-
-def _leave_account(m: pb.LeaveAccount, user: int, account: int, sudo: bool) -> Command:
-    return commands.LeaveAccount(user, account, sudo, _key(m.key), m.account_id)
-
-
-def _revoke_share(m: pb.RevokeShare, user: int, account: int, sudo: bool) -> Command:
-    return commands.RevokeShare(user, account, sudo, _key(m.key), m.account_id, m.owner_id)
-
-
-def _redistribute(m: pb.Redistribute, user: int, account: int, sudo: bool) -> Command:
-    return commands.Redistribute(user, account, sudo, _key(m.key), m.account_id, m.owner_id)
-
-
-def _create_market(m: pb.CreateMarket, user: int, account: int, sudo: bool) -> Command:
-    return commands.CreateMarket(
-        *(user, account, sudo, _key(m.key), m.name, m.description, m.min_settlement, m.max_settlement),
-        *(m.tick_size or 1, m.smallest_size or 1, settings.UNSETTLED_MARKETS_MAX),
-    )
-
-
-def _edit_market(m: pb.EditMarket, user: int, account: int, sudo: bool) -> Command:
-    name = m.name if m.HasField("name") else None
-    description = m.description if m.HasField("description") else None
-    return commands.EditMarket(user, account, sudo, _key(m.key), m.market_id, name, description)
-
-
-def _set_market_status(m: pb.SetMarketStatus, user: int, account: int, sudo: bool) -> Command:
-    return commands.SetMarketStatus(user, account, sudo, _key(m.key), m.market_id, m.status)
-
-
-def _settle_market(m: pb.SettleMarket, user: int, account: int, sudo: bool) -> Command:
-    return commands.SettleMarket(user, account, sudo, _key(m.key), m.market_id, m.price)
-
-
-def _create_order(m: pb.CreateOrder, user: int, account: int, sudo: bool) -> Command:
-    side = m.side
-    if side != 1 and side != 2:
-        raise Rejected(Reason.INVALID_FRAME, "An order has a side: BID or OFFER.")
-    time_in_force = m.time_in_force and _enum(m.time_in_force, commands.TimeInForce)
-    self_trade = m.self_trade and _enum(m.self_trade, commands.SelfTrade)
-    key = _key(m.client_order_id)
-    # fmt: off
-    return commands.CreateOrder(
-        user, account, sudo, key, m.market_id, side, m.price, m.size, time_in_force, m.post_only, self_trade
-    )
-    # fmt: on
-
-
-def _cancel_order(m: pb.CancelOrder, user: int, account: int, sudo: bool) -> Command:
-    if bool(m.order_id) == bool(m.client_order_id):
-        raise Rejected(Reason.INVALID_FRAME, "Name the order by order_id or by client_order_id.")
-    return commands.CancelOrder(user, account, sudo, _key(m.key), m.order_id, m.client_order_id)
-
-
-def _out(m: pb.Out, user: int, account: int, sudo: bool) -> Command:
-    side = m.side and _enum(m.side, commands.Side)
-    return commands.Out(user, account, sudo, _key(m.key), m.market_id, side)
-
-
-DECODERS: dict[str, Callable[..., Command]] = {
-    "create_user_account": _create_user_account,
-    "create_account": _create_account,
-    "make_transfer": _make_transfer,
-    "gift": _gift,
-    "collect": _collect,
-    "share_account": _share_account,
-    "leave_account": _leave_account,
-    "revoke_share": _revoke_share,
-    "redistribute": _redistribute,
-    "create_market": _create_market,
-    "edit_market": _edit_market,
-    "set_market_status": _set_market_status,
-    "settle_market": _settle_market,
-    "create_order": _create_order,
-    "cancel_order": _cancel_order,
-    "out": _out,
-}
 
 
 # --- Things

@@ -16,7 +16,7 @@ from channels.layers import BaseChannelLayer
 
 from markets import codec
 from markets.audience import Publication
-from markets.codec import Asker
+from markets.decoding import Asker, decode
 from markets.engine.commands import Command, CreateHouse
 from markets.engine.engine import Engine
 from markets.engine.errors import Reason, Rejected, Repeated
@@ -255,7 +255,7 @@ class Matcher:
         self.rates.charge(asker.user, CLASSES.get(kind, "mutate"), asker.sudo, at_us)
         self.quarantine.check(asker, request)
         try:
-            command = codec.decode(kind, request, asker)
+            command = decode(kind, request, asker)
         except Rejected:
             raise
         except Exception:

@@ -11,7 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from markets.codec import Asker
+from markets.decoding import Asker
 from markets.engine.errors import Reason, Rejected
 from proto import exchange_pb2 as pb
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from markets import codec
-from markets.codec import Asker
+from markets.decoding import Asker
 from markets.engine.errors import Reason, Rejected
 from markets.grants import Grants
 from markets.rates import HEAVY_READ_COST, Buckets
