@@ -19,6 +19,7 @@ from accounts.services import account_name
 from accounts.tokens import find_token
 from proto.exchange_pb2 import ClientMessage, CreateUserAccount
 from realtime import gateway
+from realtime.rights import Rights
 from realtime.sockets import Principal
 
 OPERATOR_PERMISSION = "markets.operate_exchange"
@@ -62,8 +63,8 @@ def _find(cookies: Mapping[str, str], token: str) -> tuple[Principal, str] | Non
     if found is None:
         return None
     user, credential = found
-    can_sudo = user.is_staff and user.has_perm(OPERATOR_PERMISSION)
-    principal = Principal(user.pk, user.get_username(), can_sudo, credential)
+    operator = user.is_staff and user.has_perm(OPERATOR_PERMISSION)
+    principal = Principal(user.pk, user.get_username(), credential, Rights(operator))
     return principal, "" if user_account(user.pk) is not None else account_name(user)
 
 

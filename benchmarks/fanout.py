@@ -94,7 +94,7 @@ def _frame(message: wire.ServerMessage) -> bytes:
 
 
 async def _anybody(cookies: Mapping[str, str], token: str) -> Principal:
-    return Principal(int(token), f"reader {token}", False, token)
+    return Principal(int(token), f"reader {token}", token)
 
 
 async def _nobody(credentials: set[Hashable]) -> set[Hashable]:

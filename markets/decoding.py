@@ -10,15 +10,19 @@ from markets.engine.commands import Command
 from markets.engine.engine import KEY_MAX
 from markets.engine.errors import Reason, Rejected
 from markets.engine.text import check_text
+from markets.scopes import check_rights
 from proto import exchange_pb2 as pb
+from realtime.rights import Rights
 
 
 class Asker(NamedTuple):
-    """Who asks: the signed-in person's user id, the account acted as, and whether an operator's rights are on."""
+    """Who asks: the signed-in person's user id, the account acted as, whether an operator's rights are on, and what
+    the sign-in is good for."""
 
     user: int
     account: int
     sudo: bool
+    rights: Rights = Rights()
 
 
 def decode(kind: str, message: pb.ClientMessage, asker: Asker) -> Command:
@@ -26,7 +30,9 @@ def decode(kind: str, message: pb.ClientMessage, asker: Asker) -> Command:
     decoder = DECODERS.get(kind)
     if decoder is None:
         raise Rejected(Reason.INVALID_FRAME, "A message holds exactly one request.")
-    return decoder(getattr(message, kind), *asker)
+    body = getattr(message, kind)
+    check_rights(kind, body, asker.account, asker.rights)
+    return decoder(body, asker.user, asker.account, asker.sudo)
 
 
 def _key(key: str) -> str:

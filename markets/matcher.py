@@ -33,6 +33,7 @@ from markets.streams import Said, Streams, joined
 from proto import exchange_pb2 as pb
 from realtime.groups import HUBS, group_of
 from realtime.limits import SERVER_FRAME_BYTES_MAX
+from realtime.rights import Rights
 
 logger = logging.getLogger(__name__)
 
@@ -246,7 +247,9 @@ class Matcher:
     def _asker(self, message: Message) -> Asker:
         """Account 0 stands for the person's own."""
         user = message["user"]
-        return Asker(user, message["account"] or self.engine.people.get(user, 0), message["sudo"])
+        rights = Rights(*message.get("rights", ()))
+        account = message["account"] or rights.bound or self.engine.people.get(user, 0)
+        return Asker(user, account, message["sudo"], rights)
 
     def _apply_one(
         self, slot: Slot, request: pb.ClientMessage, asker: Asker, at_us: int, outcomes: list[Outcome]

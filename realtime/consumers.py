@@ -172,7 +172,8 @@ class ClientConsumer(AsyncConsumer):
                     "number": number,
                     "user": socket.person.user,
                     "account": socket.account,
-                    "sudo": False,  # only pages have it
+                    "sudo": socket.sudo,
+                    "rights": socket.rights,
                     "received_us": received_us,
                     "count": len(messages),
                     "data": data,

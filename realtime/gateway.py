@@ -18,8 +18,11 @@ from proto import exchange_pb2 as wire
 from realtime import limits
 from realtime.errors import RequestFailed, busy, outcome_unknown
 from realtime.groups import MATCHING
+from realtime.rights import Rights
 
 logger = logging.getLogger(__name__)
+
+PERSON = Rights()
 
 
 class Gateway:
@@ -61,7 +64,9 @@ class Gateway:
             logger.exception("The channel layer failed.")
             raise outcome_unknown() from error
 
-    async def ask(self, user: int, message: wire.ClientMessage, account: int, sudo: bool) -> wire.ServerMessage:
+    async def ask(
+        self, user: int, message: wire.ClientMessage, account: int, sudo: bool, rights: Rights
+    ) -> wire.ServerMessage:
         number = next(self._numbers)
         answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self._asks[number] = answer
@@ -74,6 +79,7 @@ class Gateway:
                     "user": user,
                     "account": account,
                     "sudo": sudo,
+                    "rights": rights,
                     "received_us": time.time_ns() // 1000,
                     "count": 1,
                     "data": wire.ClientFrame(messages=[message]).SerializeToString(),
@@ -118,7 +124,9 @@ def detach(gateway: Gateway) -> None:
         _attached = None
 
 
-async def ask(user: int, message: wire.ClientMessage, *, account: int = 0, sudo: bool = False) -> wire.ServerMessage:
+async def ask(
+    user: int, message: wire.ClientMessage, *, account: int = 0, sudo: bool = False, rights: Rights = PERSON
+) -> wire.ServerMessage:
     """Has the matcher execute one command and returns its reply, which is sent after the commit.
 
     `user` is the principal, `account` the acted-as account (0: the person's own). Raises RequestFailed with the
@@ -126,17 +134,19 @@ async def ask(user: int, message: wire.ClientMessage, *, account: int = 0, sudo:
     Raises RuntimeError inside a database transaction: on SQLite it would hold the lock that the journal waits for.
     """
     _refuse_in_transaction()
-    return await _open_gateway().ask(user, message, account, sudo)
+    return await _open_gateway().ask(user, message, account, sudo, rights)
 
 
-def ask_sync(user: int, message: wire.ClientMessage, *, account: int = 0, sudo: bool = False) -> wire.ServerMessage:
+def ask_sync(
+    user: int, message: wire.ClientMessage, *, account: int = 0, sudo: bool = False, rights: Rights = PERSON
+) -> wire.ServerMessage:
     """ask() for the thread of a synchronous view. Raises RuntimeError on the event loop's own thread too."""
     _refuse_in_transaction()
     gateway = _open_gateway()
     assert gateway.loop is not None
     if _in_event_loop():
         raise RuntimeError("ask_sync() would stop the event loop that has to answer it: await ask().")
-    asked = asyncio.run_coroutine_threadsafe(gateway.ask(user, message, account, sudo), gateway.loop)
+    asked = asyncio.run_coroutine_threadsafe(gateway.ask(user, message, account, sudo, rights), gateway.loop)
     try:
         return asked.result(2 * limits.ASK_SECONDS_MAX)  # longer than ask() takes, unless the loop has ended
     except TimeoutError as error:

@@ -104,6 +104,7 @@ class Hub:
         person.sockets.add(socket)
         socket.person = person
         socket.credential = principal.credential
+        socket.rights = principal.rights
         self._sockets[socket.origin] = socket
 
     def sign_out(self, socket: Socket) -> None:

@@ -8,6 +8,7 @@ from proto import exchange_pb2 as wire
 from realtime import limits
 from realtime.errors import outcome_unknown
 from realtime.outbox import Outbox, Outlet, Turn
+from realtime.rights import Rights
 
 Control = dict[str, Any]  # what the matcher tells the hub to do with the socket, beside a reply
 
@@ -17,8 +18,8 @@ class Principal(NamedTuple):
 
     user: int
     name: str
-    can_sudo: bool
     credential: Hashable
+    rights: Rights = Rights()
 
 
 class Pending(NamedTuple):
@@ -52,6 +53,8 @@ class Socket(Outbox):
         self.origin = origin
         self.person: Person | None = None  # None: not signed in
         self.credential: Hashable = None
+        self.rights = Rights()
+        self.sudo = False
         self.ready = False  # the matcher has let it in
         self.account = 0  # acted as
         self.resumes = False  # it named the running epoch when it signed in

@@ -282,7 +282,7 @@ class World:
             raise ConnectionError("no database")
         name = token or cookies.get("sessionid", "")
         user = self.people.get(name)
-        return None if user is None else Principal(user, name, False, name)
+        return None if user is None else Principal(user, name, name)
 
     async def _revoked(self, credentials: set[Hashable]) -> set[Hashable]:
         return credentials & self.gone

@@ -1,0 +1,25 @@
+"""What a sign-in may do: a token may be for less than its person may do."""
+
+from enum import IntFlag
+from typing import NamedTuple
+
+
+class Scope(IntFlag):
+    """The scopes of a token. Whoever signs in as a person has all of them."""
+
+    READ = 1
+    TRADE = 2  # orders and cancels
+    TRANSFER = 4  # transfers, and purchases at auctions
+    MANAGE = 8  # accounts, shares, markets, auctions
+    SUDO = 16  # an operator may turn on sudo
+
+
+EVERYTHING = int(Scope.READ | Scope.TRADE | Scope.TRANSFER | Scope.MANAGE | Scope.SUDO)
+
+
+class Rights(NamedTuple):
+    """Of who asks. They travel with every command, and the matcher holds it to them."""
+
+    operator: bool = False  # may turn on sudo, so is told where it would help
+    scopes: int = EVERYTHING
+    bound: int = 0  # the id of the only account that it may act as; 0: all that are the person's
