@@ -103,7 +103,7 @@ async def _nobody(credentials: set[Hashable]) -> set[Hashable]:
 
 def _serve() -> int:
     settings.configure(**SETTINGS)
-    hub = Hub(_nobody)
+    hub = Hub(_nobody, _nobody)
     return serve(
         websocket(hub, _anybody),
         "127.0.0.1",

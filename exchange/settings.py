@@ -32,6 +32,8 @@ TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", default=0)  # proxies whose
 # --- Play money and rates ------------------------------------------------------------------------
 
 CHIP_NAME = env.str("CHIP_NAME", default="chips")
+# What people may call their markets' categories; operators in sudo use any.
+PUBLIC_CATEGORIES: list[str] = env.list("PUBLIC_CATEGORIES", default=["Class", "Practice", "Just for fun"])
 STARTING_CASH = cash_units(env.str("STARTING_CASH", default="10000"))  # said in chips, kept in 1/10,000
 
 # Token buckets (docs/rules.md section 9): RATES[class][mode] = (tokens a second, burst), per person. RATE_FACTOR

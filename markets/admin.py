@@ -20,7 +20,17 @@ from accounts.console.tables import EngineOwnedAdmin, ReadOnlyAdmin, entry_link,
 from accounts.console.words import person, when
 from markets import overview
 from markets.engine.text import name_key
-from markets.models import Exposure, JournalEntry, JournalMarket, Market, MarketStatus, Order, Payout, Trade
+from markets.models import (
+    Exposure,
+    JournalEntry,
+    JournalMarket,
+    Market,
+    MarketStatus,
+    MarketVisibility,
+    Order,
+    Payout,
+    Trade,
+)
 from markets.operations import CancelOnly, Close, CreateMarket, EditMarket, Pause, Resume, Settle
 from markets.readable import as_json, readable
 from markets.records import COMMANDS, decode_command, decode_events
@@ -61,7 +71,7 @@ class MarketAdmin(ReadOnlyAdmin):
     also = ("see",)
     written: ClassVar = {
         **dict.fromkeys(("min_settlement", "max_settlement", "tick_size", "settle_price", "last_price"), money.price),
-        **{"smallest_size": money.size, "creator": person, "created_us": when, "seq": entry_link},
+        **{"smallest_size": money.size, "volume": money.size, "creator": person, "created_us": when, "seq": entry_link},
     }
 
     @display(description="status", ordering="status", label=LABELS)
@@ -81,6 +91,14 @@ class MarketAdmin(ReadOnlyAdmin):
 
     def view_on_site(self, market: Market) -> str:
         return reverse("markets:market", args=[market.pk])
+
+
+@admin.register(MarketVisibility)
+class MarketVisibilityAdmin(EngineOwnedAdmin):
+    list_display = ("market", "account")
+    list_filter = (MarketFilter, AccountFilter)
+    list_select_related = ("market", "account")
+    raw_id_fields = ("market", "account")
 
 
 class RestingFilter(DropdownFilter):

@@ -1,7 +1,9 @@
 """Who hears what: the one place that decides, for live messages, replays and snapshots alike.
 
 A market's stream is for everybody who may see it, an account's stream for those who may act as it, the public stream
-for all who are signed in. client_order_id and a market's cancelled ids at its close are for their account only.
+for all who are signed in. client_order_id and a market's cancelled ids at its close are for their account only. Where a
+market hides account ids its stream is masked, and operators in sudo hear another one. A restricted market is defined on
+the streams of accounts that may know it, never on the public one.
 """
 
 from collections.abc import Iterable, Iterator
@@ -18,12 +20,17 @@ from markets.engine.engine import Engine
 from markets.engine.events import CancelCause, Event
 from markets.engine.ledger import Account
 from markets.engine.state import HOUSE, Changed
+from markets.engine.visibility import knows
 from proto import exchange_pb2 as pb
-from realtime.groups import PUBLIC, stream_of_account, stream_of_market
+from realtime.groups import PUBLIC, UNMASKED, stream_of_account, stream_of_market
 
 T = TypeVar("T")
 
 BID, OFFER = int(Side.BID), int(Side.OFFER)
+
+CLEARED = (CancelCause.BY_CLOSE, CancelCause.BY_SETTLEMENT)  # the market hears BookCleared instead
+
+Ears = tuple[tuple[str, bool], ...]
 
 SNAPSHOT_PIECE = 1_000  # orders, accounts or markets in one message of a snapshot
 
@@ -38,6 +45,8 @@ class Publication:
         self.new_accounts: list[Account] = []
         self.new_markets: list[Market] = []
         self.new_shares: list[events.ShareCreated] = []
+        self.defined: set[int] = set()  # markets whose definition is told
+        self._ears: dict[int, Ears] = {}
 
     def say(self, stream: str, seq: int) -> pb.ServerMessage:
         """A new message on the stream, to be written in place."""
@@ -75,39 +84,50 @@ class Publication:
         for (id, market), exposure in changed.exposures.items():
             codec.write_exposure(portfolios[id].exposures.add(), market, exposure)
 
+    def _ears_of(self, market: int) -> Ears:
+        """The streams of a market, and whether each is masked."""
+        ears = self._ears.get(market)
+        if ears is None:
+            ears = self._ears[market] = ears_of(self.engine.markets[market])
+        return ears
+
     def _add_order(self, seq: int, created: events.OrderCreated, happened: list[Event]) -> None:
         """Trades, then cancels of resting orders, then the order itself; each account hears its own part."""
-        market = stream_of_market(created.market)
+        ears = self._ears_of(created.market)
         if len(happened) > 1:
-            self._add_trades(seq, market, [e for e in happened if type(e) is events.Traded])
+            self._add_trades(seq, ears, [e for e in happened if type(e) is events.Traded])
             cancelled = [e for e in happened if type(e) is events.OrderCancelled]
             self._add_cancelled(seq, cancelled, unknown_to_market=created.order)
         own = self.say(stream_of_account(created.account), seq)
         codec.write_created(own.order_created.order, created, own=True)
         if created.open:
-            codec.write_created(self.say(market, seq).order_created.order, created, own=False)
+            for stream, masked in ears:
+                codec.write_created(self.say(stream, seq).order_created.order, created, own=False, masked=masked)
 
-    def _add_trades(self, seq: int, market: str, trades: list[events.Traded]) -> None:
+    def _add_trades(self, seq: int, ears: Ears, trades: list[events.Traded]) -> None:
         """To the market, and to each side as fills."""
         if not trades:
             return
-        told = self.say(market, seq).trades.trades
+        for stream, masked in ears:
+            told = self.say(stream, seq).trades.trades
+            for e in trades:
+                codec.write_trade(told.add(), e, masked)
+        hidden = len(ears) > 1
         fills: dict[int, pb.Fills] = {}
         for e in trades:
-            codec.write_trade(told.add(), e)
             for side, account in ((BID, e.buyer), (OFFER, e.seller)):
                 if account not in fills:
                     fills[account] = self.say(stream_of_account(account), seq).fills
                     fills[account].account_id = account
-                codec.write_fill(fills[account].fills.add(), e, side)
+                codec.write_fill(fills[account].fills.add(), e, side, hidden)
 
     def _add_cancelled(self, seq: int, cancelled: list[events.OrderCancelled], unknown_to_market: int = 0) -> None:
         """To their accounts; to the market too, unless it never knew the order or hears BookCleared."""
         told: dict[str, pb.OrdersCancelled] = {}
         for e in cancelled:
             streams = [stream_of_account(e.account)]
-            if e.order != unknown_to_market and e.cause < CancelCause.BY_CLOSE:
-                streams.append(stream_of_market(e.market))
+            if e.order != unknown_to_market and e.cause not in CLEARED:
+                streams.extend(stream for stream, _ in self._ears_of(e.market))
             for stream in streams:
                 if stream not in told:
                     told[stream] = self.say(stream, seq).orders_cancelled
@@ -127,18 +147,20 @@ class Publication:
             case events.MarketCreated():
                 market = self.engine.markets[event.market]
                 self.new_markets.append(market)
-                self.say(PUBLIC, seq).market_created.market.CopyFrom(codec.market_message(market))
-            case events.MarketEdited() | events.MarketStatusChanged():
-                updated = codec.market_message(self.engine.markets[event.market])
-                for stream in (PUBLIC, stream_of_market(event.market)):
-                    self.say(stream, seq).market_updated.market.CopyFrom(updated)
-                if type(event) is events.MarketStatusChanged and event.status == MarketStatus.CLOSED:
+                for stream, whole in self._known_on(market):
+                    self.say(stream, seq).market_created.market.CopyFrom(codec.market_message(market, whole))
+            case events.MarketEdited():
+                self._withdraw(seq, event)
+                self._update_market(seq, event.market)
+            case events.MarketStatusChanged():
+                self._update_market(seq, event.market)
+                if event.status == MarketStatus.CLOSED:
                     self._clear_book(seq, event.market)
             case events.MarketSettled():
-                settled = codec.market_message(self.engine.markets[event.market])
+                market = self.engine.markets[event.market]
                 self._clear_book(seq, event.market)
-                for stream in (PUBLIC, stream_of_market(event.market)):
-                    self.say(stream, seq).market_settled.market.CopyFrom(settled)
+                for stream, whole in (*self._known_on(market), *((ear, True) for ear, _ in self._ears_of(market.id))):
+                    self.say(stream, seq).market_settled.market.CopyFrom(codec.market_message(market, whole))
             case events.PaidOut():
                 paid = self.say(stream_of_account(event.account), seq).paid_out
                 paid.market_id, paid.account_id, paid.position, paid.price, paid.amount = event
@@ -163,7 +185,56 @@ class Publication:
             codec.write_owners(self.say(stream_of_account(id), seq).owners_changed, account, told)
 
     def _clear_book(self, seq: int, market: int) -> None:
-        self.say(stream_of_market(market), seq).book_cleared.market_id = market
+        for stream, _ in self._ears_of(market):
+            self.say(stream, seq).book_cleared.market_id = market
+
+    # --- Definitions of markets
+
+    def _known_on(self, market: Market) -> list[tuple[str, bool]]:
+        """The streams beside its own that tell of a market, and whether they tell what its book says too."""
+        self.defined.add(market.id)
+        if not market.visible_to:
+            return [(PUBLIC, True)]
+        return [(stream_of_account(id), id in market.visible_to) for id in knowing(self.engine, market)]
+
+    def _update_market(self, seq: int, id: int) -> None:
+        market = self.engine.markets[id]
+        for stream, whole in (*self._known_on(market), *((ear, True) for ear, _ in self._ears_of(id))):
+            self.say(stream, seq).market_updated.market.CopyFrom(codec.market_message(market, whole))
+
+    def _withdraw(self, seq: int, event: events.MarketEdited) -> None:
+        """From the streams that told of it and do so no longer."""
+        if event.visible_before is None:
+            return
+        market = self.engine.markets[event.market]
+        if event.visible_before:
+            known = {id for id in (market.owner, *market.holders) if knows(market, self.engine.accounts[id])}
+            before = {stream_of_account(id) for id in known.union(event.visible_before)}
+        else:
+            before = {PUBLIC}
+        for stream in sorted(before.difference(stream for stream, _ in self._known_on(market))):
+            self.say(stream, seq).market_withdrawn.market_id = market.id
+
+
+def ears_of(market: Market) -> Ears:
+    """The streams of its book, and whether each is masked."""
+    plain = stream_of_market(market.id)
+    return (
+        ((plain, True), (stream_of_market(market.id, UNMASKED), False))
+        if market.hide_account_ids
+        else ((plain, False),)
+    )
+
+
+def knowing(engine: Engine, market: Market) -> list[int]:
+    """The accounts that may know a restricted market: those listed, its owner, whoever has ever traded there."""
+    kept = (id for id in (market.owner, *market.holders) if knows(market, engine.accounts[id]))
+    return sorted({*market.visible_to, *kept})
+
+
+def may_know(market: Market, account: Account) -> bool:
+    """Whether the account itself, whoever acts as it, may be told of the market."""
+    return not market.visible_to or account.id in market.visible_to or knows(market, account)
 
 
 def listeners(engine: Engine, account: Account) -> list[int]:
@@ -182,15 +253,15 @@ def listeners(engine: Engine, account: Account) -> list[int]:
 
 
 def public_pieces(engine: Engine) -> Iterator[bytes]:
-    """Every account's name, every market's definition."""
+    """Every account's name, every definition of a market that everybody sees."""
     for accounts in chunks(map(codec.account_message, engine.accounts.values())):
         yield piece(accounts=pb.Accounts(accounts=accounts))
-    for markets in chunks(map(codec.market_message, engine.markets.values())):
+    for markets in chunks(codec.market_message(market) for market in engine.markets.values() if not market.visible_to):
         yield piece(markets=pb.Markets(markets=markets))
 
 
 def account_pieces(engine: Engine, account: Account) -> Iterator[bytes]:
-    """Figures, open orders, the last transfers."""
+    """Figures, the restricted markets that it may know, open orders, the last transfers."""
     state = pb.AccountState(
         account=codec.account_message(account),
         owners=codec.owner_messages(account),
@@ -198,8 +269,12 @@ def account_pieces(engine: Engine, account: Account) -> Iterator[bytes]:
         available=account.available,
     )
     for market, exposure in account.exposures.items():
-        codec.write_exposure(state.exposures.add(), market, exposure)
+        if may_know(engine.markets[market], account):
+            codec.write_exposure(state.exposures.add(), market, exposure)
     yield piece(account_state=state)
+    known = (market for market in engine.markets.values() if market.visible_to and may_know(market, account))
+    for markets in chunks(codec.market_message(market, account.id in market.visible_to) for market in known):
+        yield piece(markets=pb.Markets(markets=markets))
     mine = (codec.order_message(o, own=True) for e in account.exposures.values() for o in e.orders.values())
     for orders in chunks(mine):
         yield piece(orders=pb.Orders(orders=orders))
@@ -207,18 +282,25 @@ def account_pieces(engine: Engine, account: Account) -> Iterator[bytes]:
         yield piece(transfers=pb.Transfers(transfers=transfers))
 
 
-def market_pieces(market: Market) -> Iterator[bytes]:
+def market_pieces(market: Market, masked: bool) -> Iterator[bytes]:
     """Definition, book in priority order of each side, the last trades."""
     yield piece(markets=pb.Markets(markets=[codec.market_message(market)]))
     for orders in chunks(
-        codec.order_message(order, own=False) for side in (market.bids, market.offers) for order in side
+        codec.order_message(order, own=False, masked=masked) for side in (market.bids, market.offers) for order in side
     ):
         yield piece(orders=pb.Orders(orders=orders))
     tape = pb.Trades()
     for trade in market.tape:
-        codec.write_trade(tape.trades.add(), trade)
+        codec.write_trade(tape.trades.add(), trade, masked)
     if tape.trades:
         yield piece(trades=tape)
+
+
+def summary_pieces(market: Market, defined: bool = True) -> Iterator[bytes]:
+    """The definition, if it is `defined` anew, and the line."""
+    if defined:
+        yield piece(markets=pb.Markets(markets=[codec.market_message(market)]))
+    yield piece(market_summary=codec.summary_message(market))
 
 
 def piece(**what: Message) -> bytes:
@@ -226,7 +308,7 @@ def piece(**what: Message) -> bytes:
     return pb.ServerFrame(messages=[pb.ServerMessage(**what)]).SerializeToString()  # type: ignore[arg-type]
 
 
-def chunks(things: Iterable[T]) -> Iterator[list[T]]:
+def chunks(things: Iterable[T], size: int = SNAPSHOT_PIECE) -> Iterator[list[T]]:
     iterator = iter(things)
-    while part := list(islice(iterator, SNAPSHOT_PIECE)):
+    while part := list(islice(iterator, size)):
         yield part

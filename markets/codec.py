@@ -3,12 +3,14 @@
 markets/decoding.py is the way in; markets/audience.py says who hears what.
 """
 
+from markets.decoding import Asker
 from markets.engine import commands, events
 from markets.engine.book import Market, Order
 from markets.engine.engine import Engine
 from markets.engine.errors import Reason, Rejected
 from markets.engine.events import Event
 from markets.engine.ledger import Account, Exposure
+from markets.engine.visibility import sees
 from proto import exchange_pb2 as pb
 
 BID = int(commands.Side.BID)  # an enum member is slow to look up
@@ -17,7 +19,8 @@ BID = int(commands.Side.BID)  # an enum member is slow to look up
 # --- Things
 
 
-def market_message(market: Market) -> pb.Market:
+def market_message(market: Market, whole: bool = True, listed: bool = False) -> pb.Market:
+    """Its definition; `whole`: also what is known from its book, `listed`: also who it is visible to."""
     message = pb.Market(
         id=market.id,
         name=market.name,
@@ -29,20 +32,40 @@ def market_message(market: Market) -> pb.Market:
         smallest_size=market.smallest_size,
         status=market.status,  # type: ignore[arg-type]  # the same numbers, as a test proves
         created_us=market.created_us,
+        category=market.category,
+        pinned=market.pinned,
+        hide_account_ids=market.hide_account_ids,
+        restricted=bool(market.visible_to),
     )
     if market.settle_price is not None:
         message.settle_price = market.settle_price
+    if whole:
+        message.volume = market.volume
+        if market.last_price is not None:
+            message.last_price = market.last_price
+    if listed and market.visible_to:
+        message.visible_to.ids.extend(market.visible_to)
+    return message
+
+
+def summary_message(market: Market) -> pb.MarketSummary:
+    message = pb.MarketSummary(market_id=market.id, status=market.status, volume=market.volume)  # type: ignore[arg-type]
+    bid, offer = market.bids.best(), market.offers.best()
+    if bid is not None:
+        message.bid, message.bid_size = bid, market.bids.size_at_best()
+    if offer is not None:
+        message.offer, message.offer_size = offer, market.offers.size_at_best()
     if market.last_price is not None:
         message.last_price = market.last_price
     return message
 
 
-def order_message(order: Order, own: bool) -> pb.Order:
-    """An order as it stands; `own` adds what only its account hears."""
+def order_message(order: Order, own: bool, masked: bool = False) -> pb.Order:
+    """An order as it stands; `own` adds what only its account hears, `masked` leaves out whose it is."""
     return pb.Order(
         id=order.id,
         market_id=order.market,
-        account_id=order.account,
+        account_id=0 if masked else order.account,
         side=order.side,  # type: ignore[arg-type]
         price=order.price,
         size=order.size,
@@ -58,11 +81,12 @@ def order_message(order: Order, own: bool) -> pb.Order:
 # The hot ones are written in place: a message that is made apart and then copied in costs twice as much.
 
 
-def write_created(order: pb.Order, e: events.OrderCreated, own: bool) -> None:
-    """The order as its command left it; `own` adds what only its account hears."""
+def write_created(order: pb.Order, e: events.OrderCreated, own: bool, masked: bool = False) -> None:
+    """The order as its command left it; `own` and `masked` as above."""
     order.id = e.order
     order.market_id = e.market
-    order.account_id = e.account
+    if not masked:
+        order.account_id = e.account
     order.side = e.side  # type: ignore[assignment]
     order.price = e.price
     order.size = e.size
@@ -75,13 +99,16 @@ def write_created(order: pb.Order, e: events.OrderCreated, own: bool) -> None:
         order.client_order_id = e.client_order_id
 
 
-def write_trade(trade: pb.Trade, e: events.Traded) -> None:
+def write_trade(trade: pb.Trade, e: events.Traded, masked: bool = False, own: int = 0) -> None:
+    """`masked` leaves out whose it is, but for the account `own`."""
     trade.id = e.trade
     trade.market_id = e.market
     trade.price = e.price
     trade.size = e.size
-    trade.buyer_id = e.buyer
-    trade.seller_id = e.seller
+    if not masked or e.buyer == own:
+        trade.buyer_id = e.buyer
+    if not masked or e.seller == own:
+        trade.seller_id = e.seller
     trade.taker_side = e.taker_side  # type: ignore[assignment]
     trade.maker_order_id = e.maker_order
     trade.maker_open = e.maker_open
@@ -89,8 +116,8 @@ def write_trade(trade: pb.Trade, e: events.Traded) -> None:
     trade.at_us = e.at_us
 
 
-def write_fill(fill: pb.Fill, e: events.Traded, side: int) -> None:
-    """The trade as the account on that side sees it."""
+def write_fill(fill: pb.Fill, e: events.Traded, side: int, masked: bool) -> None:
+    """The trade as the account on that side sees it; `masked`: not with whom."""
     maker = side != e.taker_side
     fill.trade_id = e.trade
     fill.market_id = e.market
@@ -100,7 +127,8 @@ def write_fill(fill: pb.Fill, e: events.Traded, side: int) -> None:
     fill.size = e.size
     fill.open = e.maker_open if maker else e.taker_open
     fill.maker = maker
-    fill.counterparty_id = e.seller if side == BID else e.buyer
+    if not masked:
+        fill.counterparty_id = e.seller if side == BID else e.buyer
     fill.at_us = e.at_us
 
 
@@ -153,34 +181,42 @@ def write_owners(changed: pb.OwnersChanged, account: Account, told: bool) -> Non
 # --- Replies
 
 
-def write_reply(reply: pb.ServerMessage, engine: Engine, happened: list[Event]) -> None:
+def write_reply(reply: pb.ServerMessage, engine: Engine, happened: list[Event], asker: Asker) -> None:
     """The answer to who asked, from the events of the command alone, so that it can be given again later.
 
-    Of a market's definition it tells what it is now. Leaves request_id, seq and times to the caller.
+    Of a market's definition it tells what it is now, and what the asker may know now. Leaves request_id, seq and times
+    to the caller.
     """
     last = happened[-1] if happened else None
     match last:
         case events.OrderCreated():
             write_created(reply.order_created.order, last, own=True)
+            masked = len(happened) > 1 and engine.markets[last.market].hide_account_ids and not asker.sudo
             for e in happened:
                 if type(e) is events.Traded:
-                    write_trade(reply.order_created.trades.add(), e)
+                    write_trade(reply.order_created.trades.add(), e, masked, own=last.account)
         case events.OrderCancelled() | None:
             reply.orders_cancelled.SetInParent()
             for e in happened:
                 if type(e) is events.OrderCancelled:
                     write_cancelled(reply.orders_cancelled.orders.add(), e)
         case events.MarketCreated():
-            reply.market_created.market.CopyFrom(market_message(engine.markets[last.market]))
+            reply.market_created.market.CopyFrom(_told(engine, last.market, asker))
         case events.MarketEdited():
-            reply.market_updated.market.CopyFrom(market_message(engine.markets[last.market]))
+            reply.market_updated.market.CopyFrom(_told(engine, last.market, asker))
         case events.MarketStatusChanged():
-            reply.market_updated.market.CopyFrom(market_message(engine.markets[last.market]))
+            reply.market_updated.market.CopyFrom(_told(engine, last.market, asker))
             reply.market_updated.market.status = last.status  # type: ignore[assignment]
         case events.MarketSettled():
-            reply.market_settled.market.CopyFrom(market_message(engine.markets[last.market]))
+            reply.market_settled.market.CopyFrom(_told(engine, last.market, asker))
         case _:
             _write_account_reply(reply, engine, happened)
+
+
+def _told(engine: Engine, id: int, asker: Asker) -> pb.Market:
+    """Whoever may change a market may know it, though perhaps not its book."""
+    market = engine.markets[id]
+    return market_message(market, asker.sudo or sees(market, engine.reach(asker.user)), asker.sudo)
 
 
 def _write_account_reply(reply: pb.ServerMessage, engine: Engine, happened: list[Event]) -> None:
@@ -199,9 +235,9 @@ def _write_account_reply(reply: pb.ServerMessage, engine: Engine, happened: list
     raise ValueError(f"no reply for {happened!r}")
 
 
-def refusal(request_id: str, rejected: Rejected) -> pb.ServerMessage:
-    """Nobody can turn on sudo on a socket yet, so nobody is told that it would help."""
-    hidden = rejected.reason == Reason.SUDO_REQUIRED
+def refusal(request_id: str, rejected: Rejected, operator: bool = False) -> pb.ServerMessage:
+    """Only who can turn on sudo is told that it would help."""
+    hidden = rejected.reason == Reason.SUDO_REQUIRED and not operator
     refused = pb.Refused(
         code=int(Reason.NOT_ALLOWED if hidden else rejected.reason),  # type: ignore[arg-type]
         message=rejected.message,

@@ -87,13 +87,24 @@ def _create_market(m: pb.CreateMarket, user: int, account: int, sudo: bool) -> C
     return commands.CreateMarket(
         *(user, account, sudo, _key(m.key), m.name, m.description, m.min_settlement, m.max_settlement),
         *(m.tick_size or 1, m.smallest_size or 1, settings.UNSETTLED_MARKETS_MAX),
+        category=m.category,
+        category_public=m.category in ("", *settings.PUBLIC_CATEGORIES),
+        pinned=m.pinned,
+        visible_to=tuple(m.visible_to.ids),
+        hide_account_ids=m.hide_account_ids,
     )
 
 
 def _edit_market(m: pb.EditMarket, user: int, account: int, sudo: bool) -> Command:
     name = m.name if m.HasField("name") else None
     description = m.description if m.HasField("description") else None
-    return commands.EditMarket(user, account, sudo, _key(m.key), m.market_id, name, description)
+    return commands.EditMarket(
+        *(user, account, sudo, _key(m.key), m.market_id, name, description),
+        category=m.category if m.HasField("category") else None,
+        pinned=m.pinned if m.HasField("pinned") else None,
+        visible_to=tuple(m.visible_to.ids) if m.HasField("visible_to") else None,
+        hide_account_ids=m.hide_account_ids if m.HasField("hide_account_ids") else None,
+    )
 
 
 def _set_market_status(m: pb.SetMarketStatus, user: int, account: int, sudo: bool) -> Command:

@@ -4,15 +4,16 @@ A layer may lose one, and no stream's numbers would show that: every beat repeat
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from markets import audience
 from markets.audience import Publication
+from markets.engine.book import Market
 from markets.engine.state import Changed
 from markets.streams import SPOKE_BEATS, Streams, joined
 from proto import exchange_pb2 as pb
-from realtime.groups import stream_of_account, stream_of_market
+from realtime.groups import SUMMARY, stream_of_account, stream_of_market
 
 Message = dict[str, Any]
 
@@ -21,55 +22,64 @@ class Grants:
     def __init__(self, streams: Streams) -> None:
         self._streams = streams
         self._engine = streams.engine
-        # Of the last beats. Whoever's reach changed: it as it is now, by user.
+        # Of the last beats. Whoever's reach changed: it as it is now, by user; who sees a market now, by market.
         self._reaches: deque[dict[int, Message]] = deque([{}], maxlen=SPOKE_BEATS)
+        self._sights: deque[dict[int, Message]] = deque([{}], maxlen=SPOKE_BEATS)
         self._grants: deque[list[Message]] = deque([[]], maxlen=SPOKE_BEATS)
-        self._changed_at: dict[int, int] = {}  # user -> the head of the journal when their reach changed last
+        self._reach_changed_at: dict[int, int] = {}  # user -> the head of the journal when their reach changed last
+        self._sights_changed_at = 0
 
     def changed_since(self, user: int, seq: int) -> bool:
-        """Whether the person may act as other accounts than at `seq`, in this epoch."""
-        return self._changed_at.get(user, 0) > seq
+        """Whether the person may hear other streams than at `seq`, in this epoch."""
+        return max(self._reach_changed_at.get(user, 0), self._sights_changed_at) > seq
 
-    def reaches(self, changed: Changed) -> list[Message]:
-        """For everybody who may act as other accounts than before: their streams. To be sent before what the batch
-        says on streams, so that who lost an account hears nothing more of it."""
-        for user in changed.reach:
-            reach = self._reach(user)
-            for beat in self._reaches:
-                beat.pop(user, None)
-            self._reaches[-1][user] = reach
-            self._changed_at[user] = self._engine.seq
-            self._take_back(user, reach["streams"])
-        return [self._reaches[-1][user] for user in changed.reach]
+    def confining(self, changed: Changed) -> Message | None:
+        """Who may hear less, or something else, than before: to be sent before what the batch says on streams, so that
+        nobody hears more than they may."""
+        reaches = self._new_reaches(changed)
+        seen_anew = list(changed.sights.values())
+        if reaches:
+            seen_anew = [market for market in self._engine.markets.values() if market.visible_to or market in seen_anew]
+        sights = [self._new_sight(market, market.id in changed.masks) for market in seen_anew]
+        if changed.sights:
+            self._sights_changed_at = self._engine.seq
+        return {"type": "control", "reaches": reaches, "sights": sights, "grants": []} if reaches or sights else None
 
-    async def grants(self, publication: Publication) -> list[Message]:
+    async def granting(self, publication: Publication) -> Message | None:
         """Streams that open sockets could not know of when they subscribed, from their snapshots on."""
         granted = [await self._grant(stream_of_account(id), users) for id, users in self._listeners(publication)]
-        granted += [await self._grant(stream_of_market(market.id), None) for market in publication.new_markets]
+        for market in publication.new_markets:
+            if not market.visible_to and not market.hide_account_ids:
+                granted.append(await self._grant(stream_of_market(market.id), None))
+                granted.append(await self._grant(stream_of_market(market.id, SUMMARY), None))
         self._grants[-1] += granted
-        return granted
-
-    def _listeners(self, publication: Publication) -> Iterator[tuple[int, list[int]]]:
-        """Accounts, each with the user ids of those who may act as it. Hubs pass over sockets that hear it already."""
-        engine = self._engine
-        new = {account.id for account in publication.new_accounts}
-        for share in publication.new_shares:
-            new |= {share.account, *engine.below(share.account)}
-        for id in sorted(new):
-            if users := audience.listeners(engine, engine.accounts[id]):
-                yield id, users
+        return {"type": "control", "reaches": [], "sights": [], "grants": granted} if granted else None
 
     def lately(self) -> Message:
         """A beat's part of it."""
         return {
             "reaches": [reach for some in self._reaches for reach in some.values()],
+            "sights": [sight for some in self._sights for sight in some.values()],
             "grants": [grant for some in self._grants for grant in some],
         }
 
     def turn(self) -> None:
         """A beat has passed."""
         self._reaches.append({})
+        self._sights.append({})
         self._grants.append([])
+
+    # --- Accounts
+
+    def _new_reaches(self, changed: Changed) -> list[Message]:
+        for user in changed.reach:
+            reach = self._reach(user)
+            for beat in self._reaches:
+                beat.pop(user, None)
+            self._reaches[-1][user] = reach
+            self._reach_changed_at[user] = self._engine.seq
+            self._take_back(user, reach["streams"])
+        return [self._reaches[-1][user] for user in changed.reach]
 
     def _reach(self, user: int) -> Message:
         own = self._engine.people[user]
@@ -82,7 +92,48 @@ class Grants:
             if grant["users"] is not None and grant["stream"] not in streams:
                 grant["users"] = [other for other in grant["users"] if other != user]
 
+    def _listeners(self, publication: Publication) -> Iterator[tuple[int, list[int]]]:
+        """Accounts, each with the user ids of those who may act as it. Hubs pass over sockets that hear it already."""
+        engine = self._engine
+        new = {account.id for account in publication.new_accounts}
+        for share in publication.new_shares:
+            new |= {share.account, *engine.below(share.account)}
+        for id in sorted(new):
+            if users := self._users_of([id]):
+                yield id, users
+
+    # --- Markets
+
+    def _new_sight(self, market: Market, again: bool) -> Message:
+        """Which streams a market has now, and who may hear them (`users` None: everybody). `again`: who hears its book
+        already gets it anew."""
+        for beat in self._sights:
+            beat.pop(market.id, None)
+        sight = self._sights[-1][market.id] = {
+            "seq": self._engine.seq,
+            "again": again,
+            "plain": stream_of_market(market.id),
+            "sudo": self._streams.of_market(market, sudo=True),
+            "summary": stream_of_market(market.id, SUMMARY),
+            "users": self._users_of(market.visible_to) if market.visible_to else None,
+            "accounts": list(market.visible_to),
+        }
+        self._withdraw(market, sight)
+        return sight
+
+    def _withdraw(self, market: Market, sight: Message) -> None:
+        """No grant to everybody that is repeated shows what only some may see."""
+        if market.visible_to:
+            hidden = (sight["plain"], sight["summary"])
+            for beat in self._grants:
+                beat[:] = [grant for grant in beat if grant["stream"] not in hidden]
+
+    def _users_of(self, accounts: Iterable[int]) -> list[int]:
+        """User ids of those who may act as one of the accounts."""
+        found = (audience.listeners(self._engine, self._engine.accounts[id]) for id in accounts)
+        return list(dict.fromkeys(user for users in found for user in users))
+
     async def _grant(self, stream: str, users: list[int] | None) -> Message:
-        """`users` None: everybody who follows all markets."""
+        """`users` None: everybody who follows all markets, or all summaries."""
         frames = list(joined(await self._streams.snapshot(stream)))
         return {"stream": stream, "seq": self._engine.seq, "frames": frames, "users": users}

@@ -25,6 +25,7 @@ from markets.tables import (
     JOURNAL,
     JOURNAL_MARKETS,
     OWNERSHIPS,
+    VISIBILITY,
     Row,
     Writer,
     dedicated_connection,
@@ -100,15 +101,17 @@ class Journal:
             entries.append(entry)
         batch = {JOURNAL: entries, **project(outcomes, changed)}
         batch[CHECKPOINTS] = self._checkpoints(engine, batch[JOURNAL_MARKETS])
-        self._write(self._writer, batch, list(changed.left))
+        self._write(self._writer, batch, {OWNERSHIPS: list(changed.left), VISIBILITY: list(changed.unlisted)})
         self._hash = previous
 
-    def _write(self, writer: Writer, batch: Rows, left: Sequence[Row]) -> None:
+    def _write(self, writer: Writer, batch: Rows, ended: Rows) -> None:
+        """`ended`: keys of rows to delete, before those as they are now: what ended may be back."""
         connection = self._writes.connection
         try:
             with connection.wrap_database_errors, writer.transaction():
-                if left:  # before the owners as they are: who left may be back
-                    writer.delete(OWNERSHIPS, left)
+                for table, keys in ended.items():
+                    if keys:
+                        writer.delete(table, keys)
                 for table, some in batch.items():
                     if some:
                         writer.insert(table, some)

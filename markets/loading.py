@@ -49,25 +49,32 @@ def _load_accounts(engine: Engine, connection: BaseDatabaseWrapper) -> None:
 
 
 def _load_markets(engine: Engine, connection: BaseDatabaseWrapper) -> None:
-    for *definition, status, settle_price, last_price in fetch(
+    for *definition, status, settle_price, last_price, category, pinned, hidden, volume in fetch(
         connection,
         "SELECT id, name, description, owner_id, creator, min_settlement, max_settlement, tick_size, smallest_size,"
-        " created_us, seq, status, settle_price, last_price FROM markets_market ORDER BY id",
+        " created_us, seq, status, settle_price, last_price, category, pinned, hide_account_ids, volume"
+        " FROM markets_market ORDER BY id",
     ):
         market = Market(*definition)
         engine.add_market(market)
         market.status, market.settle_price, market.last_price = status, settle_price, last_price
+        market.category, market.pinned, market.hide_account_ids = category, bool(pinned), bool(hidden)
+        market.volume = volume
         if settle_price is not None:
             engine.markets_made[market.creator] -= 1
+    for id, account in fetch(
+        connection, "SELECT market_id, account_id FROM markets_marketvisibility ORDER BY market_id, account_id"
+    ):
+        engine.markets[id].visible_to[account] = None
 
 
 def _load_exposures(engine: Engine, connection: BaseDatabaseWrapper) -> None:
     # In the order in which they came to be: it decides the order of payouts and of cancels in all markets.
-    for account, market, position, cost, realised in fetch(
-        connection, "SELECT account_id, market_id, position, cost, realised FROM markets_exposure ORDER BY id"
+    for account, market, position, cost, realised, traded in fetch(
+        connection, "SELECT account_id, market_id, position, cost, realised, traded FROM markets_exposure ORDER BY id"
     ):
         exposure = Exposure(engine.markets[market])
-        exposure.position, exposure.cost, exposure.realised = position, cost, realised
+        exposure.position, exposure.cost, exposure.realised, exposure.traded = position, cost, realised, bool(traded)
         engine.accounts[account].exposures[market] = exposure
         exposure.market.holders[account] = None
 

@@ -11,7 +11,6 @@ from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
-from channels.exceptions import ChannelFull
 from channels.layers import BaseChannelLayer
 
 from markets import codec
@@ -23,15 +22,15 @@ from markets.engine.errors import Reason, Rejected, Repeated
 from markets.engine.events import Event
 from markets.engine.invariants import Watch
 from markets.engine.state import Changed
-from markets.grants import Grants
+from markets.engine.visibility import market_seen
 from markets.journal import Journal, JournalUnavailable
+from markets.publisher import Publisher
 from markets.quarantine import Quarantine
 from markets.rates import CLASSES, Buckets, Limits
 from markets.records import Outcome
 from markets.sessions import Answer, Sessions
-from markets.streams import Said, Streams, joined
+from markets.streams import Streams, joined
 from proto import exchange_pb2 as pb
-from realtime.groups import HUBS, group_of
 from realtime.limits import SERVER_FRAME_BYTES_MAX
 from realtime.rights import Rights
 
@@ -41,7 +40,6 @@ BATCH_COMMANDS_MAX = 512
 INBOX_COMMANDS_MAX = 20_000
 EXPIRES_US = 5_000_000  # what waited longer is refused, never executed
 BUSY_AFTER_SECONDS = 1.0  # a commit that takes longer: the database is locked, new commands are told so
-BEAT_SECONDS = 1.0
 ORIGINS_MAX = 100_000  # whose last number is remembered
 
 Message = dict[str, Any]  # of the channel layer
@@ -71,6 +69,7 @@ class Frame(NamedTuple):
     """One message of the queue and its answers."""
 
     message: Message
+    asker: Asker
     slots: list[Slot]
 
 
@@ -86,16 +85,14 @@ class Matcher:
     ) -> None:
         self.engine = engine
         self.journal = journal
-        self.layer = layer
         self.rates = Buckets(limits)
         self.quarantine = quarantine
         self.clock = clock
         self.epoch = clock()
         self.streams = Streams(engine, journal)
-        self._grants = Grants(self.streams)
-        self.sessions = Sessions(self.streams, self._grants, self.rates, self.epoch)
+        self._publisher = Publisher(layer, self.streams, self.epoch)
+        self.sessions = Sessions(self.streams, self._publisher.grants, self.rates, self.epoch)
         self.watch = Watch(engine)
-        self.published = engine.seq
         self.refused = 0
         self._inbox: deque[Message] = deque()
         self._waiting = 0  # commands in the inbox
@@ -136,13 +133,15 @@ class Matcher:
 
     async def run(self) -> None:
         """Batch after batch until cancelled. Raises what broke it: then the process has to end."""
-        beat = asyncio.create_task(self._beat())
+        beat = asyncio.create_task(self._publisher.beat())
         try:
             while True:
                 await self._wake.wait()
                 while self._inbox:
                     await self._step_or_keep(self._take())
+                    await self._publisher.send_summaries(self._wake)
                 self._wake.clear()
+                await self._publisher.send_summaries(self._wake)
                 self._idle.set()
         finally:
             beat.cancel()
@@ -188,13 +187,12 @@ class Matcher:
         said = self.streams.encode(publication)
         await commit
         self._commit_began = None
-        self.streams.publish(said, changed)
+        self.streams.publish(said, publication, changed)
         committed_us = max(self.clock(), now_us)
         await self._repeat(frames)
         answers += [(frame.message, self._answer(frame, now_us, committed_us)) for frame in frames]
         await self._send_answers(answers)
-        await self._send_streams(said, publication, changed)
-        self.published = self.engine.seq
+        await self._publisher.send(said, publication, changed)
 
     def _begin_commit(self, outcomes: list[Outcome], changed: Changed) -> Awaitable[None]:
         """The journal's thread is at work on it while the streams are encoded here."""
@@ -225,7 +223,7 @@ class Matcher:
         request = _parsed(message).messages[0]
         if now_us - message["received_us"] > EXPIRES_US:
             return Answer([encoded([codec.refusal(request.request_id, EXPIRED)])], None)
-        return await self.sessions.answer(request, self._asker(message), now_us)
+        return await self.sessions.answer(request, self._asker(message), message.get("hears", {}), now_us)
 
     def _apply(self, message: Message, at_us: int, outcomes: list[Outcome]) -> Frame:
         """Applies the commands of one frame; accepted ones become outcomes."""
@@ -241,8 +239,8 @@ class Matcher:
                 self._apply_one(slot, request, asker, at_us, outcomes)
             except Rejected as rejected:
                 self.refused += 1
-                slot.message = codec.refusal(slot.request_id, rejected)
-        return Frame(message, slots)
+                slot.message = codec.refusal(slot.request_id, rejected, asker.rights.operator)
+        return Frame(message, asker, slots)
 
     def _asker(self, message: Message) -> Asker:
         """Account 0 stands for the person's own."""
@@ -276,18 +274,33 @@ class Matcher:
 
     async def _repeat(self, frames: list[Frame]) -> None:
         """Finds the first answer of every repeated command, or refuses a key that was used for something else."""
-        repeats = [slot for frame in frames for slot in frame.slots if slot.command is not None]
+        repeats = [(slot, frame.asker) for frame in frames for slot in frame.slots if slot.command is not None]
         if not repeats:
             return
-        first = await self.journal.entries([slot.seq for slot in repeats])
-        for slot in repeats:
+        first = await self.journal.entries([slot.seq for slot, _ in repeats])
+        for slot, asker in repeats:
             entry = first[slot.seq]
+            if hidden := self._hidden_since(slot.command, asker):
+                slot.message = codec.refusal(slot.request_id, hidden)
+                self.refused += 1
+                continue
             if slot.same_body and entry.command != slot.command:
                 conflict = f"The key {slot.command.key} was used for something else, in entry {slot.seq}."  # type: ignore[union-attr]
                 slot.message = codec.refusal(slot.request_id, Rejected(Reason.KEY_CONFLICT, conflict))
                 self.refused += 1
             else:
                 slot.events = entry.events
+
+    def _hidden_since(self, command: Any, asker: Asker) -> Rejected | None:
+        """Set if the command was about a market that its sender may not know any more."""
+        market = self.engine.markets.get(getattr(command, "market", 0))
+        if market is None:
+            return None
+        try:
+            market_seen(self.engine, asker.user, market.id, asker.sudo)
+        except Rejected as rejected:
+            return rejected
+        return None
 
     def _answer(self, frame: Frame, sequenced_us: int, committed_us: int) -> Answer:
         """The frame's replies, in order, joined."""
@@ -298,7 +311,7 @@ class Matcher:
                 message.CopyFrom(slot.message)
             else:
                 assert slot.events is not None
-                codec.write_reply(message, self.engine, slot.events)
+                codec.write_reply(message, self.engine, slot.events, frame.asker)
                 message.request_id = slot.request_id
                 message.seq = slot.seq
                 message.replayed = slot.command is not None
@@ -318,50 +331,15 @@ class Matcher:
                 items.setdefault(message["reply"], []).append(item)
             else:
                 for resynced in answer:
-                    await self._send(message["reply"], resynced)
+                    await self._publisher.send_to(message["reply"], resynced)
         for channel, parts in items.items():
-            await self._send(channel, {"type": "replies", "items": parts})
+            await self._publisher.send_to(channel, {"type": "replies", "items": parts})
 
     async def _refuse_all(self, message: Message, rejected: Rejected) -> None:
         self.refused += message.get("count", 1)
         refusals = [codec.refusal(request.request_id, rejected) for request in _parsed(message).messages]
         item = (message["origin"], message["number"], [encoded(refusals)], None)
-        await self._send(message["reply"], {"type": "replies", "items": [item]})
-
-    async def _send(self, channel: str, message: Message) -> None:
-        """To one process. One that is full or gone loses it: its askers time out with OUTCOME_UNKNOWN and ask again."""
-        try:
-            await self.layer.send(channel, message)
-        except ChannelFull:
-            logger.warning("the process behind %s does not read its answers", channel)
-
-    # --- Streams
-
-    async def _send_streams(self, said: list[Said], publication: Publication, changed: Changed) -> None:
-        """Markets and public to their groups; the accounts' parts of a batch travel together to every hub."""
-        if reaches := self._grants.reaches(changed):
-            await self.layer.group_send(HUBS, {"type": "control", "reaches": reaches, "grants": []})
-        private = []
-        for one in said:
-            group = group_of(one.stream)
-            if group == HUBS:
-                private.append((one.stream, one.prev_seq, one.seq, one.data))
-            else:
-                message = {"stream": one.stream, "prev_seq": one.prev_seq, "seq": one.seq, "data": one.data}
-                await self.layer.group_send(group, {"type": "stream", **message})
-        if private:
-            await self.layer.group_send(HUBS, {"type": "private", "items": private})
-        if grants := await self._grants.grants(publication):
-            await self.layer.group_send(HUBS, {"type": "control", "reaches": [], "grants": grants})
-
-    async def _beat(self) -> None:
-        """Every second: where the journal stands, and which streams spoke lately."""
-        while True:
-            beat = {"type": "beat", "epoch": self.epoch, "head": self.published, "streams": self.streams.lately()}
-            await self.layer.group_send(HUBS, beat | self._grants.lately())
-            self.streams.turn()
-            self._grants.turn()
-            await asyncio.sleep(BEAT_SECONDS)
+        await self._publisher.send_to(message["reply"], {"type": "replies", "items": [item]})
 
 
 def _parsed(message: Message) -> pb.ClientFrame:

@@ -47,6 +47,10 @@ class Market(models.Model):
     creator = models.BigIntegerField(help_text="User id of the person who made it.")
     created_us = models.BigIntegerField()
     seq = models.BigIntegerField(help_text="The command that created it.")
+    category = models.CharField(max_length=40, blank=True, default="")
+    pinned = models.BooleanField(default=False)
+    hide_account_ids = models.BooleanField(default=False)
+    volume = models.BigIntegerField(default=0, help_text="The sizes of all its trades.")
 
     class Meta:
         ordering = ("id",)
@@ -54,6 +58,20 @@ class Market(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class MarketVisibility(models.Model):
+    """`account` may trade in `market`, and who may act as it sees the market. A market without any is everybody's."""
+
+    market = models.ForeignKey(Market, on_delete=models.PROTECT, related_name="listed", db_constraint=False)
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="sees", db_constraint=False)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("market", "account"), name="visibility_once"),)
+        verbose_name_plural = "market visibility"
+
+    def __str__(self) -> str:
+        return f"{self.market_id} is visible to {self.account_id}"
 
 
 class Order(models.Model):
@@ -127,6 +145,7 @@ class Exposure(models.Model):
     worst = models.BigIntegerField()
     cost = models.BigIntegerField(help_text="Of the position; negative for a short.")
     realised = models.BigIntegerField(help_text="Profit of what was closed.")
+    traded = models.BooleanField(default=False, help_text="Whether it ever was a side of a trade there.")
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=("account", "market"), name="exposure_once"),)

@@ -19,6 +19,7 @@ from markets.tables import (
     PAYOUTS,
     TRADES,
     TRANSFERS,
+    VISIBILITY,
     Row,
     Table,
 )
@@ -36,6 +37,7 @@ def project(outcomes: Iterable[Outcome], changed: Changed) -> Rows:
         ACCOUNTS: [account_row(account) for account in changed.accounts.values()],
         OWNERSHIPS: [row for account in changed.owners.values() for row in ownership_rows(account)],
         MARKETS: [market_row(market) for market in changed.markets.values()],
+        VISIBILITY: [row for market in changed.sights.values() for row in visibility_rows(market)],
         ORDERS: list(map(order_row, changed.orders.values())),
         EXPOSURES: [exposure_row(account, exposure) for (account, _), exposure in changed.exposures.items()],
     }
@@ -73,11 +75,17 @@ def market_row(market: Market) -> Row:
         *(market.id, market.name, name_key(market.name), market.description, market.owner),
         *(market.min_settlement, market.max_settlement, market.tick_size, market.smallest_size),
         *(market.status, market.settle_price, market.last_price, market.creator, market.created_us, market.seq),
+        *(market.category, market.pinned, market.hide_account_ids, market.volume),
     )
+
+
+def visibility_rows(market: Market) -> list[Row]:
+    return [(market.id, account) for account in market.visible_to]
 
 
 def exposure_row(account: int, exposure: Exposure) -> Row:
     return (
         *(account, exposure.market.id, exposure.position, exposure.bid_size, exposure.bid_value),
         *(exposure.offer_size, exposure.offer_value, exposure.worst, exposure.cost, exposure.realised),
+        exposure.traded,
     )

@@ -11,9 +11,9 @@ from markets.engine import events
 from markets.engine.commands import Command, MarketStatus, SelfTrade, Side, TimeInForce
 from markets.engine.events import AccountKind, CancelCause, Event, TransferKind
 
-USUAL = ("", None, False, 0, TimeInForce.GTC.name, SelfTrade.CANCEL_RESTING.name)
+USUAL = ("", None, False, 0, (), TimeInForce.GTC.name, SelfTrade.CANCEL_RESTING.name)
 ASKED = ("by", "account", "sudo", "key")  # the first fields of every command: columns of the journal say them
-UNSAID = (*ASKED, "accounts_max", "markets_max")
+UNSAID = (*ASKED, "accounts_max", "markets_max", "category_public")
 
 
 def _word(kind: type[IntEnum]) -> Callable[[int], str | int]:
@@ -22,7 +22,9 @@ def _word(kind: type[IntEnum]) -> Callable[[int], str | int]:
 
 WRITERS: dict[str, Callable[[Any], Any]] = {
     **dict.fromkeys(("price", "min_settlement", "max_settlement", "tick_size"), money.price),
-    **dict.fromkeys(("size", "smallest_size", "open", "filled", "maker_open", "taker_open", "position"), money.size),
+    **dict.fromkeys(
+        ("size", "smallest_size", "open", "filled", "maker_open", "taker_open", "position", "volume"), money.size
+    ),
     **dict.fromkeys(("amount", "starting_cash"), money.chips),
     **dict.fromkeys(("side", "taker_side"), _word(Side)),
     "status": _word(MarketStatus),
@@ -52,7 +54,8 @@ PLAIN = frozenset(
             "transfer",
         ),
         *("from_account", "to_account", "buyer", "seller", "maker_order", "taker_order", "client_order_id"),
-        *("post_only", "accounts_max", "markets_max"),
+        *("post_only", "accounts_max", "markets_max", "category", "category_public", "pinned"),
+        *("visible_to", "visible_before", "hide_account_ids"),
     ]
 )
 KINDS: dict[type, type[IntEnum]] = {events.AccountCreated: AccountKind, events.Transferred: TransferKind}

@@ -136,9 +136,13 @@ def _build(makers: dict[str, Callable[..., Any]], kind: str, fields: list[Any]) 
 
 def _maker(cls: type) -> Callable[..., Any]:
     """The class itself, unless it has fields that are tuples, which JSON returns as lists."""
-    if not any(get_origin(hint) is tuple for hint in get_type_hints(cls).values()):
+    if not any(_holds_tuple(hint) for hint in get_type_hints(cls).values()):
         return cls
     return lambda *fields: cls(*map(_frozen, fields))
+
+
+def _holds_tuple(hint: Any) -> bool:
+    return get_origin(hint) is tuple or any(get_origin(part) is tuple for part in get_args(hint))
 
 
 def _frozen(value: Any) -> Any:

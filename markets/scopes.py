@@ -24,8 +24,7 @@ def check_rights(kind: str, body: Any, account: int, rights: Rights) -> None:
     scope, name = _NEEDED.get(kind, _MANAGE)
     if not rights.scopes & scope:
         raise Rejected(Reason.NOT_ALLOWED, f"This token has not the scope {name!r}.")
-    if rights.bound:
-        named = getattr(body, ACTS_FOR[kind]) if kind in ACTS_FOR else 0
-        for id in (account, named or account):
-            if id != rights.bound:
-                raise Rejected(Reason.ACCOUNT_NOT_FOUND, f"You have no account {id} to act as.")
+    named = getattr(body, ACTS_FOR[kind]) if rights.bound and kind in ACTS_FOR else 0
+    for id in (account, named or account) if rights.bound else ():
+        if id != rights.bound:
+            raise Rejected(Reason.ACCOUNT_NOT_FOUND, f"You have no account {id} to act as.")

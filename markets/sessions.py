@@ -1,21 +1,26 @@
 """What a socket asks about itself: who it is, what it acts as, what it hears. Reads: nothing here changes the engine.
 
-The answer has two parts: frames for the socket, and a control part that the hub of its process obeys.
+The answer has two parts: frames for the socket, and a control part that the hub of its process obeys. The matcher knows
+no connections: a session message tells what its socket `hears`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from markets import codec
 from markets.decoding import Asker
+from markets.engine.book import Market
 from markets.engine.errors import Reason, Rejected
+from markets.engine.visibility import market_not_found, sees
 from markets.grants import Grants
 from markets.rates import HEAVY_READ_COST, Buckets
+from markets.scopes import check_rights
 from markets.streams import Streams, joined
 from proto import exchange_pb2 as pb
-from realtime.groups import PUBLIC, stream_of_market
+from realtime.groups import ACCOUNT, MARKET, PUBLIC, SUMMARY, Name, named, stream_of_account, stream_of_market
 
 Control = dict[str, Any]
+Hears = Mapping[str, Any]  # of a socket: "streams", and whether it wants "all_markets" and "all_summaries"
 
 
 class Answer(NamedTuple):
@@ -31,21 +36,25 @@ class Sessions:
         self.rates = rates
         self.epoch = epoch
 
-    async def answer(self, message: pb.ClientMessage, asker: Asker, now_us: int) -> Answer:
+    async def answer(self, message: pb.ClientMessage, asker: Asker, hears: Hears, now_us: int) -> Answer:
         """A refusal is an answer without control."""
+        kind = message.WhichOneof("message") or ""
         try:
-            match message.WhichOneof("message"):
+            check_rights(kind, getattr(message, kind, None), asker.account, asker.rights)
+            match kind:
                 case "authenticate":
                     return await self._authenticate(message, asker, now_us)
                 case "act_as":
-                    return self._act_as(message, asker, now_us)
+                    return await self._act_as(message, asker, hears, now_us)
+                case "set_sudo":
+                    return await self._set_sudo(message, asker, hears, now_us)
                 case "subscribe":
                     return await self._subscribe(message, asker, now_us)
                 case "unsubscribe":
                     return self._unsubscribe(message, asker, now_us)
             raise Rejected(Reason.INVALID_FRAME, "This is not about the connection.")
         except Rejected as rejected:
-            return Answer([_frame(codec.refusal(message.request_id, rejected))], None)
+            return Answer([_frame(codec.refusal(message.request_id, rejected, asker.rights.operator))], None)
 
     async def _authenticate(self, message: pb.ClientMessage, asker: Asker, now_us: int) -> Answer:
         wish = message.authenticate
@@ -53,7 +62,7 @@ class Sessions:
         own = self.engine.people.get(asker.user)
         if own is None:
             raise Rejected(Reason.ACCOUNT_NOT_FOUND, "You have no user account yet: sign in to the pages once.")
-        acting = self.engine.acting(asker.user, wish.act_as or own, asker.sudo)
+        acting = self._acting(asker, wish.act_as or asker.rights.bound or own)
         same_epoch = wish.epoch == self.epoch
         anew = same_epoch and self.grants.changed_since(asker.user, wish.from_seq)
         resumes = same_epoch and not anew
@@ -66,46 +75,80 @@ class Sessions:
             at_us=now_us,
             anew=anew,
         )
-        pieces = [_frame(pb.ServerMessage(request_id=message.request_id, seq=self.engine.seq, authenticated=hello))]
-        from_seq = wish.from_seq if resumes else 0
-        mine = [PUBLIC, *self.streams.of_person(asker.user)]
-        wanted = dict.fromkeys(mine, from_seq)
-        for stream, seq in self._streams_of(wish.subscriptions).items():
-            wanted[stream] = seq if resumes else 0
+        pieces = [self._reply(message, authenticated=hello)]
+        wanted = dict.fromkeys([PUBLIC, *self._accounts(asker)], wish.from_seq if resumes else 0)
+        followed, unseen = self._streams_of(wish.subscriptions, asker)
+        wanted |= followed if resumes else dict.fromkeys(followed, 0)
         pieces += await self._states(wanted)
-        ready = pb.ActingAs(account_id=acting.id)
-        pieces.append(_frame(pb.ServerMessage(request_id=message.request_id, seq=self.engine.seq, acting_as=ready)))
-        control = self._joining(wanted, wish.subscriptions) | {"account": acting.id}
+        if unseen:  # it may have been seen before the connection was lost
+            pieces.append(_frame(pb.ServerMessage(unsubscribed=pb.Unsubscribed(streams=unseen))))
+        pieces.append(self._reply(message, acting_as=pb.ActingAs(account_id=acting)))
+        control = self._joining(wanted, wish.subscriptions) | {"account": acting}
         return Answer(list(joined(pieces)), control)
 
-    def _act_as(self, message: pb.ClientMessage, asker: Asker, now_us: int) -> Answer:
+    async def _act_as(self, message: pb.ClientMessage, asker: Asker, hears: Hears, now_us: int) -> Answer:
+        """In sudo somebody else's account is heard for as long as one acts as it."""
         self._charge(asker, (), now_us)
-        acting = self.engine.acting(asker.user, message.act_as.account_id, asker.sudo)
-        ready = pb.ActingAs(account_id=acting.id)
-        frame = _frame(pb.ServerMessage(request_id=message.request_id, seq=self.engine.seq, acting_as=ready))
-        return Answer([frame], {"account": acting.id})
+        acting = self._acting(asker, message.act_as.account_id)
+        mine = {stream_of_account(acting), *self._accounts(asker)}
+        others = [stream for stream in hears["streams"] if named(stream).kind == ACCOUNT and stream not in mine]
+        join = {} if stream_of_account(acting) in hears["streams"] else {stream_of_account(acting): 0}
+        pieces = _unsubscribed(others) + await self._states(join)
+        pieces.append(self._reply(message, acting_as=pb.ActingAs(account_id=acting)))
+        control = {"account": acting, "leave": others, "join": dict.fromkeys(join, self.engine.seq)}
+        return Answer(list(joined(pieces)), control)
 
     async def _subscribe(self, message: pb.ClientMessage, asker: Asker, now_us: int) -> Answer:
         wish = message.subscribe.subscriptions
         self._charge(asker, wish, now_us)
-        wanted = self._streams_of(wish)
+        wanted, unseen = self._streams_of(wish, asker)
+        if unseen:
+            raise market_not_found(named(unseen[0]).id)
         pieces = await self._states(wanted)
-        subscribed = pb.Subscribed(streams=wanted)
-        pieces.append(
-            _frame(pb.ServerMessage(request_id=message.request_id, seq=self.engine.seq, subscribed=subscribed))
-        )
+        pieces.append(self._reply(message, subscribed=pb.Subscribed(streams=wanted)))
         return Answer(list(joined(pieces)), self._joining(wanted, wish))
 
     def _unsubscribe(self, message: pb.ClientMessage, asker: Asker, now_us: int) -> Answer:
         wish = message.unsubscribe.subscriptions
         self._charge(asker, (), now_us)
-        left = list(self._streams_of(wish))
-        unsubscribed = pb.Unsubscribed(streams=left)
-        control: Control = {"leave": left}
-        if any(one.all_markets for one in wish):
-            control["all_markets"] = False
-        frame = _frame(pb.ServerMessage(request_id=message.request_id, seq=self.engine.seq, unsubscribed=unsubscribed))
-        return Answer([frame], control)
+        left, unseen = self._streams_of(wish, asker)
+        if unseen:
+            raise market_not_found(named(unseen[0]).id)
+        control: Control = {"leave": list(left)} | dict.fromkeys(_everything(wish), False)
+        return Answer([self._reply(message, unsubscribed=pb.Unsubscribed(streams=left))], control)
+
+    # --- Sudo
+
+    async def _set_sudo(self, message: pb.ClientMessage, asker: Asker, hears: Hears, now_us: int) -> Answer:
+        """Everything that the socket hears as it is told with the other rights; what it may not hear any more ends."""
+        self._charge(asker, (), now_us)
+        on = message.set_sudo.on
+        if on and not asker.rights.operator:
+            raise Rejected(Reason.NOT_ALLOWED, "Only operators turn on sudo.")
+        then = asker._replace(sudo=on)
+        acting = self._acting_or_own(then)
+        keeps = {PUBLIC, stream_of_account(acting), *self._accounts(then), *self._markets_heard(hears, then)}
+        lost = [stream for stream in hears["streams"] if stream not in keeps]
+        join = dict.fromkeys(sorted(keeps.difference(hears["streams"])), 0)
+        pieces = _unsubscribed(lost) + await self._states(join)
+        if acting != asker.account:
+            pieces.append(_frame(pb.ServerMessage(acting_as=pb.ActingAs(account_id=acting))))
+        pieces.append(self._reply(message, sudo_set=pb.SudoSet(on=on)))
+        control: Control = {"sudo": on, "account": acting, "only": sorted(keeps)}
+        return Answer(list(joined(pieces)), control | {"join": dict.fromkeys(join, self.engine.seq)})
+
+    def _markets_heard(self, hears: Hears, asker: Asker) -> Iterable[str]:
+        """The streams of markets for a socket that hears these, and may hear what the asker may."""
+        heard = [name for name in map(named, hears["streams"]) if name.kind == MARKET]
+        for market in self.engine.markets.values() if hears["all_markets"] or hears["all_summaries"] else ():
+            heard += [Name(MARKET, market.id)] if hears["all_markets"] else []
+            heard += [Name(MARKET, market.id, SUMMARY)] if hears["all_summaries"] else []
+        for _, id, form in heard:
+            market = self.engine.markets[id]
+            if self._sees(market, asker):
+                yield stream_of_market(id, SUMMARY) if form == SUMMARY else self.streams.of_market(market, asker.sudo)
+
+    # --- For hubs
 
     async def resync(self, standing: dict[str, int]) -> list[dict[str, Any]]:
         """For a hub that missed something: of each stream what came after the seq it stands at, or a snapshot."""
@@ -119,22 +162,58 @@ class Sessions:
             answers.append(answer | {"frames": list(joined(pieces))})
         return answers
 
+    # --- Who asks
+
+    def _acting(self, asker: Asker, account: int) -> int:
+        """Rejected ACCOUNT_NOT_FOUND if it is not theirs to act as, or not the one that the token is bound to."""
+        if asker.rights.bound not in (0, account):
+            raise Rejected(Reason.ACCOUNT_NOT_FOUND, f"You have no account {account} to act as.")
+        return self.engine.acting(asker.user, account, asker.sudo).id
+
+    def _acting_or_own(self, asker: Asker) -> int:
+        try:
+            return self._acting(asker, asker.account)
+        except Rejected:
+            return asker.rights.bound or self.engine.people[asker.user]
+
+    def _accounts(self, asker: Asker) -> list[str]:
+        """The streams of the accounts that are theirs, own user account first."""
+        bound = asker.rights.bound
+        return [stream_of_account(bound)] if bound else self.streams.of_person(asker.user)
+
+    def _sees(self, market: Market, asker: Asker) -> bool:
+        reach = {asker.rights.bound} if asker.rights.bound else self.engine.reach(asker.user)
+        return asker.sudo or sees(market, reach)
+
     def _charge(self, asker: Asker, wish: Sequence[pb.Subscription], now_us: int) -> None:
-        heavy = any(one.all_markets or one.from_seq for one in wish)
+        heavy = _everything(wish) or any(one.from_seq for one in wish)
         self.rates.charge(asker.user, "read", asker.sudo, now_us, HEAVY_READ_COST if heavy else 1)
 
-    def _streams_of(self, wish: Sequence[pb.Subscription]) -> dict[str, int]:
-        """The streams named, each with the seq to resume from. Rejected if one is unknown or none is named."""
+    # --- Streams
+
+    def _streams_of(self, wish: Sequence[pb.Subscription], asker: Asker) -> tuple[dict[str, int], list[str]]:
+        """The streams named, each with the seq to resume from; and those of markets that are not there for the asker.
+        Rejected if none is named."""
         streams: dict[str, int] = {}
+        unseen: list[str] = []
+        everything = _everything(wish)
+        seen = [market for market in self.engine.markets.values() if everything and self._sees(market, asker)]
         for one in wish:
             match one.WhichOneof("stream"):
                 case "market_id":
-                    streams[stream_of_market(self.engine.market(one.market_id).id)] = one.from_seq
+                    market = self.engine.markets.get(one.market_id)
+                    if market is None or not self._sees(market, asker):
+                        unseen.append(stream_of_market(one.market_id))
+                    else:
+                        streams[self.streams.of_market(market, asker.sudo)] = one.from_seq
                 case "all_markets" if one.all_markets:
-                    streams.update(dict.fromkeys(self.streams.of_markets(), one.from_seq))
+                    streams |= {self.streams.of_market(market, asker.sudo): one.from_seq for market in seen}
+                case "market_summary" if one.market_summary:
+                    self.streams.summarises = True
+                    streams |= {stream_of_market(market.id, SUMMARY): one.from_seq for market in seen}
                 case _:
-                    raise Rejected(Reason.INVALID_FRAME, "A subscription names a market, or all of them.")
-        return streams
+                    raise Rejected(Reason.INVALID_FRAME, "A subscription names a market, all of them, or summaries.")
+        return streams, unseen
 
     async def _states(self, wanted: dict[str, int]) -> list[bytes]:
         """What the socket needs to stand at the head on each stream: what came after its seq, or a snapshot."""
@@ -145,10 +224,20 @@ class Sessions:
         return pieces
 
     def _joining(self, wanted: dict[str, int], wish: Sequence[pb.Subscription]) -> Control:
-        control: Control = {"join": dict.fromkeys(wanted, self.engine.seq)}
-        if any(one.all_markets for one in wish):
-            control["all_markets"] = True
-        return control
+        return {"join": dict.fromkeys(wanted, self.engine.seq)} | dict.fromkeys(_everything(wish), True)
+
+    def _reply(self, message: pb.ClientMessage, **what: Any) -> bytes:
+        return _frame(pb.ServerMessage(request_id=message.request_id, seq=self.engine.seq, **what))
+
+
+def _everything(wish: Sequence[pb.Subscription]) -> list[str]:
+    """What is asked for of every market, as hubs call it."""
+    books, lines = any(one.all_markets for one in wish), any(one.market_summary for one in wish)
+    return ["all_markets"] * books + ["all_summaries"] * lines
+
+
+def _unsubscribed(streams: list[str]) -> list[bytes]:
+    return [_frame(pb.ServerMessage(unsubscribed=pb.Unsubscribed(streams=streams)))] if streams else []
 
 
 def _frame(message: pb.ServerMessage) -> bytes:

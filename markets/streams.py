@@ -11,17 +11,19 @@ from operator import attrgetter
 
 from markets import audience
 from markets.audience import Publication
+from markets.engine.book import Market
 from markets.engine.engine import Engine
 from markets.engine.state import Changed
 from markets.journal import Journal
 from proto import exchange_pb2 as pb
-from realtime.groups import PUBLIC, stream_of_account, stream_of_market
+from realtime.groups import ACCOUNT, MARKET, PUBLIC, SUMMARY, UNMASKED, named, stream_of_account, stream_of_market
 from realtime.limits import SERVER_FRAME_BYTES_MAX
 
 PART_BYTES_MAX = SERVER_FRAME_BYTES_MAX // 2  # of one message of a stream: the rest is for overhead and neighbours
 KEPT_PER_STREAM = 1_000  # group messages
 SPOKE_BEATS = 10  # beats for which a stream counts as changed lately
 KEPT_BYTES_MAX = 64 * 1024 * 1024  # of all streams together
+SUMMARY_PIECE = 100  # summaries that are made at a time
 REPLAYED_ENTRIES_MAX = 10_000  # journal entries read to resume a stream
 
 
@@ -36,18 +38,26 @@ class Said:
         self.seq = seq
         self.data = data
 
+    @property
+    def item(self) -> tuple[str, int, int, bytes]:
+        """As it travels with others to every hub."""
+        return self.stream, self.prev_seq, self.seq, self.data
+
 
 class Streams:
     def __init__(self, engine: Engine, journal: Journal) -> None:
         self.engine = engine
         self.journal = journal
         self.start_seq = engine.seq  # nobody of this epoch stands below
+        self._floor = 0  # who resumes from below gets a snapshot: who hears what has changed since
         self.last: dict[str, int] = {}  # stream -> seq of its last message
         self._spoke: deque[dict[str, None]] = deque([{}], maxlen=SPOKE_BEATS)
         self._kept: dict[str, deque[Said]] = {}
         self._kept_in_order: deque[Said] = deque()
         self._kept_bytes = 0
-        self._books: dict[int, list[bytes]] = {}  # market -> encoded snapshot, until it changes
+        self._books: dict[tuple[int, bool], list[bytes]] = {}  # (market, masked) -> encoded snapshot, until it changes
+        self.summarises = False  # somebody has asked for summaries
+        self._news: dict[int, bool] = {}  # markets with something for their summary; True: the definition too
 
     # --- Publishing
 
@@ -60,16 +70,52 @@ class Streams:
             for part in positioned(stream, self.last.get(stream, self.start_seq), frame)
         ]
 
-    def publish(self, said: list[Said], changed: Changed) -> None:
+    def publish(self, said: list[Said], publication: Publication, changed: Changed) -> None:
         """The batch is committed: streams stand where its messages lead."""
-        for market in changed.markets:
-            self._books.pop(market, None)
-        for order in changed.orders.values():
-            self._books.pop(order.market, None)
+        touched = {order.market for order in changed.orders.values()}
+        for market in touched.union(changed.markets):
+            self._books.pop((market, False), None)
+            self._books.pop((market, True), None)
+            if self.summarises:
+                self._news[market] = self._news.get(market, False) or market in publication.defined
+        if changed.sights:
+            self._forget()
+        self._stand(said)
+
+    @property
+    def has_news(self) -> bool:
+        return bool(self._news)
+
+    def summaries(self) -> Iterator[list[Said]]:
+        """A line of every market in which something happened since this was last asked, some at a time. The engine
+        stands still until all are taken."""
+        news, self._news = self._news, {}
+        for some in audience.chunks(news.items(), SUMMARY_PIECE):
+            said = [self._summary(id, defined) for id, defined in some]
+            self._stand(said)
+            yield said
+
+    def _summary(self, id: int, defined: bool) -> Said:
+        stream = stream_of_market(id, SUMMARY)
+        last = self.last.get(stream, self.start_seq)
+        pieces = audience.summary_pieces(self.engine.markets[id], defined)
+        return Said(stream, last, self.engine.seq, position(stream, last, self.engine.seq) + b"".join(pieces))
+
+    def _stand(self, said: list[Said]) -> None:
         for one in said:
             self.last[one.stream] = one.seq
             self._spoke[-1][one.stream] = None
             self._keep(one)
+
+    def _forget(self) -> None:
+        """Some see a market with other eyes: what was said before may not be said again to everybody who could resume.
+        It is rare, and a snapshot does as well."""
+        for said in self._kept_in_order:
+            said.data = b""
+        self._kept_in_order.clear()
+        self._kept.clear()
+        self._kept_bytes = 0
+        self._floor = self.engine.seq
 
     def _keep(self, said: Said) -> None:
         """For those who resume soon."""
@@ -100,32 +146,35 @@ class Streams:
     # --- Reading
 
     def exists(self, stream: str) -> bool:
-        kind, _, number = stream.partition(".")
-        if kind == "market":
-            return int(number) in self.engine.markets
-        return stream == PUBLIC or (kind == "account" and int(number) in self.engine.accounts)
+        kind, id, form = named(stream)
+        if kind == MARKET:
+            return id in self.engine.markets and (form != UNMASKED or self.engine.markets[id].hide_account_ids)
+        return kind == PUBLIC or id in self.engine.accounts
 
     async def snapshot(self, stream: str) -> list[bytes]:
         """SnapshotBegin .. SnapshotEnd(seq), encoded. Gives way to the loop after every piece."""
         seq = self.engine.seq
         begin = audience.piece(snapshot_begin=pb.SnapshotBegin(stream=stream))
         end = audience.piece(snapshot_end=pb.SnapshotEnd(stream=stream, seq=seq))
-        kind, _, number = stream.partition(".")
-        if kind == "market":
-            return [begin, *await self._book(int(number)), end]
-        if kind == "account":
-            return [begin, *await _built(audience.account_pieces(self.engine, self.engine.accounts[int(number)])), end]
+        kind, id, form = named(stream)
+        if form == SUMMARY:
+            return [begin, *audience.summary_pieces(self.engine.markets[id]), end]
+        if kind == MARKET:
+            return [begin, *await self._book(self.engine.markets[id], form), end]
+        if kind == ACCOUNT:
+            return [begin, *await _built(audience.account_pieces(self.engine, self.engine.accounts[id])), end]
         return [begin, *await _built(audience.public_pieces(self.engine)), end]
 
-    async def _book(self, market: int) -> list[bytes]:
-        pieces = self._books.get(market)
+    async def _book(self, market: Market, form: str) -> list[bytes]:
+        masked = market.hide_account_ids and form != UNMASKED
+        pieces = self._books.get((market.id, masked))
         if pieces is None:
-            pieces = self._books[market] = await _built(audience.market_pieces(self.engine.markets[market]))
+            pieces = self._books[market.id, masked] = await _built(audience.market_pieces(market, masked))
         return pieces
 
     async def resume(self, stream: str, from_seq: int) -> list[bytes] | None:
         """What the stream said after from_seq; None if that is too long ago: take a snapshot."""
-        if from_seq < max(self.start_seq, self._began(stream)):
+        if from_seq < max(self.start_seq, self._floor, self._began(stream)):
             return None
         last = self.last.get(stream, self.start_seq)
         if from_seq >= last:
@@ -137,15 +186,17 @@ class Streams:
 
     def _began(self, stream: str) -> int:
         """The seq of the command that made what the stream is about: who stands below has never heard of it."""
-        kind, _, number = stream.partition(".")
-        if kind == "market":
-            return self.engine.markets[int(number)].seq
-        return self.engine.accounts[int(number)].seq if kind == "account" else 0
+        kind, id, _ = named(stream)
+        if kind == MARKET:
+            return self.engine.markets[id].seq
+        return self.engine.accounts[id].seq if kind == ACCOUNT else 0
 
     async def _from_journal(self, stream: str, from_seq: int, last: int) -> list[bytes] | None:
-        kind, _, number = stream.partition(".")
-        if kind == "market":
-            outcomes = await self.journal.market_outcomes(int(number), from_seq, REPLAYED_ENTRIES_MAX)
+        kind, id, form = named(stream)
+        if form == SUMMARY:
+            outcomes = None
+        elif kind == MARKET:
+            outcomes = await self.journal.market_outcomes(id, from_seq, REPLAYED_ENTRIES_MAX)
         elif self.engine.seq - from_seq <= REPLAYED_ENTRIES_MAX:
             outcomes = await self.journal.outcomes(from_seq, REPLAYED_ENTRIES_MAX)
         else:
@@ -155,8 +206,8 @@ class Streams:
         publication = Publication(self.engine)
         for outcome in outcomes:
             publication.add(outcome.seq, outcome.events)
-        if kind == "account":
-            publication.add_portfolios(last, self._portfolio(int(number)))
+        if kind == ACCOUNT:
+            publication.add_portfolios(last, self._portfolio(id))
         frame = publication.frames.get(stream)
         return [] if frame is None else [data for _, _, data in positioned(stream, from_seq, frame)]
 
@@ -165,7 +216,8 @@ class Streams:
         changed = Changed()
         account = self.engine.accounts[id]
         changed.accounts[id] = changed.owners[id] = account
-        changed.exposures = {(id, market): exposure for market, exposure in account.exposures.items()}
+        known = ((market, e) for market, e in account.exposures.items() if audience.may_know(e.market, account))
+        changed.exposures = {(id, market): exposure for market, exposure in known}
         return changed
 
     def of_person(self, user: int) -> list[str]:
@@ -173,8 +225,9 @@ class Streams:
         own = self.engine.people[user]
         return [stream_of_account(id) for id in sorted(self.engine.reach(user), key=lambda id: (id != own, id))]
 
-    def of_markets(self) -> list[str]:
-        return [stream_of_market(id) for id in self.engine.markets]
+    def of_market(self, market: Market, sudo: bool) -> str:
+        """The stream of its book, for who may hear it."""
+        return stream_of_market(market.id, UNMASKED if sudo and market.hide_account_ids else "")
 
 
 async def _built(pieces: Iterator[bytes]) -> list[bytes]:

@@ -15,7 +15,17 @@ from django.db import DEFAULT_DB_ALIAS, connections, models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from accounts.models import Account, Ownership, Transfer
-from markets.models import Exposure, JournalEntry, JournalMarket, Market, MarketCheckpoint, Order, Payout, Trade
+from markets.models import (
+    Exposure,
+    JournalEntry,
+    JournalMarket,
+    Market,
+    MarketCheckpoint,
+    MarketVisibility,
+    Order,
+    Payout,
+    Trade,
+)
 
 Row = Sequence[Any]
 
@@ -34,7 +44,7 @@ PLAIN: dict[type, type] = {models.BinaryField: bytearray, models.BooleanField: i
 class Table:
     """The columns of a model in the model's order, but for a key that the database makes.
 
-    Where the fields `key` are there already, a write changes the fields `changing` of that row instead.
+    Where the fields `key` are there already, a write changes the fields `changing` of that row instead, if any.
     """
 
     def __init__(self, model: type[models.Model], key: Sequence[str] = (), changing: Sequence[str] = ()) -> None:
@@ -45,7 +55,8 @@ class Table:
         column = {field.name: f'"{field.column}"' for field in self.fields}
         self.key = [column[name] for name in key]
         changes = ", ".join(f"{column[name]} = excluded.{column[name]}" for name in changing)
-        self.on_conflict = f" ON CONFLICT ({', '.join(self.key)}) DO UPDATE SET {changes}" if key else ""
+        instead = f"UPDATE SET {changes}" if changing else "NOTHING"
+        self.on_conflict = f" ON CONFLICT ({', '.join(self.key)}) DO {instead}" if key else ""
 
     def delete(self, rows: int, placeholder: str) -> str:
         """A statement that deletes the rows of so many keys, which are numbers."""
@@ -63,13 +74,19 @@ PAYOUTS = Table(Payout)
 ACCOUNTS = Table(Account, key=("id",), changing=("cash", "available"))
 OWNERSHIPS = Table(Ownership, key=("account", "owner"), changing=("credit",))
 MARKETS = Table(
-    Market, key=("id",), changing=("name", "name_key", "description", "status", "settle_price", "last_price")
+    Market,
+    key=("id",),
+    changing=(
+        *("name", "name_key", "description", "status", "settle_price", "last_price"),
+        *("category", "pinned", "hide_account_ids", "volume"),
+    ),
 )
+VISIBILITY = Table(MarketVisibility, key=("market", "account"))
 ORDERS = Table(Order, key=("id",), changing=("open", "filled", "cancelled"))
 EXPOSURES = Table(
     Exposure,
     key=("account", "market"),
-    changing=("position", "bid_size", "bid_value", "offer_size", "offer_value", "worst", "cost", "realised"),
+    changing=("position", "bid_size", "bid_value", "offer_size", "offer_value", "worst", "cost", "realised", "traded"),
 )
 
 

@@ -189,6 +189,8 @@ class _CancelCauseEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CancelCau
     BY_CLOSE: _CancelCause.ValueType  # 4
     """of the market"""
     BY_SETTLEMENT: _CancelCause.ValueType  # 5
+    NO_LONGER_LISTED: _CancelCause.ValueType  # 6
+    """by a change of who sees the market"""
 
 class CancelCause(_CancelCause, metaclass=_CancelCauseEnumTypeWrapper): ...
 
@@ -200,6 +202,8 @@ SELF_TRADE: CancelCause.ValueType  # 3
 BY_CLOSE: CancelCause.ValueType  # 4
 """of the market"""
 BY_SETTLEMENT: CancelCause.ValueType  # 5
+NO_LONGER_LISTED: CancelCause.ValueType  # 6
+"""by a change of who sees the market"""
 Global___CancelCause: _TypeAlias = CancelCause  # noqa: Y015
 
 class _Reason:
@@ -379,6 +383,7 @@ class ClientMessage(_message.Message):
     ACT_AS_FIELD_NUMBER: _builtins.int
     SUBSCRIBE_FIELD_NUMBER: _builtins.int
     UNSUBSCRIBE_FIELD_NUMBER: _builtins.int
+    SET_SUDO_FIELD_NUMBER: _builtins.int
     CREATE_USER_ACCOUNT_FIELD_NUMBER: _builtins.int
     CREATE_ACCOUNT_FIELD_NUMBER: _builtins.int
     MAKE_TRANSFER_FIELD_NUMBER: _builtins.int
@@ -409,6 +414,8 @@ class ClientMessage(_message.Message):
     def subscribe(self) -> Global___Subscribe: ...
     @_builtins.property
     def unsubscribe(self) -> Global___Unsubscribe: ...
+    @_builtins.property
+    def set_sudo(self) -> Global___SetSudo: ...
     @_builtins.property
     def create_user_account(self) -> Global___CreateUserAccount:
         """Accounts and money"""
@@ -455,6 +462,7 @@ class ClientMessage(_message.Message):
         act_as: Global___ActAs | None = ...,
         subscribe: Global___Subscribe | None = ...,
         unsubscribe: Global___Unsubscribe | None = ...,
+        set_sudo: Global___SetSudo | None = ...,
         create_user_account: Global___CreateUserAccount | None = ...,
         create_account: Global___CreateAccount | None = ...,
         make_transfer: Global___MakeTransfer | None = ...,
@@ -472,11 +480,11 @@ class ClientMessage(_message.Message):
         cancel_order: Global___CancelOrder | None = ...,
         out: Global___Out | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["act_as", b"act_as", "authenticate", b"authenticate", "cancel_order", b"cancel_order", "collect", b"collect", "create_account", b"create_account", "create_market", b"create_market", "create_order", b"create_order", "create_user_account", b"create_user_account", "edit_market", b"edit_market", "gift", b"gift", "leave_account", b"leave_account", "make_transfer", b"make_transfer", "message", b"message", "out", b"out", "redistribute", b"redistribute", "revoke_share", b"revoke_share", "set_market_status", b"set_market_status", "settle_market", b"settle_market", "share_account", b"share_account", "subscribe", b"subscribe", "unsubscribe", b"unsubscribe"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["act_as", b"act_as", "authenticate", b"authenticate", "cancel_order", b"cancel_order", "collect", b"collect", "create_account", b"create_account", "create_market", b"create_market", "create_order", b"create_order", "create_user_account", b"create_user_account", "edit_market", b"edit_market", "gift", b"gift", "leave_account", b"leave_account", "make_transfer", b"make_transfer", "message", b"message", "out", b"out", "redistribute", b"redistribute", "revoke_share", b"revoke_share", "set_market_status", b"set_market_status", "set_sudo", b"set_sudo", "settle_market", b"settle_market", "share_account", b"share_account", "subscribe", b"subscribe", "unsubscribe", b"unsubscribe"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["act_as", b"act_as", "authenticate", b"authenticate", "cancel_order", b"cancel_order", "collect", b"collect", "create_account", b"create_account", "create_market", b"create_market", "create_order", b"create_order", "create_user_account", b"create_user_account", "edit_market", b"edit_market", "gift", b"gift", "leave_account", b"leave_account", "make_transfer", b"make_transfer", "message", b"message", "out", b"out", "redistribute", b"redistribute", "request_id", b"request_id", "revoke_share", b"revoke_share", "set_market_status", b"set_market_status", "settle_market", b"settle_market", "share_account", b"share_account", "subscribe", b"subscribe", "unsubscribe", b"unsubscribe"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["act_as", b"act_as", "authenticate", b"authenticate", "cancel_order", b"cancel_order", "collect", b"collect", "create_account", b"create_account", "create_market", b"create_market", "create_order", b"create_order", "create_user_account", b"create_user_account", "edit_market", b"edit_market", "gift", b"gift", "leave_account", b"leave_account", "make_transfer", b"make_transfer", "message", b"message", "out", b"out", "redistribute", b"redistribute", "request_id", b"request_id", "revoke_share", b"revoke_share", "set_market_status", b"set_market_status", "set_sudo", b"set_sudo", "settle_market", b"settle_market", "share_account", b"share_account", "subscribe", b"subscribe", "unsubscribe", b"unsubscribe"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["authenticate", "act_as", "subscribe", "unsubscribe", "create_user_account", "create_account", "make_transfer", "gift", "collect", "share_account", "leave_account", "revoke_share", "redistribute", "create_market", "edit_market", "set_market_status", "settle_market", "create_order", "cancel_order", "out"]  # noqa: Y015
+    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["authenticate", "act_as", "subscribe", "unsubscribe", "set_sudo", "create_user_account", "create_account", "make_transfer", "gift", "collect", "share_account", "leave_account", "revoke_share", "redistribute", "create_market", "edit_market", "set_market_status", "settle_market", "create_order", "cancel_order", "out"]  # noqa: Y015
     _WhichOneofArgType_message: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_message) -> _WhichOneofReturnType_message | None: ...
 
@@ -547,16 +555,43 @@ class ActAs(_message.Message):
 Global___ActAs: _TypeAlias = ActAs  # noqa: Y015
 
 @_typing.final
+class SetSudo(_message.Message):
+    """An operator's rights on or off, for this socket. On: account ids that markets hide, restricted markets, acting as any
+    account but the house, and what the messages below call "in sudo". Off also by itself, when the browser's password was
+    asked for too long ago. Answer: SudoSet; before it the snapshots of streams that are told in another way now.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ON_FIELD_NUMBER: _builtins.int
+    on: _builtins.bool
+    def __init__(
+        self,
+        *,
+        on: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["on", b"on"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetSudo: _TypeAlias = SetSudo  # noqa: Y015
+
+@_typing.final
 class Subscription(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     MARKET_ID_FIELD_NUMBER: _builtins.int
     ALL_MARKETS_FIELD_NUMBER: _builtins.int
+    MARKET_SUMMARY_FIELD_NUMBER: _builtins.int
     FROM_SEQ_FIELD_NUMBER: _builtins.int
     market_id: _builtins.int
-    """the stream market.<id>: book, trades, status"""
+    """the stream market.<id>: book, trades, status. In sudo market.<id>.unmasked, if it hides ids"""
     all_markets: _builtins.bool
     """that stream of every market one may see, also of those still to come"""
+    market_summary: _builtins.bool
+    """market.<id>.summary of every market one may see: a line, at most 4 times a second"""
     from_seq: _builtins.int
     """resume: replay what came after, if Authenticate named the running epoch"""
     def __init__(
@@ -564,13 +599,14 @@ class Subscription(_message.Message):
         *,
         market_id: _builtins.int = ...,
         all_markets: _builtins.bool = ...,
+        market_summary: _builtins.bool = ...,
         from_seq: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["all_markets", b"all_markets", "market_id", b"market_id", "stream", b"stream"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["all_markets", b"all_markets", "market_id", b"market_id", "market_summary", b"market_summary", "stream", b"stream"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["all_markets", b"all_markets", "from_seq", b"from_seq", "market_id", b"market_id", "stream", b"stream"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["all_markets", b"all_markets", "from_seq", b"from_seq", "market_id", b"market_id", "market_summary", b"market_summary", "stream", b"stream"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_stream: _TypeAlias = _typing.Literal["market_id", "all_markets"]  # noqa: Y015
+    _WhichOneofReturnType_stream: _TypeAlias = _typing.Literal["market_id", "all_markets", "market_summary"]  # noqa: Y015
     _WhichOneofArgType_stream: _TypeAlias = _typing.Literal["stream", b"stream"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_stream) -> _WhichOneofReturnType_stream | None: ...
 
@@ -889,6 +925,10 @@ class CreateMarket(_message.Message):
     TICK_SIZE_FIELD_NUMBER: _builtins.int
     SMALLEST_SIZE_FIELD_NUMBER: _builtins.int
     KEY_FIELD_NUMBER: _builtins.int
+    CATEGORY_FIELD_NUMBER: _builtins.int
+    PINNED_FIELD_NUMBER: _builtins.int
+    VISIBLE_TO_FIELD_NUMBER: _builtins.int
+    HIDE_ACCOUNT_IDS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """1 to 80 characters, unique"""
     description: _builtins.str
@@ -901,6 +941,15 @@ class CreateMarket(_message.Message):
     smallest_size: _builtins.int
     """1/100; 0: 0.01"""
     key: _builtins.str
+    category: _builtins.str
+    """one of the exchange's; operators in sudo: any of at most 40 characters"""
+    pinned: _builtins.bool
+    """this and what follows: operators in sudo"""
+    hide_account_ids: _builtins.bool
+    @_builtins.property
+    def visible_to(self) -> Global___AccountIds:
+        """who may trade there, and so see it; none: everybody"""
+
     def __init__(
         self,
         *,
@@ -911,14 +960,40 @@ class CreateMarket(_message.Message):
         tick_size: _builtins.int = ...,
         smallest_size: _builtins.int = ...,
         key: _builtins.str = ...,
+        category: _builtins.str = ...,
+        pinned: _builtins.bool = ...,
+        visible_to: Global___AccountIds | None = ...,
+        hide_account_ids: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["visible_to", b"visible_to"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "key", b"key", "max_settlement", b"max_settlement", "min_settlement", b"min_settlement", "name", b"name", "smallest_size", b"smallest_size", "tick_size", b"tick_size"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["category", b"category", "description", b"description", "hide_account_ids", b"hide_account_ids", "key", b"key", "max_settlement", b"max_settlement", "min_settlement", b"min_settlement", "name", b"name", "pinned", b"pinned", "smallest_size", b"smallest_size", "tick_size", b"tick_size", "visible_to", b"visible_to"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CreateMarket: _TypeAlias = CreateMarket  # noqa: Y015
+
+@_typing.final
+class AccountIds(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IDS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """at most 1,000"""
+
+    def __init__(
+        self,
+        *,
+        ids: _abc.Iterable[_builtins.int] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ids", b"ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AccountIds: _TypeAlias = AccountIds  # noqa: Y015
 
 @_typing.final
 class EditMarket(_message.Message):
@@ -930,12 +1005,24 @@ class EditMarket(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     DESCRIPTION_FIELD_NUMBER: _builtins.int
     KEY_FIELD_NUMBER: _builtins.int
+    CATEGORY_FIELD_NUMBER: _builtins.int
+    PINNED_FIELD_NUMBER: _builtins.int
+    VISIBLE_TO_FIELD_NUMBER: _builtins.int
+    HIDE_ACCOUNT_IDS_FIELD_NUMBER: _builtins.int
     market_id: _builtins.int
     name: _builtins.str
     """operators in sudo"""
     description: _builtins.str
     """the owner too"""
     key: _builtins.str
+    category: _builtins.str
+    """operators in sudo, as all that follows"""
+    pinned: _builtins.bool
+    hide_account_ids: _builtins.bool
+    @_builtins.property
+    def visible_to(self) -> Global___AccountIds:
+        """without ids: everybody. Open orders of accounts no longer listed are cancelled"""
+
     def __init__(
         self,
         *,
@@ -943,19 +1030,35 @@ class EditMarket(_message.Message):
         name: _builtins.str | None = ...,
         description: _builtins.str | None = ...,
         key: _builtins.str = ...,
+        category: _builtins.str | None = ...,
+        pinned: _builtins.bool | None = ...,
+        visible_to: Global___AccountIds | None = ...,
+        hide_account_ids: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_description", b"_description", "_name", b"_name", "description", b"description", "name", b"name"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_category", b"_category", "_description", b"_description", "_hide_account_ids", b"_hide_account_ids", "_name", b"_name", "_pinned", b"_pinned", "category", b"category", "description", b"description", "hide_account_ids", b"hide_account_ids", "name", b"name", "pinned", b"pinned", "visible_to", b"visible_to"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_description", b"_description", "_name", b"_name", "description", b"description", "key", b"key", "market_id", b"market_id", "name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_category", b"_category", "_description", b"_description", "_hide_account_ids", b"_hide_account_ids", "_name", b"_name", "_pinned", b"_pinned", "category", b"category", "description", b"description", "hide_account_ids", b"hide_account_ids", "key", b"key", "market_id", b"market_id", "name", b"name", "pinned", b"pinned", "visible_to", b"visible_to"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__category: _TypeAlias = _typing.Literal["category"]  # noqa: Y015
+    _WhichOneofArgType__category: _TypeAlias = _typing.Literal["_category", b"_category"]  # noqa: Y015
     _WhichOneofReturnType__description: _TypeAlias = _typing.Literal["description"]  # noqa: Y015
     _WhichOneofArgType__description: _TypeAlias = _typing.Literal["_description", b"_description"]  # noqa: Y015
+    _WhichOneofReturnType__hide_account_ids: _TypeAlias = _typing.Literal["hide_account_ids"]  # noqa: Y015
+    _WhichOneofArgType__hide_account_ids: _TypeAlias = _typing.Literal["_hide_account_ids", b"_hide_account_ids"]  # noqa: Y015
     _WhichOneofReturnType__name: _TypeAlias = _typing.Literal["name"]  # noqa: Y015
     _WhichOneofArgType__name: _TypeAlias = _typing.Literal["_name", b"_name"]  # noqa: Y015
+    _WhichOneofReturnType__pinned: _TypeAlias = _typing.Literal["pinned"]  # noqa: Y015
+    _WhichOneofArgType__pinned: _TypeAlias = _typing.Literal["_pinned", b"_pinned"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__category) -> _WhichOneofReturnType__category | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__description) -> _WhichOneofReturnType__description | None: ...
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__hide_account_ids) -> _WhichOneofReturnType__hide_account_ids | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__name) -> _WhichOneofReturnType__name | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__pinned) -> _WhichOneofReturnType__pinned | None: ...
 
 Global___EditMarket: _TypeAlias = EditMarket  # noqa: Y015
 
@@ -1131,6 +1234,7 @@ class ServerMessage(_message.Message):
     ACTING_AS_FIELD_NUMBER: _builtins.int
     SUBSCRIBED_FIELD_NUMBER: _builtins.int
     UNSUBSCRIBED_FIELD_NUMBER: _builtins.int
+    SUDO_SET_FIELD_NUMBER: _builtins.int
     STREAM_POSITION_FIELD_NUMBER: _builtins.int
     SNAPSHOT_BEGIN_FIELD_NUMBER: _builtins.int
     SNAPSHOT_END_FIELD_NUMBER: _builtins.int
@@ -1148,6 +1252,8 @@ class ServerMessage(_message.Message):
     MARKET_SETTLED_FIELD_NUMBER: _builtins.int
     BOOK_CLEARED_FIELD_NUMBER: _builtins.int
     MARKETS_FIELD_NUMBER: _builtins.int
+    MARKET_SUMMARY_FIELD_NUMBER: _builtins.int
+    MARKET_WITHDRAWN_FIELD_NUMBER: _builtins.int
     ORDER_CREATED_FIELD_NUMBER: _builtins.int
     ORDERS_CANCELLED_FIELD_NUMBER: _builtins.int
     TRADES_FIELD_NUMBER: _builtins.int
@@ -1173,6 +1279,8 @@ class ServerMessage(_message.Message):
     def subscribed(self) -> Global___Subscribed: ...
     @_builtins.property
     def unsubscribed(self) -> Global___Unsubscribed: ...
+    @_builtins.property
+    def sudo_set(self) -> Global___SudoSet: ...
     @_builtins.property
     def stream_position(self) -> Global___StreamPosition: ...
     @_builtins.property
@@ -1208,6 +1316,10 @@ class ServerMessage(_message.Message):
     @_builtins.property
     def markets(self) -> Global___Markets: ...
     @_builtins.property
+    def market_summary(self) -> Global___MarketSummary: ...
+    @_builtins.property
+    def market_withdrawn(self) -> Global___MarketWithdrawn: ...
+    @_builtins.property
     def order_created(self) -> Global___OrderCreated: ...
     @_builtins.property
     def orders_cancelled(self) -> Global___OrdersCancelled: ...
@@ -1231,6 +1343,7 @@ class ServerMessage(_message.Message):
         acting_as: Global___ActingAs | None = ...,
         subscribed: Global___Subscribed | None = ...,
         unsubscribed: Global___Unsubscribed | None = ...,
+        sudo_set: Global___SudoSet | None = ...,
         stream_position: Global___StreamPosition | None = ...,
         snapshot_begin: Global___SnapshotBegin | None = ...,
         snapshot_end: Global___SnapshotEnd | None = ...,
@@ -1248,17 +1361,19 @@ class ServerMessage(_message.Message):
         market_settled: Global___MarketSettled | None = ...,
         book_cleared: Global___BookCleared | None = ...,
         markets: Global___Markets | None = ...,
+        market_summary: Global___MarketSummary | None = ...,
+        market_withdrawn: Global___MarketWithdrawn | None = ...,
         order_created: Global___OrderCreated | None = ...,
         orders_cancelled: Global___OrdersCancelled | None = ...,
         trades: Global___Trades | None = ...,
         fills: Global___Fills | None = ...,
         orders: Global___Orders | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["account_created", b"account_created", "account_state", b"account_state", "accounts", b"accounts", "acting_as", b"acting_as", "authenticated", b"authenticated", "book_cleared", b"book_cleared", "fills", b"fills", "market_created", b"market_created", "market_settled", b"market_settled", "market_updated", b"market_updated", "markets", b"markets", "message", b"message", "order_created", b"order_created", "orders", b"orders", "orders_cancelled", b"orders_cancelled", "owners_changed", b"owners_changed", "paid_out", b"paid_out", "portfolio_updated", b"portfolio_updated", "refused", b"refused", "snapshot_begin", b"snapshot_begin", "snapshot_end", b"snapshot_end", "stream_position", b"stream_position", "subscribed", b"subscribed", "trades", b"trades", "transfer_created", b"transfer_created", "transfers", b"transfers", "unsubscribed", b"unsubscribed", "up_to_date", b"up_to_date"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["account_created", b"account_created", "account_state", b"account_state", "accounts", b"accounts", "acting_as", b"acting_as", "authenticated", b"authenticated", "book_cleared", b"book_cleared", "fills", b"fills", "market_created", b"market_created", "market_settled", b"market_settled", "market_summary", b"market_summary", "market_updated", b"market_updated", "market_withdrawn", b"market_withdrawn", "markets", b"markets", "message", b"message", "order_created", b"order_created", "orders", b"orders", "orders_cancelled", b"orders_cancelled", "owners_changed", b"owners_changed", "paid_out", b"paid_out", "portfolio_updated", b"portfolio_updated", "refused", b"refused", "snapshot_begin", b"snapshot_begin", "snapshot_end", b"snapshot_end", "stream_position", b"stream_position", "subscribed", b"subscribed", "sudo_set", b"sudo_set", "trades", b"trades", "transfer_created", b"transfer_created", "transfers", b"transfers", "unsubscribed", b"unsubscribed", "up_to_date", b"up_to_date"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_created", b"account_created", "account_state", b"account_state", "accounts", b"accounts", "acting_as", b"acting_as", "authenticated", b"authenticated", "book_cleared", b"book_cleared", "committed_us", b"committed_us", "fills", b"fills", "market_created", b"market_created", "market_settled", b"market_settled", "market_updated", b"market_updated", "markets", b"markets", "message", b"message", "order_created", b"order_created", "orders", b"orders", "orders_cancelled", b"orders_cancelled", "owners_changed", b"owners_changed", "paid_out", b"paid_out", "portfolio_updated", b"portfolio_updated", "received_us", b"received_us", "refused", b"refused", "replayed", b"replayed", "request_id", b"request_id", "seq", b"seq", "sequenced_us", b"sequenced_us", "snapshot_begin", b"snapshot_begin", "snapshot_end", b"snapshot_end", "stream_position", b"stream_position", "subscribed", b"subscribed", "trades", b"trades", "transfer_created", b"transfer_created", "transfers", b"transfers", "unsubscribed", b"unsubscribed", "up_to_date", b"up_to_date"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_created", b"account_created", "account_state", b"account_state", "accounts", b"accounts", "acting_as", b"acting_as", "authenticated", b"authenticated", "book_cleared", b"book_cleared", "committed_us", b"committed_us", "fills", b"fills", "market_created", b"market_created", "market_settled", b"market_settled", "market_summary", b"market_summary", "market_updated", b"market_updated", "market_withdrawn", b"market_withdrawn", "markets", b"markets", "message", b"message", "order_created", b"order_created", "orders", b"orders", "orders_cancelled", b"orders_cancelled", "owners_changed", b"owners_changed", "paid_out", b"paid_out", "portfolio_updated", b"portfolio_updated", "received_us", b"received_us", "refused", b"refused", "replayed", b"replayed", "request_id", b"request_id", "seq", b"seq", "sequenced_us", b"sequenced_us", "snapshot_begin", b"snapshot_begin", "snapshot_end", b"snapshot_end", "stream_position", b"stream_position", "subscribed", b"subscribed", "sudo_set", b"sudo_set", "trades", b"trades", "transfer_created", b"transfer_created", "transfers", b"transfers", "unsubscribed", b"unsubscribed", "up_to_date", b"up_to_date"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["refused", "authenticated", "acting_as", "subscribed", "unsubscribed", "stream_position", "snapshot_begin", "snapshot_end", "up_to_date", "account_created", "transfer_created", "portfolio_updated", "accounts", "account_state", "transfers", "paid_out", "owners_changed", "market_created", "market_updated", "market_settled", "book_cleared", "markets", "order_created", "orders_cancelled", "trades", "fills", "orders"]  # noqa: Y015
+    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["refused", "authenticated", "acting_as", "subscribed", "unsubscribed", "sudo_set", "stream_position", "snapshot_begin", "snapshot_end", "up_to_date", "account_created", "transfer_created", "portfolio_updated", "accounts", "account_state", "transfers", "paid_out", "owners_changed", "market_created", "market_updated", "market_settled", "book_cleared", "markets", "market_summary", "market_withdrawn", "order_created", "orders_cancelled", "trades", "fills", "orders"]  # noqa: Y015
     _WhichOneofArgType_message: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_message) -> _WhichOneofReturnType_message | None: ...
 
@@ -1373,6 +1488,27 @@ class Subscribed(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Subscribed: _TypeAlias = Subscribed  # noqa: Y015
+
+@_typing.final
+class SudoSet(_message.Message):
+    """Also unasked, when sudo ended by itself."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ON_FIELD_NUMBER: _builtins.int
+    on: _builtins.bool
+    def __init__(
+        self,
+        *,
+        on: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["on", b"on"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SudoSet: _TypeAlias = SudoSet  # noqa: Y015
 
 @_typing.final
 class Unsubscribed(_message.Message):
@@ -1875,6 +2011,12 @@ class Market(_message.Message):
     SETTLE_PRICE_FIELD_NUMBER: _builtins.int
     LAST_PRICE_FIELD_NUMBER: _builtins.int
     CREATED_US_FIELD_NUMBER: _builtins.int
+    CATEGORY_FIELD_NUMBER: _builtins.int
+    PINNED_FIELD_NUMBER: _builtins.int
+    HIDE_ACCOUNT_IDS_FIELD_NUMBER: _builtins.int
+    RESTRICTED_FIELD_NUMBER: _builtins.int
+    VISIBLE_TO_FIELD_NUMBER: _builtins.int
+    VOLUME_FIELD_NUMBER: _builtins.int
     id: _builtins.int
     name: _builtins.str
     description: _builtins.str
@@ -1886,7 +2028,20 @@ class Market(_message.Message):
     status: Global___MarketStatus.ValueType
     settle_price: _builtins.int
     last_price: _builtins.int
+    """not where the book is not shown either"""
     created_us: _builtins.int
+    category: _builtins.str
+    pinned: _builtins.bool
+    hide_account_ids: _builtins.bool
+    """account ids read 0 in its orders, trades, fills and history"""
+    restricted: _builtins.bool
+    """only some see it; nothing of it is on public"""
+    volume: _builtins.int
+    """1/100, of all its trades; where last_price is"""
+    @_builtins.property
+    def visible_to(self) -> Global___AccountIds:
+        """to operators in sudo"""
+
     def __init__(
         self,
         *,
@@ -1902,10 +2057,16 @@ class Market(_message.Message):
         settle_price: _builtins.int | None = ...,
         last_price: _builtins.int | None = ...,
         created_us: _builtins.int = ...,
+        category: _builtins.str = ...,
+        pinned: _builtins.bool = ...,
+        hide_account_ids: _builtins.bool = ...,
+        restricted: _builtins.bool = ...,
+        visible_to: Global___AccountIds | None = ...,
+        volume: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_last_price", b"_last_price", "_settle_price", b"_settle_price", "last_price", b"last_price", "settle_price", b"settle_price"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_last_price", b"_last_price", "_settle_price", b"_settle_price", "last_price", b"last_price", "settle_price", b"settle_price", "visible_to", b"visible_to"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_last_price", b"_last_price", "_settle_price", b"_settle_price", "created_us", b"created_us", "description", b"description", "id", b"id", "last_price", b"last_price", "max_settlement", b"max_settlement", "min_settlement", b"min_settlement", "name", b"name", "owner_id", b"owner_id", "settle_price", b"settle_price", "smallest_size", b"smallest_size", "status", b"status", "tick_size", b"tick_size"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_last_price", b"_last_price", "_settle_price", b"_settle_price", "category", b"category", "created_us", b"created_us", "description", b"description", "hide_account_ids", b"hide_account_ids", "id", b"id", "last_price", b"last_price", "max_settlement", b"max_settlement", "min_settlement", b"min_settlement", "name", b"name", "owner_id", b"owner_id", "pinned", b"pinned", "restricted", b"restricted", "settle_price", b"settle_price", "smallest_size", b"smallest_size", "status", b"status", "tick_size", b"tick_size", "visible_to", b"visible_to", "volume", b"volume"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__last_price: _TypeAlias = _typing.Literal["last_price"]  # noqa: Y015
     _WhichOneofArgType__last_price: _TypeAlias = _typing.Literal["_last_price", b"_last_price"]  # noqa: Y015
@@ -1920,7 +2081,7 @@ Global___Market: _TypeAlias = Market  # noqa: Y015
 
 @_typing.final
 class MarketCreated(_message.Message):
-    """public"""
+    """public. Of a restricted market: the account.<id> of those listed and of its owner."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1942,7 +2103,9 @@ Global___MarketCreated: _TypeAlias = MarketCreated  # noqa: Y015
 
 @_typing.final
 class MarketUpdated(_message.Message):
-    """public and market.<id>: the definition or the status changed."""
+    """public and market.<id>: the definition, the status or who sees it changed. Of a restricted market: not public, but the
+    account.<id> of those listed, of its owner, and of who has ever traded there.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1964,7 +2127,7 @@ Global___MarketUpdated: _TypeAlias = MarketUpdated  # noqa: Y015
 
 @_typing.final
 class MarketSettled(_message.Message):
-    """public and market.<id>"""
+    """As MarketUpdated."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1983,6 +2146,82 @@ class MarketSettled(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___MarketSettled: _TypeAlias = MarketSettled  # noqa: Y015
+
+@_typing.final
+class MarketWithdrawn(_message.Message):
+    """public, when a market is restricted, and account.<id>, when the account is no longer listed and never traded there:
+    forget the market, unless another of your streams still tells of it.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MARKET_ID_FIELD_NUMBER: _builtins.int
+    market_id: _builtins.int
+    def __init__(
+        self,
+        *,
+        market_id: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["market_id", b"market_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MarketWithdrawn: _TypeAlias = MarketWithdrawn  # noqa: Y015
+
+@_typing.final
+class MarketSummary(_message.Message):
+    """market.<id>.summary: best prices and what rests there, and the last trade."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MARKET_ID_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    BID_FIELD_NUMBER: _builtins.int
+    BID_SIZE_FIELD_NUMBER: _builtins.int
+    OFFER_FIELD_NUMBER: _builtins.int
+    OFFER_SIZE_FIELD_NUMBER: _builtins.int
+    LAST_PRICE_FIELD_NUMBER: _builtins.int
+    VOLUME_FIELD_NUMBER: _builtins.int
+    market_id: _builtins.int
+    status: Global___MarketStatus.ValueType
+    bid: _builtins.int
+    bid_size: _builtins.int
+    offer: _builtins.int
+    offer_size: _builtins.int
+    last_price: _builtins.int
+    volume: _builtins.int
+    def __init__(
+        self,
+        *,
+        market_id: _builtins.int = ...,
+        status: Global___MarketStatus.ValueType = ...,
+        bid: _builtins.int | None = ...,
+        bid_size: _builtins.int = ...,
+        offer: _builtins.int | None = ...,
+        offer_size: _builtins.int = ...,
+        last_price: _builtins.int | None = ...,
+        volume: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_bid", b"_bid", "_last_price", b"_last_price", "_offer", b"_offer", "bid", b"bid", "last_price", b"last_price", "offer", b"offer"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_bid", b"_bid", "_last_price", b"_last_price", "_offer", b"_offer", "bid", b"bid", "bid_size", b"bid_size", "last_price", b"last_price", "market_id", b"market_id", "offer", b"offer", "offer_size", b"offer_size", "status", b"status", "volume", b"volume"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__bid: _TypeAlias = _typing.Literal["bid"]  # noqa: Y015
+    _WhichOneofArgType__bid: _TypeAlias = _typing.Literal["_bid", b"_bid"]  # noqa: Y015
+    _WhichOneofReturnType__last_price: _TypeAlias = _typing.Literal["last_price"]  # noqa: Y015
+    _WhichOneofArgType__last_price: _TypeAlias = _typing.Literal["_last_price", b"_last_price"]  # noqa: Y015
+    _WhichOneofReturnType__offer: _TypeAlias = _typing.Literal["offer"]  # noqa: Y015
+    _WhichOneofArgType__offer: _TypeAlias = _typing.Literal["_offer", b"_offer"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__bid) -> _WhichOneofReturnType__bid | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__last_price) -> _WhichOneofReturnType__last_price | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__offer) -> _WhichOneofReturnType__offer | None: ...
+
+Global___MarketSummary: _TypeAlias = MarketSummary  # noqa: Y015
 
 @_typing.final
 class BookCleared(_message.Message):
@@ -2007,7 +2246,7 @@ Global___BookCleared: _TypeAlias = BookCleared  # noqa: Y015
 
 @_typing.final
 class Markets(_message.Message):
-    """public and market.<id>, in their snapshots"""
+    """public, market.<id>, market.<id>.summary and, of restricted ones, account.<id>, in their snapshots"""
 
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -25,8 +25,10 @@ from realtime.sockets import Control, Principal, Socket
 
 logger = logging.getLogger(__name__)
 
-ALL_MARKETS = 0  # among the market ids that a socket has subscribed to
-SESSION_MEMBERS = frozenset({"authenticate", "act_as", "subscribe", "unsubscribe"})
+# Among the market ids that a socket has subscribed to.
+ALL_MARKETS = 0
+SUMMARIES = -1
+SESSION_MEMBERS = frozenset({"authenticate", "act_as", "set_sudo", "subscribe", "unsubscribe"})
 
 # Cookies are empty unless the request comes from a page of ours. None: not signed in.
 Authenticate = Callable[[Mapping[str, str], str], Awaitable[Principal | None]]
@@ -145,45 +147,7 @@ class ClientConsumer(AsyncConsumer):
         if not commands:
             return
         await self.socket.room(len(commands))
-        await self._send("command", commands, received_us, data)
-
-    async def _send(
-        self,
-        kind: str,
-        messages: Sequence[wire.ClientMessage],
-        received_us: int,
-        data: bytes | None = None,
-        done: asyncio.Future[Control | None] | None = None,
-        **more: object,
-    ) -> None:
-        socket = self.socket
-        if socket.closed or socket.person is None:  # meanwhile
-            if done is not None:
-                done.set_result(None)
-            return
-        if data is None:
-            data = wire.ClientFrame(messages=messages).SerializeToString()
-        number = socket.expect(data, len(messages), done)
-        try:
-            await self._hub.gateway.send(
-                {
-                    "type": kind,
-                    "origin": socket.origin,
-                    "number": number,
-                    "user": socket.person.user,
-                    "account": socket.account,
-                    "sudo": socket.sudo,
-                    "rights": socket.rights,
-                    "received_us": received_us,
-                    "count": len(messages),
-                    "data": data,
-                    **more,
-                }
-            )
-        except RequestFailed as failure:
-            socket.settle(number)
-            for message in messages:
-                socket.push(failure.frame(message.request_id))
+        await self._hub.send(self.socket, "command", commands, received_us, data)
 
     def _refuse(self, request_id: str, failure: RequestFailed) -> None:
         """Answers here. Who sends many that are refused is read more slowly (dispatch)."""
@@ -208,10 +172,20 @@ class ClientConsumer(AsyncConsumer):
                 if await self._ask(message, received_us) is not None:
                     self.socket.subscriptions |= wanted
             else:
+                if message.set_sudo.on:
+                    await self._check_sudo()
                 await self._ask(message, received_us)
                 self.socket.subscriptions -= _markets(message.unsubscribe.subscriptions)
         except RequestFailed as failure:
             self._refuse(message.request_id, failure)
+
+    async def _check_sudo(self) -> None:
+        """Raises RequestFailed for an operator whose sign-in is not good for it now; others the matcher refuses."""
+        socket = self.socket
+        if socket.rights.operator and socket.credential not in await self._hub.may_sudo({socket.credential}):
+            raise RequestFailed(
+                wire.SUDO_REQUIRED, "Turn on sudo on the pages first, with your password; a token needs the scope sudo."
+            )
 
     async def _sign_in(self, message: wire.ClientMessage, received_us: int) -> None:
         if self.socket.ready:
@@ -238,7 +212,6 @@ class ClientConsumer(AsyncConsumer):
         wanted = self._wanted(request.subscriptions)
         request.token = ""  # nobody else needs it
         socket.set_pace(request.frames_per_second)
-        socket.resumes = request.epoch == self._hub.epoch
         if await self._ask(message, received_us) is not None:
             socket.subscriptions = wanted
 
@@ -271,7 +244,7 @@ class ClientConsumer(AsyncConsumer):
         await self.socket.caught_up()  # a client that asks for snapshots and does not read must not fill our memory
         await self.socket.room(1)
         done: asyncio.Future[Control | None] = asyncio.get_running_loop().create_future()
-        await self._send("session", [message], received_us, done=done, resume=self.socket.resumes)
+        await self._hub.send(self.socket, "session", [message], received_us, done=done)
         return await done
 
     def _end(self, code: CloseCode, reason: "wire.Reason.ValueType", message: str, request_id: str = "") -> None:
@@ -295,7 +268,9 @@ def _not_signed_in() -> RequestFailed:
 
 
 def _markets(subscriptions: Sequence[wire.Subscription]) -> set[int]:
-    return {ALL_MARKETS if subscription.all_markets else subscription.market_id for subscription in subscriptions}
+    return {
+        ALL_MARKETS if one.all_markets else SUMMARIES if one.market_summary else one.market_id for one in subscriptions
+    }
 
 
 def _address(scope: Mapping[str, Any]) -> str:

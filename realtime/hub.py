@@ -9,7 +9,7 @@ import asyncio
 import itertools
 import logging
 import time
-from collections.abc import Awaitable, Callable, Hashable, Iterable
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
 from typing import Any
 
 from channels.layers import BaseChannelLayer, get_channel_layer
@@ -17,7 +17,7 @@ from channels.layers import BaseChannelLayer, get_channel_layer
 from proto import exchange_pb2 as wire
 from realtime import gateway, limits
 from realtime.errors import CloseCode, RequestFailed
-from realtime.groups import ACCOUNTS, HUBS, group_of, stream_of_account
+from realtime.groups import ACCOUNT, HUBS, SUMMARY, UNMASKED, group_of, named, stream_of_account, stream_of_market
 from realtime.membership import Membership
 from realtime.outbox import Outlet, Turn
 from realtime.sockets import Control, Person, Principal, Socket
@@ -25,16 +25,17 @@ from realtime.streams import Stream
 
 logger = logging.getLogger(__name__)
 
-Revoked = Callable[[set[Hashable]], Awaitable[set[Hashable]]]
+Lookup = Callable[[set[Hashable]], Awaitable[set[Hashable]]]
 
 
 class Hub:
-    """Sockets, people and streams of this process. run() is its life; `revoked` says which credentials are no longer
-    good, of all that are in use."""
+    """Sockets, people and streams of this process. run() is its life. Of the credentials in use `revoked` says which
+    are no longer good, and `may_sudo` with which an operator may have sudo on."""
 
-    def __init__(self, revoked: Revoked) -> None:
+    def __init__(self, revoked: Lookup, may_sudo: Lookup) -> None:
         self.gateway = gateway.Gateway()
         self.epoch = 0  # of the matcher, from its first beat
+        self.may_sudo = may_sudo
         self._revoked = revoked
         self._turn = Turn()
         self._origins = itertools.count(1)
@@ -120,6 +121,45 @@ class Hub:
             if not person.sockets:
                 self._people.pop(person.user, None)
 
+    async def send(
+        self,
+        socket: Socket,
+        kind: str,
+        messages: Sequence[wire.ClientMessage],
+        received_us: int,
+        data: bytes | None = None,
+        done: asyncio.Future[Control | None] | None = None,
+    ) -> None:
+        """Puts what the socket says into the queue; `data` is the frame of the messages, if there is one. `done` gets
+        the control part of the answer."""
+        if socket.closed or socket.person is None:  # meanwhile
+            if done is not None:
+                done.set_result(None)
+            return
+        if data is None:
+            data = wire.ClientFrame(messages=messages).SerializeToString()
+        number = socket.expect(data, len(messages), done)
+        try:
+            await self.gateway.send(
+                {
+                    "type": kind,
+                    "origin": socket.origin,
+                    "number": number,
+                    "user": socket.person.user,
+                    "account": socket.account,
+                    "sudo": socket.sudo,
+                    "rights": socket.rights,
+                    "received_us": received_us,
+                    "count": len(messages),
+                    "data": data,
+                    **({"hears": socket.hears} if kind == "session" else {}),
+                }
+            )
+        except RequestFailed as failure:
+            socket.settle(number)
+            for message in messages:
+                socket.push(failure.frame(message.request_id))
+
     # --- Messages from the layer -------------------------------------------------------------------------------------
 
     async def _receive(self, layer: BaseChannelLayer, channel: str) -> None:
@@ -170,7 +210,11 @@ class Hub:
         socket.ready = True
         socket.catch_up(frames)
         socket.account = control.get("account", socket.account)
+        socket.sudo = control.get("sudo", socket.sudo)
         socket.all_markets = control.get("all_markets", socket.all_markets)
+        socket.all_summaries = control.get("all_summaries", socket.all_summaries)
+        for name in socket.streams.difference(control.get("only", socket.streams)):
+            self._leave(socket, name)
         for name in control.get("leave", ()):
             self._leave(socket, name)
             socket.left.add(name)
@@ -182,6 +226,9 @@ class Hub:
     def _on_control(self, message: dict[str, Any]) -> None:
         for reach in message["reaches"]:
             self._confine(reach)
+        for sight in message["sights"]:
+            for socket in self._sockets.values():
+                self._show(socket, sight)
         for grant in message["grants"]:
             self._grant(grant)
 
@@ -190,22 +237,52 @@ class Hub:
         an account acts as themselves again."""
         person = self._people.get(reach["user"])
         for socket in [socket for socket in person.sockets if socket.ready] if person else ():
-            lost = [name for name in socket.streams if name.startswith(ACCOUNTS) and name not in reach["streams"]]
-            for name in lost:
-                self._leave(socket, name)
-            if lost:
-                socket.push(_frame(wire.ServerMessage(unsubscribed=wire.Unsubscribed(streams=sorted(lost)))))
-            if stream_of_account(socket.account) not in reach["streams"]:
+            acting = stream_of_account(socket.account)
+            may_hear = {*reach["streams"], acting} if socket.sudo else set(reach["streams"])
+            self._lose(socket, [name for name in socket.streams if name.startswith(ACCOUNT) and name not in may_hear])
+            if acting not in may_hear and socket.rights.bound:
+                self._sign_off(socket)
+            elif acting not in may_hear:
                 socket.account = reach["account"]
                 socket.push(reach["acting_as"])
+
+    def _show(self, socket: Socket, sight: dict[str, Any]) -> None:
+        """Other people may see a market than before, or with other eyes. The socket hears of it what it may; what it
+        hears in another way now begins with a snapshot, for which the stream asks."""
+        if not socket.ready or socket.person is None:
+            return
+        bound, plain, summary = socket.rights.bound, sight["plain"], sight["summary"]
+        listed = bound in sight["accounts"] if bound else socket.person.user in (sight["users"] or ())
+        may = socket.sudo or sight["users"] is None or listed
+        book = sight["sudo"] if socket.sudo else plain
+        books = {name for name in (plain, stream_of_market(named(plain).id, UNMASKED)) if name in socket.streams}
+        wanted = set()
+        if may and (books or (socket.all_markets and book not in socket.left)):
+            wanted.add(book)
+        if may and (summary in socket.streams or (socket.all_summaries and summary not in socket.left)):
+            wanted.add(summary)
+        self._lose(socket, [name for name in (*books, summary) if name in socket.streams and name not in wanted])
+        for name in wanted:
+            known = name in socket.streams
+            if not known or (sight["again"] and name == book and self._streams[name].seq < sight["seq"]):
+                self._join(socket, name, 0)
+                self._streams[name].waiting = True
+                self._look_at(self._streams[name])
+
+    def _lose(self, socket: Socket, names: list[str]) -> None:
+        for name in names:
+            self._leave(socket, name)
+        if names:
+            socket.push(_frame(wire.ServerMessage(unsubscribed=wire.Unsubscribed(streams=sorted(names)))))
 
     def _grant(self, grant: dict[str, Any]) -> None:
         """Open sockets begin to hear a stream that they could not know of when they subscribed."""
         stream, users = grant["stream"], grant["users"]
         people = self._people.values() if users is None else [self._people[u] for u in users if u in self._people]
+        everything = "all_summaries" if named(stream).form == SUMMARY else "all_markets"
         for socket in [socket for person in people for socket in person.sockets]:
-            wanted = socket.ready and (socket.all_markets or users is not None)
-            if wanted and stream not in socket.streams and stream not in socket.left:
+            wanted = getattr(socket, everything) if users is None else not socket.rights.bound
+            if socket.ready and wanted and stream not in socket.streams and stream not in socket.left:
                 socket.catch_up(grant["frames"])
                 self._join(socket, stream, grant["seq"])
 
@@ -284,18 +361,26 @@ class Hub:
                 membership.renew()
 
     async def _look_up_revoked(self) -> None:
-        signed_out = RequestFailed(wire.NOT_AUTHENTICATED, "You have been signed out.").frame("")
+        """Sign-ins that are no longer good, and sudo that has lasted long enough."""
         while True:
             await asyncio.sleep(limits.REVOKED_SECONDS)
+            operating = {socket.credential for socket in self._sockets.values() if socket.sudo}
             try:
                 revoked = await self._revoked({socket.credential for socket in self._sockets.values()})
+                ended = operating - await self.may_sudo(operating) if operating else set()
             except Exception:  # the database may be away for a while; the sockets need not be
                 logger.exception("Sessions could not be looked up.")
                 continue
-            for socket in self._sockets.values():
+            for socket in list(self._sockets.values()):
                 if socket.credential in revoked:
-                    socket.push(signed_out)
-                    socket.close(CloseCode.NOT_AUTHENTICATED)
+                    self._sign_off(socket)
+                elif socket.sudo and socket.credential in ended:
+                    off = wire.ClientMessage(set_sudo=wire.SetSudo(on=False))
+                    await self.send(socket, "session", [off], time.time_ns() // 1000)
+
+    def _sign_off(self, socket: Socket) -> None:
+        socket.push(RequestFailed(wire.NOT_AUTHENTICATED, "You have been signed out.").frame(""))
+        socket.close(CloseCode.NOT_AUTHENTICATED)
 
 
 def _frame(message: wire.ServerMessage) -> bytes:

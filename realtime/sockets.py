@@ -57,15 +57,24 @@ class Socket(Outbox):
         self.sudo = False
         self.ready = False  # the matcher has let it in
         self.account = 0  # acted as
-        self.resumes = False  # it named the running epoch when it signed in
         self.streams: set[str] = set()
         self.left: set[str] = set()  # unsubscribed from: a grant that is repeated does not bring it back
         self.all_markets = False
-        self.subscriptions: set[int] = set()  # market ids, and ALL_MARKETS
+        self.all_summaries = False
+        self.subscriptions: set[int] = set()  # market ids, ALL_MARKETS and SUMMARIES
         self.told_at = float("-inf")  # loop time of the last UpToDate
         self._number = 0  # of the last layer message
         self._commands = 0  # in the matching queue
         self._pending: dict[int, Pending] = {}
+
+    @property
+    def hears(self) -> dict[str, Any]:
+        """What the matcher has to know of it to answer a session message."""
+        return {
+            "streams": sorted(self.streams),
+            "all_markets": self.all_markets,
+            "all_summaries": self.all_summaries,
+        }
 
     def expect(self, data: bytes, commands: int, done: asyncio.Future[Control | None] | None = None) -> int:
         """A layer message is about to be sent. Returns its number, to which the reply will refer."""

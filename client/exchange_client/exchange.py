@@ -132,6 +132,10 @@ class Exchange:
     async def act_as(self, account_id: int) -> Reply[pb.ActingAs]:
         return await self.send(requests.act_as(account_id))
 
+    async def set_sudo(self, on: bool) -> Reply[pb.SudoSet]:
+        """An operator's rights, on this connection; they end with it."""
+        return await self.send(requests.set_sudo(on))
+
     async def subscribe(self, *markets: int, all_markets: bool = False) -> Reply[pb.Subscribed]:
         """Returns when the markets' snapshots are there."""
         reply = await self.send(requests.subscribe(markets, all_markets=all_markets))

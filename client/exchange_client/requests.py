@@ -17,7 +17,7 @@ from exchange_client.units import Chips, amount_units, price_units, size_units
 A = TypeVar("A", bound=Message, covariant=True)
 
 # Without a key, but the same again is the same.
-REPEATABLE = (pb.ActAs, pb.Subscribe, pb.Unsubscribe, pb.CreateUserAccount)
+REPEATABLE = (pb.ActAs, pb.SetSudo, pb.Subscribe, pb.Unsubscribe, pb.CreateUserAccount)
 FIELD_OF: dict[object, str] = {
     member.message_type: member.name for member in pb.ClientMessage.DESCRIPTOR.oneofs_by_name["message"].fields
 }
@@ -87,6 +87,10 @@ def key_field(body: Message) -> str | None:
 
 def act_as(account_id: int) -> Request[pb.ActingAs]:
     return Request(pb.ActAs(account_id=account_id), pb.ActingAs)
+
+
+def set_sudo(on: bool) -> Request[pb.SudoSet]:
+    return Request(pb.SetSudo(on=on), pb.SudoSet)
 
 
 def subscribe(markets: Iterable[int] = (), *, all_markets: bool = False) -> Request[pb.Subscribed]:

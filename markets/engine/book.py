@@ -103,6 +103,10 @@ class BookSide:
         """The best price, 1/100 chip."""
         return self.top * self.sign if self.levels else None
 
+    def size_at_best(self) -> int:
+        """What rests at the best price, 1/100."""
+        return sum(order.open for order in self.levels[self.top].values()) if self.levels else 0
+
     def __iter__(self) -> Iterator[Order]:
         """In priority order."""
         for key in self.keys:
@@ -125,9 +129,11 @@ class Market:
     __slots__ = (
         "bids",
         "bound",
+        "category",
         "created_us",
         "creator",
         "description",
+        "hide_account_ids",
         "holders",
         "id",
         "last_price",
@@ -136,12 +142,15 @@ class Market:
         "name",
         "offers",
         "owner",
+        "pinned",
         "seq",
         "settle_price",
         "smallest_size",
         "status",
         "tape",
         "tick_size",
+        "visible_to",
+        "volume",
     )
 
     def __init__(
@@ -172,6 +181,11 @@ class Market:
         self.status: int = MarketStatus.OPEN
         self.settle_price: int | None = None
         self.last_price: int | None = None
+        self.volume = 0  # 1/100: the sizes of all its trades
+        self.category = ""
+        self.pinned = False
+        self.visible_to: dict[int, None] = {}  # account ids, lowest first; none: everybody
+        self.hide_account_ids = False
         self.bound = max(abs(min_settlement), abs(max_settlement))
         self.bids = BookSide(Side.BID)
         self.offers = BookSide(Side.OFFER)

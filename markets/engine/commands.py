@@ -150,10 +150,15 @@ class CreateMarket(NamedTuple):
     tick_size: int
     smallest_size: int
     markets_max: int = 20  # unsettled markets a person may have made: a setting, as above
+    category: str = ""
+    category_public: bool = True  # whether it is one that everybody may use: a setting too
+    pinned: bool = False
+    visible_to: tuple[int, ...] = ()  # accounts; none: everybody
+    hide_account_ids: bool = False
 
 
 class EditMarket(NamedTuple):
-    """None leaves a field as it is."""
+    """None leaves a field as it is; an empty `visible_to` shows the market to everybody."""
 
     by: int
     account: int
@@ -162,6 +167,10 @@ class EditMarket(NamedTuple):
     market: int
     name: str | None
     description: str | None
+    category: str | None = None
+    pinned: bool | None = None
+    visible_to: tuple[int, ...] | None = None
+    hide_account_ids: bool | None = None
 
 
 class SetMarketStatus(NamedTuple):

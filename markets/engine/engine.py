@@ -28,6 +28,7 @@ from markets.engine.commands import (
 )
 from markets.engine.errors import Repeated
 from markets.engine.events import Event
+from markets.engine.listing import create_market, edit_market
 from markets.engine.orders import cancel_order, create_order, out
 from markets.engine.ownership import (
     create_account,
@@ -38,7 +39,7 @@ from markets.engine.ownership import (
     revoke_share,
     share_account,
 )
-from markets.engine.settlement import create_market, edit_market, set_market_status, settle_market
+from markets.engine.settlement import set_market_status, settle_market
 from markets.engine.state import State
 from markets.engine.transfers import collect, gift, make_transfer
 

@@ -29,6 +29,7 @@ class CancelCause(IntEnum):
     SELF_TRADE = 3
     BY_CLOSE = 4
     BY_SETTLEMENT = 5
+    NO_LONGER_LISTED = 6
 
 
 class AccountCreated(NamedTuple):
@@ -89,12 +90,24 @@ class MarketCreated(NamedTuple):
     tick_size: int
     smallest_size: int
     at_us: int
+    category: str = ""
+    pinned: bool = False
+    visible_to: tuple[int, ...] = ()
+    hide_account_ids: bool = False
 
 
 class MarketEdited(NamedTuple):
+    """`visible_to`: the accounts that may trade there, lowest id first; none: everybody. `visible_before`: those until
+    then, if they changed."""
+
     market: int
     name: str
     description: str
+    category: str = ""
+    pinned: bool = False
+    visible_to: tuple[int, ...] = ()
+    hide_account_ids: bool = False
+    visible_before: tuple[int, ...] | None = None
 
 
 class MarketStatusChanged(NamedTuple):

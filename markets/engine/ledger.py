@@ -27,6 +27,7 @@ class Exposure:
         "orders",
         "position",
         "realised",
+        "traded",
         "worst",
     )
 
@@ -41,6 +42,7 @@ class Exposure:
         self.gross = 0  # towards POSITION_LIMIT
         self.cost = 0
         self.realised = 0
+        self.traded = False  # ever: who has keeps a view of a market that is hidden from them later
         self.orders: dict[int, Order] = {}  # open, oldest first
 
     def copy(self) -> "Exposure":
@@ -131,6 +133,7 @@ def book_fill(account: Account, exposure: Exposure, size: int, price: int) -> No
     The caller refreshes.
     """
     account.cash -= price * size
+    exposure.traded = True
     position = exposure.position
     exposure.position = position + size
     if position == 0 or (position > 0) == (size > 0):

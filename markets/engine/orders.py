@@ -10,6 +10,7 @@ from markets.engine.events import CancelCause, Event, OrderCancelled, OrderCreat
 from markets.engine.ledger import Account, Exposure, book_fill, refresh, release, rest, set_risk
 from markets.engine.state import GROSS_MAX, ORDERS_MAX, SIZE_MAX, State
 from markets.engine.text import chips
+from markets.engine.visibility import market_to_trade
 
 # Enum members are slow to look up by attribute; the hot path compares plain ints.
 OPEN = int(MarketStatus.OPEN)
@@ -25,7 +26,7 @@ new_event = tuple.__new__
 
 def create_order(state: State, account: Account, command: CreateOrder, at_us: int) -> list[Event]:
     _, _, _, key, market_id, side, price, size, time_in_force, post_only, self_trade = command
-    market = state.markets.get(market_id) or state.market(market_id)
+    market = market_to_trade(state, account, market_id)
     if market.status != OPEN:
         refuse_status(market)
     if (
@@ -263,6 +264,7 @@ def _trade(
     # fmt: on
     state.next_trade += 1
     market.last_price = price
+    market.volume += size
     market.tape.append(event)
     changed = state.changed
     changed.markets[market.id] = market
@@ -322,7 +324,7 @@ def cancel_order(state: State, account: Account, command: CancelOrder, at_us: in
 
 def out(state: State, account: Account, command: Out, at_us: int) -> list[Event]:
     if command.market:
-        market = state.market(command.market)
+        market = market_to_trade(state, account, command.market)
         if market.status == MarketStatus.PAUSED:
             raise Rejected(Reason.MARKET_PAUSED, f"{market.name} is paused: its orders are frozen.")
         named = account.exposures.get(market.id)

@@ -24,7 +24,7 @@ _NOTHING: set[int] = set()
 class Changed:
     """The objects that a batch touched: what the journal writes and whose portfolios are told. Written once each."""
 
-    __slots__ = ("accounts", "exposures", "left", "markets", "orders", "owners", "reach")
+    __slots__ = ("accounts", "exposures", "left", "markets", "masks", "orders", "owners", "reach", "sights", "unlisted")
 
     def __init__(self) -> None:
         self.accounts: dict[int, Account] = {}
@@ -32,6 +32,9 @@ class Changed:
         self.left: dict[tuple[int, int], None] = {}  # (account id, owner id) of shares that ended
         self.reach: dict[int, None] = {}  # user ids of people who may act as other accounts than before
         self.markets: dict[int, Market] = {}
+        self.sights: dict[int, Market] = {}  # those that other people may see now, or with other eyes
+        self.masks: dict[int, None] = {}  # those that hide account ids now, or no longer
+        self.unlisted: dict[tuple[int, int], None] = {}  # (market id, account id) that are listed no longer
         self.orders: dict[int, Order] = {}  # finished ones too
         self.exposures: dict[tuple[int, int], Exposure] = {}  # by (account id, market id)
 
@@ -92,12 +95,6 @@ class State:
             raise Rejected(Reason.ACCOUNT_NOT_FOUND, f"There is no account {account}.")
         return found
 
-    def market(self, market: int) -> Market:
-        found = self.markets.get(market)
-        if found is None:
-            raise Rejected(Reason.MARKET_NOT_FOUND, f"There is no market {market}.")
-        return found
-
     def add_account(self, account: Account) -> None:
         """Registers an account that is complete but for its owners."""
         self.accounts[account.id] = account
@@ -153,7 +150,10 @@ class State:
 
 def _account_figures(account: Account) -> tuple[object, ...]:
     exposures = [
-        (id, e.position, e.bid_size, e.bid_value, e.offer_size, e.offer_value, e.worst, e.gross, e.cost, e.realised)
+        (
+            *(id, e.position, e.bid_size, e.bid_value, e.offer_size, e.offer_value),
+            *(e.worst, e.gross, e.cost, e.realised, e.traded),
+        )
         for id, e in account.exposures.items()  # their order is that of events
     ]
     return (
@@ -168,6 +168,7 @@ def _market_figures(market: Market) -> tuple[object, ...]:
         *(market.id, market.name, market.description, market.owner, market.creator, market.seq, market.created_us),
         *(market.min_settlement, market.max_settlement, market.tick_size, market.smallest_size),
         *(market.status, market.settle_price, market.last_price, list(market.holders), list(market.tape)),
+        *(market.volume, market.category, market.pinned, list(market.visible_to), market.hide_account_ids),
         [_order_figures(order) for order in (*market.bids, *market.offers)],
     )
 

@@ -29,6 +29,7 @@ def test_an_entry_shows_its_command_and_events_with_names_and_decimals(operator:
         **{"by": world.alice_user.pk, "account": 2, "sudo": False, "key": "k", "name": "Rain"},
         **{"description": "Will it?", "min_settlement": "0.00", "max_settlement": "100.00"},
         **{"tick_size": "0.50", "smallest_size": "1", "markets_max": 20},
+        **{"category": "", "category_public": True, "pinned": False, "visible_to": [], "hide_account_ids": False},
     }
     assert happened == [
         {
@@ -36,6 +37,7 @@ def test_an_entry_shows_its_command_and_events_with_names_and_decimals(operator:
                 **{"market": 7, "name": "Rain", "description": "Will it?", "owner": 2, "min_settlement": "0.00"},
                 **{"max_settlement": "100.00", "tick_size": "0.50", "smallest_size": "1"},
                 "at_us": "2026-11-23 02:03:22",
+                **{"category": "", "pinned": False, "visible_to": [], "hide_account_ids": False},
             }
         }
     ]

@@ -11,11 +11,14 @@ from django.test import RequestFactory
 from django.urls import reverse
 
 from accounts.models import Account, ApiToken, Ownership, Transfer
-from markets.models import Exposure, JournalEntry, Market, Order, Payout, Trade
+from markets.models import Exposure, JournalEntry, Market, MarketVisibility, Order, Payout, Trade
 from tests.admin.conftest import Class, browser
 from tests.admin.test_rights import rows as rows
 
-ENGINE_OWNED = (Account, Ownership, Transfer, Market, Order, Trade, Exposure, Payout, JournalEntry)
+ENGINE_OWNED = (
+    *(Account, Ownership, Transfer),
+    *(Market, MarketVisibility, Order, Trade, Exposure, Payout, JournalEntry),
+)
 READ_ONLY = (*ENGINE_OWNED, ApiToken)
 
 

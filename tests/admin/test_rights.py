@@ -11,7 +11,7 @@ from django.urls import reverse
 from accounts.console.operations import Operation
 from accounts.models import ApiToken, User
 from accounts.tokens import create_token
-from markets.models import Order, Payout, Side
+from markets.models import MarketVisibility, Order, Payout, Side
 from tests.admin.conftest import CHIP, Class, FakeGateway, authenticated, browser
 
 OWN_TABLES = {ApiToken, User}  # Django's own rows: not for staff who may not operate
@@ -37,6 +37,7 @@ def rows(world: Class) -> None:
     world.trade(4_000, 100, world.alice, world.bob)
     world.exposure(world.alice, position=100)
     Payout.objects.create(market=world.rain, account=world.bob, position=100, price=50, amount=5_000, seq=2)
+    MarketVisibility.objects.create(market=world.rain, account=world.bob)
     create_token(world.alice_user, "laptop")
     world.alice.paid.create(id=1, to_account=world.bob, amount=CHIP, kind=1, at_us=0, seq=2)
 
@@ -74,7 +75,7 @@ def test_the_table_of_pages_is_not_empty() -> None:
             for slug in ("create", "resume", "pause", "cancel-only", "close", "settle", "edit")
         ),
     }
-    assert len([name for name, _, kind in PAGES if kind == "table"]) == 11
+    assert len([name for name, _, kind in PAGES if kind == "table"]) == 12
 
 
 def statuses(user: User | None, form: dict[str, str] | None = None) -> dict[str, int]:

@@ -139,6 +139,7 @@ COMMANDS: list[tuple[Callable[[Exchange], Awaitable[Any]], Message, Message]] = 
         pb.MarketSettled(),
     ),
     (lambda x: x.act_as(8), pb.ActAs(account_id=8), pb.ActingAs(account_id=8)),
+    (lambda x: x.set_sudo(on=True), pb.SetSudo(on=True), pb.SudoSet(on=True)),
     (
         lambda x: x.unsubscribe(1),
         pb.Unsubscribe(subscriptions=[pb.Subscription(market_id=1)]),

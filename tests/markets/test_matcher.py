@@ -45,7 +45,7 @@ async def test_a_beat_during_a_commit_tells_nothing_of_the_batch(tmp_path: Path)
     async with asyncio.timeout(WAIT_SECONDS):
         batch = asyncio.create_task(matcher.step([message | asker]))
         await journal.begun.wait()
-        beating = asyncio.create_task(matcher._beat())
+        beating = asyncio.create_task(matcher._publisher.beat())
         beat = await layer.receive(HUB)
         beating.cancel()
         assert (beat["type"], beat["head"], beat["streams"]) == ("beat", 2, {})

@@ -41,7 +41,7 @@ class TestJson:
 
     def test_none_is_not_missing(self) -> None:
         command = EditMarket(1, 2, True, "", 3, None, "new")
-        assert encode_command(command) == b'[1,2,true,"",3,null,"new"]'
+        assert encode_command(command) == b'[1,2,true,"",3,null,"new",null,null,null,null]'
         assert decode_command("EditMarket", encode_command(command)) == command
 
     @pytest.mark.parametrize(

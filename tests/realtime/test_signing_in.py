@@ -8,7 +8,7 @@ from pytest_django.fixtures import Settings
 from proto import exchange_pb2 as wire
 from realtime import limits
 from realtime.errors import CloseCode
-from tests.realtime.world import EPOCH, QUIET_SECONDS, World, authenticate, client_frame, order, subscribe, until
+from tests.realtime.world import QUIET_SECONDS, World, authenticate, client_frame, order, subscribe, until
 
 OURS = "http://testserver"
 
@@ -146,11 +146,6 @@ class TestTheMatchersAnswer:
         alice.send(authenticate(), order("o1"))
         assert (await alice.reply("o1")).seq == 101
         assert [message["account"] for message in world.matching.of("command")] == [1]
-
-    async def test_the_running_epoch_resumes(self, world: World) -> None:
-        await world.signed_in("alice", epoch=EPOCH, from_seq=90)
-        await world.signed_in("bob", epoch=EPOCH - 1, from_seq=90)
-        assert [message["resume"] for message in world.matching.of("session")] == [True, False]
 
     async def test_once(self, world: World) -> None:
         alice = await world.signed_in()

@@ -14,6 +14,7 @@ from realtime.groups import HUBS, MATCHING, PUBLIC, group_of
 from realtime.hub import Hub
 from realtime.layers import LocalLayer
 from realtime.outbox import OUTLET_EXTENSION
+from realtime.rights import Rights
 from realtime.routing import websocket
 from realtime.sockets import Principal
 
@@ -131,18 +132,18 @@ class Matching:
 
     async def beat(self) -> None:
         beat = {"type": "beat", "epoch": self.epoch, "head": self.seq, "streams": dict(self.last)}
-        await self.layer.group_send(HUBS, beat | {"reaches": [], "grants": []})
+        await self.layer.group_send(HUBS, beat | {"reaches": [], "sights": [], "grants": []})
 
     async def grant(self, stream: str, users: list[int] | None) -> None:
         """None: everybody who follows all markets."""
         grant = {"users": users, "stream": stream, "seq": self.seq, "frames": [self.snapshot(stream)]}
-        await self.layer.group_send(HUBS, {"type": "control", "reaches": [], "grants": [grant]})
+        await self.layer.group_send(HUBS, {"type": "control", "reaches": [], "sights": [], "grants": [grant]})
 
     async def confine(self, user: int, *streams: str) -> None:
         """From now on this person may act as themselves and these accounts only."""
         acting_as = encode(wire.ServerMessage(acting_as=wire.ActingAs(account_id=user)))
         reach = {"user": user, "account": user, "streams": [f"account.{user}", *streams], "acting_as": acting_as}
-        await self.layer.group_send(HUBS, {"type": "control", "reaches": [reach], "grants": []})
+        await self.layer.group_send(HUBS, {"type": "control", "reaches": [reach], "sights": [], "grants": []})
 
     async def _session(self, message: dict[str, Any]) -> None:
         request = wire.ClientFrame.FromString(message["data"]).messages[0]
@@ -272,7 +273,8 @@ class World:
         self.matching = Matching(layer or LocalLayer(capacity=10_000))
         self.people = {"alice": 1, "bob": 2}
         self.gone: set[Hashable] = set()  # credentials that were revoked
-        self.hub = Hub(self._revoked)
+        self.operators: dict[Hashable, Rights] = {}  # by credential, who may have sudo on
+        self.hub = Hub(self._revoked, self._may_sudo)
         self.look_up_fails = False
         self.application = websocket(self.hub, self._authenticate)
         self._clients: list[Client] = []
@@ -282,10 +284,13 @@ class World:
             raise ConnectionError("no database")
         name = token or cookies.get("sessionid", "")
         user = self.people.get(name)
-        return None if user is None else Principal(user, name, name)
+        return None if user is None else Principal(user, name, name, self.operators.get(name, Rights()))
 
     async def _revoked(self, credentials: set[Hashable]) -> set[Hashable]:
         return credentials & self.gone
+
+    async def _may_sudo(self, credentials: set[Hashable]) -> set[Hashable]:
+        return credentials & set(self.operators)
 
     def client(self, **headers: str) -> Client:
         """Connected, not signed in."""

@@ -22,7 +22,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file proto/exchange.proto.
  */
 export const file_proto_exchange: GenFile = /*@__PURE__*/
-  fileDesc("ChRwcm90by9leGNoYW5nZS5wcm90bxILZXhjaGFuZ2UudjEiOwoLQ2xpZW50RnJhbWUSLAoIbWVzc2FnZXMYASADKAsyGi5leGNoYW5nZS52MS5DbGllbnRNZXNzYWdlIjsKC1NlcnZlckZyYW1lEiwKCG1lc3NhZ2VzGAEgAygLMhouZXhjaGFuZ2UudjEuU2VydmVyTWVzc2FnZSL/BwoNQ2xpZW50TWVzc2FnZRISCgpyZXF1ZXN0X2lkGAEgASgJEjEKDGF1dGhlbnRpY2F0ZRgCIAEoCzIZLmV4Y2hhbmdlLnYxLkF1dGhlbnRpY2F0ZUgAEiQKBmFjdF9hcxgDIAEoCzISLmV4Y2hhbmdlLnYxLkFjdEFzSAASKwoJc3Vic2NyaWJlGAQgASgLMhYuZXhjaGFuZ2UudjEuU3Vic2NyaWJlSAASLwoLdW5zdWJzY3JpYmUYBSABKAsyGC5leGNoYW5nZS52MS5VbnN1YnNjcmliZUgAEj0KE2NyZWF0ZV91c2VyX2FjY291bnQYCiABKAsyHi5leGNoYW5nZS52MS5DcmVhdGVVc2VyQWNjb3VudEgAEjQKDmNyZWF0ZV9hY2NvdW50GAsgASgLMhouZXhjaGFuZ2UudjEuQ3JlYXRlQWNjb3VudEgAEjIKDW1ha2VfdHJhbnNmZXIYDCABKAsyGS5leGNoYW5nZS52MS5NYWtlVHJhbnNmZXJIABIhCgRnaWZ0GA0gASgLMhEuZXhjaGFuZ2UudjEuR2lmdEgAEicKB2NvbGxlY3QYDiABKAsyFC5leGNoYW5nZS52MS5Db2xsZWN0SAASMgoNc2hhcmVfYWNjb3VudBgPIAEoCzIZLmV4Y2hhbmdlLnYxLlNoYXJlQWNjb3VudEgAEjIKDWxlYXZlX2FjY291bnQYECABKAsyGS5leGNoYW5nZS52MS5MZWF2ZUFjY291bnRIABIwCgxyZXZva2Vfc2hhcmUYESABKAsyGC5leGNoYW5nZS52MS5SZXZva2VTaGFyZUgAEjEKDHJlZGlzdHJpYnV0ZRgSIAEoCzIZLmV4Y2hhbmdlLnYxLlJlZGlzdHJpYnV0ZUgAEjIKDWNyZWF0ZV9tYXJrZXQYFCABKAsyGS5leGNoYW5nZS52MS5DcmVhdGVNYXJrZXRIABIuCgtlZGl0X21hcmtldBgVIAEoCzIXLmV4Y2hhbmdlLnYxLkVkaXRNYXJrZXRIABI5ChFzZXRfbWFya2V0X3N0YXR1cxgWIAEoCzIcLmV4Y2hhbmdlLnYxLlNldE1hcmtldFN0YXR1c0gAEjIKDXNldHRsZV9tYXJrZXQYFyABKAsyGS5leGNoYW5nZS52MS5TZXR0bGVNYXJrZXRIABIwCgxjcmVhdGVfb3JkZXIYHiABKAsyGC5leGNoYW5nZS52MS5DcmVhdGVPcmRlckgAEjAKDGNhbmNlbF9vcmRlchgfIAEoCzIYLmV4Y2hhbmdlLnYxLkNhbmNlbE9yZGVySAASHwoDb3V0GCAgASgLMhAuZXhjaGFuZ2UudjEuT3V0SABCCQoHbWVzc2FnZSKbAQoMQXV0aGVudGljYXRlEg0KBXRva2VuGAEgASgJEg4KBmFjdF9hcxgCIAEoAxIZChFmcmFtZXNfcGVyX3NlY29uZBgDIAEoDRIwCg1zdWJzY3JpcHRpb25zGAQgAygLMhkuZXhjaGFuZ2UudjEuU3Vic2NyaXB0aW9uEg0KBWVwb2NoGAUgASgEEhAKCGZyb21fc2VxGAYgASgEIhsKBUFjdEFzEhIKCmFjY291bnRfaWQYASABKAMiVgoMU3Vic2NyaXB0aW9uEhMKCW1hcmtldF9pZBgBIAEoA0gAEhUKC2FsbF9tYXJrZXRzGAIgASgISAASEAoIZnJvbV9zZXEYAyABKARCCAoGc3RyZWFtIj0KCVN1YnNjcmliZRIwCg1zdWJzY3JpcHRpb25zGAEgAygLMhkuZXhjaGFuZ2UudjEuU3Vic2NyaXB0aW9uIj8KC1Vuc3Vic2NyaWJlEjAKDXN1YnNjcmlwdGlvbnMYASADKAsyGS5leGNoYW5nZS52MS5TdWJzY3JpcHRpb24iIQoRQ3JlYXRlVXNlckFjY291bnQSDAoEbmFtZRgBIAEoCSI8Cg1DcmVhdGVBY2NvdW50EgwKBG5hbWUYASABKAkSEAoIb3duZXJfaWQYAiABKAMSCwoDa2V5GAMgASgJImkKDE1ha2VUcmFuc2ZlchIXCg9mcm9tX2FjY291bnRfaWQYASABKAMSFQoNdG9fYWNjb3VudF9pZBgCIAEoAxIOCgZhbW91bnQYAyABKAMSDAoEbm90ZRgEIAEoCRILCgNrZXkYBSABKAkiSAoER2lmdBIVCg10b19hY2NvdW50X2lkGAEgASgDEg4KBmFtb3VudBgCIAEoAxIMCgRub3RlGAMgASgJEgsKA2tleRgEIAEoCSJNCgdDb2xsZWN0EhcKD2Zyb21fYWNjb3VudF9pZBgBIAEoAxIOCgZhbW91bnQYAiABKAMSDAoEbm90ZRgDIAEoCRILCgNrZXkYBCABKAkiRAoMU2hhcmVBY2NvdW50EhIKCmFjY291bnRfaWQYASABKAMSEwoLcmVjZWl2ZXJfaWQYAiABKAMSCwoDa2V5GAMgASgJIi8KDExlYXZlQWNjb3VudBISCgphY2NvdW50X2lkGAEgASgDEgsKA2tleRgCIAEoCSJACgtSZXZva2VTaGFyZRISCgphY2NvdW50X2lkGAEgASgDEhAKCG93bmVyX2lkGAIgASgDEgsKA2tleRgDIAEoCSJBCgxSZWRpc3RyaWJ1dGUSEgoKYWNjb3VudF9pZBgBIAEoAxIQCghvd25lcl9pZBgCIAEoAxILCgNrZXkYAyABKAkimAEKDENyZWF0ZU1hcmtldBIMCgRuYW1lGAEgASgJEhMKC2Rlc2NyaXB0aW9uGAIgASgJEhYKDm1pbl9zZXR0bGVtZW50GAMgASgDEhYKDm1heF9zZXR0bGVtZW50GAQgASgDEhEKCXRpY2tfc2l6ZRgFIAEoAxIVCg1zbWFsbGVzdF9zaXplGAYgASgDEgsKA2tleRgHIAEoCSJyCgpFZGl0TWFya2V0EhEKCW1hcmtldF9pZBgBIAEoAxIRCgRuYW1lGAIgASgJSACIAQESGAoLZGVzY3JpcHRpb24YAyABKAlIAYgBARILCgNrZXkYBCABKAlCBwoFX25hbWVCDgoMX2Rlc2NyaXB0aW9uIlwKD1NldE1hcmtldFN0YXR1cxIRCgltYXJrZXRfaWQYASABKAMSKQoGc3RhdHVzGAIgASgOMhkuZXhjaGFuZ2UudjEuTWFya2V0U3RhdHVzEgsKA2tleRgDIAEoCSI9CgxTZXR0bGVNYXJrZXQSEQoJbWFya2V0X2lkGAEgASgDEg0KBXByaWNlGAIgASgDEgsKA2tleRgDIAEoCSLnAQoLQ3JlYXRlT3JkZXISEQoJbWFya2V0X2lkGAEgASgDEh8KBHNpZGUYAiABKA4yES5leGNoYW5nZS52MS5TaWRlEg0KBXByaWNlGAMgASgDEgwKBHNpemUYBCABKAMSLwoNdGltZV9pbl9mb3JjZRgFIAEoDjIYLmV4Y2hhbmdlLnYxLlRpbWVJbkZvcmNlEhEKCXBvc3Rfb25seRgGIAEoCBIqCgpzZWxmX3RyYWRlGAcgASgOMhYuZXhjaGFuZ2UudjEuU2VsZlRyYWRlEhcKD2NsaWVudF9vcmRlcl9pZBgIIAEoCSJFCgtDYW5jZWxPcmRlchIQCghvcmRlcl9pZBgBIAEoAxIXCg9jbGllbnRfb3JkZXJfaWQYAiABKAkSCwoDa2V5GAMgASgJIkYKA091dBIRCgltYXJrZXRfaWQYASABKAMSHwoEc2lkZRgCIAEoDjIRLmV4Y2hhbmdlLnYxLlNpZGUSCwoDa2V5GAMgASgJIr8LCg1TZXJ2ZXJNZXNzYWdlEhIKCnJlcXVlc3RfaWQYASABKAkSCwoDc2VxGAIgASgEEhMKC3JlY2VpdmVkX3VzGAMgASgDEhQKDHNlcXVlbmNlZF91cxgEIAEoAxIUCgxjb21taXR0ZWRfdXMYBSABKAMSEAoIcmVwbGF5ZWQYBiABKAgSJwoHcmVmdXNlZBgKIAEoCzIULmV4Y2hhbmdlLnYxLlJlZnVzZWRIABIzCg1hdXRoZW50aWNhdGVkGAsgASgLMhouZXhjaGFuZ2UudjEuQXV0aGVudGljYXRlZEgAEioKCWFjdGluZ19hcxgMIAEoCzIVLmV4Y2hhbmdlLnYxLkFjdGluZ0FzSAASLQoKc3Vic2NyaWJlZBgNIAEoCzIXLmV4Y2hhbmdlLnYxLlN1YnNjcmliZWRIABIxCgx1bnN1YnNjcmliZWQYDiABKAsyGS5leGNoYW5nZS52MS5VbnN1YnNjcmliZWRIABI2Cg9zdHJlYW1fcG9zaXRpb24YFCABKAsyGy5leGNoYW5nZS52MS5TdHJlYW1Qb3NpdGlvbkgAEjQKDnNuYXBzaG90X2JlZ2luGBUgASgLMhouZXhjaGFuZ2UudjEuU25hcHNob3RCZWdpbkgAEjAKDHNuYXBzaG90X2VuZBgWIAEoCzIYLmV4Y2hhbmdlLnYxLlNuYXBzaG90RW5kSAASKwoKdXBfdG9fZGF0ZRgXIAEoCzIVLmV4Y2hhbmdlLnYxLlVwVG9EYXRlSAASNgoPYWNjb3VudF9jcmVhdGVkGB4gASgLMhsuZXhjaGFuZ2UudjEuQWNjb3VudENyZWF0ZWRIABI4ChB0cmFuc2Zlcl9jcmVhdGVkGB8gASgLMhwuZXhjaGFuZ2UudjEuVHJhbnNmZXJDcmVhdGVkSAASOgoRcG9ydGZvbGlvX3VwZGF0ZWQYICABKAsyHS5leGNoYW5nZS52MS5Qb3J0Zm9saW9VcGRhdGVkSAASKQoIYWNjb3VudHMYISABKAsyFS5leGNoYW5nZS52MS5BY2NvdW50c0gAEjIKDWFjY291bnRfc3RhdGUYIiABKAsyGS5leGNoYW5nZS52MS5BY2NvdW50U3RhdGVIABIrCgl0cmFuc2ZlcnMYIyABKAsyFi5leGNoYW5nZS52MS5UcmFuc2ZlcnNIABIoCghwYWlkX291dBgkIAEoCzIULmV4Y2hhbmdlLnYxLlBhaWRPdXRIABI0Cg5vd25lcnNfY2hhbmdlZBglIAEoCzIaLmV4Y2hhbmdlLnYxLk93bmVyc0NoYW5nZWRIABI0Cg5tYXJrZXRfY3JlYXRlZBgoIAEoCzIaLmV4Y2hhbmdlLnYxLk1hcmtldENyZWF0ZWRIABI0Cg5tYXJrZXRfdXBkYXRlZBgpIAEoCzIaLmV4Y2hhbmdlLnYxLk1hcmtldFVwZGF0ZWRIABI0Cg5tYXJrZXRfc2V0dGxlZBgqIAEoCzIaLmV4Y2hhbmdlLnYxLk1hcmtldFNldHRsZWRIABIwCgxib29rX2NsZWFyZWQYKyABKAsyGC5leGNoYW5nZS52MS5Cb29rQ2xlYXJlZEgAEicKB21hcmtldHMYLCABKAsyFC5leGNoYW5nZS52MS5NYXJrZXRzSAASMgoNb3JkZXJfY3JlYXRlZBgyIAEoCzIZLmV4Y2hhbmdlLnYxLk9yZGVyQ3JlYXRlZEgAEjgKEG9yZGVyc19jYW5jZWxsZWQYMyABKAsyHC5leGNoYW5nZS52MS5PcmRlcnNDYW5jZWxsZWRIABIlCgZ0cmFkZXMYNCABKAsyEy5leGNoYW5nZS52MS5UcmFkZXNIABIjCgVmaWxscxg1IAEoCzISLmV4Y2hhbmdlLnYxLkZpbGxzSAASJQoGb3JkZXJzGDYgASgLMhMuZXhjaGFuZ2UudjEuT3JkZXJzSABCCQoHbWVzc2FnZSJVCgdSZWZ1c2VkEiEKBGNvZGUYASABKA4yEy5leGNoYW5nZS52MS5SZWFzb24SDwoHbWVzc2FnZRgCIAEoCRIWCg5yZXRyeV9hZnRlcl9tcxgDIAEoDSJ7Cg1BdXRoZW50aWNhdGVkEg8KB3VzZXJfaWQYASABKAMSEgoKYWNjb3VudF9pZBgCIAEoAxIMCgRuYW1lGAMgASgJEg0KBWVwb2NoGAQgASgEEgsKA3NlcRgFIAEoBBINCgVhdF91cxgGIAEoAxIMCgRhbmV3GAcgASgIIh4KCEFjdGluZ0FzEhIKCmFjY291bnRfaWQYASABKAMiHQoKU3Vic2NyaWJlZBIPCgdzdHJlYW1zGAEgAygJIh8KDFVuc3Vic2NyaWJlZBIPCgdzdHJlYW1zGAEgAygJIj8KDlN0cmVhbVBvc2l0aW9uEg4KBnN0cmVhbRgBIAEoCRIQCghwcmV2X3NlcRgCIAEoBBILCgNzZXEYAyABKAQiHwoNU25hcHNob3RCZWdpbhIOCgZzdHJlYW0YASABKAkiKgoLU25hcHNob3RFbmQSDgoGc3RyZWFtGAEgASgJEgsKA3NlcRgCIAEoBCImCghVcFRvRGF0ZRILCgNzZXEYASABKAQSDQoFZXBvY2gYAiABKAQiSwoHQWNjb3VudBIKCgJpZBgBIAEoAxIMCgRuYW1lGAIgASgJEiYKBGtpbmQYAyABKA4yGC5leGNoYW5nZS52MS5BY2NvdW50S2luZCIpCgVPd25lchIQCghvd25lcl9pZBgBIAEoAxIOCgZjcmVkaXQYAiABKAMirAEKCEV4cG9zdXJlEhEKCW1hcmtldF9pZBgBIAEoAxIQCghwb3NpdGlvbhgCIAEoAxIQCghiaWRfc2l6ZRgDIAEoAxIRCgliaWRfdmFsdWUYBCABKAMSEgoKb2ZmZXJfc2l6ZRgFIAEoAxITCgtvZmZlcl92YWx1ZRgGIAEoAxINCgV3b3JzdBgHIAEoAxIMCgRjb3N0GAggASgDEhAKCHJlYWxpc2VkGAkgASgDIlsKDkFjY291bnRDcmVhdGVkEiUKB2FjY291bnQYASABKAsyFC5leGNoYW5nZS52MS5BY2NvdW50EiIKBm93bmVycxgCIAMoCzISLmV4Y2hhbmdlLnYxLk93bmVyIloKDU93bmVyc0NoYW5nZWQSJQoHYWNjb3VudBgBIAEoCzIULmV4Y2hhbmdlLnYxLkFjY291bnQSIgoGb3duZXJzGAIgAygLMhIuZXhjaGFuZ2UudjEuT3duZXIiMgoIQWNjb3VudHMSJgoIYWNjb3VudHMYASADKAsyFC5leGNoYW5nZS52MS5BY2NvdW50IqQBCgxBY2NvdW50U3RhdGUSJQoHYWNjb3VudBgBIAEoCzIULmV4Y2hhbmdlLnYxLkFjY291bnQSIgoGb3duZXJzGAIgAygLMhIuZXhjaGFuZ2UudjEuT3duZXISDAoEY2FzaBgDIAEoAxIRCglhdmFpbGFibGUYBCABKAMSKAoJZXhwb3N1cmVzGAUgAygLMhUuZXhjaGFuZ2UudjEuRXhwb3N1cmUilQEKEFBvcnRmb2xpb1VwZGF0ZWQSEgoKYWNjb3VudF9pZBgBIAEoAxIMCgRjYXNoGAIgASgDEhEKCWF2YWlsYWJsZRgDIAEoAxIoCglleHBvc3VyZXMYBCADKAsyFS5leGNoYW5nZS52MS5FeHBvc3VyZRIiCgZvd25lcnMYBSADKAsyEi5leGNoYW5nZS52MS5Pd25lciKcAQoIVHJhbnNmZXISCgoCaWQYASABKAMSFwoPZnJvbV9hY2NvdW50X2lkGAIgASgDEhUKDXRvX2FjY291bnRfaWQYAyABKAMSDgoGYW1vdW50GAQgASgDEicKBGtpbmQYBSABKA4yGS5leGNoYW5nZS52MS5UcmFuc2ZlcktpbmQSDAoEbm90ZRgGIAEoCRINCgVhdF91cxgHIAEoAyI6Cg9UcmFuc2ZlckNyZWF0ZWQSJwoIdHJhbnNmZXIYASABKAsyFS5leGNoYW5nZS52MS5UcmFuc2ZlciI1CglUcmFuc2ZlcnMSKAoJdHJhbnNmZXJzGAEgAygLMhUuZXhjaGFuZ2UudjEuVHJhbnNmZXIiYQoHUGFpZE91dBIRCgltYXJrZXRfaWQYASABKAMSEgoKYWNjb3VudF9pZBgCIAEoAxIQCghwb3NpdGlvbhgDIAEoAxINCgVwcmljZRgEIAEoAxIOCgZhbW91bnQYBSABKAMitgIKBk1hcmtldBIKCgJpZBgBIAEoAxIMCgRuYW1lGAIgASgJEhMKC2Rlc2NyaXB0aW9uGAMgASgJEhAKCG93bmVyX2lkGAQgASgDEhYKDm1pbl9zZXR0bGVtZW50GAUgASgDEhYKDm1heF9zZXR0bGVtZW50GAYgASgDEhEKCXRpY2tfc2l6ZRgHIAEoAxIVCg1zbWFsbGVzdF9zaXplGAggASgDEikKBnN0YXR1cxgJIAEoDjIZLmV4Y2hhbmdlLnYxLk1hcmtldFN0YXR1cxIZCgxzZXR0bGVfcHJpY2UYCiABKANIAIgBARIXCgpsYXN0X3ByaWNlGAsgASgDSAGIAQESEgoKY3JlYXRlZF91cxgMIAEoA0IPCg1fc2V0dGxlX3ByaWNlQg0KC19sYXN0X3ByaWNlIjQKDU1hcmtldENyZWF0ZWQSIwoGbWFya2V0GAEgASgLMhMuZXhjaGFuZ2UudjEuTWFya2V0IjQKDU1hcmtldFVwZGF0ZWQSIwoGbWFya2V0GAEgASgLMhMuZXhjaGFuZ2UudjEuTWFya2V0IjQKDU1hcmtldFNldHRsZWQSIwoGbWFya2V0GAEgASgLMhMuZXhjaGFuZ2UudjEuTWFya2V0IiAKC0Jvb2tDbGVhcmVkEhEKCW1hcmtldF9pZBgBIAEoAyIvCgdNYXJrZXRzEiQKB21hcmtldHMYASADKAsyEy5leGNoYW5nZS52MS5NYXJrZXQihwIKBU9yZGVyEgoKAmlkGAEgASgDEhEKCW1hcmtldF9pZBgCIAEoAxISCgphY2NvdW50X2lkGAMgASgDEh8KBHNpZGUYBCABKA4yES5leGNoYW5nZS52MS5TaWRlEg0KBXByaWNlGAUgASgDEgwKBHNpemUYBiABKAMSDAoEb3BlbhgHIAEoAxIOCgZmaWxsZWQYCCABKAMSFwoPY2xpZW50X29yZGVyX2lkGAkgASgJEhIKCmNyZWF0ZWRfdXMYCiABKAMSLwoNdGltZV9pbl9mb3JjZRgLIAEoDjIYLmV4Y2hhbmdlLnYxLlRpbWVJbkZvcmNlEhEKCXBvc3Rfb25seRgMIAEoCCJVCgxPcmRlckNyZWF0ZWQSIQoFb3JkZXIYASABKAsyEi5leGNoYW5nZS52MS5PcmRlchIiCgZ0cmFkZXMYAiADKAsyEi5leGNoYW5nZS52MS5UcmFkZSJsCg5DYW5jZWxsZWRPcmRlchIQCghvcmRlcl9pZBgBIAEoAxIRCgltYXJrZXRfaWQYAiABKAMSDAoEb3BlbhgDIAEoAxInCgVjYXVzZRgEIAEoDjIYLmV4Y2hhbmdlLnYxLkNhbmNlbENhdXNlIj4KD09yZGVyc0NhbmNlbGxlZBIrCgZvcmRlcnMYASADKAsyGy5leGNoYW5nZS52MS5DYW5jZWxsZWRPcmRlciLiAQoFVHJhZGUSCgoCaWQYASABKAMSEQoJbWFya2V0X2lkGAIgASgDEg0KBXByaWNlGAMgASgDEgwKBHNpemUYBCABKAMSEAoIYnV5ZXJfaWQYBSABKAMSEQoJc2VsbGVyX2lkGAYgASgDEiUKCnRha2VyX3NpZGUYByABKA4yES5leGNoYW5nZS52MS5TaWRlEhYKDm1ha2VyX29yZGVyX2lkGAggASgDEhIKCm1ha2VyX29wZW4YCSABKAMSFgoOdGFrZXJfb3JkZXJfaWQYCiABKAMSDQoFYXRfdXMYCyABKAMiLAoGVHJhZGVzEiIKBnRyYWRlcxgBIAMoCzISLmV4Y2hhbmdlLnYxLlRyYWRlIsABCgRGaWxsEhAKCHRyYWRlX2lkGAEgASgDEhEKCW1hcmtldF9pZBgCIAEoAxIQCghvcmRlcl9pZBgDIAEoAxIfCgRzaWRlGAQgASgOMhEuZXhjaGFuZ2UudjEuU2lkZRINCgVwcmljZRgFIAEoAxIMCgRzaXplGAYgASgDEgwKBG9wZW4YByABKAMSDQoFbWFrZXIYCCABKAgSFwoPY291bnRlcnBhcnR5X2lkGAkgASgDEg0KBWF0X3VzGAogASgDIj0KBUZpbGxzEhIKCmFjY291bnRfaWQYASABKAMSIAoFZmlsbHMYAiADKAsyES5leGNoYW5nZS52MS5GaWxsIiwKBk9yZGVycxIiCgZvcmRlcnMYASADKAsyEi5leGNoYW5nZS52MS5PcmRlciptCgxNYXJrZXRTdGF0dXMSHQoZTUFSS0VUX1NUQVRVU19VTlNQRUNJRklFRBAAEggKBE9QRU4QARIPCgtDQU5DRUxfT05MWRACEgoKBlBBVVNFRBADEgoKBkNMT1NFRBAEEgsKB1NFVFRMRUQQBSowCgRTaWRlEhQKEFNJREVfVU5TUEVDSUZJRUQQABIHCgNCSUQQARIJCgVPRkZFUhACKigKC1RpbWVJbkZvcmNlEgcKA0dUQxAAEgcKA0lPQxABEgcKA0ZPSxACKkMKCVNlbGZUcmFkZRISCg5DQU5DRUxfUkVTVElORxAAEhMKD0NBTkNFTF9JTkNPTUlORxABEg0KCURFQ1JFTUVOVBACKkkKC0FjY291bnRLaW5kEhwKGEFDQ09VTlRfS0lORF9VTlNQRUNJRklFRBAAEgkKBUhPVVNFEAESCAoEVVNFUhACEgcKA0FMVBADKoQBCgxUcmFuc2ZlcktpbmQSHQoZVFJBTlNGRVJfS0lORF9VTlNQRUNJRklFRBAAEgsKB1BBWU1FTlQQARILCgdERVBPU0lUEAISDgoKV0lUSERSQVdBTBADEggKBEdJRlQQBBIRCg1TVEFSVElOR19DQVNIEAUSDgoKQ09MTEVDVElPThAGKn8KC0NhbmNlbENhdXNlEhwKGENBTkNFTF9DQVVTRV9VTlNQRUNJRklFRBAAEg0KCVJFUVVFU1RFRBABEhIKDklNTUVESUFURV9SRVNUEAISDgoKU0VMRl9UUkFERRADEgwKCEJZX0NMT1NFEAQSEQoNQllfU0VUVExFTUVOVBAFKrYGCgZSZWFzb24SFgoSUkVBU09OX1VOU1BFQ0lGSUVEEAASEQoNSU5WQUxJRF9GUkFNRRABEhUKEU5PVF9BVVRIRU5USUNBVEVEEAISEAoMUkFURV9MSU1JVEVEEAMSCAoEQlVTWRAEEgsKB0VYUElSRUQQBRITCg9PVVRDT01FX1VOS05PV04QBhIMCghJTlRFUk5BTBAHEg8KC1FVQVJBTlRJTkVEEAgSEAoMS0VZX0NPTkZMSUNUEAkSDwoLTk9UX0FMTE9XRUQQFBIRCg1TVURPX1JFUVVJUkVEEBUSFQoRQUNDT1VOVF9OT1RfRk9VTkQQFhIQCgxJTlZBTElEX05BTUUQHhIOCgpOQU1FX1RBS0VOEB8SEAoMSU5WQUxJRF9URVhUECASEgoOSU5WQUxJRF9BTU9VTlQQKBIWChJJTlNVRkZJQ0lFTlRfRlVORFMQKRIXChNJTlNVRkZJQ0lFTlRfQ1JFRElUECoSGwoXU0hBUkVEX0FDQ09VTlRfTk9UX0ZMQVQQKxIPCgtJU1NVRV9MSU1JVBAsEhAKDFNBTUVfQUNDT1VOVBAtEhUKEVRPT19NQU5ZX0FDQ09VTlRTEC4SEQoNQUxSRUFEWV9PV05FUhAvEg4KCk5PVF9BX1VTRVIQMBISCg5DUkVESVRfUkVNQUlOUxAxEhQKEE1BUktFVF9OT1RfRk9VTkQQPBISCg5JTlZBTElEX01BUktFVBA9EhEKDU1BUktFVF9QQVVTRUQQPhIRCg1NQVJLRVRfQ0xPU0VEED8SEgoOTUFSS0VUX1NFVFRMRUQQQBIYChRTRVRUTEVSX0hBU19QT1NJVElPThBBEhQKEFRPT19NQU5ZX01BUktFVFMQQhIRCg1JTlZBTElEX09SREVSEFASEQoNSU5WQUxJRF9QUklDRRBREhAKDElOVkFMSURfU0laRRBSEhMKD1RPT19NQU5ZX09SREVSUxBTEhIKDlBPU0lUSU9OX0xJTUlUEFQSGQoVUE9TVF9PTkxZX1dPVUxEX1RSQURFEFUSFAoQRk9LX05PVF9GSUxMQUJMRRBWEhMKD09SREVSX05PVF9GT1VORBBXYgZwcm90bzM");
+  fileDesc("ChRwcm90by9leGNoYW5nZS5wcm90bxILZXhjaGFuZ2UudjEiOwoLQ2xpZW50RnJhbWUSLAoIbWVzc2FnZXMYASADKAsyGi5leGNoYW5nZS52MS5DbGllbnRNZXNzYWdlIjsKC1NlcnZlckZyYW1lEiwKCG1lc3NhZ2VzGAEgAygLMhouZXhjaGFuZ2UudjEuU2VydmVyTWVzc2FnZSKpCAoNQ2xpZW50TWVzc2FnZRISCgpyZXF1ZXN0X2lkGAEgASgJEjEKDGF1dGhlbnRpY2F0ZRgCIAEoCzIZLmV4Y2hhbmdlLnYxLkF1dGhlbnRpY2F0ZUgAEiQKBmFjdF9hcxgDIAEoCzISLmV4Y2hhbmdlLnYxLkFjdEFzSAASKwoJc3Vic2NyaWJlGAQgASgLMhYuZXhjaGFuZ2UudjEuU3Vic2NyaWJlSAASLwoLdW5zdWJzY3JpYmUYBSABKAsyGC5leGNoYW5nZS52MS5VbnN1YnNjcmliZUgAEigKCHNldF9zdWRvGAYgASgLMhQuZXhjaGFuZ2UudjEuU2V0U3Vkb0gAEj0KE2NyZWF0ZV91c2VyX2FjY291bnQYCiABKAsyHi5leGNoYW5nZS52MS5DcmVhdGVVc2VyQWNjb3VudEgAEjQKDmNyZWF0ZV9hY2NvdW50GAsgASgLMhouZXhjaGFuZ2UudjEuQ3JlYXRlQWNjb3VudEgAEjIKDW1ha2VfdHJhbnNmZXIYDCABKAsyGS5leGNoYW5nZS52MS5NYWtlVHJhbnNmZXJIABIhCgRnaWZ0GA0gASgLMhEuZXhjaGFuZ2UudjEuR2lmdEgAEicKB2NvbGxlY3QYDiABKAsyFC5leGNoYW5nZS52MS5Db2xsZWN0SAASMgoNc2hhcmVfYWNjb3VudBgPIAEoCzIZLmV4Y2hhbmdlLnYxLlNoYXJlQWNjb3VudEgAEjIKDWxlYXZlX2FjY291bnQYECABKAsyGS5leGNoYW5nZS52MS5MZWF2ZUFjY291bnRIABIwCgxyZXZva2Vfc2hhcmUYESABKAsyGC5leGNoYW5nZS52MS5SZXZva2VTaGFyZUgAEjEKDHJlZGlzdHJpYnV0ZRgSIAEoCzIZLmV4Y2hhbmdlLnYxLlJlZGlzdHJpYnV0ZUgAEjIKDWNyZWF0ZV9tYXJrZXQYFCABKAsyGS5leGNoYW5nZS52MS5DcmVhdGVNYXJrZXRIABIuCgtlZGl0X21hcmtldBgVIAEoCzIXLmV4Y2hhbmdlLnYxLkVkaXRNYXJrZXRIABI5ChFzZXRfbWFya2V0X3N0YXR1cxgWIAEoCzIcLmV4Y2hhbmdlLnYxLlNldE1hcmtldFN0YXR1c0gAEjIKDXNldHRsZV9tYXJrZXQYFyABKAsyGS5leGNoYW5nZS52MS5TZXR0bGVNYXJrZXRIABIwCgxjcmVhdGVfb3JkZXIYHiABKAsyGC5leGNoYW5nZS52MS5DcmVhdGVPcmRlckgAEjAKDGNhbmNlbF9vcmRlchgfIAEoCzIYLmV4Y2hhbmdlLnYxLkNhbmNlbE9yZGVySAASHwoDb3V0GCAgASgLMhAuZXhjaGFuZ2UudjEuT3V0SABCCQoHbWVzc2FnZSKbAQoMQXV0aGVudGljYXRlEg0KBXRva2VuGAEgASgJEg4KBmFjdF9hcxgCIAEoAxIZChFmcmFtZXNfcGVyX3NlY29uZBgDIAEoDRIwCg1zdWJzY3JpcHRpb25zGAQgAygLMhkuZXhjaGFuZ2UudjEuU3Vic2NyaXB0aW9uEg0KBWVwb2NoGAUgASgEEhAKCGZyb21fc2VxGAYgASgEIhsKBUFjdEFzEhIKCmFjY291bnRfaWQYASABKAMiFQoHU2V0U3VkbxIKCgJvbhgBIAEoCCJwCgxTdWJzY3JpcHRpb24SEwoJbWFya2V0X2lkGAEgASgDSAASFQoLYWxsX21hcmtldHMYAiABKAhIABIYCg5tYXJrZXRfc3VtbWFyeRgEIAEoCEgAEhAKCGZyb21fc2VxGAMgASgEQggKBnN0cmVhbSI9CglTdWJzY3JpYmUSMAoNc3Vic2NyaXB0aW9ucxgBIAMoCzIZLmV4Y2hhbmdlLnYxLlN1YnNjcmlwdGlvbiI/CgtVbnN1YnNjcmliZRIwCg1zdWJzY3JpcHRpb25zGAEgAygLMhkuZXhjaGFuZ2UudjEuU3Vic2NyaXB0aW9uIiEKEUNyZWF0ZVVzZXJBY2NvdW50EgwKBG5hbWUYASABKAkiPAoNQ3JlYXRlQWNjb3VudBIMCgRuYW1lGAEgASgJEhAKCG93bmVyX2lkGAIgASgDEgsKA2tleRgDIAEoCSJpCgxNYWtlVHJhbnNmZXISFwoPZnJvbV9hY2NvdW50X2lkGAEgASgDEhUKDXRvX2FjY291bnRfaWQYAiABKAMSDgoGYW1vdW50GAMgASgDEgwKBG5vdGUYBCABKAkSCwoDa2V5GAUgASgJIkgKBEdpZnQSFQoNdG9fYWNjb3VudF9pZBgBIAEoAxIOCgZhbW91bnQYAiABKAMSDAoEbm90ZRgDIAEoCRILCgNrZXkYBCABKAkiTQoHQ29sbGVjdBIXCg9mcm9tX2FjY291bnRfaWQYASABKAMSDgoGYW1vdW50GAIgASgDEgwKBG5vdGUYAyABKAkSCwoDa2V5GAQgASgJIkQKDFNoYXJlQWNjb3VudBISCgphY2NvdW50X2lkGAEgASgDEhMKC3JlY2VpdmVyX2lkGAIgASgDEgsKA2tleRgDIAEoCSIvCgxMZWF2ZUFjY291bnQSEgoKYWNjb3VudF9pZBgBIAEoAxILCgNrZXkYAiABKAkiQAoLUmV2b2tlU2hhcmUSEgoKYWNjb3VudF9pZBgBIAEoAxIQCghvd25lcl9pZBgCIAEoAxILCgNrZXkYAyABKAkiQQoMUmVkaXN0cmlidXRlEhIKCmFjY291bnRfaWQYASABKAMSEAoIb3duZXJfaWQYAiABKAMSCwoDa2V5GAMgASgJIoECCgxDcmVhdGVNYXJrZXQSDAoEbmFtZRgBIAEoCRITCgtkZXNjcmlwdGlvbhgCIAEoCRIWCg5taW5fc2V0dGxlbWVudBgDIAEoAxIWCg5tYXhfc2V0dGxlbWVudBgEIAEoAxIRCgl0aWNrX3NpemUYBSABKAMSFQoNc21hbGxlc3Rfc2l6ZRgGIAEoAxILCgNrZXkYByABKAkSEAoIY2F0ZWdvcnkYCCABKAkSDgoGcGlubmVkGAkgASgIEisKCnZpc2libGVfdG8YCiABKAsyFy5leGNoYW5nZS52MS5BY2NvdW50SWRzEhgKEGhpZGVfYWNjb3VudF9pZHMYCyABKAgiGQoKQWNjb3VudElkcxILCgNpZHMYASADKAMilwIKCkVkaXRNYXJrZXQSEQoJbWFya2V0X2lkGAEgASgDEhEKBG5hbWUYAiABKAlIAIgBARIYCgtkZXNjcmlwdGlvbhgDIAEoCUgBiAEBEgsKA2tleRgEIAEoCRIVCghjYXRlZ29yeRgFIAEoCUgCiAEBEhMKBnBpbm5lZBgGIAEoCEgDiAEBEisKCnZpc2libGVfdG8YByABKAsyFy5leGNoYW5nZS52MS5BY2NvdW50SWRzEh0KEGhpZGVfYWNjb3VudF9pZHMYCCABKAhIBIgBAUIHCgVfbmFtZUIOCgxfZGVzY3JpcHRpb25CCwoJX2NhdGVnb3J5QgkKB19waW5uZWRCEwoRX2hpZGVfYWNjb3VudF9pZHMiXAoPU2V0TWFya2V0U3RhdHVzEhEKCW1hcmtldF9pZBgBIAEoAxIpCgZzdGF0dXMYAiABKA4yGS5leGNoYW5nZS52MS5NYXJrZXRTdGF0dXMSCwoDa2V5GAMgASgJIj0KDFNldHRsZU1hcmtldBIRCgltYXJrZXRfaWQYASABKAMSDQoFcHJpY2UYAiABKAMSCwoDa2V5GAMgASgJIucBCgtDcmVhdGVPcmRlchIRCgltYXJrZXRfaWQYASABKAMSHwoEc2lkZRgCIAEoDjIRLmV4Y2hhbmdlLnYxLlNpZGUSDQoFcHJpY2UYAyABKAMSDAoEc2l6ZRgEIAEoAxIvCg10aW1lX2luX2ZvcmNlGAUgASgOMhguZXhjaGFuZ2UudjEuVGltZUluRm9yY2USEQoJcG9zdF9vbmx5GAYgASgIEioKCnNlbGZfdHJhZGUYByABKA4yFi5leGNoYW5nZS52MS5TZWxmVHJhZGUSFwoPY2xpZW50X29yZGVyX2lkGAggASgJIkUKC0NhbmNlbE9yZGVyEhAKCG9yZGVyX2lkGAEgASgDEhcKD2NsaWVudF9vcmRlcl9pZBgCIAEoCRILCgNrZXkYAyABKAkiRgoDT3V0EhEKCW1hcmtldF9pZBgBIAEoAxIfCgRzaWRlGAIgASgOMhEuZXhjaGFuZ2UudjEuU2lkZRILCgNrZXkYAyABKAki2QwKDVNlcnZlck1lc3NhZ2USEgoKcmVxdWVzdF9pZBgBIAEoCRILCgNzZXEYAiABKAQSEwoLcmVjZWl2ZWRfdXMYAyABKAMSFAoMc2VxdWVuY2VkX3VzGAQgASgDEhQKDGNvbW1pdHRlZF91cxgFIAEoAxIQCghyZXBsYXllZBgGIAEoCBInCgdyZWZ1c2VkGAogASgLMhQuZXhjaGFuZ2UudjEuUmVmdXNlZEgAEjMKDWF1dGhlbnRpY2F0ZWQYCyABKAsyGi5leGNoYW5nZS52MS5BdXRoZW50aWNhdGVkSAASKgoJYWN0aW5nX2FzGAwgASgLMhUuZXhjaGFuZ2UudjEuQWN0aW5nQXNIABItCgpzdWJzY3JpYmVkGA0gASgLMhcuZXhjaGFuZ2UudjEuU3Vic2NyaWJlZEgAEjEKDHVuc3Vic2NyaWJlZBgOIAEoCzIZLmV4Y2hhbmdlLnYxLlVuc3Vic2NyaWJlZEgAEigKCHN1ZG9fc2V0GA8gASgLMhQuZXhjaGFuZ2UudjEuU3Vkb1NldEgAEjYKD3N0cmVhbV9wb3NpdGlvbhgUIAEoCzIbLmV4Y2hhbmdlLnYxLlN0cmVhbVBvc2l0aW9uSAASNAoOc25hcHNob3RfYmVnaW4YFSABKAsyGi5leGNoYW5nZS52MS5TbmFwc2hvdEJlZ2luSAASMAoMc25hcHNob3RfZW5kGBYgASgLMhguZXhjaGFuZ2UudjEuU25hcHNob3RFbmRIABIrCgp1cF90b19kYXRlGBcgASgLMhUuZXhjaGFuZ2UudjEuVXBUb0RhdGVIABI2Cg9hY2NvdW50X2NyZWF0ZWQYHiABKAsyGy5leGNoYW5nZS52MS5BY2NvdW50Q3JlYXRlZEgAEjgKEHRyYW5zZmVyX2NyZWF0ZWQYHyABKAsyHC5leGNoYW5nZS52MS5UcmFuc2ZlckNyZWF0ZWRIABI6ChFwb3J0Zm9saW9fdXBkYXRlZBggIAEoCzIdLmV4Y2hhbmdlLnYxLlBvcnRmb2xpb1VwZGF0ZWRIABIpCghhY2NvdW50cxghIAEoCzIVLmV4Y2hhbmdlLnYxLkFjY291bnRzSAASMgoNYWNjb3VudF9zdGF0ZRgiIAEoCzIZLmV4Y2hhbmdlLnYxLkFjY291bnRTdGF0ZUgAEisKCXRyYW5zZmVycxgjIAEoCzIWLmV4Y2hhbmdlLnYxLlRyYW5zZmVyc0gAEigKCHBhaWRfb3V0GCQgASgLMhQuZXhjaGFuZ2UudjEuUGFpZE91dEgAEjQKDm93bmVyc19jaGFuZ2VkGCUgASgLMhouZXhjaGFuZ2UudjEuT3duZXJzQ2hhbmdlZEgAEjQKDm1hcmtldF9jcmVhdGVkGCggASgLMhouZXhjaGFuZ2UudjEuTWFya2V0Q3JlYXRlZEgAEjQKDm1hcmtldF91cGRhdGVkGCkgASgLMhouZXhjaGFuZ2UudjEuTWFya2V0VXBkYXRlZEgAEjQKDm1hcmtldF9zZXR0bGVkGCogASgLMhouZXhjaGFuZ2UudjEuTWFya2V0U2V0dGxlZEgAEjAKDGJvb2tfY2xlYXJlZBgrIAEoCzIYLmV4Y2hhbmdlLnYxLkJvb2tDbGVhcmVkSAASJwoHbWFya2V0cxgsIAEoCzIULmV4Y2hhbmdlLnYxLk1hcmtldHNIABI0Cg5tYXJrZXRfc3VtbWFyeRgtIAEoCzIaLmV4Y2hhbmdlLnYxLk1hcmtldFN1bW1hcnlIABI4ChBtYXJrZXRfd2l0aGRyYXduGC4gASgLMhwuZXhjaGFuZ2UudjEuTWFya2V0V2l0aGRyYXduSAASMgoNb3JkZXJfY3JlYXRlZBgyIAEoCzIZLmV4Y2hhbmdlLnYxLk9yZGVyQ3JlYXRlZEgAEjgKEG9yZGVyc19jYW5jZWxsZWQYMyABKAsyHC5leGNoYW5nZS52MS5PcmRlcnNDYW5jZWxsZWRIABIlCgZ0cmFkZXMYNCABKAsyEy5leGNoYW5nZS52MS5UcmFkZXNIABIjCgVmaWxscxg1IAEoCzISLmV4Y2hhbmdlLnYxLkZpbGxzSAASJQoGb3JkZXJzGDYgASgLMhMuZXhjaGFuZ2UudjEuT3JkZXJzSABCCQoHbWVzc2FnZSJVCgdSZWZ1c2VkEiEKBGNvZGUYASABKA4yEy5leGNoYW5nZS52MS5SZWFzb24SDwoHbWVzc2FnZRgCIAEoCRIWCg5yZXRyeV9hZnRlcl9tcxgDIAEoDSJ7Cg1BdXRoZW50aWNhdGVkEg8KB3VzZXJfaWQYASABKAMSEgoKYWNjb3VudF9pZBgCIAEoAxIMCgRuYW1lGAMgASgJEg0KBWVwb2NoGAQgASgEEgsKA3NlcRgFIAEoBBINCgVhdF91cxgGIAEoAxIMCgRhbmV3GAcgASgIIh4KCEFjdGluZ0FzEhIKCmFjY291bnRfaWQYASABKAMiHQoKU3Vic2NyaWJlZBIPCgdzdHJlYW1zGAEgAygJIhUKB1N1ZG9TZXQSCgoCb24YASABKAgiHwoMVW5zdWJzY3JpYmVkEg8KB3N0cmVhbXMYASADKAkiPwoOU3RyZWFtUG9zaXRpb24SDgoGc3RyZWFtGAEgASgJEhAKCHByZXZfc2VxGAIgASgEEgsKA3NlcRgDIAEoBCIfCg1TbmFwc2hvdEJlZ2luEg4KBnN0cmVhbRgBIAEoCSIqCgtTbmFwc2hvdEVuZBIOCgZzdHJlYW0YASABKAkSCwoDc2VxGAIgASgEIiYKCFVwVG9EYXRlEgsKA3NlcRgBIAEoBBINCgVlcG9jaBgCIAEoBCJLCgdBY2NvdW50EgoKAmlkGAEgASgDEgwKBG5hbWUYAiABKAkSJgoEa2luZBgDIAEoDjIYLmV4Y2hhbmdlLnYxLkFjY291bnRLaW5kIikKBU93bmVyEhAKCG93bmVyX2lkGAEgASgDEg4KBmNyZWRpdBgCIAEoAyKsAQoIRXhwb3N1cmUSEQoJbWFya2V0X2lkGAEgASgDEhAKCHBvc2l0aW9uGAIgASgDEhAKCGJpZF9zaXplGAMgASgDEhEKCWJpZF92YWx1ZRgEIAEoAxISCgpvZmZlcl9zaXplGAUgASgDEhMKC29mZmVyX3ZhbHVlGAYgASgDEg0KBXdvcnN0GAcgASgDEgwKBGNvc3QYCCABKAMSEAoIcmVhbGlzZWQYCSABKAMiWwoOQWNjb3VudENyZWF0ZWQSJQoHYWNjb3VudBgBIAEoCzIULmV4Y2hhbmdlLnYxLkFjY291bnQSIgoGb3duZXJzGAIgAygLMhIuZXhjaGFuZ2UudjEuT3duZXIiWgoNT3duZXJzQ2hhbmdlZBIlCgdhY2NvdW50GAEgASgLMhQuZXhjaGFuZ2UudjEuQWNjb3VudBIiCgZvd25lcnMYAiADKAsyEi5leGNoYW5nZS52MS5Pd25lciIyCghBY2NvdW50cxImCghhY2NvdW50cxgBIAMoCzIULmV4Y2hhbmdlLnYxLkFjY291bnQipAEKDEFjY291bnRTdGF0ZRIlCgdhY2NvdW50GAEgASgLMhQuZXhjaGFuZ2UudjEuQWNjb3VudBIiCgZvd25lcnMYAiADKAsyEi5leGNoYW5nZS52MS5Pd25lchIMCgRjYXNoGAMgASgDEhEKCWF2YWlsYWJsZRgEIAEoAxIoCglleHBvc3VyZXMYBSADKAsyFS5leGNoYW5nZS52MS5FeHBvc3VyZSKVAQoQUG9ydGZvbGlvVXBkYXRlZBISCgphY2NvdW50X2lkGAEgASgDEgwKBGNhc2gYAiABKAMSEQoJYXZhaWxhYmxlGAMgASgDEigKCWV4cG9zdXJlcxgEIAMoCzIVLmV4Y2hhbmdlLnYxLkV4cG9zdXJlEiIKBm93bmVycxgFIAMoCzISLmV4Y2hhbmdlLnYxLk93bmVyIpwBCghUcmFuc2ZlchIKCgJpZBgBIAEoAxIXCg9mcm9tX2FjY291bnRfaWQYAiABKAMSFQoNdG9fYWNjb3VudF9pZBgDIAEoAxIOCgZhbW91bnQYBCABKAMSJwoEa2luZBgFIAEoDjIZLmV4Y2hhbmdlLnYxLlRyYW5zZmVyS2luZBIMCgRub3RlGAYgASgJEg0KBWF0X3VzGAcgASgDIjoKD1RyYW5zZmVyQ3JlYXRlZBInCgh0cmFuc2ZlchgBIAEoCzIVLmV4Y2hhbmdlLnYxLlRyYW5zZmVyIjUKCVRyYW5zZmVycxIoCgl0cmFuc2ZlcnMYASADKAsyFS5leGNoYW5nZS52MS5UcmFuc2ZlciJhCgdQYWlkT3V0EhEKCW1hcmtldF9pZBgBIAEoAxISCgphY2NvdW50X2lkGAIgASgDEhAKCHBvc2l0aW9uGAMgASgDEg0KBXByaWNlGAQgASgDEg4KBmFtb3VudBgFIAEoAyLDAwoGTWFya2V0EgoKAmlkGAEgASgDEgwKBG5hbWUYAiABKAkSEwoLZGVzY3JpcHRpb24YAyABKAkSEAoIb3duZXJfaWQYBCABKAMSFgoObWluX3NldHRsZW1lbnQYBSABKAMSFgoObWF4X3NldHRsZW1lbnQYBiABKAMSEQoJdGlja19zaXplGAcgASgDEhUKDXNtYWxsZXN0X3NpemUYCCABKAMSKQoGc3RhdHVzGAkgASgOMhkuZXhjaGFuZ2UudjEuTWFya2V0U3RhdHVzEhkKDHNldHRsZV9wcmljZRgKIAEoA0gAiAEBEhcKCmxhc3RfcHJpY2UYCyABKANIAYgBARISCgpjcmVhdGVkX3VzGAwgASgDEhAKCGNhdGVnb3J5GA0gASgJEg4KBnBpbm5lZBgOIAEoCBIYChBoaWRlX2FjY291bnRfaWRzGA8gASgIEhIKCnJlc3RyaWN0ZWQYECABKAgSKwoKdmlzaWJsZV90bxgRIAEoCzIXLmV4Y2hhbmdlLnYxLkFjY291bnRJZHMSDgoGdm9sdW1lGBIgASgDQg8KDV9zZXR0bGVfcHJpY2VCDQoLX2xhc3RfcHJpY2UiNAoNTWFya2V0Q3JlYXRlZBIjCgZtYXJrZXQYASABKAsyEy5leGNoYW5nZS52MS5NYXJrZXQiNAoNTWFya2V0VXBkYXRlZBIjCgZtYXJrZXQYASABKAsyEy5leGNoYW5nZS52MS5NYXJrZXQiNAoNTWFya2V0U2V0dGxlZBIjCgZtYXJrZXQYASABKAsyEy5leGNoYW5nZS52MS5NYXJrZXQiJAoPTWFya2V0V2l0aGRyYXduEhEKCW1hcmtldF9pZBgBIAEoAyLjAQoNTWFya2V0U3VtbWFyeRIRCgltYXJrZXRfaWQYASABKAMSKQoGc3RhdHVzGAIgASgOMhkuZXhjaGFuZ2UudjEuTWFya2V0U3RhdHVzEhAKA2JpZBgDIAEoA0gAiAEBEhAKCGJpZF9zaXplGAQgASgDEhIKBW9mZmVyGAUgASgDSAGIAQESEgoKb2ZmZXJfc2l6ZRgGIAEoAxIXCgpsYXN0X3ByaWNlGAcgASgDSAKIAQESDgoGdm9sdW1lGAggASgDQgYKBF9iaWRCCAoGX29mZmVyQg0KC19sYXN0X3ByaWNlIiAKC0Jvb2tDbGVhcmVkEhEKCW1hcmtldF9pZBgBIAEoAyIvCgdNYXJrZXRzEiQKB21hcmtldHMYASADKAsyEy5leGNoYW5nZS52MS5NYXJrZXQihwIKBU9yZGVyEgoKAmlkGAEgASgDEhEKCW1hcmtldF9pZBgCIAEoAxISCgphY2NvdW50X2lkGAMgASgDEh8KBHNpZGUYBCABKA4yES5leGNoYW5nZS52MS5TaWRlEg0KBXByaWNlGAUgASgDEgwKBHNpemUYBiABKAMSDAoEb3BlbhgHIAEoAxIOCgZmaWxsZWQYCCABKAMSFwoPY2xpZW50X29yZGVyX2lkGAkgASgJEhIKCmNyZWF0ZWRfdXMYCiABKAMSLwoNdGltZV9pbl9mb3JjZRgLIAEoDjIYLmV4Y2hhbmdlLnYxLlRpbWVJbkZvcmNlEhEKCXBvc3Rfb25seRgMIAEoCCJVCgxPcmRlckNyZWF0ZWQSIQoFb3JkZXIYASABKAsyEi5leGNoYW5nZS52MS5PcmRlchIiCgZ0cmFkZXMYAiADKAsyEi5leGNoYW5nZS52MS5UcmFkZSJsCg5DYW5jZWxsZWRPcmRlchIQCghvcmRlcl9pZBgBIAEoAxIRCgltYXJrZXRfaWQYAiABKAMSDAoEb3BlbhgDIAEoAxInCgVjYXVzZRgEIAEoDjIYLmV4Y2hhbmdlLnYxLkNhbmNlbENhdXNlIj4KD09yZGVyc0NhbmNlbGxlZBIrCgZvcmRlcnMYASADKAsyGy5leGNoYW5nZS52MS5DYW5jZWxsZWRPcmRlciLiAQoFVHJhZGUSCgoCaWQYASABKAMSEQoJbWFya2V0X2lkGAIgASgDEg0KBXByaWNlGAMgASgDEgwKBHNpemUYBCABKAMSEAoIYnV5ZXJfaWQYBSABKAMSEQoJc2VsbGVyX2lkGAYgASgDEiUKCnRha2VyX3NpZGUYByABKA4yES5leGNoYW5nZS52MS5TaWRlEhYKDm1ha2VyX29yZGVyX2lkGAggASgDEhIKCm1ha2VyX29wZW4YCSABKAMSFgoOdGFrZXJfb3JkZXJfaWQYCiABKAMSDQoFYXRfdXMYCyABKAMiLAoGVHJhZGVzEiIKBnRyYWRlcxgBIAMoCzISLmV4Y2hhbmdlLnYxLlRyYWRlIsABCgRGaWxsEhAKCHRyYWRlX2lkGAEgASgDEhEKCW1hcmtldF9pZBgCIAEoAxIQCghvcmRlcl9pZBgDIAEoAxIfCgRzaWRlGAQgASgOMhEuZXhjaGFuZ2UudjEuU2lkZRINCgVwcmljZRgFIAEoAxIMCgRzaXplGAYgASgDEgwKBG9wZW4YByABKAMSDQoFbWFrZXIYCCABKAgSFwoPY291bnRlcnBhcnR5X2lkGAkgASgDEg0KBWF0X3VzGAogASgDIj0KBUZpbGxzEhIKCmFjY291bnRfaWQYASABKAMSIAoFZmlsbHMYAiADKAsyES5leGNoYW5nZS52MS5GaWxsIiwKBk9yZGVycxIiCgZvcmRlcnMYASADKAsyEi5leGNoYW5nZS52MS5PcmRlciptCgxNYXJrZXRTdGF0dXMSHQoZTUFSS0VUX1NUQVRVU19VTlNQRUNJRklFRBAAEggKBE9QRU4QARIPCgtDQU5DRUxfT05MWRACEgoKBlBBVVNFRBADEgoKBkNMT1NFRBAEEgsKB1NFVFRMRUQQBSowCgRTaWRlEhQKEFNJREVfVU5TUEVDSUZJRUQQABIHCgNCSUQQARIJCgVPRkZFUhACKigKC1RpbWVJbkZvcmNlEgcKA0dUQxAAEgcKA0lPQxABEgcKA0ZPSxACKkMKCVNlbGZUcmFkZRISCg5DQU5DRUxfUkVTVElORxAAEhMKD0NBTkNFTF9JTkNPTUlORxABEg0KCURFQ1JFTUVOVBACKkkKC0FjY291bnRLaW5kEhwKGEFDQ09VTlRfS0lORF9VTlNQRUNJRklFRBAAEgkKBUhPVVNFEAESCAoEVVNFUhACEgcKA0FMVBADKoQBCgxUcmFuc2ZlcktpbmQSHQoZVFJBTlNGRVJfS0lORF9VTlNQRUNJRklFRBAAEgsKB1BBWU1FTlQQARILCgdERVBPU0lUEAISDgoKV0lUSERSQVdBTBADEggKBEdJRlQQBBIRCg1TVEFSVElOR19DQVNIEAUSDgoKQ09MTEVDVElPThAGKpUBCgtDYW5jZWxDYXVzZRIcChhDQU5DRUxfQ0FVU0VfVU5TUEVDSUZJRUQQABINCglSRVFVRVNURUQQARISCg5JTU1FRElBVEVfUkVTVBACEg4KClNFTEZfVFJBREUQAxIMCghCWV9DTE9TRRAEEhEKDUJZX1NFVFRMRU1FTlQQBRIUChBOT19MT05HRVJfTElTVEVEEAYqtgYKBlJlYXNvbhIWChJSRUFTT05fVU5TUEVDSUZJRUQQABIRCg1JTlZBTElEX0ZSQU1FEAESFQoRTk9UX0FVVEhFTlRJQ0FURUQQAhIQCgxSQVRFX0xJTUlURUQQAxIICgRCVVNZEAQSCwoHRVhQSVJFRBAFEhMKD09VVENPTUVfVU5LTk9XThAGEgwKCElOVEVSTkFMEAcSDwoLUVVBUkFOVElORUQQCBIQCgxLRVlfQ09ORkxJQ1QQCRIPCgtOT1RfQUxMT1dFRBAUEhEKDVNVRE9fUkVRVUlSRUQQFRIVChFBQ0NPVU5UX05PVF9GT1VORBAWEhAKDElOVkFMSURfTkFNRRAeEg4KCk5BTUVfVEFLRU4QHxIQCgxJTlZBTElEX1RFWFQQIBISCg5JTlZBTElEX0FNT1VOVBAoEhYKEklOU1VGRklDSUVOVF9GVU5EUxApEhcKE0lOU1VGRklDSUVOVF9DUkVESVQQKhIbChdTSEFSRURfQUNDT1VOVF9OT1RfRkxBVBArEg8KC0lTU1VFX0xJTUlUECwSEAoMU0FNRV9BQ0NPVU5UEC0SFQoRVE9PX01BTllfQUNDT1VOVFMQLhIRCg1BTFJFQURZX09XTkVSEC8SDgoKTk9UX0FfVVNFUhAwEhIKDkNSRURJVF9SRU1BSU5TEDESFAoQTUFSS0VUX05PVF9GT1VORBA8EhIKDklOVkFMSURfTUFSS0VUED0SEQoNTUFSS0VUX1BBVVNFRBA+EhEKDU1BUktFVF9DTE9TRUQQPxISCg5NQVJLRVRfU0VUVExFRBBAEhgKFFNFVFRMRVJfSEFTX1BPU0lUSU9OEEESFAoQVE9PX01BTllfTUFSS0VUUxBCEhEKDUlOVkFMSURfT1JERVIQUBIRCg1JTlZBTElEX1BSSUNFEFESEAoMSU5WQUxJRF9TSVpFEFISEwoPVE9PX01BTllfT1JERVJTEFMSEgoOUE9TSVRJT05fTElNSVQQVBIZChVQT1NUX09OTFlfV09VTERfVFJBREUQVRIUChBGT0tfTk9UX0ZJTExBQkxFEFYSEwoPT1JERVJfTk9UX0ZPVU5EEFdiBnByb3RvMw");
 
 /**
  * @generated from message exchange.v1.ClientFrame
@@ -102,6 +102,12 @@ export type ClientMessage = Message<"exchange.v1.ClientMessage"> & {
      */
     value: Unsubscribe;
     case: "unsubscribe";
+  } | {
+    /**
+     * @generated from field: exchange.v1.SetSudo set_sudo = 6;
+     */
+    value: SetSudo;
+    case: "setSudo";
   } | {
     /**
      * Accounts and money
@@ -287,6 +293,27 @@ export const ActAsSchema: GenMessage<ActAs> = /*@__PURE__*/
   messageDesc(file_proto_exchange, 4);
 
 /**
+ * An operator's rights on or off, for this socket. On: account ids that markets hide, restricted markets, acting as any
+ * account but the house, and what the messages below call "in sudo". Off also by itself, when the browser's password was
+ * asked for too long ago. Answer: SudoSet; before it the snapshots of streams that are told in another way now.
+ *
+ * @generated from message exchange.v1.SetSudo
+ */
+export type SetSudo = Message<"exchange.v1.SetSudo"> & {
+  /**
+   * @generated from field: bool on = 1;
+   */
+  on: boolean;
+};
+
+/**
+ * Describes the message exchange.v1.SetSudo.
+ * Use `create(SetSudoSchema)` to create a new message.
+ */
+export const SetSudoSchema: GenMessage<SetSudo> = /*@__PURE__*/
+  messageDesc(file_proto_exchange, 5);
+
+/**
  * @generated from message exchange.v1.Subscription
  */
 export type Subscription = Message<"exchange.v1.Subscription"> & {
@@ -295,7 +322,7 @@ export type Subscription = Message<"exchange.v1.Subscription"> & {
    */
   stream: {
     /**
-     * the stream market.<id>: book, trades, status
+     * the stream market.<id>: book, trades, status. In sudo market.<id>.unmasked, if it hides ids
      *
      * @generated from field: int64 market_id = 1;
      */
@@ -309,6 +336,14 @@ export type Subscription = Message<"exchange.v1.Subscription"> & {
      */
     value: boolean;
     case: "allMarkets";
+  } | {
+    /**
+     * market.<id>.summary of every market one may see: a line, at most 4 times a second
+     *
+     * @generated from field: bool market_summary = 4;
+     */
+    value: boolean;
+    case: "marketSummary";
   } | { case: undefined; value?: undefined };
 
   /**
@@ -324,7 +359,7 @@ export type Subscription = Message<"exchange.v1.Subscription"> & {
  * Use `create(SubscriptionSchema)` to create a new message.
  */
 export const SubscriptionSchema: GenMessage<Subscription> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 5);
+  messageDesc(file_proto_exchange, 6);
 
 /**
  * @generated from message exchange.v1.Subscribe
@@ -341,7 +376,7 @@ export type Subscribe = Message<"exchange.v1.Subscribe"> & {
  * Use `create(SubscribeSchema)` to create a new message.
  */
 export const SubscribeSchema: GenMessage<Subscribe> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 6);
+  messageDesc(file_proto_exchange, 7);
 
 /**
  * @generated from message exchange.v1.Unsubscribe
@@ -358,7 +393,7 @@ export type Unsubscribe = Message<"exchange.v1.Unsubscribe"> & {
  * Use `create(UnsubscribeSchema)` to create a new message.
  */
 export const UnsubscribeSchema: GenMessage<Unsubscribe> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 7);
+  messageDesc(file_proto_exchange, 8);
 
 /**
  * Opens the signed-in person's own user account with the starting cash, if there is none yet; else answers with the one
@@ -378,7 +413,7 @@ export type CreateUserAccount = Message<"exchange.v1.CreateUserAccount"> & {
  * Use `create(CreateUserAccountSchema)` to create a new message.
  */
 export const CreateUserAccountSchema: GenMessage<CreateUserAccount> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 8);
+  messageDesc(file_proto_exchange, 9);
 
 /**
  * Creates an alt account under the acting account, or under another account in one's tree. Answer: AccountCreated.
@@ -413,7 +448,7 @@ export type CreateAccount = Message<"exchange.v1.CreateAccount"> & {
  * Use `create(CreateAccountSchema)` to create a new message.
  */
 export const CreateAccountSchema: GenMessage<CreateAccount> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 9);
+  messageDesc(file_proto_exchange, 10);
 
 /**
  * Answer: TransferCreated.
@@ -456,7 +491,7 @@ export type MakeTransfer = Message<"exchange.v1.MakeTransfer"> & {
  * Use `create(MakeTransferSchema)` to create a new message.
  */
 export const MakeTransferSchema: GenMessage<MakeTransfer> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 10);
+  messageDesc(file_proto_exchange, 11);
 
 /**
  * Operators in sudo: money from the house. Answer: TransferCreated.
@@ -490,7 +525,7 @@ export type Gift = Message<"exchange.v1.Gift"> & {
  * Use `create(GiftSchema)` to create a new message.
  */
 export const GiftSchema: GenMessage<Gift> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 11);
+  messageDesc(file_proto_exchange, 12);
 
 /**
  * Operators in sudo: money back to the house, at most what is available. Answer: TransferCreated.
@@ -524,7 +559,7 @@ export type Collect = Message<"exchange.v1.Collect"> & {
  * Use `create(CollectSchema)` to create a new message.
  */
 export const CollectSchema: GenMessage<Collect> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 12);
+  messageDesc(file_proto_exchange, 13);
 
 /**
  * Acting as one's own user account, which owns the alt account itself: another user account owns it too from now on, with
@@ -556,7 +591,7 @@ export type ShareAccount = Message<"exchange.v1.ShareAccount"> & {
  * Use `create(ShareAccountSchema)` to create a new message.
  */
 export const ShareAccountSchema: GenMessage<ShareAccount> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 13);
+  messageDesc(file_proto_exchange, 14);
 
 /**
  * The acting account gives up what it owns of a flat account; its credit there must be 0 after rebalancing, and somebody
@@ -581,7 +616,7 @@ export type LeaveAccount = Message<"exchange.v1.LeaveAccount"> & {
  * Use `create(LeaveAccountSchema)` to create a new message.
  */
 export const LeaveAccountSchema: GenMessage<LeaveAccount> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 14);
+  messageDesc(file_proto_exchange, 15);
 
 /**
  * Operators in sudo: LeaveAccount for a user account. Answer: OwnersChanged.
@@ -610,7 +645,7 @@ export type RevokeShare = Message<"exchange.v1.RevokeShare"> & {
  * Use `create(RevokeShareSchema)` to create a new message.
  */
 export const RevokeShareSchema: GenMessage<RevokeShare> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 15);
+  messageDesc(file_proto_exchange, 16);
 
 /**
  * Operators in sudo: an owner's credit in a flat account goes to the other owners pro rata, or evenly if they have none.
@@ -640,7 +675,7 @@ export type Redistribute = Message<"exchange.v1.Redistribute"> & {
  * Use `create(RedistributeSchema)` to create a new message.
  */
 export const RedistributeSchema: GenMessage<Redistribute> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 16);
+  messageDesc(file_proto_exchange, 17);
 
 /**
  * Answer: MarketCreated. The acting account becomes the market's owner.
@@ -692,6 +727,32 @@ export type CreateMarket = Message<"exchange.v1.CreateMarket"> & {
    * @generated from field: string key = 7;
    */
   key: string;
+
+  /**
+   * one of the exchange's; operators in sudo: any of at most 40 characters
+   *
+   * @generated from field: string category = 8;
+   */
+  category: string;
+
+  /**
+   * this and what follows: operators in sudo
+   *
+   * @generated from field: bool pinned = 9;
+   */
+  pinned: boolean;
+
+  /**
+   * who may trade there, and so see it; none: everybody
+   *
+   * @generated from field: exchange.v1.AccountIds visible_to = 10;
+   */
+  visibleTo?: AccountIds | undefined;
+
+  /**
+   * @generated from field: bool hide_account_ids = 11;
+   */
+  hideAccountIds: boolean;
 };
 
 /**
@@ -699,7 +760,26 @@ export type CreateMarket = Message<"exchange.v1.CreateMarket"> & {
  * Use `create(CreateMarketSchema)` to create a new message.
  */
 export const CreateMarketSchema: GenMessage<CreateMarket> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 17);
+  messageDesc(file_proto_exchange, 18);
+
+/**
+ * @generated from message exchange.v1.AccountIds
+ */
+export type AccountIds = Message<"exchange.v1.AccountIds"> & {
+  /**
+   * at most 1,000
+   *
+   * @generated from field: repeated int64 ids = 1;
+   */
+  ids: bigint[];
+};
+
+/**
+ * Describes the message exchange.v1.AccountIds.
+ * Use `create(AccountIdsSchema)` to create a new message.
+ */
+export const AccountIdsSchema: GenMessage<AccountIds> = /*@__PURE__*/
+  messageDesc(file_proto_exchange, 19);
 
 /**
  * Only the fields that are sent change. Answer: MarketUpdated.
@@ -730,6 +810,30 @@ export type EditMarket = Message<"exchange.v1.EditMarket"> & {
    * @generated from field: string key = 4;
    */
   key: string;
+
+  /**
+   * operators in sudo, as all that follows
+   *
+   * @generated from field: optional string category = 5;
+   */
+  category?: string | undefined;
+
+  /**
+   * @generated from field: optional bool pinned = 6;
+   */
+  pinned?: boolean | undefined;
+
+  /**
+   * without ids: everybody. Open orders of accounts no longer listed are cancelled
+   *
+   * @generated from field: exchange.v1.AccountIds visible_to = 7;
+   */
+  visibleTo?: AccountIds | undefined;
+
+  /**
+   * @generated from field: optional bool hide_account_ids = 8;
+   */
+  hideAccountIds?: boolean | undefined;
 };
 
 /**
@@ -737,7 +841,7 @@ export type EditMarket = Message<"exchange.v1.EditMarket"> & {
  * Use `create(EditMarketSchema)` to create a new message.
  */
 export const EditMarketSchema: GenMessage<EditMarket> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 18);
+  messageDesc(file_proto_exchange, 20);
 
 /**
  * Operators in sudo. Answer: MarketUpdated.
@@ -766,7 +870,7 @@ export type SetMarketStatus = Message<"exchange.v1.SetMarketStatus"> & {
  * Use `create(SetMarketStatusSchema)` to create a new message.
  */
 export const SetMarketStatusSchema: GenMessage<SetMarketStatus> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 19);
+  messageDesc(file_proto_exchange, 21);
 
 /**
  * The owner, or operators in sudo. Answer: MarketSettled.
@@ -797,7 +901,7 @@ export type SettleMarket = Message<"exchange.v1.SettleMarket"> & {
  * Use `create(SettleMarketSchema)` to create a new message.
  */
 export const SettleMarketSchema: GenMessage<SettleMarket> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 20);
+  messageDesc(file_proto_exchange, 22);
 
 /**
  * Answer: OrderCreated. client_order_id is the idempotency key: send the same order again after a lost answer.
@@ -851,7 +955,7 @@ export type CreateOrder = Message<"exchange.v1.CreateOrder"> & {
  * Use `create(CreateOrderSchema)` to create a new message.
  */
 export const CreateOrderSchema: GenMessage<CreateOrder> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 21);
+  messageDesc(file_proto_exchange, 23);
 
 /**
  * By id or by client_order_id, an open order of the acting account. Answer: OrdersCancelled.
@@ -880,7 +984,7 @@ export type CancelOrder = Message<"exchange.v1.CancelOrder"> & {
  * Use `create(CancelOrderSchema)` to create a new message.
  */
 export const CancelOrderSchema: GenMessage<CancelOrder> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 22);
+  messageDesc(file_proto_exchange, 24);
 
 /**
  * Cancels the acting account's orders: all, or those of one market, or of one side. Answer: OrdersCancelled.
@@ -913,7 +1017,7 @@ export type Out = Message<"exchange.v1.Out"> & {
  * Use `create(OutSchema)` to create a new message.
  */
 export const OutSchema: GenMessage<Out> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 23);
+  messageDesc(file_proto_exchange, 25);
 
 /**
  * @generated from message exchange.v1.ServerMessage
@@ -990,6 +1094,12 @@ export type ServerMessage = Message<"exchange.v1.ServerMessage"> & {
      */
     value: Unsubscribed;
     case: "unsubscribed";
+  } | {
+    /**
+     * @generated from field: exchange.v1.SudoSet sudo_set = 15;
+     */
+    value: SudoSet;
+    case: "sudoSet";
   } | {
     /**
      * @generated from field: exchange.v1.StreamPosition stream_position = 20;
@@ -1094,6 +1204,18 @@ export type ServerMessage = Message<"exchange.v1.ServerMessage"> & {
     case: "markets";
   } | {
     /**
+     * @generated from field: exchange.v1.MarketSummary market_summary = 45;
+     */
+    value: MarketSummary;
+    case: "marketSummary";
+  } | {
+    /**
+     * @generated from field: exchange.v1.MarketWithdrawn market_withdrawn = 46;
+     */
+    value: MarketWithdrawn;
+    case: "marketWithdrawn";
+  } | {
+    /**
      * @generated from field: exchange.v1.OrderCreated order_created = 50;
      */
     value: OrderCreated;
@@ -1130,7 +1252,7 @@ export type ServerMessage = Message<"exchange.v1.ServerMessage"> & {
  * Use `create(ServerMessageSchema)` to create a new message.
  */
 export const ServerMessageSchema: GenMessage<ServerMessage> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 24);
+  messageDesc(file_proto_exchange, 26);
 
 /**
  * Nothing happened. code is stable, message is for people and carries the numbers.
@@ -1161,7 +1283,7 @@ export type Refused = Message<"exchange.v1.Refused"> & {
  * Use `create(RefusedSchema)` to create a new message.
  */
 export const RefusedSchema: GenMessage<Refused> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 25);
+  messageDesc(file_proto_exchange, 27);
 
 /**
  * The connection is who it says. Snapshots follow; ActingAs ends them: "ready".
@@ -1218,7 +1340,7 @@ export type Authenticated = Message<"exchange.v1.Authenticated"> & {
  * Use `create(AuthenticatedSchema)` to create a new message.
  */
 export const AuthenticatedSchema: GenMessage<Authenticated> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 26);
+  messageDesc(file_proto_exchange, 28);
 
 /**
  * @generated from message exchange.v1.ActingAs
@@ -1235,7 +1357,7 @@ export type ActingAs = Message<"exchange.v1.ActingAs"> & {
  * Use `create(ActingAsSchema)` to create a new message.
  */
 export const ActingAsSchema: GenMessage<ActingAs> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 27);
+  messageDesc(file_proto_exchange, 29);
 
 /**
  * @generated from message exchange.v1.Subscribed
@@ -1252,7 +1374,26 @@ export type Subscribed = Message<"exchange.v1.Subscribed"> & {
  * Use `create(SubscribedSchema)` to create a new message.
  */
 export const SubscribedSchema: GenMessage<Subscribed> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 28);
+  messageDesc(file_proto_exchange, 30);
+
+/**
+ * Also unasked, when sudo ended by itself.
+ *
+ * @generated from message exchange.v1.SudoSet
+ */
+export type SudoSet = Message<"exchange.v1.SudoSet"> & {
+  /**
+   * @generated from field: bool on = 1;
+   */
+  on: boolean;
+};
+
+/**
+ * Describes the message exchange.v1.SudoSet.
+ * Use `create(SudoSetSchema)` to create a new message.
+ */
+export const SudoSetSchema: GenMessage<SudoSet> = /*@__PURE__*/
+  messageDesc(file_proto_exchange, 31);
 
 /**
  * Also unasked: one may not hear these streams any more.
@@ -1271,7 +1412,7 @@ export type Unsubscribed = Message<"exchange.v1.Unsubscribed"> & {
  * Use `create(UnsubscribedSchema)` to create a new message.
  */
 export const UnsubscribedSchema: GenMessage<Unsubscribed> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 29);
+  messageDesc(file_proto_exchange, 32);
 
 /**
  * Opens every message of a stream. What follows up to the next StreamPosition, SnapshotBegin, reply or end of frame came
@@ -1306,7 +1447,7 @@ export type StreamPosition = Message<"exchange.v1.StreamPosition"> & {
  * Use `create(StreamPositionSchema)` to create a new message.
  */
 export const StreamPositionSchema: GenMessage<StreamPosition> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 30);
+  messageDesc(file_proto_exchange, 33);
 
 /**
  * What follows up to SnapshotEnd replaces what you know of the stream.
@@ -1325,7 +1466,7 @@ export type SnapshotBegin = Message<"exchange.v1.SnapshotBegin"> & {
  * Use `create(SnapshotBeginSchema)` to create a new message.
  */
 export const SnapshotBeginSchema: GenMessage<SnapshotBegin> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 31);
+  messageDesc(file_proto_exchange, 34);
 
 /**
  * @generated from message exchange.v1.SnapshotEnd
@@ -1349,7 +1490,7 @@ export type SnapshotEnd = Message<"exchange.v1.SnapshotEnd"> & {
  * Use `create(SnapshotEndSchema)` to create a new message.
  */
 export const SnapshotEndSchema: GenMessage<SnapshotEnd> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 32);
+  messageDesc(file_proto_exchange, 35);
 
 /**
  * Every 5 s: on all your streams you have everything up to seq. Keep it for Authenticate.from_seq.
@@ -1373,7 +1514,7 @@ export type UpToDate = Message<"exchange.v1.UpToDate"> & {
  * Use `create(UpToDateSchema)` to create a new message.
  */
 export const UpToDateSchema: GenMessage<UpToDate> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 33);
+  messageDesc(file_proto_exchange, 36);
 
 /**
  * @generated from message exchange.v1.Account
@@ -1400,7 +1541,7 @@ export type Account = Message<"exchange.v1.Account"> & {
  * Use `create(AccountSchema)` to create a new message.
  */
 export const AccountSchema: GenMessage<Account> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 34);
+  messageDesc(file_proto_exchange, 37);
 
 /**
  * @generated from message exchange.v1.Owner
@@ -1424,7 +1565,7 @@ export type Owner = Message<"exchange.v1.Owner"> & {
  * Use `create(OwnerSchema)` to create a new message.
  */
 export const OwnerSchema: GenMessage<Owner> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 35);
+  messageDesc(file_proto_exchange, 38);
 
 /**
  * @generated from message exchange.v1.Exposure
@@ -1493,7 +1634,7 @@ export type Exposure = Message<"exchange.v1.Exposure"> & {
  * Use `create(ExposureSchema)` to create a new message.
  */
 export const ExposureSchema: GenMessage<Exposure> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 36);
+  messageDesc(file_proto_exchange, 39);
 
 /**
  * public: name and kind. account.<id> of the account and of its owner: owners too.
@@ -1517,7 +1658,7 @@ export type AccountCreated = Message<"exchange.v1.AccountCreated"> & {
  * Use `create(AccountCreatedSchema)` to create a new message.
  */
 export const AccountCreatedSchema: GenMessage<AccountCreated> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 37);
+  messageDesc(file_proto_exchange, 40);
 
 /**
  * Reply; account.<id> of the account and of who became or ceased to be its owner. The owners as they are now, but not for
@@ -1543,7 +1684,7 @@ export type OwnersChanged = Message<"exchange.v1.OwnersChanged"> & {
  * Use `create(OwnersChangedSchema)` to create a new message.
  */
 export const OwnersChangedSchema: GenMessage<OwnersChanged> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 38);
+  messageDesc(file_proto_exchange, 41);
 
 /**
  * public, in its snapshot
@@ -1562,7 +1703,7 @@ export type Accounts = Message<"exchange.v1.Accounts"> & {
  * Use `create(AccountsSchema)` to create a new message.
  */
 export const AccountsSchema: GenMessage<Accounts> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 39);
+  messageDesc(file_proto_exchange, 42);
 
 /**
  * account.<id>, in its snapshot: everything but orders and transfers, which follow.
@@ -1601,7 +1742,7 @@ export type AccountState = Message<"exchange.v1.AccountState"> & {
  * Use `create(AccountStateSchema)` to create a new message.
  */
 export const AccountStateSchema: GenMessage<AccountState> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 40);
+  messageDesc(file_proto_exchange, 43);
 
 /**
  * account.<id>: once per account and batch; the exposures that changed.
@@ -1642,7 +1783,7 @@ export type PortfolioUpdated = Message<"exchange.v1.PortfolioUpdated"> & {
  * Use `create(PortfolioUpdatedSchema)` to create a new message.
  */
 export const PortfolioUpdatedSchema: GenMessage<PortfolioUpdated> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 41);
+  messageDesc(file_proto_exchange, 44);
 
 /**
  * @generated from message exchange.v1.Transfer
@@ -1689,7 +1830,7 @@ export type Transfer = Message<"exchange.v1.Transfer"> & {
  * Use `create(TransferSchema)` to create a new message.
  */
 export const TransferSchema: GenMessage<Transfer> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 42);
+  messageDesc(file_proto_exchange, 45);
 
 /**
  * account.<id> of both sides
@@ -1708,7 +1849,7 @@ export type TransferCreated = Message<"exchange.v1.TransferCreated"> & {
  * Use `create(TransferCreatedSchema)` to create a new message.
  */
 export const TransferCreatedSchema: GenMessage<TransferCreated> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 43);
+  messageDesc(file_proto_exchange, 46);
 
 /**
  * account.<id>, in its snapshot: the last 100, oldest first.
@@ -1727,7 +1868,7 @@ export type Transfers = Message<"exchange.v1.Transfers"> & {
  * Use `create(TransfersSchema)` to create a new message.
  */
 export const TransfersSchema: GenMessage<Transfers> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 44);
+  messageDesc(file_proto_exchange, 47);
 
 /**
  * account.<id>: what a settled market paid (amount < 0: took).
@@ -1766,7 +1907,7 @@ export type PaidOut = Message<"exchange.v1.PaidOut"> & {
  * Use `create(PaidOutSchema)` to create a new message.
  */
 export const PaidOutSchema: GenMessage<PaidOut> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 45);
+  messageDesc(file_proto_exchange, 48);
 
 /**
  * @generated from message exchange.v1.Market
@@ -1823,6 +1964,8 @@ export type Market = Message<"exchange.v1.Market"> & {
   settlePrice?: bigint | undefined;
 
   /**
+   * not where the book is not shown either
+   *
    * @generated from field: optional int64 last_price = 11;
    */
   lastPrice?: bigint | undefined;
@@ -1831,6 +1974,44 @@ export type Market = Message<"exchange.v1.Market"> & {
    * @generated from field: int64 created_us = 12;
    */
   createdUs: bigint;
+
+  /**
+   * @generated from field: string category = 13;
+   */
+  category: string;
+
+  /**
+   * @generated from field: bool pinned = 14;
+   */
+  pinned: boolean;
+
+  /**
+   * account ids read 0 in its orders, trades, fills and history
+   *
+   * @generated from field: bool hide_account_ids = 15;
+   */
+  hideAccountIds: boolean;
+
+  /**
+   * only some see it; nothing of it is on public
+   *
+   * @generated from field: bool restricted = 16;
+   */
+  restricted: boolean;
+
+  /**
+   * to operators in sudo
+   *
+   * @generated from field: exchange.v1.AccountIds visible_to = 17;
+   */
+  visibleTo?: AccountIds | undefined;
+
+  /**
+   * 1/100, of all its trades; where last_price is
+   *
+   * @generated from field: int64 volume = 18;
+   */
+  volume: bigint;
 };
 
 /**
@@ -1838,10 +2019,10 @@ export type Market = Message<"exchange.v1.Market"> & {
  * Use `create(MarketSchema)` to create a new message.
  */
 export const MarketSchema: GenMessage<Market> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 46);
+  messageDesc(file_proto_exchange, 49);
 
 /**
- * public
+ * public. Of a restricted market: the account.<id> of those listed and of its owner.
  *
  * @generated from message exchange.v1.MarketCreated
  */
@@ -1857,10 +2038,11 @@ export type MarketCreated = Message<"exchange.v1.MarketCreated"> & {
  * Use `create(MarketCreatedSchema)` to create a new message.
  */
 export const MarketCreatedSchema: GenMessage<MarketCreated> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 47);
+  messageDesc(file_proto_exchange, 50);
 
 /**
- * public and market.<id>: the definition or the status changed.
+ * public and market.<id>: the definition, the status or who sees it changed. Of a restricted market: not public, but the
+ * account.<id> of those listed, of its owner, and of who has ever traded there.
  *
  * @generated from message exchange.v1.MarketUpdated
  */
@@ -1876,10 +2058,10 @@ export type MarketUpdated = Message<"exchange.v1.MarketUpdated"> & {
  * Use `create(MarketUpdatedSchema)` to create a new message.
  */
 export const MarketUpdatedSchema: GenMessage<MarketUpdated> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 48);
+  messageDesc(file_proto_exchange, 51);
 
 /**
- * public and market.<id>
+ * As MarketUpdated.
  *
  * @generated from message exchange.v1.MarketSettled
  */
@@ -1895,7 +2077,81 @@ export type MarketSettled = Message<"exchange.v1.MarketSettled"> & {
  * Use `create(MarketSettledSchema)` to create a new message.
  */
 export const MarketSettledSchema: GenMessage<MarketSettled> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 49);
+  messageDesc(file_proto_exchange, 52);
+
+/**
+ * public, when a market is restricted, and account.<id>, when the account is no longer listed and never traded there:
+ * forget the market, unless another of your streams still tells of it.
+ *
+ * @generated from message exchange.v1.MarketWithdrawn
+ */
+export type MarketWithdrawn = Message<"exchange.v1.MarketWithdrawn"> & {
+  /**
+   * @generated from field: int64 market_id = 1;
+   */
+  marketId: bigint;
+};
+
+/**
+ * Describes the message exchange.v1.MarketWithdrawn.
+ * Use `create(MarketWithdrawnSchema)` to create a new message.
+ */
+export const MarketWithdrawnSchema: GenMessage<MarketWithdrawn> = /*@__PURE__*/
+  messageDesc(file_proto_exchange, 53);
+
+/**
+ * market.<id>.summary: best prices and what rests there, and the last trade.
+ *
+ * @generated from message exchange.v1.MarketSummary
+ */
+export type MarketSummary = Message<"exchange.v1.MarketSummary"> & {
+  /**
+   * @generated from field: int64 market_id = 1;
+   */
+  marketId: bigint;
+
+  /**
+   * @generated from field: exchange.v1.MarketStatus status = 2;
+   */
+  status: MarketStatus;
+
+  /**
+   * @generated from field: optional int64 bid = 3;
+   */
+  bid?: bigint | undefined;
+
+  /**
+   * @generated from field: int64 bid_size = 4;
+   */
+  bidSize: bigint;
+
+  /**
+   * @generated from field: optional int64 offer = 5;
+   */
+  offer?: bigint | undefined;
+
+  /**
+   * @generated from field: int64 offer_size = 6;
+   */
+  offerSize: bigint;
+
+  /**
+   * @generated from field: optional int64 last_price = 7;
+   */
+  lastPrice?: bigint | undefined;
+
+  /**
+   * @generated from field: int64 volume = 8;
+   */
+  volume: bigint;
+};
+
+/**
+ * Describes the message exchange.v1.MarketSummary.
+ * Use `create(MarketSummarySchema)` to create a new message.
+ */
+export const MarketSummarySchema: GenMessage<MarketSummary> = /*@__PURE__*/
+  messageDesc(file_proto_exchange, 54);
 
 /**
  * market.<id>: every resting order is gone (closed or settled). Whose they were is told to their accounts.
@@ -1914,10 +2170,10 @@ export type BookCleared = Message<"exchange.v1.BookCleared"> & {
  * Use `create(BookClearedSchema)` to create a new message.
  */
 export const BookClearedSchema: GenMessage<BookCleared> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 50);
+  messageDesc(file_proto_exchange, 55);
 
 /**
- * public and market.<id>, in their snapshots
+ * public, market.<id>, market.<id>.summary and, of restricted ones, account.<id>, in their snapshots
  *
  * @generated from message exchange.v1.Markets
  */
@@ -1933,7 +2189,7 @@ export type Markets = Message<"exchange.v1.Markets"> & {
  * Use `create(MarketsSchema)` to create a new message.
  */
 export const MarketsSchema: GenMessage<Markets> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 51);
+  messageDesc(file_proto_exchange, 56);
 
 /**
  * @generated from message exchange.v1.Order
@@ -2011,7 +2267,7 @@ export type Order = Message<"exchange.v1.Order"> & {
  * Use `create(OrderSchema)` to create a new message.
  */
 export const OrderSchema: GenMessage<Order> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 52);
+  messageDesc(file_proto_exchange, 57);
 
 /**
  * Reply; account.<id>; market.<id>, there if something of it rests.
@@ -2037,7 +2293,7 @@ export type OrderCreated = Message<"exchange.v1.OrderCreated"> & {
  * Use `create(OrderCreatedSchema)` to create a new message.
  */
 export const OrderCreatedSchema: GenMessage<OrderCreated> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 53);
+  messageDesc(file_proto_exchange, 58);
 
 /**
  * @generated from message exchange.v1.CancelledOrder
@@ -2071,7 +2327,7 @@ export type CancelledOrder = Message<"exchange.v1.CancelledOrder"> & {
  * Use `create(CancelledOrderSchema)` to create a new message.
  */
 export const CancelledOrderSchema: GenMessage<CancelledOrder> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 54);
+  messageDesc(file_proto_exchange, 59);
 
 /**
  * Reply; account.<id>; market.<id>
@@ -2090,7 +2346,7 @@ export type OrdersCancelled = Message<"exchange.v1.OrdersCancelled"> & {
  * Use `create(OrdersCancelledSchema)` to create a new message.
  */
 export const OrdersCancelledSchema: GenMessage<OrdersCancelled> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 55);
+  messageDesc(file_proto_exchange, 60);
 
 /**
  * @generated from message exchange.v1.Trade
@@ -2159,7 +2415,7 @@ export type Trade = Message<"exchange.v1.Trade"> & {
  * Use `create(TradeSchema)` to create a new message.
  */
 export const TradeSchema: GenMessage<Trade> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 56);
+  messageDesc(file_proto_exchange, 61);
 
 /**
  * market.<id>; in its snapshot: the last 50, oldest first.
@@ -2178,7 +2434,7 @@ export type Trades = Message<"exchange.v1.Trades"> & {
  * Use `create(TradesSchema)` to create a new message.
  */
 export const TradesSchema: GenMessage<Trades> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 57);
+  messageDesc(file_proto_exchange, 62);
 
 /**
  * @generated from message exchange.v1.Fill
@@ -2242,7 +2498,7 @@ export type Fill = Message<"exchange.v1.Fill"> & {
  * Use `create(FillSchema)` to create a new message.
  */
 export const FillSchema: GenMessage<Fill> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 58);
+  messageDesc(file_proto_exchange, 63);
 
 /**
  * account.<id>
@@ -2266,7 +2522,7 @@ export type Fills = Message<"exchange.v1.Fills"> & {
  * Use `create(FillsSchema)` to create a new message.
  */
 export const FillsSchema: GenMessage<Fills> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 59);
+  messageDesc(file_proto_exchange, 64);
 
 /**
  * Snapshots: market.<id> every resting order in priority order of each side; account.<id> one's own open orders.
@@ -2285,7 +2541,7 @@ export type Orders = Message<"exchange.v1.Orders"> & {
  * Use `create(OrdersSchema)` to create a new message.
  */
 export const OrdersSchema: GenMessage<Orders> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 60);
+  messageDesc(file_proto_exchange, 65);
 
 /**
  * @generated from enum exchange.v1.MarketStatus
@@ -2546,6 +2802,13 @@ export enum CancelCause {
    * @generated from enum value: BY_SETTLEMENT = 5;
    */
   BY_SETTLEMENT = 5,
+
+  /**
+   * by a change of who sees the market
+   *
+   * @generated from enum value: NO_LONGER_LISTED = 6;
+   */
+  NO_LONGER_LISTED = 6,
 }
 
 /**

@@ -1,0 +1,65 @@
+"""An operator's rights in the browser: on for a session, for SUDO_SECONDS since the password was asked for.
+
+Sockets of that session may turn them on while the session has them (rules, section 8).
+"""
+
+import time
+from collections.abc import Hashable
+
+from allauth.account.authentication import AUTHENTICATION_METHODS_SESSION_KEY
+from channels.db import database_sync_to_async
+from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
+from django.contrib.sessions.backends.base import SessionBase
+from django.contrib.sessions.backends.db import SessionStore
+from django.http import HttpRequest
+
+from accounts.authentication import OPERATOR_PERMISSION, SessionCredential, TokenCredential
+from accounts.console.rights import may_operate
+from accounts.models import ApiToken, User
+
+SESSION_KEY = "sudo"
+
+
+def is_recent(session: SessionBase) -> bool:
+    """Whether the person has shown who they are within SUDO_SECONDS."""
+    records = session.get(AUTHENTICATION_METHODS_SESSION_KEY)
+    last = records[-1].get("at", 0) if isinstance(records, list) and records else 0
+    return time.time() - last < settings.SUDO_SECONDS
+
+
+def is_on(session: SessionBase, user: User | AnonymousUser) -> bool:
+    """Whether pages of this session, which is the user's, act with sudo."""
+    return may_operate(user) and session.get(SESSION_KEY) == user.pk and is_recent(session)
+
+
+def turn_on(request: HttpRequest, user: User) -> None:
+    """The caller has asked may_operate() and is_recent()."""
+    request.session[SESSION_KEY] = user.pk
+
+
+def turn_off(request: HttpRequest) -> None:
+    request.session.pop(SESSION_KEY, None)
+
+
+async def may_sudo(credentials: set[Hashable]) -> set[Hashable]:
+    """Those with which a socket may have sudo on."""
+    return await database_sync_to_async(_may_sudo)(credentials)
+
+
+def _may_sudo(credentials: set[Hashable]) -> set[Hashable]:
+    return {
+        *_tokens(credentials),
+        *(one for one in credentials if isinstance(one, SessionCredential) and _session(one)),
+    }
+
+
+def _tokens(credentials: set[Hashable]) -> set[Hashable]:
+    tokens = {one.token: one for one in credentials if isinstance(one, TokenCredential)}
+    found = ApiToken.objects.filter(pk__in=tokens, user__is_active=True).select_related("user") if tokens else ()
+    return {tokens[token.pk] for token in found if token.user.has_perm(OPERATOR_PERMISSION) and token.user.is_staff}
+
+
+def _session(credential: SessionCredential) -> bool:
+    user = User.objects.filter(pk=credential.user, is_active=True).first()
+    return user is not None and is_on(SessionStore(credential.session), user)
