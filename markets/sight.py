@@ -1,5 +1,5 @@
-"""Who sees which market, as the tables say it: for pages, REST and the admin. The engine's word is engine/visibility.py,
-and a test holds both to each other."""
+"""Who sees which market, as the tables say it: for pages, REST and the admin. The engine's word is in
+engine/visibility.py, and a test holds both to each other."""
 
 from collections.abc import Collection
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from markets.models import Exposure, Market, MarketVisibility
 
 
 class Viewer(NamedTuple):
-    """Who looks: the accounts that they may act as, the one that they act as, and whether an operator's rights are on."""
+    """Who looks: the accounts that they may act as, the one acted as, and whether an operator's rights are on."""
 
     accounts: Collection[int]
     account: int
@@ -27,12 +27,12 @@ def known(viewer: Viewer) -> QuerySet[Market]:
     markets = Market.objects.select_related("owner")
     if viewer.sudo:
         return markets.annotate(whole=Value(True, BooleanField()))
-    return markets.annotate(whole=_whole(viewer)).filter(Q(whole=True) | _kept(viewer))
+    return markets.annotate(whole=_whole(viewer)).filter(_whole(viewer) | _kept(viewer))
 
 
 def seen(viewer: Viewer) -> QuerySet[Market]:
     """Those that they see whole."""
-    return known(viewer).filter(whole=True)
+    return known(viewer) if viewer.sudo else known(viewer).filter(_whole(viewer))
 
 
 def market(viewer: Viewer, market_id: int) -> Market | None:
