@@ -289,16 +289,19 @@ class Hub:
     def _on_beat(self, message: dict[str, Any]) -> None:
         self.gateway.heard()
         self._beaten.set()
-        if self.epoch not in (0, message["epoch"]):
-            logger.warning("The matcher was started anew; closing %d sockets.", len(self._sockets))
+        now = time.monotonic()
+        unheard = now - self._beat_at > limits.BEAT_COVERS_SECONDS
+        self._beat_at = now
+        anew = self.epoch not in (0, message["epoch"])
+        if anew:
             self.gateway.forget()
+        if anew or (unheard and self.epoch):  # rights may have ended unheard: who comes back is told what changed
+            why = "was started anew" if anew else "was not heard for too long"
+            logger.warning("The matcher %s; closing %d sockets.", why, len(self._sockets))
             _close_all(self._sockets.values(), CloseCode.RESTART)
         self.epoch = message["epoch"]
         self._on_control(message)  # of the last beats, should the layer have lost one
-        now = time.monotonic()
-        missed_beats = now - self._beat_at > limits.BEAT_COVERS_SECONDS
-        self._beat_at = now
-        behind = {name for name, stream in self._streams.items() if missed_beats or stream.waiting}
+        behind = {name for name, stream in self._streams.items() if stream.waiting}
         behind.update(name for name, seq in message["streams"].items() if self._lags(name, seq))
         for name in behind:
             self._streams[name].waiting = True

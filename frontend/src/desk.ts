@@ -86,6 +86,10 @@ export class Desk {
   private frame(messages: readonly ServerMessage[]): void {
     const happenings = applyFrame(this.state, messages);
     this.requests.answer(messages);
+    if (happenings.some((what) => what.kind === "put back")) {
+      this.connection.loseAccount();
+      return;
+    }
     if (happenings.some((what) => what.kind === "ready")) {
       this.everLive = true;
       this.requests.resume();

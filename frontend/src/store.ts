@@ -42,7 +42,8 @@ export type Happening =
   | { kind: "market"; market: Market }
   | { kind: "gap"; stream: string }
   | { kind: "whole"; stream: string } // by its snapshot, or by a replay of what was missed
-  | { kind: "ready" };
+  | { kind: "ready" }
+  | { kind: "put back" }; // on the own account: the one acted as is no longer ours
 
 export interface State {
   readonly slices: Map<string, Slice>;
@@ -92,7 +93,7 @@ export function applyMessage(state: State, message: ServerMessage): Happening[] 
 }
 
 /** Messages about the connection and the streams themselves; null for all others. */
-function applyControl(state: State, { message }: ServerMessage): Happening[] | null {
+function applyControl(state: State, { requestId, message }: ServerMessage): Happening[] | null {
   switch (message.case) {
     case "authenticated":
       state.epoch = message.value.epoch;
@@ -106,7 +107,7 @@ function applyControl(state: State, { message }: ServerMessage): Happening[] | n
     case "actingAs":
       state.actingAs = message.value.accountId;
       state.section = null;
-      return [{ kind: "ready" }];
+      return [{ kind: requestId === "" ? "put back" : "ready" }];
     case "streamPosition":
       return position(state, message.value.stream, message.value.prevSeq, message.value.seq);
     case "snapshotBegin":

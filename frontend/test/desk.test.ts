@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fromBinary } from "@bufbuild/protobuf";
-import type { Socket } from "../src/connection";
+import type { Light, Socket } from "../src/connection";
 import { Desk } from "../src/desk";
 import {
   ClientFrameSchema,
+  Reason,
   Side,
   type Authenticate,
   type ClientMessage,
@@ -26,7 +27,7 @@ const page: Page = {
 };
 
 /** A desk whose sockets are in our hands. */
-function newDesk(): { desk: Desk; sent: ClientMessage[]; hear(...messages: ServerMessage[]): void; reconnect(): void } {
+function newDesk(): { desk: Desk; lights: string[]; sent: ClientMessage[]; hear(...messages: ServerMessage[]): void; reconnect(): void } {
   const sent: ClientMessage[] = [];
   let socket: Socket | null = null;
   const world = {
@@ -40,7 +41,9 @@ function newDesk(): { desk: Desk; sent: ClientMessage[]; hear(...messages: Serve
     later: () => 0,
     cancel: () => undefined,
   };
-  const desk = new Desk(page, world, { light: () => undefined, changed: () => undefined, happened: () => undefined });
+  const lights: string[] = [];
+  const light = ({ kind }: Light): void => void lights.push(kind);
+  const desk = new Desk(page, world, { light, changed: () => undefined, happened: () => undefined });
   const open = (): void => {
     desk.connection.connect();
     socket?.onopen?.({} as Event);
@@ -48,6 +51,7 @@ function newDesk(): { desk: Desk; sent: ClientMessage[]; hear(...messages: Serve
   open();
   return {
     desk,
+    lights,
     sent,
     hear: (...messages) => socket?.onmessage?.({ data: frame(...messages) } as MessageEvent<ArrayBuffer>),
     reconnect: () => {
@@ -112,6 +116,37 @@ test("an order whose answer was lost is sent again with the same key", async () 
   assert.match(orders[0]?.value.clientOrderId ?? "", /^[0-9a-f]{32}$/);
   hear(say({ case: "orderCreated", value: {} }, sent.at(-1)?.requestId ?? ""));
   assert.equal((await answer).kind, "answer");
+});
+
+const unsubscribed = say({ case: "unsubscribed", value: { streams: ["account.5"] } });
+const putBack = say({ case: "actingAs", value: { accountId: 2n } });
+
+test("an account that was taken away ends the connection: nothing more is asked for it", () => {
+  const { desk, lights, sent, hear } = newDesk();
+  hear(...snapshots);
+  assert.equal(lights.at(-1), "live");
+  hear(unsubscribed, putBack);
+  assert.equal(lights.at(-1), "account lost");
+  assert.equal(desk.account, undefined);
+  const count = sent.length;
+  void desk.place({ marketId: 7n, side: Side.BID, price: 4_800n, size: 100n });
+  assert.equal(sent.length, count);
+  assert.equal(desk.connection.live, false);
+});
+
+test("another account that was taken away is only forgotten", () => {
+  const { desk, lights, hear } = newDesk();
+  hear(...snapshots, begin("account.6"), end("account.6", 10n));
+  hear(say({ case: "unsubscribed", value: { streams: ["account.6"] } }));
+  assert.deepEqual([desk.state.slices.has("account.6"), lights.at(-1)], [false, "live"]);
+});
+
+test("an account that was taken away meanwhile is noticed when coming back", () => {
+  const { lights, hear, reconnect } = newDesk();
+  hear(...snapshots);
+  reconnect();
+  hear(say({ case: "refused", value: { code: Reason.ACCOUNT_NOT_FOUND } }, "authenticate"));
+  assert.equal(lights.at(-1), "account lost");
 });
 
 test("names come from the public stream", () => {

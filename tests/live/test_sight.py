@@ -110,21 +110,30 @@ async def test_a_change_of_the_list_takes_effect_at_once(live: LiveExchange) -> 
         assert [m.market_withdrawn.market_id for m in withdrawn] == [market]
         more = await alice.ask(create_order=bid(market, 4_500, 100))
         await alice.until_heard(f"market.{market}", more.seq)
-        price = 6_000
-        settled = await operator.ask(settle_market=pb.SettleMarket(market_id=market, price=price))
+        settled = await operator.ask(settle_market=pb.SettleMarket(market_id=market, price=6_000))
         paid = await bob.until_heard(f"account.{bob.account}", settled.seq)
-        assert [m.market_settled.market.settle_price for m in paid if m.HasField("market_settled")] == [price]
+        assert [m.market_settled.market.settle_price for m in paid if m.HasField("market_settled")] == [6_000]
         quiet = await carol.ask(create_account=pb.CreateAccount(name="Carol waits"))
         await carol.until_heard(f"account.{carol.account}", quiet.seq)
         for socket in (bob, carol):
             assert not socket.heard_on(f"market.{market}", more.seq)
             assert not socket.heard_on("public", settled.seq)
         assert not carol.heard_on(f"account.{carol.account}", settled.seq)
+    live.verify()
+
+
+async def test_a_market_that_was_hidden_is_everybodys_again(live: LiveExchange) -> None:
+    async with (
+        signed_in(live.ws_url, live.token("operator")) as operator,
+        signed_in(live.ws_url, live.token("bob"), subscriptions=EVERYTHING) as bob,
+        signed_in(live.ws_url, live.token("carol"), subscriptions=EVERYTHING) as carol,
+    ):
+        await sudo(operator)
+        market = await restricted(operator, "Members only", [bob.account])
         everybody = await show_to(operator, market, [])
         for socket in (bob, carol):
             assert any(m.HasField("market_updated") for m in await socket.until_heard("public", everybody))
             await until_snapshot(socket, f"market.{market}")
-    live.verify()
 
 
 async def test_who_was_away_meanwhile_hears_nothing_of_it(live: LiveExchange) -> None:
@@ -146,22 +155,28 @@ async def test_who_was_away_meanwhile_hears_nothing_of_it(live: LiveExchange) ->
             assert "Secret" not in str(bob.heard)
 
 
+async def hidden(operator: RawSocket, *others: RawSocket) -> int:
+    """A market that hides account ids, to which all are subscribed; the operator is in sudo."""
+    await sudo(operator)
+    market = await new_market(operator)
+    for socket in (operator, *others):
+        await socket.ask(subscribe=pb.Subscribe(subscriptions=one_market(market)))
+    since = {socket: len(socket.heard) for socket in others}
+    await operator.ask(edit_market=pb.EditMarket(market_id=market, hide_account_ids=True))
+    assert await unsubscribed(operator) == [f"market.{market}"]
+    await until_snapshot(operator, f"market.{market}.unmasked")
+    for socket, index in since.items():
+        await until_snapshot(socket, f"market.{market}", index)
+    return market
+
+
 async def test_hidden_ids(live: LiveExchange) -> None:
     async with (
         signed_in(live.ws_url, live.token("operator")) as operator,
         signed_in(live.ws_url, live.token("alice")) as alice,
         signed_in(live.ws_url, live.token("bob")) as bob,
     ):
-        await sudo(operator)
-        market = await new_market(operator)
-        for socket in (operator, alice, bob):
-            await socket.ask(subscribe=pb.Subscribe(subscriptions=one_market(market)))
-        since = {socket: len(socket.heard) for socket in (alice, bob)}
-        await operator.ask(edit_market=pb.EditMarket(market_id=market, hide_account_ids=True))
-        assert await unsubscribed(operator) == [f"market.{market}"]
-        await until_snapshot(operator, f"market.{market}.unmasked")
-        for socket, index in since.items():
-            await until_snapshot(socket, f"market.{market}", index)
+        market = await hidden(operator, alice, bob)
         placed = await alice.ask(create_order=bid(market, 4_000, 200))
         for socket, stream, account in (
             (bob, f"market.{market}", 0),
@@ -179,15 +194,25 @@ async def test_hidden_ids(live: LiveExchange) -> None:
         assert [(t.buyer_id, t.seller_id) for t in heard.trades.trades] == [(0, 0)]
         (heard, *_) = await operator.until_heard(f"market.{market}.unmasked", taken.seq)
         assert [(t.buyer_id, t.seller_id) for t in heard.trades.trades] == [(alice.account, bob.account)]
-        asked = len(operator.heard)
+    live.verify()
+
+
+async def test_ids_are_hidden_and_shown_again(live: LiveExchange) -> None:
+    async with (
+        signed_in(live.ws_url, live.token("operator")) as operator,
+        signed_in(live.ws_url, live.token("alice")) as alice,
+    ):
+        market = await hidden(operator, alice)
+        await alice.ask(create_order=bid(market, 4_000, 200))
+        since = len(operator.heard)
         await sudo(operator, on=False)
-        book = [m for m in operator.heard[asked:] if m.HasField("orders")]
+        book = [m for m in operator.heard[since:] if m.HasField("orders")]
         assert [order.account_id for m in book for order in m.orders.orders if order.market_id == market] == [0]
-        asked = len(alice.heard)
+        since = len(alice.heard)
         await sudo(operator)
         await operator.ask(edit_market=pb.EditMarket(market_id=market, hide_account_ids=False))
-        await until_snapshot(alice, f"market.{market}", asked)
-        book = [m for m in alice.heard[asked:] if m.HasField("orders")]
+        await until_snapshot(alice, f"market.{market}", since)
+        book = [m for m in alice.heard[since:] if m.HasField("orders")]
         assert [order.account_id for m in book for order in m.orders.orders] == [alice.account]
     live.verify()
 

@@ -14,10 +14,20 @@ from markets import checks
 from markets.demo import TOKENS_FILE
 from markets.lock import MatcherRuns
 from markets.offline import OfflineExchange
-from proto.exchange_pb2 import ClientMessage, CreateAccount, CreateMarket, CreateUserAccount, Gift, MakeTransfer
+from proto.exchange_pb2 import (
+    ClientMessage,
+    CreateAccount,
+    CreateMarket,
+    CreateUserAccount,
+    Gift,
+    MakeTransfer,
+    ShareAccount,
+)
 
 PEOPLE = {"alice": "Alice", "bob": "Bob", "carol": "Carol", "operator": "Olivia Operator"}
 BOTS = {"maker": "Market Maker", "noise": "Noise Trader", "momentum": "Momentum Trader"}
+TEAM = "Team Lighthouse"
+TEAM_DEPOSITS = {"alice": 300, "bob": 100}  # chips, as in Example 2.5 of the rules
 BOT_GIFT = 100_000 * 10_000  # 1/10,000 chip
 CHIP = 10_000
 
@@ -80,16 +90,23 @@ def _open_accounts(exchange: OfflineExchange, people: dict[str, User]) -> None:
         gift = Gift(to_account_id=accounts[bot], amount=BOT_GIFT, note="To trade with", key=f"demo-gift-{bot}")
         exchange.ask(people["operator"].pk, ClientMessage(gift=gift), sudo=True)
     alice = people["alice"].pk
-    desk = CreateAccount(name="Alice's bot", key="demo-alt")
-    alt = exchange.ask(alice, ClientMessage(create_account=desk)).account_created.account.id
-    deposit = MakeTransfer(
-        from_account_id=accounts["alice"],
-        to_account_id=alt,
-        amount=2_000 * CHIP,
-        note="Try your first bot with this",
-        key="demo-deposit",
-    )
-    exchange.ask(alice, ClientMessage(make_transfer=deposit))
+    alt = _alt(exchange, alice, "Alice's bot", "demo-alt")
+    _deposit(exchange, alice, accounts["alice"], alt, 2_000, "Try your first bot with this", "demo-deposit")
+    team = _alt(exchange, alice, TEAM, "demo-team")
+    share = ShareAccount(account_id=team, receiver_id=accounts["bob"], key="demo-team-share")
+    exchange.ask(alice, ClientMessage(share_account=share))
+    for owner, chips in TEAM_DEPOSITS.items():
+        _deposit(exchange, people[owner].pk, accounts[owner], team, chips, "My part of the team", "demo-team-part")
+
+
+def _alt(exchange: OfflineExchange, user: int, name: str, key: str) -> int:
+    made = exchange.ask(user, ClientMessage(create_account=CreateAccount(name=name, key=key)))
+    return made.account_created.account.id
+
+
+def _deposit(exchange: OfflineExchange, user: int, owner: int, owned: int, chips: int, note: str, key: str) -> None:
+    deposit = MakeTransfer(from_account_id=owner, to_account_id=owned, amount=chips * CHIP, note=note, key=key)
+    exchange.ask(user, ClientMessage(make_transfer=deposit))
 
 
 def _open_markets(exchange: OfflineExchange, operator: User) -> None:
