@@ -13,7 +13,7 @@ from google.protobuf.message import Message
 from markets import codec
 from markets.engine import events
 from markets.engine.book import Market
-from markets.engine.commands import MarketStatus, Side
+from markets.engine.commands import AuctionStatus, MarketStatus, Side
 from markets.engine.engine import Engine
 from markets.engine.events import CancelCause, Event
 from markets.engine.ledger import Account
@@ -26,6 +26,7 @@ T = TypeVar("T")
 BID, OFFER = int(Side.BID), int(Side.OFFER)
 
 SNAPSHOT_PIECE = 1_000  # orders, accounts or markets in one message of a snapshot
+DESCRIBED_PIECE = 15  # auctions: with the longest descriptions they still fit a frame
 
 
 class Publication:
@@ -139,6 +140,8 @@ class Publication:
                 self._clear_book(seq, event.market)
                 for stream in (PUBLIC, stream_of_market(event.market)):
                     self.say(stream, seq).market_settled.market.CopyFrom(settled)
+            case events.AuctionCreated() | events.AuctionEdited() | events.AuctionWithdrawn() | events.AuctionSettled():
+                codec.write_auction(self.say(PUBLIC, seq), self.engine, event)
             case events.PaidOut():
                 paid = self.say(stream_of_account(event.account), seq).paid_out
                 paid.market_id, paid.account_id, paid.position, paid.price, paid.amount = event
@@ -182,11 +185,14 @@ def listeners(engine: Engine, account: Account) -> list[int]:
 
 
 def public_pieces(engine: Engine) -> Iterator[bytes]:
-    """Every account's name, every market's definition."""
+    """Every account's name, every market's definition, every auction but the withdrawn ones."""
     for accounts in chunks(map(codec.account_message, engine.accounts.values())):
         yield piece(accounts=pb.Accounts(accounts=accounts))
     for markets in chunks(map(codec.market_message, engine.markets.values())):
         yield piece(markets=pb.Markets(markets=markets))
+    listed = (auction for auction in engine.auctions.values() if auction.status != AuctionStatus.WITHDRAWN)
+    for auctions in chunks(map(codec.auction_message, listed), DESCRIBED_PIECE):
+        yield piece(auctions=pb.Auctions(auctions=auctions))
 
 
 def account_pieces(engine: Engine, account: Account) -> Iterator[bytes]:
@@ -226,7 +232,7 @@ def piece(**what: Message) -> bytes:
     return pb.ServerFrame(messages=[pb.ServerMessage(**what)]).SerializeToString()  # type: ignore[arg-type]
 
 
-def chunks(things: Iterable[T]) -> Iterator[list[T]]:
+def chunks(things: Iterable[T], most: int = SNAPSHOT_PIECE) -> Iterator[list[T]]:
     iterator = iter(things)
-    while part := list(islice(iterator, SNAPSHOT_PIECE)):
+    while part := list(islice(iterator, most)):
         yield part

@@ -5,8 +5,9 @@ from unicodedata import normalize
 
 from markets.engine.errors import Reason, Rejected
 
-ACCOUNT_NAME_MAX = 40  # characters, as the three below
+ACCOUNT_NAME_MAX = 40  # characters, as the four below
 MARKET_NAME_MAX = 80
+AUCTION_NAME_MAX = 80
 DESCRIPTION_MAX = 4_000
 NOTE_MAX = 200
 KEY_GROWTH_MAX = 5  # how many times as long as a name its key may be

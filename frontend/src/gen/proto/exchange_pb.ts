@@ -4,7 +4,8 @@
 // repeated field and nothing else, so frames may be concatenated: a reader that gets two joined frames reads one longer
 // frame.
 //
-// Units. price: 1/100 chip. size: 1/100. cash, amount, value, cost: 1/10,000 chip (price x size is exact).
+// Units. price: 1/100 chip. size: 1/100. cash, amount, value, cost: 1/10,000 chip (price x size is exact), and so is what
+// an auction costs.
 // Times are UTC microseconds. seq is the number of an accepted command in the journal: the only clock for order.
 // All figures are absolute (what remains, what the balance is), never differences.
 //
@@ -22,7 +23,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file proto/exchange.proto.
  */
 export const file_proto_exchange: GenFile = /*@__PURE__*/
-  fileDesc("ChRwcm90by9leGNoYW5nZS5wcm90bxILZXhjaGFuZ2UudjEiOwoLQ2xpZW50RnJhbWUSLAoIbWVzc2FnZXMYASADKAsyGi5leGNoYW5nZS52MS5DbGllbnRNZXNzYWdlIjsKC1NlcnZlckZyYW1lEiwKCG1lc3NhZ2VzGAEgAygLMhouZXhjaGFuZ2UudjEuU2VydmVyTWVzc2FnZSL/BwoNQ2xpZW50TWVzc2FnZRISCgpyZXF1ZXN0X2lkGAEgASgJEjEKDGF1dGhlbnRpY2F0ZRgCIAEoCzIZLmV4Y2hhbmdlLnYxLkF1dGhlbnRpY2F0ZUgAEiQKBmFjdF9hcxgDIAEoCzISLmV4Y2hhbmdlLnYxLkFjdEFzSAASKwoJc3Vic2NyaWJlGAQgASgLMhYuZXhjaGFuZ2UudjEuU3Vic2NyaWJlSAASLwoLdW5zdWJzY3JpYmUYBSABKAsyGC5leGNoYW5nZS52MS5VbnN1YnNjcmliZUgAEj0KE2NyZWF0ZV91c2VyX2FjY291bnQYCiABKAsyHi5leGNoYW5nZS52MS5DcmVhdGVVc2VyQWNjb3VudEgAEjQKDmNyZWF0ZV9hY2NvdW50GAsgASgLMhouZXhjaGFuZ2UudjEuQ3JlYXRlQWNjb3VudEgAEjIKDW1ha2VfdHJhbnNmZXIYDCABKAsyGS5leGNoYW5nZS52MS5NYWtlVHJhbnNmZXJIABIhCgRnaWZ0GA0gASgLMhEuZXhjaGFuZ2UudjEuR2lmdEgAEicKB2NvbGxlY3QYDiABKAsyFC5leGNoYW5nZS52MS5Db2xsZWN0SAASMgoNc2hhcmVfYWNjb3VudBgPIAEoCzIZLmV4Y2hhbmdlLnYxLlNoYXJlQWNjb3VudEgAEjIKDWxlYXZlX2FjY291bnQYECABKAsyGS5leGNoYW5nZS52MS5MZWF2ZUFjY291bnRIABIwCgxyZXZva2Vfc2hhcmUYESABKAsyGC5leGNoYW5nZS52MS5SZXZva2VTaGFyZUgAEjEKDHJlZGlzdHJpYnV0ZRgSIAEoCzIZLmV4Y2hhbmdlLnYxLlJlZGlzdHJpYnV0ZUgAEjIKDWNyZWF0ZV9tYXJrZXQYFCABKAsyGS5leGNoYW5nZS52MS5DcmVhdGVNYXJrZXRIABIuCgtlZGl0X21hcmtldBgVIAEoCzIXLmV4Y2hhbmdlLnYxLkVkaXRNYXJrZXRIABI5ChFzZXRfbWFya2V0X3N0YXR1cxgWIAEoCzIcLmV4Y2hhbmdlLnYxLlNldE1hcmtldFN0YXR1c0gAEjIKDXNldHRsZV9tYXJrZXQYFyABKAsyGS5leGNoYW5nZS52MS5TZXR0bGVNYXJrZXRIABIwCgxjcmVhdGVfb3JkZXIYHiABKAsyGC5leGNoYW5nZS52MS5DcmVhdGVPcmRlckgAEjAKDGNhbmNlbF9vcmRlchgfIAEoCzIYLmV4Y2hhbmdlLnYxLkNhbmNlbE9yZGVySAASHwoDb3V0GCAgASgLMhAuZXhjaGFuZ2UudjEuT3V0SABCCQoHbWVzc2FnZSKbAQoMQXV0aGVudGljYXRlEg0KBXRva2VuGAEgASgJEg4KBmFjdF9hcxgCIAEoAxIZChFmcmFtZXNfcGVyX3NlY29uZBgDIAEoDRIwCg1zdWJzY3JpcHRpb25zGAQgAygLMhkuZXhjaGFuZ2UudjEuU3Vic2NyaXB0aW9uEg0KBWVwb2NoGAUgASgEEhAKCGZyb21fc2VxGAYgASgEIhsKBUFjdEFzEhIKCmFjY291bnRfaWQYASABKAMiVgoMU3Vic2NyaXB0aW9uEhMKCW1hcmtldF9pZBgBIAEoA0gAEhUKC2FsbF9tYXJrZXRzGAIgASgISAASEAoIZnJvbV9zZXEYAyABKARCCAoGc3RyZWFtIj0KCVN1YnNjcmliZRIwCg1zdWJzY3JpcHRpb25zGAEgAygLMhkuZXhjaGFuZ2UudjEuU3Vic2NyaXB0aW9uIj8KC1Vuc3Vic2NyaWJlEjAKDXN1YnNjcmlwdGlvbnMYASADKAsyGS5leGNoYW5nZS52MS5TdWJzY3JpcHRpb24iIQoRQ3JlYXRlVXNlckFjY291bnQSDAoEbmFtZRgBIAEoCSI8Cg1DcmVhdGVBY2NvdW50EgwKBG5hbWUYASABKAkSEAoIb3duZXJfaWQYAiABKAMSCwoDa2V5GAMgASgJImkKDE1ha2VUcmFuc2ZlchIXCg9mcm9tX2FjY291bnRfaWQYASABKAMSFQoNdG9fYWNjb3VudF9pZBgCIAEoAxIOCgZhbW91bnQYAyABKAMSDAoEbm90ZRgEIAEoCRILCgNrZXkYBSABKAkiSAoER2lmdBIVCg10b19hY2NvdW50X2lkGAEgASgDEg4KBmFtb3VudBgCIAEoAxIMCgRub3RlGAMgASgJEgsKA2tleRgEIAEoCSJNCgdDb2xsZWN0EhcKD2Zyb21fYWNjb3VudF9pZBgBIAEoAxIOCgZhbW91bnQYAiABKAMSDAoEbm90ZRgDIAEoCRILCgNrZXkYBCABKAkiRAoMU2hhcmVBY2NvdW50EhIKCmFjY291bnRfaWQYASABKAMSEwoLcmVjZWl2ZXJfaWQYAiABKAMSCwoDa2V5GAMgASgJIi8KDExlYXZlQWNjb3VudBISCgphY2NvdW50X2lkGAEgASgDEgsKA2tleRgCIAEoCSJACgtSZXZva2VTaGFyZRISCgphY2NvdW50X2lkGAEgASgDEhAKCG93bmVyX2lkGAIgASgDEgsKA2tleRgDIAEoCSJBCgxSZWRpc3RyaWJ1dGUSEgoKYWNjb3VudF9pZBgBIAEoAxIQCghvd25lcl9pZBgCIAEoAxILCgNrZXkYAyABKAkimAEKDENyZWF0ZU1hcmtldBIMCgRuYW1lGAEgASgJEhMKC2Rlc2NyaXB0aW9uGAIgASgJEhYKDm1pbl9zZXR0bGVtZW50GAMgASgDEhYKDm1heF9zZXR0bGVtZW50GAQgASgDEhEKCXRpY2tfc2l6ZRgFIAEoAxIVCg1zbWFsbGVzdF9zaXplGAYgASgDEgsKA2tleRgHIAEoCSJyCgpFZGl0TWFya2V0EhEKCW1hcmtldF9pZBgBIAEoAxIRCgRuYW1lGAIgASgJSACIAQESGAoLZGVzY3JpcHRpb24YAyABKAlIAYgBARILCgNrZXkYBCABKAlCBwoFX25hbWVCDgoMX2Rlc2NyaXB0aW9uIlwKD1NldE1hcmtldFN0YXR1cxIRCgltYXJrZXRfaWQYASABKAMSKQoGc3RhdHVzGAIgASgOMhkuZXhjaGFuZ2UudjEuTWFya2V0U3RhdHVzEgsKA2tleRgDIAEoCSI9CgxTZXR0bGVNYXJrZXQSEQoJbWFya2V0X2lkGAEgASgDEg0KBXByaWNlGAIgASgDEgsKA2tleRgDIAEoCSLnAQoLQ3JlYXRlT3JkZXISEQoJbWFya2V0X2lkGAEgASgDEh8KBHNpZGUYAiABKA4yES5leGNoYW5nZS52MS5TaWRlEg0KBXByaWNlGAMgASgDEgwKBHNpemUYBCABKAMSLwoNdGltZV9pbl9mb3JjZRgFIAEoDjIYLmV4Y2hhbmdlLnYxLlRpbWVJbkZvcmNlEhEKCXBvc3Rfb25seRgGIAEoCBIqCgpzZWxmX3RyYWRlGAcgASgOMhYuZXhjaGFuZ2UudjEuU2VsZlRyYWRlEhcKD2NsaWVudF9vcmRlcl9pZBgIIAEoCSJFCgtDYW5jZWxPcmRlchIQCghvcmRlcl9pZBgBIAEoAxIXCg9jbGllbnRfb3JkZXJfaWQYAiABKAkSCwoDa2V5GAMgASgJIkYKA091dBIRCgltYXJrZXRfaWQYASABKAMSHwoEc2lkZRgCIAEoDjIRLmV4Y2hhbmdlLnYxLlNpZGUSCwoDa2V5GAMgASgJIr8LCg1TZXJ2ZXJNZXNzYWdlEhIKCnJlcXVlc3RfaWQYASABKAkSCwoDc2VxGAIgASgEEhMKC3JlY2VpdmVkX3VzGAMgASgDEhQKDHNlcXVlbmNlZF91cxgEIAEoAxIUCgxjb21taXR0ZWRfdXMYBSABKAMSEAoIcmVwbGF5ZWQYBiABKAgSJwoHcmVmdXNlZBgKIAEoCzIULmV4Y2hhbmdlLnYxLlJlZnVzZWRIABIzCg1hdXRoZW50aWNhdGVkGAsgASgLMhouZXhjaGFuZ2UudjEuQXV0aGVudGljYXRlZEgAEioKCWFjdGluZ19hcxgMIAEoCzIVLmV4Y2hhbmdlLnYxLkFjdGluZ0FzSAASLQoKc3Vic2NyaWJlZBgNIAEoCzIXLmV4Y2hhbmdlLnYxLlN1YnNjcmliZWRIABIxCgx1bnN1YnNjcmliZWQYDiABKAsyGS5leGNoYW5nZS52MS5VbnN1YnNjcmliZWRIABI2Cg9zdHJlYW1fcG9zaXRpb24YFCABKAsyGy5leGNoYW5nZS52MS5TdHJlYW1Qb3NpdGlvbkgAEjQKDnNuYXBzaG90X2JlZ2luGBUgASgLMhouZXhjaGFuZ2UudjEuU25hcHNob3RCZWdpbkgAEjAKDHNuYXBzaG90X2VuZBgWIAEoCzIYLmV4Y2hhbmdlLnYxLlNuYXBzaG90RW5kSAASKwoKdXBfdG9fZGF0ZRgXIAEoCzIVLmV4Y2hhbmdlLnYxLlVwVG9EYXRlSAASNgoPYWNjb3VudF9jcmVhdGVkGB4gASgLMhsuZXhjaGFuZ2UudjEuQWNjb3VudENyZWF0ZWRIABI4ChB0cmFuc2Zlcl9jcmVhdGVkGB8gASgLMhwuZXhjaGFuZ2UudjEuVHJhbnNmZXJDcmVhdGVkSAASOgoRcG9ydGZvbGlvX3VwZGF0ZWQYICABKAsyHS5leGNoYW5nZS52MS5Qb3J0Zm9saW9VcGRhdGVkSAASKQoIYWNjb3VudHMYISABKAsyFS5leGNoYW5nZS52MS5BY2NvdW50c0gAEjIKDWFjY291bnRfc3RhdGUYIiABKAsyGS5leGNoYW5nZS52MS5BY2NvdW50U3RhdGVIABIrCgl0cmFuc2ZlcnMYIyABKAsyFi5leGNoYW5nZS52MS5UcmFuc2ZlcnNIABIoCghwYWlkX291dBgkIAEoCzIULmV4Y2hhbmdlLnYxLlBhaWRPdXRIABI0Cg5vd25lcnNfY2hhbmdlZBglIAEoCzIaLmV4Y2hhbmdlLnYxLk93bmVyc0NoYW5nZWRIABI0Cg5tYXJrZXRfY3JlYXRlZBgoIAEoCzIaLmV4Y2hhbmdlLnYxLk1hcmtldENyZWF0ZWRIABI0Cg5tYXJrZXRfdXBkYXRlZBgpIAEoCzIaLmV4Y2hhbmdlLnYxLk1hcmtldFVwZGF0ZWRIABI0Cg5tYXJrZXRfc2V0dGxlZBgqIAEoCzIaLmV4Y2hhbmdlLnYxLk1hcmtldFNldHRsZWRIABIwCgxib29rX2NsZWFyZWQYKyABKAsyGC5leGNoYW5nZS52MS5Cb29rQ2xlYXJlZEgAEicKB21hcmtldHMYLCABKAsyFC5leGNoYW5nZS52MS5NYXJrZXRzSAASMgoNb3JkZXJfY3JlYXRlZBgyIAEoCzIZLmV4Y2hhbmdlLnYxLk9yZGVyQ3JlYXRlZEgAEjgKEG9yZGVyc19jYW5jZWxsZWQYMyABKAsyHC5leGNoYW5nZS52MS5PcmRlcnNDYW5jZWxsZWRIABIlCgZ0cmFkZXMYNCABKAsyEy5leGNoYW5nZS52MS5UcmFkZXNIABIjCgVmaWxscxg1IAEoCzISLmV4Y2hhbmdlLnYxLkZpbGxzSAASJQoGb3JkZXJzGDYgASgLMhMuZXhjaGFuZ2UudjEuT3JkZXJzSABCCQoHbWVzc2FnZSJVCgdSZWZ1c2VkEiEKBGNvZGUYASABKA4yEy5leGNoYW5nZS52MS5SZWFzb24SDwoHbWVzc2FnZRgCIAEoCRIWCg5yZXRyeV9hZnRlcl9tcxgDIAEoDSJ7Cg1BdXRoZW50aWNhdGVkEg8KB3VzZXJfaWQYASABKAMSEgoKYWNjb3VudF9pZBgCIAEoAxIMCgRuYW1lGAMgASgJEg0KBWVwb2NoGAQgASgEEgsKA3NlcRgFIAEoBBINCgVhdF91cxgGIAEoAxIMCgRhbmV3GAcgASgIIh4KCEFjdGluZ0FzEhIKCmFjY291bnRfaWQYASABKAMiHQoKU3Vic2NyaWJlZBIPCgdzdHJlYW1zGAEgAygJIh8KDFVuc3Vic2NyaWJlZBIPCgdzdHJlYW1zGAEgAygJIj8KDlN0cmVhbVBvc2l0aW9uEg4KBnN0cmVhbRgBIAEoCRIQCghwcmV2X3NlcRgCIAEoBBILCgNzZXEYAyABKAQiHwoNU25hcHNob3RCZWdpbhIOCgZzdHJlYW0YASABKAkiKgoLU25hcHNob3RFbmQSDgoGc3RyZWFtGAEgASgJEgsKA3NlcRgCIAEoBCImCghVcFRvRGF0ZRILCgNzZXEYASABKAQSDQoFZXBvY2gYAiABKAQiSwoHQWNjb3VudBIKCgJpZBgBIAEoAxIMCgRuYW1lGAIgASgJEiYKBGtpbmQYAyABKA4yGC5leGNoYW5nZS52MS5BY2NvdW50S2luZCIpCgVPd25lchIQCghvd25lcl9pZBgBIAEoAxIOCgZjcmVkaXQYAiABKAMirAEKCEV4cG9zdXJlEhEKCW1hcmtldF9pZBgBIAEoAxIQCghwb3NpdGlvbhgCIAEoAxIQCghiaWRfc2l6ZRgDIAEoAxIRCgliaWRfdmFsdWUYBCABKAMSEgoKb2ZmZXJfc2l6ZRgFIAEoAxITCgtvZmZlcl92YWx1ZRgGIAEoAxINCgV3b3JzdBgHIAEoAxIMCgRjb3N0GAggASgDEhAKCHJlYWxpc2VkGAkgASgDIlsKDkFjY291bnRDcmVhdGVkEiUKB2FjY291bnQYASABKAsyFC5leGNoYW5nZS52MS5BY2NvdW50EiIKBm93bmVycxgCIAMoCzISLmV4Y2hhbmdlLnYxLk93bmVyIloKDU93bmVyc0NoYW5nZWQSJQoHYWNjb3VudBgBIAEoCzIULmV4Y2hhbmdlLnYxLkFjY291bnQSIgoGb3duZXJzGAIgAygLMhIuZXhjaGFuZ2UudjEuT3duZXIiMgoIQWNjb3VudHMSJgoIYWNjb3VudHMYASADKAsyFC5leGNoYW5nZS52MS5BY2NvdW50IqQBCgxBY2NvdW50U3RhdGUSJQoHYWNjb3VudBgBIAEoCzIULmV4Y2hhbmdlLnYxLkFjY291bnQSIgoGb3duZXJzGAIgAygLMhIuZXhjaGFuZ2UudjEuT3duZXISDAoEY2FzaBgDIAEoAxIRCglhdmFpbGFibGUYBCABKAMSKAoJZXhwb3N1cmVzGAUgAygLMhUuZXhjaGFuZ2UudjEuRXhwb3N1cmUilQEKEFBvcnRmb2xpb1VwZGF0ZWQSEgoKYWNjb3VudF9pZBgBIAEoAxIMCgRjYXNoGAIgASgDEhEKCWF2YWlsYWJsZRgDIAEoAxIoCglleHBvc3VyZXMYBCADKAsyFS5leGNoYW5nZS52MS5FeHBvc3VyZRIiCgZvd25lcnMYBSADKAsyEi5leGNoYW5nZS52MS5Pd25lciKcAQoIVHJhbnNmZXISCgoCaWQYASABKAMSFwoPZnJvbV9hY2NvdW50X2lkGAIgASgDEhUKDXRvX2FjY291bnRfaWQYAyABKAMSDgoGYW1vdW50GAQgASgDEicKBGtpbmQYBSABKA4yGS5leGNoYW5nZS52MS5UcmFuc2ZlcktpbmQSDAoEbm90ZRgGIAEoCRINCgVhdF91cxgHIAEoAyI6Cg9UcmFuc2ZlckNyZWF0ZWQSJwoIdHJhbnNmZXIYASABKAsyFS5leGNoYW5nZS52MS5UcmFuc2ZlciI1CglUcmFuc2ZlcnMSKAoJdHJhbnNmZXJzGAEgAygLMhUuZXhjaGFuZ2UudjEuVHJhbnNmZXIiYQoHUGFpZE91dBIRCgltYXJrZXRfaWQYASABKAMSEgoKYWNjb3VudF9pZBgCIAEoAxIQCghwb3NpdGlvbhgDIAEoAxINCgVwcmljZRgEIAEoAxIOCgZhbW91bnQYBSABKAMitgIKBk1hcmtldBIKCgJpZBgBIAEoAxIMCgRuYW1lGAIgASgJEhMKC2Rlc2NyaXB0aW9uGAMgASgJEhAKCG93bmVyX2lkGAQgASgDEhYKDm1pbl9zZXR0bGVtZW50GAUgASgDEhYKDm1heF9zZXR0bGVtZW50GAYgASgDEhEKCXRpY2tfc2l6ZRgHIAEoAxIVCg1zbWFsbGVzdF9zaXplGAggASgDEikKBnN0YXR1cxgJIAEoDjIZLmV4Y2hhbmdlLnYxLk1hcmtldFN0YXR1cxIZCgxzZXR0bGVfcHJpY2UYCiABKANIAIgBARIXCgpsYXN0X3ByaWNlGAsgASgDSAGIAQESEgoKY3JlYXRlZF91cxgMIAEoA0IPCg1fc2V0dGxlX3ByaWNlQg0KC19sYXN0X3ByaWNlIjQKDU1hcmtldENyZWF0ZWQSIwoGbWFya2V0GAEgASgLMhMuZXhjaGFuZ2UudjEuTWFya2V0IjQKDU1hcmtldFVwZGF0ZWQSIwoGbWFya2V0GAEgASgLMhMuZXhjaGFuZ2UudjEuTWFya2V0IjQKDU1hcmtldFNldHRsZWQSIwoGbWFya2V0GAEgASgLMhMuZXhjaGFuZ2UudjEuTWFya2V0IiAKC0Jvb2tDbGVhcmVkEhEKCW1hcmtldF9pZBgBIAEoAyIvCgdNYXJrZXRzEiQKB21hcmtldHMYASADKAsyEy5leGNoYW5nZS52MS5NYXJrZXQihwIKBU9yZGVyEgoKAmlkGAEgASgDEhEKCW1hcmtldF9pZBgCIAEoAxISCgphY2NvdW50X2lkGAMgASgDEh8KBHNpZGUYBCABKA4yES5leGNoYW5nZS52MS5TaWRlEg0KBXByaWNlGAUgASgDEgwKBHNpemUYBiABKAMSDAoEb3BlbhgHIAEoAxIOCgZmaWxsZWQYCCABKAMSFwoPY2xpZW50X29yZGVyX2lkGAkgASgJEhIKCmNyZWF0ZWRfdXMYCiABKAMSLwoNdGltZV9pbl9mb3JjZRgLIAEoDjIYLmV4Y2hhbmdlLnYxLlRpbWVJbkZvcmNlEhEKCXBvc3Rfb25seRgMIAEoCCJVCgxPcmRlckNyZWF0ZWQSIQoFb3JkZXIYASABKAsyEi5leGNoYW5nZS52MS5PcmRlchIiCgZ0cmFkZXMYAiADKAsyEi5leGNoYW5nZS52MS5UcmFkZSJsCg5DYW5jZWxsZWRPcmRlchIQCghvcmRlcl9pZBgBIAEoAxIRCgltYXJrZXRfaWQYAiABKAMSDAoEb3BlbhgDIAEoAxInCgVjYXVzZRgEIAEoDjIYLmV4Y2hhbmdlLnYxLkNhbmNlbENhdXNlIj4KD09yZGVyc0NhbmNlbGxlZBIrCgZvcmRlcnMYASADKAsyGy5leGNoYW5nZS52MS5DYW5jZWxsZWRPcmRlciLiAQoFVHJhZGUSCgoCaWQYASABKAMSEQoJbWFya2V0X2lkGAIgASgDEg0KBXByaWNlGAMgASgDEgwKBHNpemUYBCABKAMSEAoIYnV5ZXJfaWQYBSABKAMSEQoJc2VsbGVyX2lkGAYgASgDEiUKCnRha2VyX3NpZGUYByABKA4yES5leGNoYW5nZS52MS5TaWRlEhYKDm1ha2VyX29yZGVyX2lkGAggASgDEhIKCm1ha2VyX29wZW4YCSABKAMSFgoOdGFrZXJfb3JkZXJfaWQYCiABKAMSDQoFYXRfdXMYCyABKAMiLAoGVHJhZGVzEiIKBnRyYWRlcxgBIAMoCzISLmV4Y2hhbmdlLnYxLlRyYWRlIsABCgRGaWxsEhAKCHRyYWRlX2lkGAEgASgDEhEKCW1hcmtldF9pZBgCIAEoAxIQCghvcmRlcl9pZBgDIAEoAxIfCgRzaWRlGAQgASgOMhEuZXhjaGFuZ2UudjEuU2lkZRINCgVwcmljZRgFIAEoAxIMCgRzaXplGAYgASgDEgwKBG9wZW4YByABKAMSDQoFbWFrZXIYCCABKAgSFwoPY291bnRlcnBhcnR5X2lkGAkgASgDEg0KBWF0X3VzGAogASgDIj0KBUZpbGxzEhIKCmFjY291bnRfaWQYASABKAMSIAoFZmlsbHMYAiADKAsyES5leGNoYW5nZS52MS5GaWxsIiwKBk9yZGVycxIiCgZvcmRlcnMYASADKAsyEi5leGNoYW5nZS52MS5PcmRlciptCgxNYXJrZXRTdGF0dXMSHQoZTUFSS0VUX1NUQVRVU19VTlNQRUNJRklFRBAAEggKBE9QRU4QARIPCgtDQU5DRUxfT05MWRACEgoKBlBBVVNFRBADEgoKBkNMT1NFRBAEEgsKB1NFVFRMRUQQBSowCgRTaWRlEhQKEFNJREVfVU5TUEVDSUZJRUQQABIHCgNCSUQQARIJCgVPRkZFUhACKigKC1RpbWVJbkZvcmNlEgcKA0dUQxAAEgcKA0lPQxABEgcKA0ZPSxACKkMKCVNlbGZUcmFkZRISCg5DQU5DRUxfUkVTVElORxAAEhMKD0NBTkNFTF9JTkNPTUlORxABEg0KCURFQ1JFTUVOVBACKkkKC0FjY291bnRLaW5kEhwKGEFDQ09VTlRfS0lORF9VTlNQRUNJRklFRBAAEgkKBUhPVVNFEAESCAoEVVNFUhACEgcKA0FMVBADKoQBCgxUcmFuc2ZlcktpbmQSHQoZVFJBTlNGRVJfS0lORF9VTlNQRUNJRklFRBAAEgsKB1BBWU1FTlQQARILCgdERVBPU0lUEAISDgoKV0lUSERSQVdBTBADEggKBEdJRlQQBBIRCg1TVEFSVElOR19DQVNIEAUSDgoKQ09MTEVDVElPThAGKn8KC0NhbmNlbENhdXNlEhwKGENBTkNFTF9DQVVTRV9VTlNQRUNJRklFRBAAEg0KCVJFUVVFU1RFRBABEhIKDklNTUVESUFURV9SRVNUEAISDgoKU0VMRl9UUkFERRADEgwKCEJZX0NMT1NFEAQSEQoNQllfU0VUVExFTUVOVBAFKrYGCgZSZWFzb24SFgoSUkVBU09OX1VOU1BFQ0lGSUVEEAASEQoNSU5WQUxJRF9GUkFNRRABEhUKEU5PVF9BVVRIRU5USUNBVEVEEAISEAoMUkFURV9MSU1JVEVEEAMSCAoEQlVTWRAEEgsKB0VYUElSRUQQBRITCg9PVVRDT01FX1VOS05PV04QBhIMCghJTlRFUk5BTBAHEg8KC1FVQVJBTlRJTkVEEAgSEAoMS0VZX0NPTkZMSUNUEAkSDwoLTk9UX0FMTE9XRUQQFBIRCg1TVURPX1JFUVVJUkVEEBUSFQoRQUNDT1VOVF9OT1RfRk9VTkQQFhIQCgxJTlZBTElEX05BTUUQHhIOCgpOQU1FX1RBS0VOEB8SEAoMSU5WQUxJRF9URVhUECASEgoOSU5WQUxJRF9BTU9VTlQQKBIWChJJTlNVRkZJQ0lFTlRfRlVORFMQKRIXChNJTlNVRkZJQ0lFTlRfQ1JFRElUECoSGwoXU0hBUkVEX0FDQ09VTlRfTk9UX0ZMQVQQKxIPCgtJU1NVRV9MSU1JVBAsEhAKDFNBTUVfQUNDT1VOVBAtEhUKEVRPT19NQU5ZX0FDQ09VTlRTEC4SEQoNQUxSRUFEWV9PV05FUhAvEg4KCk5PVF9BX1VTRVIQMBISCg5DUkVESVRfUkVNQUlOUxAxEhQKEE1BUktFVF9OT1RfRk9VTkQQPBISCg5JTlZBTElEX01BUktFVBA9EhEKDU1BUktFVF9QQVVTRUQQPhIRCg1NQVJLRVRfQ0xPU0VEED8SEgoOTUFSS0VUX1NFVFRMRUQQQBIYChRTRVRUTEVSX0hBU19QT1NJVElPThBBEhQKEFRPT19NQU5ZX01BUktFVFMQQhIRCg1JTlZBTElEX09SREVSEFASEQoNSU5WQUxJRF9QUklDRRBREhAKDElOVkFMSURfU0laRRBSEhMKD1RPT19NQU5ZX09SREVSUxBTEhIKDlBPU0lUSU9OX0xJTUlUEFQSGQoVUE9TVF9PTkxZX1dPVUxEX1RSQURFEFUSFAoQRk9LX05PVF9GSUxMQUJMRRBWEhMKD09SREVSX05PVF9GT1VORBBXYgZwcm90bzM");
+  fileDesc("ChRwcm90by9leGNoYW5nZS5wcm90bxILZXhjaGFuZ2UudjEiOwoLQ2xpZW50RnJhbWUSLAoIbWVzc2FnZXMYASADKAsyGi5leGNoYW5nZS52MS5DbGllbnRNZXNzYWdlIjsKC1NlcnZlckZyYW1lEiwKCG1lc3NhZ2VzGAEgAygLMhouZXhjaGFuZ2UudjEuU2VydmVyTWVzc2FnZSKHCgoNQ2xpZW50TWVzc2FnZRISCgpyZXF1ZXN0X2lkGAEgASgJEjEKDGF1dGhlbnRpY2F0ZRgCIAEoCzIZLmV4Y2hhbmdlLnYxLkF1dGhlbnRpY2F0ZUgAEiQKBmFjdF9hcxgDIAEoCzISLmV4Y2hhbmdlLnYxLkFjdEFzSAASKwoJc3Vic2NyaWJlGAQgASgLMhYuZXhjaGFuZ2UudjEuU3Vic2NyaWJlSAASLwoLdW5zdWJzY3JpYmUYBSABKAsyGC5leGNoYW5nZS52MS5VbnN1YnNjcmliZUgAEj0KE2NyZWF0ZV91c2VyX2FjY291bnQYCiABKAsyHi5leGNoYW5nZS52MS5DcmVhdGVVc2VyQWNjb3VudEgAEjQKDmNyZWF0ZV9hY2NvdW50GAsgASgLMhouZXhjaGFuZ2UudjEuQ3JlYXRlQWNjb3VudEgAEjIKDW1ha2VfdHJhbnNmZXIYDCABKAsyGS5leGNoYW5nZS52MS5NYWtlVHJhbnNmZXJIABIhCgRnaWZ0GA0gASgLMhEuZXhjaGFuZ2UudjEuR2lmdEgAEicKB2NvbGxlY3QYDiABKAsyFC5leGNoYW5nZS52MS5Db2xsZWN0SAASMgoNc2hhcmVfYWNjb3VudBgPIAEoCzIZLmV4Y2hhbmdlLnYxLlNoYXJlQWNjb3VudEgAEjIKDWxlYXZlX2FjY291bnQYECABKAsyGS5leGNoYW5nZS52MS5MZWF2ZUFjY291bnRIABIwCgxyZXZva2Vfc2hhcmUYESABKAsyGC5leGNoYW5nZS52MS5SZXZva2VTaGFyZUgAEjEKDHJlZGlzdHJpYnV0ZRgSIAEoCzIZLmV4Y2hhbmdlLnYxLlJlZGlzdHJpYnV0ZUgAEjIKDWNyZWF0ZV9tYXJrZXQYFCABKAsyGS5leGNoYW5nZS52MS5DcmVhdGVNYXJrZXRIABIuCgtlZGl0X21hcmtldBgVIAEoCzIXLmV4Y2hhbmdlLnYxLkVkaXRNYXJrZXRIABI5ChFzZXRfbWFya2V0X3N0YXR1cxgWIAEoCzIcLmV4Y2hhbmdlLnYxLlNldE1hcmtldFN0YXR1c0gAEjIKDXNldHRsZV9tYXJrZXQYFyABKAsyGS5leGNoYW5nZS52MS5TZXR0bGVNYXJrZXRIABIwCgxjcmVhdGVfb3JkZXIYHiABKAsyGC5leGNoYW5nZS52MS5DcmVhdGVPcmRlckgAEjAKDGNhbmNlbF9vcmRlchgfIAEoCzIYLmV4Y2hhbmdlLnYxLkNhbmNlbE9yZGVySAASHwoDb3V0GCAgASgLMhAuZXhjaGFuZ2UudjEuT3V0SAASNAoOY3JlYXRlX2F1Y3Rpb24YMiABKAsyGi5leGNoYW5nZS52MS5DcmVhdGVBdWN0aW9uSAASMAoMZWRpdF9hdWN0aW9uGDMgASgLMhguZXhjaGFuZ2UudjEuRWRpdEF1Y3Rpb25IABI4ChB3aXRoZHJhd19hdWN0aW9uGDQgASgLMhwuZXhjaGFuZ2UudjEuV2l0aGRyYXdBdWN0aW9uSAASLgoLYnV5X2F1Y3Rpb24YNSABKAsyFy5leGNoYW5nZS52MS5CdXlBdWN0aW9uSAASNAoOc2V0dGxlX2F1Y3Rpb24YNiABKAsyGi5leGNoYW5nZS52MS5TZXR0bGVBdWN0aW9uSABCCQoHbWVzc2FnZSKbAQoMQXV0aGVudGljYXRlEg0KBXRva2VuGAEgASgJEg4KBmFjdF9hcxgCIAEoAxIZChFmcmFtZXNfcGVyX3NlY29uZBgDIAEoDRIwCg1zdWJzY3JpcHRpb25zGAQgAygLMhkuZXhjaGFuZ2UudjEuU3Vic2NyaXB0aW9uEg0KBWVwb2NoGAUgASgEEhAKCGZyb21fc2VxGAYgASgEIhsKBUFjdEFzEhIKCmFjY291bnRfaWQYASABKAMiVgoMU3Vic2NyaXB0aW9uEhMKCW1hcmtldF9pZBgBIAEoA0gAEhUKC2FsbF9tYXJrZXRzGAIgASgISAASEAoIZnJvbV9zZXEYAyABKARCCAoGc3RyZWFtIj0KCVN1YnNjcmliZRIwCg1zdWJzY3JpcHRpb25zGAEgAygLMhkuZXhjaGFuZ2UudjEuU3Vic2NyaXB0aW9uIj8KC1Vuc3Vic2NyaWJlEjAKDXN1YnNjcmlwdGlvbnMYASADKAsyGS5leGNoYW5nZS52MS5TdWJzY3JpcHRpb24iIQoRQ3JlYXRlVXNlckFjY291bnQSDAoEbmFtZRgBIAEoCSI8Cg1DcmVhdGVBY2NvdW50EgwKBG5hbWUYASABKAkSEAoIb3duZXJfaWQYAiABKAMSCwoDa2V5GAMgASgJImkKDE1ha2VUcmFuc2ZlchIXCg9mcm9tX2FjY291bnRfaWQYASABKAMSFQoNdG9fYWNjb3VudF9pZBgCIAEoAxIOCgZhbW91bnQYAyABKAMSDAoEbm90ZRgEIAEoCRILCgNrZXkYBSABKAkiSAoER2lmdBIVCg10b19hY2NvdW50X2lkGAEgASgDEg4KBmFtb3VudBgCIAEoAxIMCgRub3RlGAMgASgJEgsKA2tleRgEIAEoCSJNCgdDb2xsZWN0EhcKD2Zyb21fYWNjb3VudF9pZBgBIAEoAxIOCgZhbW91bnQYAiABKAMSDAoEbm90ZRgDIAEoCRILCgNrZXkYBCABKAkiRAoMU2hhcmVBY2NvdW50EhIKCmFjY291bnRfaWQYASABKAMSEwoLcmVjZWl2ZXJfaWQYAiABKAMSCwoDa2V5GAMgASgJIi8KDExlYXZlQWNjb3VudBISCgphY2NvdW50X2lkGAEgASgDEgsKA2tleRgCIAEoCSJACgtSZXZva2VTaGFyZRISCgphY2NvdW50X2lkGAEgASgDEhAKCG93bmVyX2lkGAIgASgDEgsKA2tleRgDIAEoCSJBCgxSZWRpc3RyaWJ1dGUSEgoKYWNjb3VudF9pZBgBIAEoAxIQCghvd25lcl9pZBgCIAEoAxILCgNrZXkYAyABKAkimAEKDENyZWF0ZU1hcmtldBIMCgRuYW1lGAEgASgJEhMKC2Rlc2NyaXB0aW9uGAIgASgJEhYKDm1pbl9zZXR0bGVtZW50GAMgASgDEhYKDm1heF9zZXR0bGVtZW50GAQgASgDEhEKCXRpY2tfc2l6ZRgFIAEoAxIVCg1zbWFsbGVzdF9zaXplGAYgASgDEgsKA2tleRgHIAEoCSJyCgpFZGl0TWFya2V0EhEKCW1hcmtldF9pZBgBIAEoAxIRCgRuYW1lGAIgASgJSACIAQESGAoLZGVzY3JpcHRpb24YAyABKAlIAYgBARILCgNrZXkYBCABKAlCBwoFX25hbWVCDgoMX2Rlc2NyaXB0aW9uIlwKD1NldE1hcmtldFN0YXR1cxIRCgltYXJrZXRfaWQYASABKAMSKQoGc3RhdHVzGAIgASgOMhkuZXhjaGFuZ2UudjEuTWFya2V0U3RhdHVzEgsKA2tleRgDIAEoCSI9CgxTZXR0bGVNYXJrZXQSEQoJbWFya2V0X2lkGAEgASgDEg0KBXByaWNlGAIgASgDEgsKA2tleRgDIAEoCSLnAQoLQ3JlYXRlT3JkZXISEQoJbWFya2V0X2lkGAEgASgDEh8KBHNpZGUYAiABKA4yES5leGNoYW5nZS52MS5TaWRlEg0KBXByaWNlGAMgASgDEgwKBHNpemUYBCABKAMSLwoNdGltZV9pbl9mb3JjZRgFIAEoDjIYLmV4Y2hhbmdlLnYxLlRpbWVJbkZvcmNlEhEKCXBvc3Rfb25seRgGIAEoCBIqCgpzZWxmX3RyYWRlGAcgASgOMhYuZXhjaGFuZ2UudjEuU2VsZlRyYWRlEhcKD2NsaWVudF9vcmRlcl9pZBgIIAEoCSJFCgtDYW5jZWxPcmRlchIQCghvcmRlcl9pZBgBIAEoAxIXCg9jbGllbnRfb3JkZXJfaWQYAiABKAkSCwoDa2V5GAMgASgJIkYKA091dBIRCgltYXJrZXRfaWQYASABKAMSHwoEc2lkZRgCIAEoDjIRLmV4Y2hhbmdlLnYxLlNpZGUSCwoDa2V5GAMgASgJIn4KDUNyZWF0ZUF1Y3Rpb24SDAoEbmFtZRgBIAEoCRITCgtkZXNjcmlwdGlvbhgCIAEoCRIPCgdwaWN0dXJlGAMgASgJEhoKDWJ1eV9ub3dfcHJpY2UYBCABKANIAIgBARILCgNrZXkYBSABKAlCEAoOX2J1eV9ub3dfcHJpY2Ui1gEKC0VkaXRBdWN0aW9uEhIKCmF1Y3Rpb25faWQYASABKAMSEQoEbmFtZRgCIAEoCUgBiAEBEhgKC2Rlc2NyaXB0aW9uGAMgASgJSAKIAQESFAoHcGljdHVyZRgEIAEoCUgDiAEBEhcKDWJ1eV9ub3dfcHJpY2UYBSABKANIABIaChBub19idXlfbm93X3ByaWNlGAYgASgISAASCwoDa2V5GAcgASgJQgkKB2J1eV9ub3dCBwoFX25hbWVCDgoMX2Rlc2NyaXB0aW9uQgoKCF9waWN0dXJlIjIKD1dpdGhkcmF3QXVjdGlvbhISCgphdWN0aW9uX2lkGAEgASgDEgsKA2tleRgCIAEoCSI8CgpCdXlBdWN0aW9uEhIKCmF1Y3Rpb25faWQYASABKAMSDQoFcHJpY2UYAiABKAMSCwoDa2V5GAMgASgJIlEKDVNldHRsZUF1Y3Rpb24SEgoKYXVjdGlvbl9pZBgBIAEoAxIQCghidXllcl9pZBgCIAEoAxINCgVwcmljZRgDIAEoAxILCgNrZXkYBCABKAkizg0KDVNlcnZlck1lc3NhZ2USEgoKcmVxdWVzdF9pZBgBIAEoCRILCgNzZXEYAiABKAQSEwoLcmVjZWl2ZWRfdXMYAyABKAMSFAoMc2VxdWVuY2VkX3VzGAQgASgDEhQKDGNvbW1pdHRlZF91cxgFIAEoAxIQCghyZXBsYXllZBgGIAEoCBInCgdyZWZ1c2VkGAogASgLMhQuZXhjaGFuZ2UudjEuUmVmdXNlZEgAEjMKDWF1dGhlbnRpY2F0ZWQYCyABKAsyGi5leGNoYW5nZS52MS5BdXRoZW50aWNhdGVkSAASKgoJYWN0aW5nX2FzGAwgASgLMhUuZXhjaGFuZ2UudjEuQWN0aW5nQXNIABItCgpzdWJzY3JpYmVkGA0gASgLMhcuZXhjaGFuZ2UudjEuU3Vic2NyaWJlZEgAEjEKDHVuc3Vic2NyaWJlZBgOIAEoCzIZLmV4Y2hhbmdlLnYxLlVuc3Vic2NyaWJlZEgAEjYKD3N0cmVhbV9wb3NpdGlvbhgUIAEoCzIbLmV4Y2hhbmdlLnYxLlN0cmVhbVBvc2l0aW9uSAASNAoOc25hcHNob3RfYmVnaW4YFSABKAsyGi5leGNoYW5nZS52MS5TbmFwc2hvdEJlZ2luSAASMAoMc25hcHNob3RfZW5kGBYgASgLMhguZXhjaGFuZ2UudjEuU25hcHNob3RFbmRIABIrCgp1cF90b19kYXRlGBcgASgLMhUuZXhjaGFuZ2UudjEuVXBUb0RhdGVIABI2Cg9hY2NvdW50X2NyZWF0ZWQYHiABKAsyGy5leGNoYW5nZS52MS5BY2NvdW50Q3JlYXRlZEgAEjgKEHRyYW5zZmVyX2NyZWF0ZWQYHyABKAsyHC5leGNoYW5nZS52MS5UcmFuc2ZlckNyZWF0ZWRIABI6ChFwb3J0Zm9saW9fdXBkYXRlZBggIAEoCzIdLmV4Y2hhbmdlLnYxLlBvcnRmb2xpb1VwZGF0ZWRIABIpCghhY2NvdW50cxghIAEoCzIVLmV4Y2hhbmdlLnYxLkFjY291bnRzSAASMgoNYWNjb3VudF9zdGF0ZRgiIAEoCzIZLmV4Y2hhbmdlLnYxLkFjY291bnRTdGF0ZUgAEisKCXRyYW5zZmVycxgjIAEoCzIWLmV4Y2hhbmdlLnYxLlRyYW5zZmVyc0gAEigKCHBhaWRfb3V0GCQgASgLMhQuZXhjaGFuZ2UudjEuUGFpZE91dEgAEjQKDm93bmVyc19jaGFuZ2VkGCUgASgLMhouZXhjaGFuZ2UudjEuT3duZXJzQ2hhbmdlZEgAEjQKDm1hcmtldF9jcmVhdGVkGCggASgLMhouZXhjaGFuZ2UudjEuTWFya2V0Q3JlYXRlZEgAEjQKDm1hcmtldF91cGRhdGVkGCkgASgLMhouZXhjaGFuZ2UudjEuTWFya2V0VXBkYXRlZEgAEjQKDm1hcmtldF9zZXR0bGVkGCogASgLMhouZXhjaGFuZ2UudjEuTWFya2V0U2V0dGxlZEgAEjAKDGJvb2tfY2xlYXJlZBgrIAEoCzIYLmV4Y2hhbmdlLnYxLkJvb2tDbGVhcmVkSAASJwoHbWFya2V0cxgsIAEoCzIULmV4Y2hhbmdlLnYxLk1hcmtldHNIABIyCg1vcmRlcl9jcmVhdGVkGDIgASgLMhkuZXhjaGFuZ2UudjEuT3JkZXJDcmVhdGVkSAASOAoQb3JkZXJzX2NhbmNlbGxlZBgzIAEoCzIcLmV4Y2hhbmdlLnYxLk9yZGVyc0NhbmNlbGxlZEgAEiUKBnRyYWRlcxg0IAEoCzITLmV4Y2hhbmdlLnYxLlRyYWRlc0gAEiMKBWZpbGxzGDUgASgLMhIuZXhjaGFuZ2UudjEuRmlsbHNIABIlCgZvcmRlcnMYNiABKAsyEy5leGNoYW5nZS52MS5PcmRlcnNIABI2Cg9hdWN0aW9uX2NyZWF0ZWQYPCABKAsyGy5leGNoYW5nZS52MS5BdWN0aW9uQ3JlYXRlZEgAEjYKD2F1Y3Rpb25fdXBkYXRlZBg9IAEoCzIbLmV4Y2hhbmdlLnYxLkF1Y3Rpb25VcGRhdGVkSAASOgoRYXVjdGlvbl93aXRoZHJhd24YPiABKAsyHS5leGNoYW5nZS52MS5BdWN0aW9uV2l0aGRyYXduSAASNgoPYXVjdGlvbl9zZXR0bGVkGD8gASgLMhsuZXhjaGFuZ2UudjEuQXVjdGlvblNldHRsZWRIABIpCghhdWN0aW9ucxhAIAEoCzIVLmV4Y2hhbmdlLnYxLkF1Y3Rpb25zSABCCQoHbWVzc2FnZSJVCgdSZWZ1c2VkEiEKBGNvZGUYASABKA4yEy5leGNoYW5nZS52MS5SZWFzb24SDwoHbWVzc2FnZRgCIAEoCRIWCg5yZXRyeV9hZnRlcl9tcxgDIAEoDSJ7Cg1BdXRoZW50aWNhdGVkEg8KB3VzZXJfaWQYASABKAMSEgoKYWNjb3VudF9pZBgCIAEoAxIMCgRuYW1lGAMgASgJEg0KBWVwb2NoGAQgASgEEgsKA3NlcRgFIAEoBBINCgVhdF91cxgGIAEoAxIMCgRhbmV3GAcgASgIIh4KCEFjdGluZ0FzEhIKCmFjY291bnRfaWQYASABKAMiHQoKU3Vic2NyaWJlZBIPCgdzdHJlYW1zGAEgAygJIh8KDFVuc3Vic2NyaWJlZBIPCgdzdHJlYW1zGAEgAygJIj8KDlN0cmVhbVBvc2l0aW9uEg4KBnN0cmVhbRgBIAEoCRIQCghwcmV2X3NlcRgCIAEoBBILCgNzZXEYAyABKAQiHwoNU25hcHNob3RCZWdpbhIOCgZzdHJlYW0YASABKAkiKgoLU25hcHNob3RFbmQSDgoGc3RyZWFtGAEgASgJEgsKA3NlcRgCIAEoBCImCghVcFRvRGF0ZRILCgNzZXEYASABKAQSDQoFZXBvY2gYAiABKAQiSwoHQWNjb3VudBIKCgJpZBgBIAEoAxIMCgRuYW1lGAIgASgJEiYKBGtpbmQYAyABKA4yGC5leGNoYW5nZS52MS5BY2NvdW50S2luZCIpCgVPd25lchIQCghvd25lcl9pZBgBIAEoAxIOCgZjcmVkaXQYAiABKAMirAEKCEV4cG9zdXJlEhEKCW1hcmtldF9pZBgBIAEoAxIQCghwb3NpdGlvbhgCIAEoAxIQCghiaWRfc2l6ZRgDIAEoAxIRCgliaWRfdmFsdWUYBCABKAMSEgoKb2ZmZXJfc2l6ZRgFIAEoAxITCgtvZmZlcl92YWx1ZRgGIAEoAxINCgV3b3JzdBgHIAEoAxIMCgRjb3N0GAggASgDEhAKCHJlYWxpc2VkGAkgASgDIlsKDkFjY291bnRDcmVhdGVkEiUKB2FjY291bnQYASABKAsyFC5leGNoYW5nZS52MS5BY2NvdW50EiIKBm93bmVycxgCIAMoCzISLmV4Y2hhbmdlLnYxLk93bmVyIloKDU93bmVyc0NoYW5nZWQSJQoHYWNjb3VudBgBIAEoCzIULmV4Y2hhbmdlLnYxLkFjY291bnQSIgoGb3duZXJzGAIgAygLMhIuZXhjaGFuZ2UudjEuT3duZXIiMgoIQWNjb3VudHMSJgoIYWNjb3VudHMYASADKAsyFC5leGNoYW5nZS52MS5BY2NvdW50IqQBCgxBY2NvdW50U3RhdGUSJQoHYWNjb3VudBgBIAEoCzIULmV4Y2hhbmdlLnYxLkFjY291bnQSIgoGb3duZXJzGAIgAygLMhIuZXhjaGFuZ2UudjEuT3duZXISDAoEY2FzaBgDIAEoAxIRCglhdmFpbGFibGUYBCABKAMSKAoJZXhwb3N1cmVzGAUgAygLMhUuZXhjaGFuZ2UudjEuRXhwb3N1cmUilQEKEFBvcnRmb2xpb1VwZGF0ZWQSEgoKYWNjb3VudF9pZBgBIAEoAxIMCgRjYXNoGAIgASgDEhEKCWF2YWlsYWJsZRgDIAEoAxIoCglleHBvc3VyZXMYBCADKAsyFS5leGNoYW5nZS52MS5FeHBvc3VyZRIiCgZvd25lcnMYBSADKAsyEi5leGNoYW5nZS52MS5Pd25lciKwAQoIVHJhbnNmZXISCgoCaWQYASABKAMSFwoPZnJvbV9hY2NvdW50X2lkGAIgASgDEhUKDXRvX2FjY291bnRfaWQYAyABKAMSDgoGYW1vdW50GAQgASgDEicKBGtpbmQYBSABKA4yGS5leGNoYW5nZS52MS5UcmFuc2ZlcktpbmQSDAoEbm90ZRgGIAEoCRINCgVhdF91cxgHIAEoAxISCgphdWN0aW9uX2lkGAggASgDIjoKD1RyYW5zZmVyQ3JlYXRlZBInCgh0cmFuc2ZlchgBIAEoCzIVLmV4Y2hhbmdlLnYxLlRyYW5zZmVyIjUKCVRyYW5zZmVycxIoCgl0cmFuc2ZlcnMYASADKAsyFS5leGNoYW5nZS52MS5UcmFuc2ZlciJhCgdQYWlkT3V0EhEKCW1hcmtldF9pZBgBIAEoAxISCgphY2NvdW50X2lkGAIgASgDEhAKCHBvc2l0aW9uGAMgASgDEg0KBXByaWNlGAQgASgDEg4KBmFtb3VudBgFIAEoAyK2AgoGTWFya2V0EgoKAmlkGAEgASgDEgwKBG5hbWUYAiABKAkSEwoLZGVzY3JpcHRpb24YAyABKAkSEAoIb3duZXJfaWQYBCABKAMSFgoObWluX3NldHRsZW1lbnQYBSABKAMSFgoObWF4X3NldHRsZW1lbnQYBiABKAMSEQoJdGlja19zaXplGAcgASgDEhUKDXNtYWxsZXN0X3NpemUYCCABKAMSKQoGc3RhdHVzGAkgASgOMhkuZXhjaGFuZ2UudjEuTWFya2V0U3RhdHVzEhkKDHNldHRsZV9wcmljZRgKIAEoA0gAiAEBEhcKCmxhc3RfcHJpY2UYCyABKANIAYgBARISCgpjcmVhdGVkX3VzGAwgASgDQg8KDV9zZXR0bGVfcHJpY2VCDQoLX2xhc3RfcHJpY2UiNAoNTWFya2V0Q3JlYXRlZBIjCgZtYXJrZXQYASABKAsyEy5leGNoYW5nZS52MS5NYXJrZXQiNAoNTWFya2V0VXBkYXRlZBIjCgZtYXJrZXQYASABKAsyEy5leGNoYW5nZS52MS5NYXJrZXQiNAoNTWFya2V0U2V0dGxlZBIjCgZtYXJrZXQYASABKAsyEy5leGNoYW5nZS52MS5NYXJrZXQiIAoLQm9va0NsZWFyZWQSEQoJbWFya2V0X2lkGAEgASgDIi8KB01hcmtldHMSJAoHbWFya2V0cxgBIAMoCzITLmV4Y2hhbmdlLnYxLk1hcmtldCKHAgoFT3JkZXISCgoCaWQYASABKAMSEQoJbWFya2V0X2lkGAIgASgDEhIKCmFjY291bnRfaWQYAyABKAMSHwoEc2lkZRgEIAEoDjIRLmV4Y2hhbmdlLnYxLlNpZGUSDQoFcHJpY2UYBSABKAMSDAoEc2l6ZRgGIAEoAxIMCgRvcGVuGAcgASgDEg4KBmZpbGxlZBgIIAEoAxIXCg9jbGllbnRfb3JkZXJfaWQYCSABKAkSEgoKY3JlYXRlZF91cxgKIAEoAxIvCg10aW1lX2luX2ZvcmNlGAsgASgOMhguZXhjaGFuZ2UudjEuVGltZUluRm9yY2USEQoJcG9zdF9vbmx5GAwgASgIIlUKDE9yZGVyQ3JlYXRlZBIhCgVvcmRlchgBIAEoCzISLmV4Y2hhbmdlLnYxLk9yZGVyEiIKBnRyYWRlcxgCIAMoCzISLmV4Y2hhbmdlLnYxLlRyYWRlImwKDkNhbmNlbGxlZE9yZGVyEhAKCG9yZGVyX2lkGAEgASgDEhEKCW1hcmtldF9pZBgCIAEoAxIMCgRvcGVuGAMgASgDEicKBWNhdXNlGAQgASgOMhguZXhjaGFuZ2UudjEuQ2FuY2VsQ2F1c2UiPgoPT3JkZXJzQ2FuY2VsbGVkEisKBm9yZGVycxgBIAMoCzIbLmV4Y2hhbmdlLnYxLkNhbmNlbGxlZE9yZGVyIuIBCgVUcmFkZRIKCgJpZBgBIAEoAxIRCgltYXJrZXRfaWQYAiABKAMSDQoFcHJpY2UYAyABKAMSDAoEc2l6ZRgEIAEoAxIQCghidXllcl9pZBgFIAEoAxIRCglzZWxsZXJfaWQYBiABKAMSJQoKdGFrZXJfc2lkZRgHIAEoDjIRLmV4Y2hhbmdlLnYxLlNpZGUSFgoObWFrZXJfb3JkZXJfaWQYCCABKAMSEgoKbWFrZXJfb3BlbhgJIAEoAxIWCg50YWtlcl9vcmRlcl9pZBgKIAEoAxINCgVhdF91cxgLIAEoAyIsCgZUcmFkZXMSIgoGdHJhZGVzGAEgAygLMhIuZXhjaGFuZ2UudjEuVHJhZGUiwAEKBEZpbGwSEAoIdHJhZGVfaWQYASABKAMSEQoJbWFya2V0X2lkGAIgASgDEhAKCG9yZGVyX2lkGAMgASgDEh8KBHNpZGUYBCABKA4yES5leGNoYW5nZS52MS5TaWRlEg0KBXByaWNlGAUgASgDEgwKBHNpemUYBiABKAMSDAoEb3BlbhgHIAEoAxINCgVtYWtlchgIIAEoCBIXCg9jb3VudGVycGFydHlfaWQYCSABKAMSDQoFYXRfdXMYCiABKAMiPQoFRmlsbHMSEgoKYWNjb3VudF9pZBgBIAEoAxIgCgVmaWxscxgCIAMoCzIRLmV4Y2hhbmdlLnYxLkZpbGwiLAoGT3JkZXJzEiIKBm9yZGVycxgBIAMoCzISLmV4Y2hhbmdlLnYxLk9yZGVyItECCgdBdWN0aW9uEgoKAmlkGAEgASgDEhEKCXNlbGxlcl9pZBgCIAEoAxIMCgRuYW1lGAMgASgJEhMKC2Rlc2NyaXB0aW9uGAQgASgJEg8KB3BpY3R1cmUYBSABKAkSGgoNYnV5X25vd19wcmljZRgGIAEoA0gAiAEBEisKBnN0YXR1cxgHIAEoDjIbLmV4Y2hhbmdlLnYxLkF1Y3Rpb24uU3RhdHVzEhAKCGJ1eWVyX2lkGAggASgDEhkKDHNldHRsZV9wcmljZRgJIAEoA0gBiAEBEhIKCmNyZWF0ZWRfdXMYCiABKAMiRgoGU3RhdHVzEhYKElNUQVRVU19VTlNQRUNJRklFRBAAEggKBE9QRU4QARINCglXSVRIRFJBV04QAhILCgdTRVRUTEVEEANCEAoOX2J1eV9ub3dfcHJpY2VCDwoNX3NldHRsZV9wcmljZSI3Cg5BdWN0aW9uQ3JlYXRlZBIlCgdhdWN0aW9uGAEgASgLMhQuZXhjaGFuZ2UudjEuQXVjdGlvbiI3Cg5BdWN0aW9uVXBkYXRlZBIlCgdhdWN0aW9uGAEgASgLMhQuZXhjaGFuZ2UudjEuQXVjdGlvbiI5ChBBdWN0aW9uV2l0aGRyYXduEiUKB2F1Y3Rpb24YASABKAsyFC5leGNoYW5nZS52MS5BdWN0aW9uIjcKDkF1Y3Rpb25TZXR0bGVkEiUKB2F1Y3Rpb24YASABKAsyFC5leGNoYW5nZS52MS5BdWN0aW9uIjIKCEF1Y3Rpb25zEiYKCGF1Y3Rpb25zGAEgAygLMhQuZXhjaGFuZ2UudjEuQXVjdGlvbiptCgxNYXJrZXRTdGF0dXMSHQoZTUFSS0VUX1NUQVRVU19VTlNQRUNJRklFRBAAEggKBE9QRU4QARIPCgtDQU5DRUxfT05MWRACEgoKBlBBVVNFRBADEgoKBkNMT1NFRBAEEgsKB1NFVFRMRUQQBSowCgRTaWRlEhQKEFNJREVfVU5TUEVDSUZJRUQQABIHCgNCSUQQARIJCgVPRkZFUhACKigKC1RpbWVJbkZvcmNlEgcKA0dUQxAAEgcKA0lPQxABEgcKA0ZPSxACKkMKCVNlbGZUcmFkZRISCg5DQU5DRUxfUkVTVElORxAAEhMKD0NBTkNFTF9JTkNPTUlORxABEg0KCURFQ1JFTUVOVBACKkkKC0FjY291bnRLaW5kEhwKGEFDQ09VTlRfS0lORF9VTlNQRUNJRklFRBAAEgkKBUhPVVNFEAESCAoEVVNFUhACEgcKA0FMVBADKpEBCgxUcmFuc2ZlcktpbmQSHQoZVFJBTlNGRVJfS0lORF9VTlNQRUNJRklFRBAAEgsKB1BBWU1FTlQQARILCgdERVBPU0lUEAISDgoKV0lUSERSQVdBTBADEggKBEdJRlQQBBIRCg1TVEFSVElOR19DQVNIEAUSDgoKQ09MTEVDVElPThAGEgsKB0FVQ1RJT04QByp/CgtDYW5jZWxDYXVzZRIcChhDQU5DRUxfQ0FVU0VfVU5TUEVDSUZJRUQQABINCglSRVFVRVNURUQQARISCg5JTU1FRElBVEVfUkVTVBACEg4KClNFTEZfVFJBREUQAxIMCghCWV9DTE9TRRAEEhEKDUJZX1NFVFRMRU1FTlQQBSqUBwoGUmVhc29uEhYKElJFQVNPTl9VTlNQRUNJRklFRBAAEhEKDUlOVkFMSURfRlJBTUUQARIVChFOT1RfQVVUSEVOVElDQVRFRBACEhAKDFJBVEVfTElNSVRFRBADEggKBEJVU1kQBBILCgdFWFBJUkVEEAUSEwoPT1VUQ09NRV9VTktOT1dOEAYSDAoISU5URVJOQUwQBxIPCgtRVUFSQU5USU5FRBAIEhAKDEtFWV9DT05GTElDVBAJEg8KC05PVF9BTExPV0VEEBQSEQoNU1VET19SRVFVSVJFRBAVEhUKEUFDQ09VTlRfTk9UX0ZPVU5EEBYSEAoMSU5WQUxJRF9OQU1FEB4SDgoKTkFNRV9UQUtFThAfEhAKDElOVkFMSURfVEVYVBAgEhIKDklOVkFMSURfQU1PVU5UECgSFgoSSU5TVUZGSUNJRU5UX0ZVTkRTECkSFwoTSU5TVUZGSUNJRU5UX0NSRURJVBAqEhsKF1NIQVJFRF9BQ0NPVU5UX05PVF9GTEFUECsSDwoLSVNTVUVfTElNSVQQLBIQCgxTQU1FX0FDQ09VTlQQLRIVChFUT09fTUFOWV9BQ0NPVU5UUxAuEhEKDUFMUkVBRFlfT1dORVIQLxIOCgpOT1RfQV9VU0VSEDASEgoOQ1JFRElUX1JFTUFJTlMQMRIUChBNQVJLRVRfTk9UX0ZPVU5EEDwSEgoOSU5WQUxJRF9NQVJLRVQQPRIRCg1NQVJLRVRfUEFVU0VEED4SEQoNTUFSS0VUX0NMT1NFRBA/EhIKDk1BUktFVF9TRVRUTEVEEEASGAoUU0VUVExFUl9IQVNfUE9TSVRJT04QQRIUChBUT09fTUFOWV9NQVJLRVRTEEISEQoNSU5WQUxJRF9PUkRFUhBQEhEKDUlOVkFMSURfUFJJQ0UQURIQCgxJTlZBTElEX1NJWkUQUhITCg9UT09fTUFOWV9PUkRFUlMQUxISCg5QT1NJVElPTl9MSU1JVBBUEhkKFVBPU1RfT05MWV9XT1VMRF9UUkFERRBVEhQKEEZPS19OT1RfRklMTEFCTEUQVhITCg9PUkRFUl9OT1RfRk9VTkQQVxIVChFBVUNUSU9OX05PVF9GT1VORBBkEhMKD0FVQ1RJT05fU0VUVExFRBBlEhEKDVBSSUNFX0NIQU5HRUQQZhIMCghOT19QUklDRRBnEg8KC1NBTUVfUEVSU09OEGhiBnByb3RvMw");
 
 /**
  * @generated from message exchange.v1.ClientFrame
@@ -204,6 +205,38 @@ export type ClientMessage = Message<"exchange.v1.ClientMessage"> & {
      */
     value: Out;
     case: "out";
+  } | {
+    /**
+     * Auctions
+     *
+     * @generated from field: exchange.v1.CreateAuction create_auction = 50;
+     */
+    value: CreateAuction;
+    case: "createAuction";
+  } | {
+    /**
+     * @generated from field: exchange.v1.EditAuction edit_auction = 51;
+     */
+    value: EditAuction;
+    case: "editAuction";
+  } | {
+    /**
+     * @generated from field: exchange.v1.WithdrawAuction withdraw_auction = 52;
+     */
+    value: WithdrawAuction;
+    case: "withdrawAuction";
+  } | {
+    /**
+     * @generated from field: exchange.v1.BuyAuction buy_auction = 53;
+     */
+    value: BuyAuction;
+    case: "buyAuction";
+  } | {
+    /**
+     * @generated from field: exchange.v1.SettleAuction settle_auction = 54;
+     */
+    value: SettleAuction;
+    case: "settleAuction";
   } | { case: undefined; value?: undefined };
 };
 
@@ -916,6 +949,208 @@ export const OutSchema: GenMessage<Out> = /*@__PURE__*/
   messageDesc(file_proto_exchange, 23);
 
 /**
+ * Puts something that is not a market on the board; the acting account is its seller. Answer: AuctionCreated.
+ *
+ * @generated from message exchange.v1.CreateAuction
+ */
+export type CreateAuction = Message<"exchange.v1.CreateAuction"> & {
+  /**
+   * 1 to 80 printable characters
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * at most 4,000 characters
+   *
+   * @generated from field: string description = 2;
+   */
+  description: string;
+
+  /**
+   * the name of an uploaded picture, 32 of [a-z0-9] and ".webp"; "": none
+   *
+   * @generated from field: string picture = 3;
+   */
+  picture: string;
+
+  /**
+   * 1/10,000 chip, from 0 to 1,000,000,000 chips; not sent: it cannot be bought now
+   *
+   * @generated from field: optional int64 buy_now_price = 4;
+   */
+  buyNowPrice?: bigint | undefined;
+
+  /**
+   * @generated from field: string key = 5;
+   */
+  key: string;
+};
+
+/**
+ * Describes the message exchange.v1.CreateAuction.
+ * Use `create(CreateAuctionSchema)` to create a new message.
+ */
+export const CreateAuctionSchema: GenMessage<CreateAuction> = /*@__PURE__*/
+  messageDesc(file_proto_exchange, 24);
+
+/**
+ * The seller, or operators in sudo, while it is open. Only the fields that are sent change. Answer: AuctionUpdated.
+ *
+ * @generated from message exchange.v1.EditAuction
+ */
+export type EditAuction = Message<"exchange.v1.EditAuction"> & {
+  /**
+   * @generated from field: int64 auction_id = 1;
+   */
+  auctionId: bigint;
+
+  /**
+   * @generated from field: optional string name = 2;
+   */
+  name?: string | undefined;
+
+  /**
+   * @generated from field: optional string description = 3;
+   */
+  description?: string | undefined;
+
+  /**
+   * "": takes it away
+   *
+   * @generated from field: optional string picture = 4;
+   */
+  picture?: string | undefined;
+
+  /**
+   * @generated from oneof exchange.v1.EditAuction.buy_now
+   */
+  buyNow: {
+    /**
+     * 1/10,000 chip
+     *
+     * @generated from field: int64 buy_now_price = 5;
+     */
+    value: bigint;
+    case: "buyNowPrice";
+  } | {
+    /**
+     * true: it can no longer be bought at once
+     *
+     * @generated from field: bool no_buy_now_price = 6;
+     */
+    value: boolean;
+    case: "noBuyNowPrice";
+  } | { case: undefined; value?: undefined };
+
+  /**
+   * @generated from field: string key = 7;
+   */
+  key: string;
+};
+
+/**
+ * Describes the message exchange.v1.EditAuction.
+ * Use `create(EditAuctionSchema)` to create a new message.
+ */
+export const EditAuctionSchema: GenMessage<EditAuction> = /*@__PURE__*/
+  messageDesc(file_proto_exchange, 25);
+
+/**
+ * The seller, or operators in sudo, while it is open. Answer: AuctionWithdrawn.
+ *
+ * @generated from message exchange.v1.WithdrawAuction
+ */
+export type WithdrawAuction = Message<"exchange.v1.WithdrawAuction"> & {
+  /**
+   * @generated from field: int64 auction_id = 1;
+   */
+  auctionId: bigint;
+
+  /**
+   * @generated from field: string key = 2;
+   */
+  key: string;
+};
+
+/**
+ * Describes the message exchange.v1.WithdrawAuction.
+ * Use `create(WithdrawAuctionSchema)` to create a new message.
+ */
+export const WithdrawAuctionSchema: GenMessage<WithdrawAuction> = /*@__PURE__*/
+  messageDesc(file_proto_exchange, 26);
+
+/**
+ * The acting account pays the buy-it-now price and gets it. Answer: AuctionSettled.
+ *
+ * @generated from message exchange.v1.BuyAuction
+ */
+export type BuyAuction = Message<"exchange.v1.BuyAuction"> & {
+  /**
+   * @generated from field: int64 auction_id = 1;
+   */
+  auctionId: bigint;
+
+  /**
+   * 1/10,000 chip: the price seen; if it has changed meanwhile, PRICE_CHANGED
+   *
+   * @generated from field: int64 price = 2;
+   */
+  price: bigint;
+
+  /**
+   * @generated from field: string key = 3;
+   */
+  key: string;
+};
+
+/**
+ * Describes the message exchange.v1.BuyAuction.
+ * Use `create(BuyAuctionSchema)` to create a new message.
+ */
+export const BuyAuctionSchema: GenMessage<BuyAuction> = /*@__PURE__*/
+  messageDesc(file_proto_exchange, 27);
+
+/**
+ * Operators in sudo: to this buyer at this price. Answer: AuctionSettled.
+ *
+ * @generated from message exchange.v1.SettleAuction
+ */
+export type SettleAuction = Message<"exchange.v1.SettleAuction"> & {
+  /**
+   * @generated from field: int64 auction_id = 1;
+   */
+  auctionId: bigint;
+
+  /**
+   * any account but the seller's and the house
+   *
+   * @generated from field: int64 buyer_id = 2;
+   */
+  buyerId: bigint;
+
+  /**
+   * 1/10,000 chip, from 0 to what the buyer has available
+   *
+   * @generated from field: int64 price = 3;
+   */
+  price: bigint;
+
+  /**
+   * @generated from field: string key = 4;
+   */
+  key: string;
+};
+
+/**
+ * Describes the message exchange.v1.SettleAuction.
+ * Use `create(SettleAuctionSchema)` to create a new message.
+ */
+export const SettleAuctionSchema: GenMessage<SettleAuction> = /*@__PURE__*/
+  messageDesc(file_proto_exchange, 28);
+
+/**
  * @generated from message exchange.v1.ServerMessage
  */
 export type ServerMessage = Message<"exchange.v1.ServerMessage"> & {
@@ -1122,6 +1357,36 @@ export type ServerMessage = Message<"exchange.v1.ServerMessage"> & {
      */
     value: Orders;
     case: "orders";
+  } | {
+    /**
+     * @generated from field: exchange.v1.AuctionCreated auction_created = 60;
+     */
+    value: AuctionCreated;
+    case: "auctionCreated";
+  } | {
+    /**
+     * @generated from field: exchange.v1.AuctionUpdated auction_updated = 61;
+     */
+    value: AuctionUpdated;
+    case: "auctionUpdated";
+  } | {
+    /**
+     * @generated from field: exchange.v1.AuctionWithdrawn auction_withdrawn = 62;
+     */
+    value: AuctionWithdrawn;
+    case: "auctionWithdrawn";
+  } | {
+    /**
+     * @generated from field: exchange.v1.AuctionSettled auction_settled = 63;
+     */
+    value: AuctionSettled;
+    case: "auctionSettled";
+  } | {
+    /**
+     * @generated from field: exchange.v1.Auctions auctions = 64;
+     */
+    value: Auctions;
+    case: "auctions";
   } | { case: undefined; value?: undefined };
 };
 
@@ -1130,7 +1395,7 @@ export type ServerMessage = Message<"exchange.v1.ServerMessage"> & {
  * Use `create(ServerMessageSchema)` to create a new message.
  */
 export const ServerMessageSchema: GenMessage<ServerMessage> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 24);
+  messageDesc(file_proto_exchange, 29);
 
 /**
  * Nothing happened. code is stable, message is for people and carries the numbers.
@@ -1161,7 +1426,7 @@ export type Refused = Message<"exchange.v1.Refused"> & {
  * Use `create(RefusedSchema)` to create a new message.
  */
 export const RefusedSchema: GenMessage<Refused> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 25);
+  messageDesc(file_proto_exchange, 30);
 
 /**
  * The connection is who it says. Snapshots follow; ActingAs ends them: "ready".
@@ -1218,7 +1483,7 @@ export type Authenticated = Message<"exchange.v1.Authenticated"> & {
  * Use `create(AuthenticatedSchema)` to create a new message.
  */
 export const AuthenticatedSchema: GenMessage<Authenticated> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 26);
+  messageDesc(file_proto_exchange, 31);
 
 /**
  * @generated from message exchange.v1.ActingAs
@@ -1235,7 +1500,7 @@ export type ActingAs = Message<"exchange.v1.ActingAs"> & {
  * Use `create(ActingAsSchema)` to create a new message.
  */
 export const ActingAsSchema: GenMessage<ActingAs> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 27);
+  messageDesc(file_proto_exchange, 32);
 
 /**
  * @generated from message exchange.v1.Subscribed
@@ -1252,7 +1517,7 @@ export type Subscribed = Message<"exchange.v1.Subscribed"> & {
  * Use `create(SubscribedSchema)` to create a new message.
  */
 export const SubscribedSchema: GenMessage<Subscribed> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 28);
+  messageDesc(file_proto_exchange, 33);
 
 /**
  * Also unasked: one may not hear these streams any more.
@@ -1271,7 +1536,7 @@ export type Unsubscribed = Message<"exchange.v1.Unsubscribed"> & {
  * Use `create(UnsubscribedSchema)` to create a new message.
  */
 export const UnsubscribedSchema: GenMessage<Unsubscribed> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 29);
+  messageDesc(file_proto_exchange, 34);
 
 /**
  * Opens every message of a stream. What follows up to the next StreamPosition, SnapshotBegin, reply or end of frame came
@@ -1306,7 +1571,7 @@ export type StreamPosition = Message<"exchange.v1.StreamPosition"> & {
  * Use `create(StreamPositionSchema)` to create a new message.
  */
 export const StreamPositionSchema: GenMessage<StreamPosition> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 30);
+  messageDesc(file_proto_exchange, 35);
 
 /**
  * What follows up to SnapshotEnd replaces what you know of the stream.
@@ -1325,7 +1590,7 @@ export type SnapshotBegin = Message<"exchange.v1.SnapshotBegin"> & {
  * Use `create(SnapshotBeginSchema)` to create a new message.
  */
 export const SnapshotBeginSchema: GenMessage<SnapshotBegin> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 31);
+  messageDesc(file_proto_exchange, 36);
 
 /**
  * @generated from message exchange.v1.SnapshotEnd
@@ -1349,7 +1614,7 @@ export type SnapshotEnd = Message<"exchange.v1.SnapshotEnd"> & {
  * Use `create(SnapshotEndSchema)` to create a new message.
  */
 export const SnapshotEndSchema: GenMessage<SnapshotEnd> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 32);
+  messageDesc(file_proto_exchange, 37);
 
 /**
  * Every 5 s: on all your streams you have everything up to seq. Keep it for Authenticate.from_seq.
@@ -1373,7 +1638,7 @@ export type UpToDate = Message<"exchange.v1.UpToDate"> & {
  * Use `create(UpToDateSchema)` to create a new message.
  */
 export const UpToDateSchema: GenMessage<UpToDate> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 33);
+  messageDesc(file_proto_exchange, 38);
 
 /**
  * @generated from message exchange.v1.Account
@@ -1400,7 +1665,7 @@ export type Account = Message<"exchange.v1.Account"> & {
  * Use `create(AccountSchema)` to create a new message.
  */
 export const AccountSchema: GenMessage<Account> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 34);
+  messageDesc(file_proto_exchange, 39);
 
 /**
  * @generated from message exchange.v1.Owner
@@ -1424,7 +1689,7 @@ export type Owner = Message<"exchange.v1.Owner"> & {
  * Use `create(OwnerSchema)` to create a new message.
  */
 export const OwnerSchema: GenMessage<Owner> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 35);
+  messageDesc(file_proto_exchange, 40);
 
 /**
  * @generated from message exchange.v1.Exposure
@@ -1493,7 +1758,7 @@ export type Exposure = Message<"exchange.v1.Exposure"> & {
  * Use `create(ExposureSchema)` to create a new message.
  */
 export const ExposureSchema: GenMessage<Exposure> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 36);
+  messageDesc(file_proto_exchange, 41);
 
 /**
  * public: name and kind. account.<id> of the account and of its owner: owners too.
@@ -1517,7 +1782,7 @@ export type AccountCreated = Message<"exchange.v1.AccountCreated"> & {
  * Use `create(AccountCreatedSchema)` to create a new message.
  */
 export const AccountCreatedSchema: GenMessage<AccountCreated> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 37);
+  messageDesc(file_proto_exchange, 42);
 
 /**
  * Reply; account.<id> of the account and of who became or ceased to be its owner. The owners as they are now, but not for
@@ -1543,7 +1808,7 @@ export type OwnersChanged = Message<"exchange.v1.OwnersChanged"> & {
  * Use `create(OwnersChangedSchema)` to create a new message.
  */
 export const OwnersChangedSchema: GenMessage<OwnersChanged> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 38);
+  messageDesc(file_proto_exchange, 43);
 
 /**
  * public, in its snapshot
@@ -1562,7 +1827,7 @@ export type Accounts = Message<"exchange.v1.Accounts"> & {
  * Use `create(AccountsSchema)` to create a new message.
  */
 export const AccountsSchema: GenMessage<Accounts> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 39);
+  messageDesc(file_proto_exchange, 44);
 
 /**
  * account.<id>, in its snapshot: everything but orders and transfers, which follow.
@@ -1601,7 +1866,7 @@ export type AccountState = Message<"exchange.v1.AccountState"> & {
  * Use `create(AccountStateSchema)` to create a new message.
  */
 export const AccountStateSchema: GenMessage<AccountState> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 40);
+  messageDesc(file_proto_exchange, 45);
 
 /**
  * account.<id>: once per account and batch; the exposures that changed.
@@ -1642,7 +1907,7 @@ export type PortfolioUpdated = Message<"exchange.v1.PortfolioUpdated"> & {
  * Use `create(PortfolioUpdatedSchema)` to create a new message.
  */
 export const PortfolioUpdatedSchema: GenMessage<PortfolioUpdated> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 41);
+  messageDesc(file_proto_exchange, 46);
 
 /**
  * @generated from message exchange.v1.Transfer
@@ -1682,6 +1947,13 @@ export type Transfer = Message<"exchange.v1.Transfer"> & {
    * @generated from field: int64 at_us = 7;
    */
   atUs: bigint;
+
+  /**
+   * what it was paid for; 0: no auction
+   *
+   * @generated from field: int64 auction_id = 8;
+   */
+  auctionId: bigint;
 };
 
 /**
@@ -1689,7 +1961,7 @@ export type Transfer = Message<"exchange.v1.Transfer"> & {
  * Use `create(TransferSchema)` to create a new message.
  */
 export const TransferSchema: GenMessage<Transfer> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 42);
+  messageDesc(file_proto_exchange, 47);
 
 /**
  * account.<id> of both sides
@@ -1708,7 +1980,7 @@ export type TransferCreated = Message<"exchange.v1.TransferCreated"> & {
  * Use `create(TransferCreatedSchema)` to create a new message.
  */
 export const TransferCreatedSchema: GenMessage<TransferCreated> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 43);
+  messageDesc(file_proto_exchange, 48);
 
 /**
  * account.<id>, in its snapshot: the last 100, oldest first.
@@ -1727,7 +1999,7 @@ export type Transfers = Message<"exchange.v1.Transfers"> & {
  * Use `create(TransfersSchema)` to create a new message.
  */
 export const TransfersSchema: GenMessage<Transfers> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 44);
+  messageDesc(file_proto_exchange, 49);
 
 /**
  * account.<id>: what a settled market paid (amount < 0: took).
@@ -1766,7 +2038,7 @@ export type PaidOut = Message<"exchange.v1.PaidOut"> & {
  * Use `create(PaidOutSchema)` to create a new message.
  */
 export const PaidOutSchema: GenMessage<PaidOut> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 45);
+  messageDesc(file_proto_exchange, 50);
 
 /**
  * @generated from message exchange.v1.Market
@@ -1838,7 +2110,7 @@ export type Market = Message<"exchange.v1.Market"> & {
  * Use `create(MarketSchema)` to create a new message.
  */
 export const MarketSchema: GenMessage<Market> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 46);
+  messageDesc(file_proto_exchange, 51);
 
 /**
  * public
@@ -1857,7 +2129,7 @@ export type MarketCreated = Message<"exchange.v1.MarketCreated"> & {
  * Use `create(MarketCreatedSchema)` to create a new message.
  */
 export const MarketCreatedSchema: GenMessage<MarketCreated> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 47);
+  messageDesc(file_proto_exchange, 52);
 
 /**
  * public and market.<id>: the definition or the status changed.
@@ -1876,7 +2148,7 @@ export type MarketUpdated = Message<"exchange.v1.MarketUpdated"> & {
  * Use `create(MarketUpdatedSchema)` to create a new message.
  */
 export const MarketUpdatedSchema: GenMessage<MarketUpdated> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 48);
+  messageDesc(file_proto_exchange, 53);
 
 /**
  * public and market.<id>
@@ -1895,7 +2167,7 @@ export type MarketSettled = Message<"exchange.v1.MarketSettled"> & {
  * Use `create(MarketSettledSchema)` to create a new message.
  */
 export const MarketSettledSchema: GenMessage<MarketSettled> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 49);
+  messageDesc(file_proto_exchange, 54);
 
 /**
  * market.<id>: every resting order is gone (closed or settled). Whose they were is told to their accounts.
@@ -1914,7 +2186,7 @@ export type BookCleared = Message<"exchange.v1.BookCleared"> & {
  * Use `create(BookClearedSchema)` to create a new message.
  */
 export const BookClearedSchema: GenMessage<BookCleared> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 50);
+  messageDesc(file_proto_exchange, 55);
 
 /**
  * public and market.<id>, in their snapshots
@@ -1933,7 +2205,7 @@ export type Markets = Message<"exchange.v1.Markets"> & {
  * Use `create(MarketsSchema)` to create a new message.
  */
 export const MarketsSchema: GenMessage<Markets> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 51);
+  messageDesc(file_proto_exchange, 56);
 
 /**
  * @generated from message exchange.v1.Order
@@ -2011,7 +2283,7 @@ export type Order = Message<"exchange.v1.Order"> & {
  * Use `create(OrderSchema)` to create a new message.
  */
 export const OrderSchema: GenMessage<Order> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 52);
+  messageDesc(file_proto_exchange, 57);
 
 /**
  * Reply; account.<id>; market.<id>, there if something of it rests.
@@ -2037,7 +2309,7 @@ export type OrderCreated = Message<"exchange.v1.OrderCreated"> & {
  * Use `create(OrderCreatedSchema)` to create a new message.
  */
 export const OrderCreatedSchema: GenMessage<OrderCreated> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 53);
+  messageDesc(file_proto_exchange, 58);
 
 /**
  * @generated from message exchange.v1.CancelledOrder
@@ -2071,7 +2343,7 @@ export type CancelledOrder = Message<"exchange.v1.CancelledOrder"> & {
  * Use `create(CancelledOrderSchema)` to create a new message.
  */
 export const CancelledOrderSchema: GenMessage<CancelledOrder> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 54);
+  messageDesc(file_proto_exchange, 59);
 
 /**
  * Reply; account.<id>; market.<id>
@@ -2090,7 +2362,7 @@ export type OrdersCancelled = Message<"exchange.v1.OrdersCancelled"> & {
  * Use `create(OrdersCancelledSchema)` to create a new message.
  */
 export const OrdersCancelledSchema: GenMessage<OrdersCancelled> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 55);
+  messageDesc(file_proto_exchange, 60);
 
 /**
  * @generated from message exchange.v1.Trade
@@ -2159,7 +2431,7 @@ export type Trade = Message<"exchange.v1.Trade"> & {
  * Use `create(TradeSchema)` to create a new message.
  */
 export const TradeSchema: GenMessage<Trade> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 56);
+  messageDesc(file_proto_exchange, 61);
 
 /**
  * market.<id>; in its snapshot: the last 50, oldest first.
@@ -2178,7 +2450,7 @@ export type Trades = Message<"exchange.v1.Trades"> & {
  * Use `create(TradesSchema)` to create a new message.
  */
 export const TradesSchema: GenMessage<Trades> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 57);
+  messageDesc(file_proto_exchange, 62);
 
 /**
  * @generated from message exchange.v1.Fill
@@ -2242,7 +2514,7 @@ export type Fill = Message<"exchange.v1.Fill"> & {
  * Use `create(FillSchema)` to create a new message.
  */
 export const FillSchema: GenMessage<Fill> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 58);
+  messageDesc(file_proto_exchange, 63);
 
 /**
  * account.<id>
@@ -2266,7 +2538,7 @@ export type Fills = Message<"exchange.v1.Fills"> & {
  * Use `create(FillsSchema)` to create a new message.
  */
 export const FillsSchema: GenMessage<Fills> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 59);
+  messageDesc(file_proto_exchange, 64);
 
 /**
  * Snapshots: market.<id> every resting order in priority order of each side; account.<id> one's own open orders.
@@ -2285,7 +2557,199 @@ export type Orders = Message<"exchange.v1.Orders"> & {
  * Use `create(OrdersSchema)` to create a new message.
  */
 export const OrdersSchema: GenMessage<Orders> = /*@__PURE__*/
-  messageDesc(file_proto_exchange, 60);
+  messageDesc(file_proto_exchange, 65);
+
+/**
+ * @generated from message exchange.v1.Auction
+ */
+export type Auction = Message<"exchange.v1.Auction"> & {
+  /**
+   * @generated from field: int64 id = 1;
+   */
+  id: bigint;
+
+  /**
+   * @generated from field: int64 seller_id = 2;
+   */
+  sellerId: bigint;
+
+  /**
+   * @generated from field: string name = 3;
+   */
+  name: string;
+
+  /**
+   * @generated from field: string description = 4;
+   */
+  description: string;
+
+  /**
+   * at /pictures/<picture>; "": none
+   *
+   * @generated from field: string picture = 5;
+   */
+  picture: string;
+
+  /**
+   * 1/10,000 chip
+   *
+   * @generated from field: optional int64 buy_now_price = 6;
+   */
+  buyNowPrice?: bigint | undefined;
+
+  /**
+   * @generated from field: exchange.v1.Auction.Status status = 7;
+   */
+  status: Auction_Status;
+
+  /**
+   * once settled
+   *
+   * @generated from field: int64 buyer_id = 8;
+   */
+  buyerId: bigint;
+
+  /**
+   * @generated from field: optional int64 settle_price = 9;
+   */
+  settlePrice?: bigint | undefined;
+
+  /**
+   * @generated from field: int64 created_us = 10;
+   */
+  createdUs: bigint;
+};
+
+/**
+ * Describes the message exchange.v1.Auction.
+ * Use `create(AuctionSchema)` to create a new message.
+ */
+export const AuctionSchema: GenMessage<Auction> = /*@__PURE__*/
+  messageDesc(file_proto_exchange, 66);
+
+/**
+ * @generated from enum exchange.v1.Auction.Status
+ */
+export enum Auction_Status {
+  /**
+   * @generated from enum value: STATUS_UNSPECIFIED = 0;
+   */
+  STATUS_UNSPECIFIED = 0,
+
+  /**
+   * @generated from enum value: OPEN = 1;
+   */
+  OPEN = 1,
+
+  /**
+   * @generated from enum value: WITHDRAWN = 2;
+   */
+  WITHDRAWN = 2,
+
+  /**
+   * @generated from enum value: SETTLED = 3;
+   */
+  SETTLED = 3,
+}
+
+/**
+ * Describes the enum exchange.v1.Auction.Status.
+ */
+export const Auction_StatusSchema: GenEnum<Auction_Status> = /*@__PURE__*/
+  enumDesc(file_proto_exchange, 66, 0);
+
+/**
+ * public, as the three below; also the replies
+ *
+ * @generated from message exchange.v1.AuctionCreated
+ */
+export type AuctionCreated = Message<"exchange.v1.AuctionCreated"> & {
+  /**
+   * @generated from field: exchange.v1.Auction auction = 1;
+   */
+  auction?: Auction | undefined;
+};
+
+/**
+ * Describes the message exchange.v1.AuctionCreated.
+ * Use `create(AuctionCreatedSchema)` to create a new message.
+ */
+export const AuctionCreatedSchema: GenMessage<AuctionCreated> = /*@__PURE__*/
+  messageDesc(file_proto_exchange, 67);
+
+/**
+ * It was edited.
+ *
+ * @generated from message exchange.v1.AuctionUpdated
+ */
+export type AuctionUpdated = Message<"exchange.v1.AuctionUpdated"> & {
+  /**
+   * @generated from field: exchange.v1.Auction auction = 1;
+   */
+  auction?: Auction | undefined;
+};
+
+/**
+ * Describes the message exchange.v1.AuctionUpdated.
+ * Use `create(AuctionUpdatedSchema)` to create a new message.
+ */
+export const AuctionUpdatedSchema: GenMessage<AuctionUpdated> = /*@__PURE__*/
+  messageDesc(file_proto_exchange, 68);
+
+/**
+ * @generated from message exchange.v1.AuctionWithdrawn
+ */
+export type AuctionWithdrawn = Message<"exchange.v1.AuctionWithdrawn"> & {
+  /**
+   * @generated from field: exchange.v1.Auction auction = 1;
+   */
+  auction?: Auction | undefined;
+};
+
+/**
+ * Describes the message exchange.v1.AuctionWithdrawn.
+ * Use `create(AuctionWithdrawnSchema)` to create a new message.
+ */
+export const AuctionWithdrawnSchema: GenMessage<AuctionWithdrawn> = /*@__PURE__*/
+  messageDesc(file_proto_exchange, 69);
+
+/**
+ * Sold, or settled by an operator. The money is told as a transfer to both sides.
+ *
+ * @generated from message exchange.v1.AuctionSettled
+ */
+export type AuctionSettled = Message<"exchange.v1.AuctionSettled"> & {
+  /**
+   * @generated from field: exchange.v1.Auction auction = 1;
+   */
+  auction?: Auction | undefined;
+};
+
+/**
+ * Describes the message exchange.v1.AuctionSettled.
+ * Use `create(AuctionSettledSchema)` to create a new message.
+ */
+export const AuctionSettledSchema: GenMessage<AuctionSettled> = /*@__PURE__*/
+  messageDesc(file_proto_exchange, 70);
+
+/**
+ * public, in its snapshot: all but the withdrawn ones.
+ *
+ * @generated from message exchange.v1.Auctions
+ */
+export type Auctions = Message<"exchange.v1.Auctions"> & {
+  /**
+   * @generated from field: repeated exchange.v1.Auction auctions = 1;
+   */
+  auctions: Auction[];
+};
+
+/**
+ * Describes the message exchange.v1.Auctions.
+ * Use `create(AuctionsSchema)` to create a new message.
+ */
+export const AuctionsSchema: GenMessage<Auctions> = /*@__PURE__*/
+  messageDesc(file_proto_exchange, 71);
 
 /**
  * @generated from enum exchange.v1.MarketStatus
@@ -2501,6 +2965,13 @@ export enum TransferKind {
    * @generated from enum value: COLLECTION = 6;
    */
   COLLECTION = 6,
+
+  /**
+   * buyer to seller: Transfer.auction_id says of what
+   *
+   * @generated from enum value: AUCTION = 7;
+   */
+  AUCTION = 7,
 }
 
 /**
@@ -2786,6 +3257,41 @@ export enum Reason {
    * @generated from enum value: ORDER_NOT_FOUND = 87;
    */
   ORDER_NOT_FOUND = 87,
+
+  /**
+   * Auctions
+   *
+   * also one that was withdrawn
+   *
+   * @generated from enum value: AUCTION_NOT_FOUND = 100;
+   */
+  AUCTION_NOT_FOUND = 100,
+
+  /**
+   * @generated from enum value: AUCTION_SETTLED = 101;
+   */
+  AUCTION_SETTLED = 101,
+
+  /**
+   * it is not the price that you saw
+   *
+   * @generated from enum value: PRICE_CHANGED = 102;
+   */
+  PRICE_CHANGED = 102,
+
+  /**
+   * it has no buy-it-now price
+   *
+   * @generated from enum value: NO_PRICE = 103;
+   */
+  NO_PRICE = 103,
+
+  /**
+   * you may act as the seller
+   *
+   * @generated from enum value: SAME_PERSON = 104;
+   */
+  SAME_PERSON = 104,
 }
 
 /**
