@@ -9,6 +9,7 @@ from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 from accounts import money
 from accounts.console.operations import CommandOperation, OperationForm
 from accounts.forms import AccountField, LinesField, UnitsField
+from auctions import pictures
 from auctions.forms import DESCRIPTION_MAX, NAME_MAX
 from auctions.models import Auction, AuctionStatus
 from proto import exchange_pb2 as pb
@@ -77,6 +78,11 @@ class EditAuction(OfOpenAuction):
 
     def done(self, reply: ServerMessage) -> str:
         return f"{reply.auction_updated.auction.name} is saved"
+
+    def after(self, reply: ServerMessage) -> str:
+        """The picture that was taken away goes."""
+        pictures.discard(self.row.picture)
+        return super().after(reply)
 
 
 class WithdrawAuction(OfOpenAuction):

@@ -23,6 +23,7 @@ DECODE_SECONDS_MAX = 20.0
 DECODERS_MAX = 2  # at once, in this process
 WAIT_SECONDS_MAX = 10.0  # for one of them
 
+SUFFIX = ".webp"
 NAME_PATTERN = r"[a-z0-9]{32}\.webp"
 CHARACTERS = string.ascii_lowercase + string.digits
 
@@ -64,14 +65,18 @@ def cleaned(data: bytes) -> bytes:
 
 def store(picture: bytes) -> str:
     """On the disk before anything may name it."""
-    name = "".join(secrets.choice(CHARACTERS) for _ in range(32)) + ".webp"
+    name = "".join(secrets.choice(CHARACTERS) for _ in range(32)) + SUFFIX
+    write(name, picture)
+    return name
+
+
+def write(name: str, picture: bytes) -> None:
     folder = _folder()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with open(os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(picture)
         file.flush()
         os.fsync(file.fileno())
-    return name
 
 
 def read(name: str) -> bytes | None:

@@ -7,6 +7,7 @@ import urllib.request
 from contextlib import AsyncExitStack
 from http.client import HTTPConnection
 from pathlib import Path
+from typing import Any
 
 from exchange_client import Exchange, Refused
 
@@ -16,6 +17,7 @@ from tests.live.exchange import Browser, LiveExchange
 from tests.live.raw_socket import signed_in
 from tests.live.tables import Tables
 
+PROTOCOL = Path(__file__).resolve().parents[2] / "docs" / "protocol.md"
 CHIP = 10_000
 RACERS = 12
 MIB = 1024 * 1024
@@ -104,6 +106,22 @@ async def test_many_buy_at_once_and_one_gets_it(live: LiveExchange) -> None:
 async def until_told(one: Exchange, auction: int, buyer: int, cash: int) -> None:
     await one.until(lambda: one.state.public.auctions[auction].buyer_id == buyer)
     await one.until(lambda: one.portfolio().cash == cash)
+
+
+async def test_the_protocol_pages_example(live: LiveExchange) -> None:
+    """Word by word."""
+    (example,) = re.findall(r"```python\n(.*?)```", PROTOCOL.read_text(), re.DOTALL)
+    body = "".join(f"    {line}\n" for line in example.splitlines())
+    known: dict[str, Any] = {"Refused": Refused}
+    exec(f"async def example(alice, bob):\n{body}    return bob.state.public.auctions[lamp]", known)
+    async with (
+        Exchange.connect(live.ws_url, live.token("alice")) as alice,
+        Exchange.connect(live.ws_url, live.token("bob")) as bob,
+    ):
+        cash = bob.portfolio().cash
+        sold = await known["example"](alice, bob)
+        assert (sold.name, sold.buyer_id, sold.settle_price) == ("Desk lamp", bob.account_id, 25 * CHIP)
+        assert bob.portfolio().cash == cash - 25 * CHIP
 
 
 # --- Uploads
