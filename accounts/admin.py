@@ -132,9 +132,11 @@ class AccountAdmin(ReadOnlyAdmin):
 
     @admin.display(description="see also")
     def see(self, account: Account) -> SafeString:
-        tables = ("accounts_transfer", "markets_order", "markets_trade", "markets_exposure", "markets_payout")
-        names = ("transfers", "orders", "trades", "exposures", "payouts")
-        found = [(reverse(f"admin:{table}_changelist"), name) for table, name in zip(tables, names)]
+        tables = {
+            **{"accounts_transfer": "transfers", "markets_order": "orders", "markets_trade": "trades"},
+            **{"markets_exposure": "exposures", "markets_payout": "payouts", "auctions_auction": "auctions"},
+        }
+        found = [(reverse(f"admin:{table}_changelist"), name) for table, name in tables.items()]
         found.append((reverse("admin:markets_journalentry_changelist"), "commands"))
         return links((f"{address}?account={account.pk}", name) for address, name in found)
 

@@ -135,7 +135,7 @@ async def test_every_operation_on_auctions(console: Console, tables: Tables, liv
 
 
 def operate_on_auctions(console: Console, tables: Tables) -> None:
-    ids = dict(tables.rows("SELECT name, id FROM auctions_auction"))
+    ids: dict[str, int] = dict(tables.rows("SELECT name, id FROM auctions_auction"))
     lamp, chair = (f"/admin/auctions/auction/{ids[name]}" for name in ("Lamp", "Chair"))
     assert "Settle" in console.browser.get(f"{lamp}/change/").text
     begun = {"initial-name": "Lamp", "initial-price": "5"}

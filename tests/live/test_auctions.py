@@ -95,7 +95,7 @@ async def test_many_buy_at_once_and_one_gets_it(live: LiveExchange) -> None:
             won = [answer for answer in answers if not isinstance(answer, BaseException)]
             lost = [answer for answer in answers if isinstance(answer, Refused)]
             assert (len(won), len(lost)) == (1, RACERS - 1)
-            assert {one.code for one in lost} == {pb.AUCTION_SETTLED}
+            assert {int(one.code) for one in lost} == {int(pb.AUCTION_SETTLED)}
             buyer = won[0].body.auction.buyer_id
             for one in (seller, *racers):
                 change = 7 * CHIP * ((one is seller) - (one.account_id == buyer))
