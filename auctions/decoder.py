@@ -7,6 +7,7 @@ What goes out was painted anew from the first frame: no metadata, nothing that w
 with a sentence for people on stderr; anything else: the file broke the decoder.
 """
 
+import contextlib
 import io
 import resource
 import sys
@@ -74,7 +75,8 @@ def plain(picture: Image.Image) -> Image.Image:
 
 
 def main() -> int:
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES_MAX, MEMORY_BYTES_MAX))
+    with contextlib.suppress(ValueError):  # macOS knows no such limit: there PIXELS_MAX alone holds
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES_MAX, MEMORY_BYTES_MAX))
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS_MAX, CPU_SECONDS_MAX))
     try:
         picture = clean(sys.stdin.buffer.read())
