@@ -11,6 +11,7 @@ from django.contrib.auth.models import Group
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
@@ -131,9 +132,11 @@ class AccountAdmin(ReadOnlyAdmin):
 
     @admin.display(description="see also")
     def see(self, account: Account) -> SafeString:
-        tables = ("accounts_transfer", "markets_order", "markets_trade", "markets_exposure", "markets_payout")
-        names = ("transfers", "orders", "trades", "exposures", "payouts")
-        found = [(reverse(f"admin:{table}_changelist"), name) for table, name in zip(tables, names)]
+        tables = {
+            **{"accounts_transfer": "transfers", "markets_order": "orders", "markets_trade": "trades"},
+            **{"markets_exposure": "exposures", "markets_payout": "payouts", "auctions_auction": "auctions"},
+        }
+        found = [(reverse(f"admin:{table}_changelist"), name) for table, name in tables.items()]
         found.append((reverse("admin:markets_journalentry_changelist"), "commands"))
         return links((f"{address}?account={account.pk}", name) for address, name in found)
 
@@ -160,15 +163,22 @@ class OwnershipAdmin(EngineOwnedAdmin):
     written: ClassVar = {"credit": money.cash}
 
 
+def auction_link(id: int) -> str:
+    if not id:
+        return "–"
+    address = reverse("admin:auctions_auction_change", args=[id])
+    return format_html('<a href="{}" class="text-link">{}</a>', address, id)
+
+
 class EitherSide(AccountFilter):
     fields = ("from_account_id", "to_account_id")
 
 
 @admin.register(Transfer)
 class TransferAdmin(EngineOwnedAdmin):
-    list_display = ("id", "at_us", "kind", "from_account", "to_account", "amount", "note")
+    list_display = ("id", "at_us", "kind", "from_account", "to_account", "amount", "auction", "note")
     list_filter = (EitherSide, "kind")
     list_select_related = ("from_account", "to_account")
     raw_id_fields = ("from_account", "to_account")
     search_fields = ("id",)
-    written: ClassVar = {"amount": money.cash, "at_us": when, "seq": entry_link}
+    written: ClassVar = {"amount": money.cash, "at_us": when, "auction": auction_link, "seq": entry_link}

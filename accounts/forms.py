@@ -32,6 +32,13 @@ class UnitsField(forms.CharField):
         """Those of CharField measure text; what is left here is an int."""
 
 
+class LinesField(forms.CharField):
+    """Several lines. Browsers end them with CR LF, the exchange with LF."""
+
+    def to_python(self, value: Any) -> Any:
+        return (super().to_python(value) or "").replace("\r\n", "\n").replace("\r", "\n")
+
+
 class KeyedForm(forms.Form):
     """A form that acts once, though it may be posted twice."""
 

@@ -76,6 +76,7 @@ class TransferKind(models.IntegerChoices):
     GIFT = 4, "gift"
     STARTING_CASH = 5, "starting cash"
     COLLECTION = 6, "collection"
+    AUCTION = 7, "auction"
 
 
 class Transfer(models.Model):
@@ -92,6 +93,7 @@ class Transfer(models.Model):
     kind = models.SmallIntegerField(choices=TransferKind)
     note = models.CharField(max_length=200, blank=True)
     at_us = models.BigIntegerField()
+    auction = models.BigIntegerField(default=0, help_text="What it was paid for, 0 for no auction.")
     seq = models.BigIntegerField()
 
     class Meta:

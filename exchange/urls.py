@@ -35,5 +35,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
     *sign_in_urls,
     path("", include("accounts.urls")),
+    path("", include("auctions.urls")),
     path("", include("markets.urls")),
 ]

@@ -5,6 +5,7 @@ markets/decoding.py is the way in; markets/audience.py says who hears what.
 
 from markets.decoding import Asker
 from markets.engine import commands, events
+from markets.engine.board import Auction
 from markets.engine.book import Market, Order
 from markets.engine.engine import Engine
 from markets.engine.errors import Reason, Rejected
@@ -160,7 +161,48 @@ def transfer_message(e: events.Transferred) -> pb.Transfer:
         kind=e.kind,  # type: ignore[arg-type]
         note=e.note,
         at_us=e.at_us,
+        auction_id=e.auction,
     )
+
+
+def auction_message(auction: Auction) -> pb.Auction:
+    message = pb.Auction(
+        id=auction.id,
+        seller_id=auction.seller,
+        name=auction.name,
+        description=auction.description,
+        picture=auction.picture,
+        status=auction.status,  # type: ignore[arg-type]
+        buyer_id=auction.buyer or 0,
+        created_us=auction.created_us,
+    )
+    if auction.buy_now_price is not None:
+        message.buy_now_price = auction.buy_now_price
+    if auction.settle_price is not None:
+        message.settle_price = auction.settle_price
+    return message
+
+
+def write_auction(message: pb.ServerMessage, engine: Engine, e: events.OfAuction) -> None:
+    """The auction as the event left it: a reply or a stream message, whatever happened to it since."""
+    told = auction_message(engine.auctions[e.auction])
+    if isinstance(e, events.AuctionCreated | events.AuctionEdited):
+        told.name, told.description, told.picture = e.name, e.description, e.picture
+        told.status = pb.Auction.OPEN
+        told.buyer_id = 0
+        told.ClearField("settle_price")
+        told.ClearField("buy_now_price")
+        if e.buy_now_price is not None:
+            told.buy_now_price = e.buy_now_price
+    match e:
+        case events.AuctionCreated():
+            message.auction_created.auction.CopyFrom(told)
+        case events.AuctionEdited():
+            message.auction_updated.auction.CopyFrom(told)
+        case events.AuctionWithdrawn():
+            message.auction_withdrawn.auction.CopyFrom(told)
+        case events.AuctionSettled():
+            message.auction_settled.auction.CopyFrom(told)
 
 
 def account_message(account: Account) -> pb.Account:
@@ -209,6 +251,8 @@ def write_reply(reply: pb.ServerMessage, engine: Engine, happened: list[Event], 
             reply.market_updated.market.status = last.status  # type: ignore[assignment]
         case events.MarketSettled():
             reply.market_settled.market.CopyFrom(_told(engine, last.market, asker))
+        case events.AuctionCreated() | events.AuctionEdited() | events.AuctionWithdrawn() | events.AuctionSettled():
+            write_auction(reply, engine, last)
         case _:
             _write_account_reply(reply, engine, happened)
 

@@ -10,6 +10,11 @@ from markets.engine.errors import Reason, Rejected
 # What each request of the wire costs, by class; everything else is "mutate".
 CLASSES = {
     "create_market": "expensive",
+    "create_auction": "expensive",
+    "edit_auction": "expensive",
+    "withdraw_auction": "expensive",
+    "buy_auction": "expensive",
+    "settle_auction": "expensive",
     "cancel_order": "cancel",
     "out": "cancel",
     "authenticate": "read",

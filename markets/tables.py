@@ -15,6 +15,7 @@ from django.db import DEFAULT_DB_ALIAS, connections, models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from accounts.models import Account, Ownership, Transfer
+from auctions.models import Auction
 from markets.models import (
     Exposure,
     JournalEntry,
@@ -87,6 +88,11 @@ EXPOSURES = Table(
     Exposure,
     key=("account", "market"),
     changing=("position", "bid_size", "bid_value", "offer_size", "offer_value", "worst", "cost", "realised", "traded"),
+)
+AUCTIONS = Table(
+    Auction,
+    key=("id",),
+    changing=("name", "description", "picture", "buy_now_price", "status", "buyer", "settle_price"),
 )
 
 

@@ -19,6 +19,11 @@ REFUSALS_MAX = 100  # in REFUSALS_SECONDS
 REFUSALS_SECONDS = 10.0
 REFUSALS_PAUSE_SECONDS = 1.0
 
+# --- Requests over HTTP --------------------------------------------------------------------------
+
+REQUEST_BODY_BYTES_MAX = 6 * MIB  # a picture and its form; above: not kept, and answered with 413
+REQUEST_BODY_BYTES_READ = 256 * MIB  # of such a body, so that the answer can be read; then the connection is closed
+
 # --- Frames to clients ---------------------------------------------------------------------------
 
 SERVER_FRAME_BYTES_MAX = 256 * KIB

@@ -30,17 +30,19 @@ class Touched:
     accounts: set[int] = field(default_factory=set)
     markets: set[int] = field(default_factory=set)
     exposures: set[tuple[int, int]] = field(default_factory=set)
+    auctions: set[int] = field(default_factory=set)
 
     @classmethod
     def everything(cls, oracle: NaiveExchange) -> "Touched":
         pairs = {(account, id) for id, market in oracle.markets.items() for account in market.accounts()}
-        return cls(set(oracle.accounts), set(oracle.markets), pairs)
+        return cls(set(oracle.accounts), set(oracle.markets), pairs, set(oracle.auctions))
 
     @classmethod
     def by(cls, changed: Changed) -> "Touched":
         """An order that changed changes the book of its market."""
         books = {order.market for order in changed.orders.values()}
-        return cls(set(changed.accounts) | set(changed.owners), set(changed.markets) | books, set(changed.exposures))
+        accounts = set(changed.accounts) | set(changed.owners)
+        return cls(accounts, set(changed.markets) | books, set(changed.exposures), set(changed.auctions))
 
 
 def both(engine: Engine, oracle: NaiveExchange, command: Command, at_us: int) -> Answer:
@@ -97,6 +99,7 @@ def differences(engine: Engine, oracle: NaiveExchange, touched: Touched | None =
     pairs += [(market_in(engine, id), market_expected(oracle, id)) for id in sorted(touched.markets)]
     pairs += [(book_in(engine, id), book_expected(oracle, id)) for id in sorted(touched.markets)]
     pairs += [(stake_in(engine, *pair), stake_expected(oracle, *pair)) for pair in sorted(touched.exposures)]
+    pairs += [(auction_in(engine, id), auction_expected(oracle, id)) for id in sorted(touched.auctions)]
     return [f"engine {found}, expected {expected}" for found, expected in pairs if found != expected]
 
 
@@ -163,3 +166,15 @@ def stake_expected(oracle: NaiveExchange, account: int, market: int) -> tuple[ob
     m = oracle.markets[market]
     orders = sorted(order.id for order in m.orders_of(account))
     return (account, market, *m.stake(account), *m.cost_and_realised(account), orders)
+
+
+def auction_in(engine: Engine, id: int) -> tuple[object, ...]:
+    a = engine.auctions[id]
+    shown = (a.id, a.seller, a.name, a.description, a.picture, a.buy_now_price)
+    return (*shown, a.creator, a.created_us, a.seq, a.status, a.buyer, a.settle_price)
+
+
+def auction_expected(oracle: NaiveExchange, id: int) -> tuple[object, ...]:
+    a = oracle.auctions[id]
+    shown = (a.id, a.seller, a.name, a.description, a.picture, a.buy_now_price)
+    return (*shown, a.creator, a.at_us, a.seq, a.status, *(a.sold or (None, None)))

@@ -15,6 +15,7 @@ from markets.engine import events as e
 from markets.engine.commands import Command, MarketStatus, Side, TimeInForce
 from markets.engine.errors import Reason, Repeated
 from markets.engine.events import AccountKind, CancelCause, Event, TransferKind
+from tests.naive_auctions import NaiveAuctions
 from tests.naive_book import NaiveMarket, NaiveOrder, cancel, enter, would_fill_whole
 from tests.naive_money import HOUSE, NaiveAccount
 from tests.naive_shape import (
@@ -33,7 +34,6 @@ from tests.naive_shape import (
     tidy,
     valid_name,
 )
-from tests.naive_shares import NaiveShares
 
 ISSUE_LIMIT = 10**13 * 10_000
 LARGEST_STAKE = 10**17
@@ -41,7 +41,7 @@ ORDERS_PER_MARKET = 1_000
 FOUNDING = (c.CreateHouse, c.CreateUserAccount)  # what comes before there is an account to act as
 
 
-class NaiveExchange(NaiveShares):
+class NaiveExchange(NaiveAuctions):
     """`house_name` is the one thing that rules.md does not say."""
 
     def __init__(self, house_name: str) -> None:
@@ -67,6 +67,11 @@ class NaiveExchange(NaiveShares):
             c.CreateOrder: self.create_order,
             c.CancelOrder: self.cancel_order,
             c.Out: self.out,
+            c.CreateAuction: self.create_auction,
+            c.EditAuction: self.edit_auction,
+            c.WithdrawAuction: self.withdraw_auction,
+            c.BuyAuction: self.buy_auction,
+            c.SettleAuction: self.settle_auction,
         }
 
     def apply(self, command: Command, at_us: int) -> list[Event]:

@@ -72,6 +72,7 @@ class Scenario:
         self.ids: dict[str, int] = {}
         self.users: dict[str, int] = {}
         self.market_ids: dict[str, int] = {}
+        self.auction_ids: dict[str, int] = {}
         self.history: list[tuple[Command, int]] = []  # what was accepted
         self.do(c.CreateHouse(0, 0, True, ""))
         self.people(OPERATOR, cash=0)
@@ -221,6 +222,46 @@ class Scenario:
     def out(self, who: str, market: str = "", side: Side | None = None, by: str = "", key: str = "") -> list[str]:
         named = self.market_ids[market] if market else 0
         return self.do(c.Out(*self.head(who, by, key), named, side or 0))
+
+    # --- Auctions
+
+    def auction(
+        self,
+        seller: str,
+        name: str,
+        at: Chips | None = None,
+        description: str = "",
+        picture: str = "",
+        by: str = "",
+        key: str = "",
+    ) -> list[str]:
+        price = None if at is None else money(at)
+        told = self.do(c.CreateAuction(*self.head(seller, by, key), name, description, picture, price))
+        self.auction_ids[name] = self.engine.next_auction - 1
+        return told
+
+    def edit_auction(
+        self,
+        who: str,
+        auction: str,
+        name: str | None = None,
+        description: str | None = None,
+        picture: str | None = None,
+        at: Chips | None = None,
+        no_price: bool = False,
+    ) -> list[str]:
+        by, account, sudo, key = self.head(who, "", "")
+        id, price = self.auction_ids[auction], None if at is None else money(at)
+        return self.do(c.EditAuction(by, account, sudo, key, id, name, description, picture, price, no_price))
+
+    def withdraw(self, who: str, auction: str) -> list[str]:
+        return self.do(c.WithdrawAuction(*self.head(who, "", ""), self.auction_ids[auction]))
+
+    def buy_auction(self, who: str, auction: str, seen: Chips, by: str = "", key: str = "") -> list[str]:
+        return self.do(c.BuyAuction(*self.head(who, by, key), self.auction_ids[auction], money(seen)))
+
+    def settle_auction(self, auction: str, buyer: str, at: Chips, by: str = OPERATOR) -> list[str]:
+        return self.do(c.SettleAuction(*self.head(by, by, ""), self.auction_ids[auction], self.ids[buyer], money(at)))
 
     # --- Looking
 

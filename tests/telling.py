@@ -56,9 +56,26 @@ def tell(names: Names, event: Event) -> str:
             return f"{names.market(event.market)} is {MarketStatus(event.status).name}"
         case e.MarketSettled():
             return f"{names.market(event.market)} settles at {hundredths(event.price)}"
+        case e.AuctionCreated() | e.AuctionEdited() | e.AuctionWithdrawn() | e.AuctionSettled():
+            return tell_auction(names, event)
         case e.PaidOut():
             held = f"{hundredths(event.position)} in {names.market(event.market)}"
             return f"{names.account(event.account)} gets {chips(event.amount)} for {held}"
+
+
+def tell_auction(names: Names, event: e.OfAuction) -> str:
+    auction = names.engine.auctions[event.auction]
+    match event:
+        case e.AuctionCreated():
+            price = "" if event.buy_now_price is None else f" at {chips(event.buy_now_price)}"
+            return f"{names.account(event.seller)} lists {event.name}{price}"
+        case e.AuctionEdited():
+            price = "no price" if event.buy_now_price is None else chips(event.buy_now_price)
+            return f"{event.name}: {event.description}, {event.picture or 'no picture'}, {price}"
+        case e.AuctionWithdrawn():
+            return f"{auction.name} is withdrawn"
+        case e.AuctionSettled():
+            return f"{names.account(event.buyer)} gets {auction.name} for {chips(event.amount)}"
 
 
 def tell_order(names: Names, event: e.Traded | e.OrderCreated | e.OrderCancelled) -> str:

@@ -20,7 +20,7 @@ from exchange_client.backoff import Backoff
 from exchange_client.book import Book
 from exchange_client.requests import Reply, Request
 from exchange_client.session import ANSWER_SECONDS, Session, Settings
-from exchange_client.state import State, account_stream, market_stream
+from exchange_client.state import PUBLIC, State, account_stream, market_stream
 from exchange_client.units import Chips
 from exchange_client.updates import QUEUE_UPDATES, Updates
 from exchange_client.views import MarketView, Portfolio
@@ -107,11 +107,10 @@ class Exchange:
     async def until_heard(self, *replies: Reply[Message]) -> None:
         """Answers and streams come in no promised order: this waits until the state shows what the answers say.
 
-        Of replies about this account's orders or money.
+        Of replies about this account's orders or money, and about auctions.
         """
-        seq = max((reply.seq for reply in replies if _is_streamed(reply.body)), default=0)
-        stream = account_stream(self.account_id)
-        await self.until(lambda: (self.state.heard(stream) or 0) >= seq)
+        awaited = [(stream, one.seq) for one in replies for stream in _streams_of(one.body, self.account_id)]
+        await self.until(lambda: all((self.state.heard(stream) or 0) >= seq for stream, seq in awaited))
 
     async def until(self, met: Callable[[], bool]) -> None:
         """Waits for the state to be so, and looks after each frame. Raises as until_connected."""
@@ -259,7 +258,68 @@ class Exchange:
     async def settle_market(self, market_id: int, price: Chips, *, key: str = "") -> Reply[pb.MarketSettled]:
         return await self.send(requests.settle_market(market_id, price, key=key))
 
+    # --- Auctions
 
-def _is_streamed(body: Message) -> bool:
-    """Whether the account's stream tells of it: a cancel of nothing is an answer only."""
-    return not isinstance(body, pb.OrdersCancelled) or bool(body.orders)
+    async def create_auction(
+        self,
+        name: str,
+        *,
+        description: str = "",
+        picture: str = "",
+        buy_now_price: Chips | None = None,
+        key: str = "",
+    ) -> Reply[pb.AuctionCreated]:
+        return await self.send(
+            requests.create_auction(
+                name, description=description, picture=picture, buy_now_price=buy_now_price, key=key
+            )
+        )
+
+    async def edit_auction(
+        self,
+        auction_id: int,
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        picture: str | None = None,
+        buy_now_price: Chips | None = None,
+        no_buy_now_price: bool = False,
+        key: str = "",
+    ) -> Reply[pb.AuctionUpdated]:
+        return await self.send(
+            requests.edit_auction(
+                auction_id,
+                name=name,
+                description=description,
+                picture=picture,
+                buy_now_price=buy_now_price,
+                no_buy_now_price=no_buy_now_price,
+                key=key,
+            )
+        )
+
+    async def withdraw_auction(self, auction_id: int, *, key: str = "") -> Reply[pb.AuctionWithdrawn]:
+        return await self.send(requests.withdraw_auction(auction_id, key=key))
+
+    async def buy_auction(self, auction_id: int, price: Chips, *, key: str = "") -> Reply[pb.AuctionSettled]:
+        """At the price that you saw; Refused with PRICE_CHANGED if it is another one now."""
+        return await self.send(requests.buy_auction(auction_id, price, key=key))
+
+    async def settle_auction(
+        self, auction_id: int, buyer_id: int, price: Chips, *, key: str = ""
+    ) -> Reply[pb.AuctionSettled]:
+        return await self.send(requests.settle_auction(auction_id, buyer_id, price, key=key))
+
+
+AUCTIONS = (pb.AuctionCreated, pb.AuctionUpdated, pb.AuctionWithdrawn, pb.AuctionSettled)
+
+
+def _streams_of(body: Message, account_id: int) -> set[str]:
+    """Those that tell this account of it: a cancel of nothing is an answer only, the board is public."""
+    if isinstance(body, AUCTIONS):
+        sold = isinstance(body, pb.AuctionSettled) and body.auction.settle_price > 0
+        mine = sold and account_id in (body.auction.buyer_id, body.auction.seller_id)
+        return {PUBLIC, account_stream(account_id)} if mine else {PUBLIC}
+    if isinstance(body, pb.OrdersCancelled) and not body.orders:
+        return set()
+    return {account_stream(account_id)}

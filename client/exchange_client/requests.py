@@ -241,3 +241,52 @@ def out(
 ) -> Request[pb.OrdersCancelled]:
     """0: every market; SIDE_UNSPECIFIED: both sides."""
     return Request.of(pb.Out(market_id=market_id, side=side, key=key), pb.OrdersCancelled)
+
+
+# --- Auctions
+
+
+def create_auction(
+    name: str, *, description: str = "", picture: str = "", buy_now_price: Chips | None = None, key: str = ""
+) -> Request[pb.AuctionCreated]:
+    """`picture` is the name of one that was uploaded in the pages; without a price it cannot be bought at once."""
+    price = None if buy_now_price is None else amount_units(buy_now_price)
+    return Request.of(
+        pb.CreateAuction(name=name, description=description, picture=picture, buy_now_price=price, key=key),
+        pb.AuctionCreated,
+    )
+
+
+def edit_auction(
+    auction_id: int,
+    *,
+    name: str | None = None,
+    description: str | None = None,
+    picture: str | None = None,
+    buy_now_price: Chips | None = None,
+    no_buy_now_price: bool = False,
+    key: str = "",
+) -> Request[pb.AuctionUpdated]:
+    """None leaves a field as it is; `no_buy_now_price` takes the price away."""
+    edit = pb.EditAuction(auction_id=auction_id, name=name, description=description, picture=picture, key=key)
+    if no_buy_now_price:
+        edit.no_buy_now_price = True
+    elif buy_now_price is not None:
+        edit.buy_now_price = amount_units(buy_now_price)
+    return Request.of(edit, pb.AuctionUpdated)
+
+
+def withdraw_auction(auction_id: int, *, key: str = "") -> Request[pb.AuctionWithdrawn]:
+    return Request.of(pb.WithdrawAuction(auction_id=auction_id, key=key), pb.AuctionWithdrawn)
+
+
+def buy_auction(auction_id: int, price: Chips, *, key: str = "") -> Request[pb.AuctionSettled]:
+    """`price` is the one that you saw: if it has changed, PRICE_CHANGED."""
+    return Request.of(pb.BuyAuction(auction_id=auction_id, price=amount_units(price), key=key), pb.AuctionSettled)
+
+
+def settle_auction(auction_id: int, buyer_id: int, price: Chips, *, key: str = "") -> Request[pb.AuctionSettled]:
+    return Request.of(
+        pb.SettleAuction(auction_id=auction_id, buyer_id=buyer_id, price=amount_units(price), key=key),
+        pb.AuctionSettled,
+    )

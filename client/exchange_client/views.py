@@ -27,10 +27,11 @@ class View(Protocol):
 
 
 class PublicView:
-    """Everybody's accounts by name, and the definitions of the public markets."""
+    """Everybody's accounts by name, the definitions of the public markets, and the auction board."""
 
     accounts: dict[int, pb.Account]
     markets: dict[int, pb.Market]
+    auctions: dict[int, pb.Auction]
 
     def __init__(self) -> None:
         self.clear()
@@ -38,6 +39,7 @@ class PublicView:
     def clear(self) -> None:
         self.accounts = {}
         self.markets = {}
+        self.auctions = {}
 
     def apply(self, body: Message) -> None:
         match body:
@@ -49,6 +51,12 @@ class PublicView:
                 self.markets.update({market.id: deepcopy(market) for market in body.markets})
             case pb.MarketCreated() | pb.MarketUpdated() | pb.MarketSettled():
                 self.markets[body.market.id] = deepcopy(body.market)
+            case pb.Auctions():
+                self.auctions.update({auction.id: deepcopy(auction) for auction in body.auctions})
+            case pb.AuctionCreated() | pb.AuctionUpdated() | pb.AuctionSettled():
+                self.auctions[body.auction.id] = deepcopy(body.auction)
+            case pb.AuctionWithdrawn():
+                self.auctions.pop(body.auction.id, None)
 
 
 class MarketView:

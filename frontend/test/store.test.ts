@@ -37,6 +37,28 @@ function levels(state: State): string[] {
 
 const AS_SNAPSHOT = ["500 @ 5100", "300 @ 5000", "100 @ 4800", "200 @ 4700"];
 
+test("auctions on the public stream leave the rest as it is", () => {
+  const state = newState();
+  const chair = { id: 3n, name: "Chair", buyNowPrice: 0n };
+  applyFrame(state, [
+    begin("public"),
+    say({ case: "accounts", value: { accounts: [{ id: 2n, name: "Alice" }] } }),
+    say({ case: "auctions", value: { auctions: [chair] } }),
+    end("public", 10n),
+  ]);
+  const happened = applyFrame(state, [
+    at("public", 10n, 12n),
+    say({ case: "auctionCreated", value: { auction: chair } }),
+    say({ case: "auctionUpdated", value: { auction: chair } }),
+    say({ case: "auctionWithdrawn", value: { auction: chair } }),
+    say({ case: "auctionSettled", value: { auction: chair } }),
+    say({ case: "accountCreated", value: { account: { id: 5n, name: "Bob" } } }),
+  ]);
+  assert.deepEqual(happened, []);
+  assert.deepEqual([...slice(state, "public").accounts.values()].map((account) => account.name), ["Alice", "Bob"]);
+  assert.equal(state.standing.get("public"), 12n);
+});
+
 test("a snapshot makes the book and the tape, newest trade first", () => {
   const state = withBook();
   assert.deepEqual(levels(state), AS_SNAPSHOT);

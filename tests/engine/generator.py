@@ -4,12 +4,14 @@ The choice reads the engine (which orders are open, who owns what), so that canc
 and the same engine choose the same commands.
 """
 
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
 from markets.engine import commands as c
+from markets.engine.board import Auction
 from markets.engine.book import Market
-from markets.engine.commands import Command, MarketStatus, SelfTrade, Side, TimeInForce
+from markets.engine.commands import AuctionStatus, Command, MarketStatus, SelfTrade, Side, TimeInForce
 from markets.engine.credits import is_flat
 from markets.engine.engine import Engine
 from markets.engine.events import AccountKind
@@ -65,6 +67,11 @@ WEIGHTS = {
     "edit": 4,
     "status": 10,
     "settle": 8,
+    "list_auction": 6,
+    "edit_auction": 5,
+    "withdraw_auction": 2,
+    "buy_auction": 8,
+    "settle_auction": 4,
     "again": 30,
     "mangled": 50,
 }
@@ -275,6 +282,50 @@ class Generator:
             return c.SettleMarket(self.root(owner), owner, False, self.key(0.2), market.id, price)
         return c.SettleMarket(*(self.operator() if rng.random() < 0.8 else self.head()), market.id, price)
 
+    def some_auction(self) -> Auction | None:
+        """Mostly one that is open, mostly a new one."""
+        auctions = list(self.engine.auctions.values())[-12:]
+        if self.rng.random() < 0.85:
+            auctions = [a for a in auctions if a.status == AuctionStatus.OPEN] or auctions
+        return self.rng.choice(auctions) if auctions else None
+
+    def auction_price(self) -> int | None:
+        return self.rng.choice((None, 0, 1, self.rng.randint(1, 5_000_000), 10**13, 10**13 + 1))
+
+    def picture(self) -> str:
+        return self.rng.choice(("", "", "a1" * 16 + ".webp", "../" + "a" * 29 + ".webp"))
+
+    def list_auction(self) -> Command:
+        text = self.rng.choice(("", "as new"))
+        return c.CreateAuction(*self.head(), self.name(), text, self.picture(), self.auction_price())
+
+    def of_seller(self, auction: Auction | None) -> tuple[int, int, bool, str]:
+        """Mostly who sells it, else anybody or the operator."""
+        if auction is None or self.rng.random() < 0.2:
+            return self.operator() if self.rng.random() < 0.5 else self.head()
+        return self.root(auction.seller), auction.seller, False, self.key(0.2)
+
+    def edit_auction(self) -> Command:
+        rng, auction = self.rng, self.some_auction()
+        shown = (rng.choice((None, self.name())), rng.choice((None, "", "worn")), rng.choice((None, self.picture())))
+        price = (self.auction_price(), rng.random() < 0.1)
+        return c.EditAuction(*self.of_seller(auction), auction.id if auction else 0, *shown, *price)
+
+    def withdraw_auction(self) -> Command:
+        auction = self.some_auction()
+        return c.WithdrawAuction(*self.of_seller(auction), auction.id if auction else 0)
+
+    def buy_auction(self) -> Command:
+        auction = self.some_auction()
+        seen = auction.buy_now_price if auction and self.rng.random() < 0.9 else self.auction_price()
+        return c.BuyAuction(*self.head(), auction.id if auction else 0, seen or 0)
+
+    def settle_auction(self) -> Command:
+        auction, buyer = self.some_auction(), self.account()
+        most = max(self.engine.accounts[buyer].available, 1)
+        amount = self.rng.choice((0, self.rng.randint(1, most), most + 1))
+        return c.SettleAuction(*self.operator(), auction.id if auction else 0, buyer, amount)
+
     def root(self, account: int) -> int:
         """User id of whose tree it is in."""
         while self.engine.accounts[account].owners:
@@ -287,7 +338,9 @@ class Generator:
 
     def mangled(self) -> Command:
         """One number of a sensible command is replaced. What only the codec could let through is left alone."""
+        kinds: tuple[Callable[[], Command], ...]
         kinds = (self.order, self.cancel, self.out, self.transfer, self.gift, self.alt, self.market, self.settle)
+        kinds += (self.list_auction, self.edit_auction, self.buy_auction, self.settle_auction)
         command: Any = self.rng.choice(kinds)()
         spared = {"sudo", "side", "time_in_force", "self_trade", "post_only", "accounts_max", "markets_max"}
         numbers = [f for f in command._fields if type(getattr(command, f)) is int and f not in spared]

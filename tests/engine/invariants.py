@@ -57,6 +57,8 @@ def check_reported(events: list[Event], changed: Changed) -> None:
                 assert event.account in changed.owners, f"credits of {event.account}"
             case e.MarketCreated() | e.MarketEdited() | e.MarketStatusChanged() | e.MarketSettled():
                 assert event.market in changed.markets, f"market {event.market}"
+            case e.AuctionCreated() | e.AuctionEdited() | e.AuctionWithdrawn() | e.AuctionSettled():
+                assert event.auction in changed.auctions, f"auction {event.auction}"
 
 
 def check_all(engine: Engine) -> None:

@@ -9,7 +9,7 @@ from random import SystemRandom
 
 import pytest
 
-from markets.engine import credits, ledger, orders, settlement, transfers
+from markets.engine import auction, credits, ledger, orders, settlement, transfers
 from markets.engine.book import BookSide, Order
 from markets.engine.engine import Engine
 from markets.engine.ledger import Account, Exposure
@@ -34,6 +34,8 @@ ANSWERS = {
     *("INVALID_NAME", "NAME_TAKEN", "INVALID_TEXT", "INVALID_AMOUNT"),
     *("INSUFFICIENT_FUNDS", "SAME_ACCOUNT", "TOO_MANY_ACCOUNTS", "MARKET_NOT_FOUND", "INVALID_MARKET"),
     *("MARKET_PAUSED", "MARKET_CLOSED", "MARKET_SETTLED", "SETTLER_HAS_POSITION", "INVALID_PRICE", "INVALID_SIZE"),
+    *("CreateAuction", "EditAuction", "WithdrawAuction", "BuyAuction", "SettleAuction"),
+    *("AUCTION_NOT_FOUND", "AUCTION_SETTLED", "PRICE_CHANGED", "NO_PRICE", "SAME_PERSON"),
     *("POST_ONLY_WOULD_TRADE", "FOK_NOT_FILLABLE", "ORDER_NOT_FOUND"),
 }
 
@@ -171,6 +173,21 @@ def an_order_is_not_reported(planted: pytest.MonkeyPatch) -> None:
     planted.setattr(Engine, "take_changed", take_most)
 
 
+def buyers_are_not_asked_for_funds(planted: pytest.MonkeyPatch) -> None:
+    planted.setattr(auction, "check_available", lambda *_: None)
+
+
+def sellers_are_not_paid(planted: pytest.MonkeyPatch) -> None:
+    move = transfers.move
+
+    def move_nothing(state: Engine, source: Account, target: Account, amount: int, *rest: object) -> object:
+        event = move(state, source, target, amount, *rest)  # type: ignore[arg-type]
+        target.cash -= amount
+        return event
+
+    planted.setattr(auction, "move", move_nothing)
+
+
 PLANTED: list[Callable[[pytest.MonkeyPatch], None]] = [
     newest_first,
     trades_at_another_price,
@@ -185,6 +202,8 @@ PLANTED: list[Callable[[pytest.MonkeyPatch], None]] = [
     nothing_is_rebalanced,
     gifts_are_not_owed,
     an_order_is_not_reported,
+    buyers_are_not_asked_for_funds,
+    sellers_are_not_paid,
 ]
 
 

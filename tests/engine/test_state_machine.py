@@ -15,7 +15,7 @@ from hypothesis.stateful import (
 )
 
 from markets.engine import commands as c
-from markets.engine.commands import Command, MarketStatus, SelfTrade, Side, TimeInForce
+from markets.engine.commands import AuctionStatus, Command, MarketStatus, SelfTrade, Side, TimeInForce
 from markets.engine.engine import Engine
 from markets.engine.errors import Rejected, Repeated
 from markets.engine.events import AccountKind, Event
@@ -49,6 +49,8 @@ OFTEN = {
     *("Traded", "OrderCreated", "OrderCancelled", "Transferred", "CreditsChanged", "PaidOut", "MarketSettled"),
     *("ShareCreated", "ShareEnded", "CreditRedistributed", "SHARED_ACCOUNT_NOT_FLAT", "CREDIT_REMAINS"),
     *("INSUFFICIENT_FUNDS", "MARKET_PAUSED", "MARKET_SETTLED", "POST_ONLY_WOULD_TRADE"),
+    *("AuctionCreated", "AuctionEdited", "AuctionWithdrawn", "AuctionSettled"),
+    *("AUCTION_NOT_FOUND", "AUCTION_SETTLED", "PRICE_CHANGED", "NO_PRICE", "SAME_PERSON", "SAME_ACCOUNT"),
     *("FOK_NOT_FILLABLE", "ORDER_NOT_FOUND", "NOT_ALLOWED", "repeated"),
 }
 
@@ -106,6 +108,8 @@ class SmallExchange(RuleBasedStateMachine):
         self.ask(c.CreateAccount(2, 3, False, "", "team", 0))
         self.ask(c.ShareAccount(2, 3, False, "", 5, 4))
         self.ask(c.MakeTransfer(2, 3, False, "", 3, 5, 500, ""))
+        self.ask(c.CreateAuction(2, 5, False, "", "lamp", "", "", 100))
+        self.ask(c.CreateAuction(3, 4, False, "", "chair", "", "", None))
 
     @rule(user=persons, gold=st.booleans(), side=sides, price=prices, size=sizes, self_trade=st.sampled_from(SelfTrade))
     def order(self, user: int, gold: bool, side: Side, price: int, size: int, self_trade: SelfTrade) -> None:
@@ -217,6 +221,39 @@ class SmallExchange(RuleBasedStateMachine):
     def create_markets(self, user: int, pick: int, low: int, high: int) -> None:
         self.ask(c.CreateMarket(*self.acting(user, pick), f"M {self.engine.seq}", "", low, high, 10, 1))
         self.ask(c.CreateMarket(*self.acting(user, pick), f"N {self.engine.seq}", "", 0, 100, 10, 1))
+
+    def auction(self, pick: int) -> int:
+        """Mostly one that is open; now and then 0: there is none."""
+        opened = [a.id for a in self.engine.auctions.values() if a.status == AuctionStatus.OPEN]
+        return opened[pick % len(opened)] if opened and pick < 7 else pick % self.engine.next_auction
+
+    @rare
+    @rule(user=persons, pick=picks, price=st.sampled_from([None, 0, 100, 700]), key=keys)
+    def list_auction(self, user: int, pick: int, price: int | None, key: str) -> None:
+        self.ask(c.CreateAuction(*self.acting(user, pick, key), "lamp", "", "", price))
+
+    @rare
+    @rule(user=persons, pick=picks, auction=picks, price=st.sampled_from([None, 100, 700]), gone=st.booleans())
+    def edit_auction(self, user: int, pick: int, auction: int, price: int | None, gone: bool) -> None:
+        """A price that is not named stays, or goes."""
+        by, account, sudo, key = self.acting(user, pick)
+        id, gone = self.auction(auction), price is None and gone
+        self.ask(c.EditAuction(by, account, sudo, key, id, None, "worn", None, price, gone))
+
+    @rare
+    @rule(user=persons, pick=picks, auction=picks)
+    def withdraw_auction(self, user: int, pick: int, auction: int) -> None:
+        self.ask(c.WithdrawAuction(*self.acting(user, pick), self.auction(auction)))
+
+    @rule(user=persons, pick=picks, auction=picks, amount=st.sampled_from([0, 100, 700]), key=keys)
+    def buy_auction(self, user: int, pick: int, auction: int, amount: int, key: str) -> None:
+        self.ask(c.BuyAuction(*self.acting(user, pick, key), self.auction(auction), amount))
+
+    @rare
+    @rule(user=mostly_the_operator, auction=picks, buyer=picks, amount=st.sampled_from([0, 100, 10**6]))
+    def settle_auction(self, user: int, auction: int, buyer: int, amount: int) -> None:
+        named = buyer % (len(self.engine.accounts) + 1)
+        self.ask(c.SettleAuction(*self.acting(user, 1), self.auction(auction), named, amount))
 
     @invariant()
     def everything_agrees(self) -> None:

@@ -6,7 +6,7 @@ from itertools import islice
 from random import Random
 
 from markets.engine import commands as c
-from markets.engine.commands import Command
+from markets.engine.commands import AuctionStatus, Command
 from markets.engine.credits import is_flat
 from markets.engine.engine import Engine
 from markets.engine.errors import Rejected, Repeated
@@ -154,7 +154,9 @@ class RandomDay:
         by, account, _, key = self._head()
         head = (by, account, True, key)
         market = self._one_market()
-        kind = self.random.randint(1, 20)
+        kind = self.random.randint(1, 26)
+        if kind > 20:
+            return self._auction(kind, head)
         if kind <= 4:
             return c.CreateAccount(*head, f"Alt {self.engine.next_account}", account)
         if kind <= 8:
@@ -166,6 +168,21 @@ class RandomDay:
         if kind == 18:
             return c.SetMarketStatus(*head, market, 4)
         return c.SettleMarket(*head, market, self.random.randint(0, 100))
+
+    def _auction(self, kind: int, head: tuple[int, int, bool, str]) -> Command:
+        opened = [auction for auction in self.engine.auctions.values() if auction.status == AuctionStatus.OPEN]
+        if kind <= 22 or not opened:
+            price = self.random.choice((None, 0, self.random.randint(1, 100_000)))
+            picture = self.random.choice(("", "p" * 32 + ".webp"))
+            return c.CreateAuction(*head, f"Lot {self.engine.next_auction}", "as seen", picture, price)
+        auction = self.random.choice(opened)
+        if kind == 23:
+            return c.EditAuction(*head, auction.id, None, "as it is", None, 70_000, self.random.random() < 0.3)
+        if kind == 24:
+            return c.WithdrawAuction(*head, auction.id)
+        if kind == 25:
+            return c.SettleAuction(*head, auction.id, head[1], self.random.randint(0, 50_000))
+        return c.BuyAuction(*head, auction.id, auction.buy_now_price or 0)
 
     def _market(self, name: str) -> Command:
         return c.CreateMarket(1, self.engine.people[1], True, "", name, "", self.random.choice((0, -100)), 100, 1, 1)

@@ -2,6 +2,7 @@
 
 import json
 import os
+from contextlib import suppress
 from typing import Any
 
 from django.conf import settings
@@ -10,19 +11,23 @@ from django.core.management.base import BaseCommand
 
 from accounts.models import ApiToken, User
 from accounts.tokens import create_token, revoke_token
+from auctions.demo import AUCTIONS, picture_of
 from markets import checks
 from markets.demo import TOKENS_FILE
 from markets.lock import MatcherRuns
 from markets.offline import OfflineExchange
 from proto.exchange_pb2 import (
+    BuyAuction,
     ClientMessage,
     CreateAccount,
+    CreateAuction,
     CreateMarket,
     CreateUserAccount,
     Gift,
     MakeTransfer,
     ShareAccount,
 )
+from realtime.errors import RequestFailed
 
 PEOPLE = {"alice": "Alice", "bob": "Bob", "carol": "Carol", "operator": "Olivia Operator"}
 BOTS = {"maker": "Market Maker", "noise": "Noise Trader", "momentum": "Momentum Trader"}
@@ -58,6 +63,7 @@ class Command(BaseCommand):
                 _allow_to_operate(people["operator"])
                 _open_accounts(exchange, people)
                 _open_markets(exchange, people["operator"])
+                _list_auctions(exchange, people)
         except MatcherRuns as running:
             self.stdout.write(f"{running} The demo class is left as it is.")
             return
@@ -121,6 +127,24 @@ def _open_markets(exchange: OfflineExchange, operator: User) -> None:
             key=f"demo-market-{number}",
         )
         exchange.ask(operator.pk, ClientMessage(create_market=market), sudo=True)
+
+
+def _list_auctions(exchange: OfflineExchange, people: dict[str, User]) -> None:
+    """Their pictures are painted and kept first, where they are not there yet: a name must show something."""
+    for number, lot in enumerate(AUCTIONS):
+        create = CreateAuction(
+            name=lot.name,
+            description=lot.description,
+            picture=picture_of(number, lot),
+            buy_now_price=lot.price and lot.price * CHIP,
+            key=f"demo-auction-{number}",
+        )
+        seller = people[lot.seller].pk
+        listed = exchange.ask(seller, ClientMessage(create_auction=create)).auction_created.auction
+        if lot.buyer:
+            buy = BuyAuction(auction_id=listed.id, price=listed.buy_now_price, key=f"demo-sale-{number}")
+            with suppress(RequestFailed):  # an old class may have spent its money: then it stays for sale
+                exchange.ask(people[lot.buyer].pk, ClientMessage(buy_auction=buy))
 
 
 def _write_tokens(bots: dict[str, User]) -> None:
