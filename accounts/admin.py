@@ -87,17 +87,21 @@ class EmailAddressAdmin(AllauthEmailAddressAdmin, ModelAdmin):  # type: ignore[m
 @admin.register(ApiToken)
 class ApiTokenAdmin(ReadOnlyAdmin):
     operations = (MakeToken, RevokeToken)
-    list_display = ("name", "user", "prefix", "state", "created_at", "last_used_at", "expires_at")
-    list_select_related = ("user",)
+    list_display = ("name", "user", "prefix", "may", "account", "state", "created_at", "last_used_at", "expires_at")
+    list_select_related = ("user", "account")
     search_fields = ("name", "user__username", "prefix")
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
-        return ["name", "user", "prefix", "state", "created_at", "last_used_at", "expires_at", "revoked_at"]
+        return [*self.list_display, "revoked_at"]
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return may_operate(request.user)
 
     has_module_permission = has_view_permission
+
+    @admin.display(description="may")
+    def may(self, token: ApiToken) -> str:
+        return ", ".join(token.scope_names)
 
     @display(label={"active": "success", "revoked": "danger", "expired": "warning", "of nobody active": "warning"})
     def state(self, token: ApiToken) -> str:

@@ -49,9 +49,10 @@ RATES: dict[str, dict[str, tuple[int, int]]] = {
     }.items()
 }
 SUDO_SECONDS = env.int("SUDO_SECONDS", default=30 * 60)  # how long a browser session keeps sudo
-ALT_ACCOUNTS_MAX = env.int("ALT_ACCOUNTS_MAX", default=50)  # per person, as the next three
+ALT_ACCOUNTS_MAX = env.int("ALT_ACCOUNTS_MAX", default=50)  # per person, as the next four
 UNSETTLED_MARKETS_MAX = env.int("UNSETTLED_MARKETS_MAX", default=20)
 SOCKETS_MAX = env.int("SOCKETS_MAX", default=20)
+API_TOKENS_MAX = env.int("API_TOKENS_MAX", default=50)  # neither revoked nor expired
 SUBSCRIPTIONS_MAX = env.int("SUBSCRIPTIONS_MAX", default=200)
 
 # --- Applications --------------------------------------------------------------------------------

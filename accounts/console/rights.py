@@ -11,13 +11,13 @@ from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponseRedirect
 from django.shortcuts import resolve_url
 
-from accounts.authentication import OPERATOR_PERMISSION
+from accounts.authentication import is_operator
 from accounts.models import User
 
 
 def may_operate(user: User | AnonymousUser) -> TypeGuard[User]:
     """Send commands with sudo, make people and tokens: active staff with the operator permission."""
-    return user.is_active and user.is_staff and user.has_perm(OPERATOR_PERMISSION)
+    return isinstance(user, User) and is_operator(user)
 
 
 def may_manage(user: User | AnonymousUser, person: User) -> bool:

@@ -181,12 +181,12 @@ class Browser:
     def get(self, path: str) -> Page:
         return self._open(urllib.request.Request(self._absolute(path)))
 
-    def post(self, path: str, page: str = "", **fields: str | int) -> Page:
-        """Posts a form as found on `page` (default: the path itself), with its CSRF token."""
+    def post(self, path: str, page: str = "", **fields: str | int | tuple[str, ...]) -> Page:
+        """Posts a form as found on `page` (default: the path itself), with its CSRF token; of a tuple each."""
         form = self.get(page or path)
         found = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', form.text)
         assert found is not None, f"no form on {page or path}: {form.status}\n{form.text[:500]}"
-        data = urllib.parse.urlencode({"csrfmiddlewaretoken": found[1], **fields}).encode()
+        data = urllib.parse.urlencode({"csrfmiddlewaretoken": found[1], **fields}, doseq=True).encode()
         return self._open(urllib.request.Request(self._absolute(path), data, {"Referer": self._absolute(page or path)}))
 
     def sign_in(self, name: str, password: str) -> None:

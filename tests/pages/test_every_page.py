@@ -12,7 +12,7 @@ from markets.models import Side
 from tests.pages.conftest import World
 from tests.pages.html import Element, read
 
-PATHS = ("/", "/markets/7/", "/portfolio/", "/accounts/", "/markets/999/", "/sign-out/", "/password/reset/")
+PATHS = ("/", "/markets/7/", "/portfolio/", "/accounts/", "/keys/", "/markets/999/", "/sign-out/", "/password/reset/")
 
 
 @pytest.fixture
