@@ -4,6 +4,8 @@ from typing import Any, ClassVar
 
 from allauth.account.admin import EmailAddressAdmin as AllauthEmailAddressAdmin
 from allauth.account.models import EmailAddress
+from allauth.socialaccount import admin as _  # noqa: F401 - registers what is unregistered below
+from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
@@ -28,6 +30,7 @@ from accounts.operations import Collect, Gift, MakeToken, RedistributeCredit, Re
 RIGHTS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
 admin.site.unregister([Group, EmailAddress])
+admin.site.unregister([SocialAccount, SocialApp, SocialToken])  # the environment names the one provider
 
 
 @admin.register(User)

@@ -1,10 +1,13 @@
 """Who a socket or a request is: by bearer credential, or by the session cookie of a signed-in browser; and whether that
 still holds."""
 
+import time
 from collections.abc import Hashable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from allauth.socialaccount.models import SocialAccount
 from channels.db import database_sync_to_async
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
@@ -13,6 +16,7 @@ from django.contrib.sessions.models import Session
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
+from accounts import provider
 from accounts.models import ApiToken, User
 from accounts.selectors import user_account
 from accounts.services import account_name
@@ -24,6 +28,8 @@ from realtime.sockets import Principal
 
 OPERATOR_PERMISSION = "markets.operate_exchange"
 LAST_USED_EVERY = timedelta(minutes=1)  # how exact ApiToken.last_used_at is; a write on every connect would be waste
+# Who looks at an access token may have to wait for the provider; nobody else waits with them.
+_PROVIDER_THREAD = ThreadPoolExecutor(1, thread_name_prefix="provider")
 
 
 class SignIn(NamedTuple):
@@ -50,7 +56,15 @@ class SessionCredential(NamedTuple):
     operator: bool
 
 
-Credential = TokenCredential | SessionCredential
+class AccessTokenCredential(NamedTuple):
+    """Of the provider, until `expires_at` (Unix time); `operator` as above."""
+
+    user: int
+    expires_at: int
+    operator: bool
+
+
+Credential = TokenCredential | SessionCredential | AccessTokenCredential
 
 
 async def authenticate(cookies: Mapping[str, str], token: str) -> Principal | None:
@@ -58,7 +72,8 @@ async def authenticate(cookies: Mapping[str, str], token: str) -> Principal | No
 
     Opens the person's user account if there is none yet; raises realtime.errors.RequestFailed if that fails.
     """
-    found = await database_sync_to_async(_find)(cookies, token)
+    thread = _PROVIDER_THREAD if _is_access_token(token) else None
+    found = await database_sync_to_async(_find, thread_sensitive=thread is None, executor=thread)(cookies, token)
     if found is None:
         return None
     principal, wish = found
@@ -74,7 +89,12 @@ async def revoked(credentials: set[Hashable]) -> set[Hashable]:
 
 
 def by_bearer(secret: str) -> SignIn | None:
-    """Who sends this: an API token. None if it is not good, whatever is wrong with it."""
+    """Who sends this: an API token, or an access token of the provider. None if it is not good, whatever is wrong with
+    it. May wait for the provider: not for the event loop's thread, nor for the one that consumers share."""
+    return _by_access_token(secret) if _is_access_token(secret) else _by_api_token(secret)
+
+
+def _by_api_token(secret: str) -> SignIn | None:
     token = find_token(secret)
     if token is None:
         return None
@@ -84,6 +104,26 @@ def by_bearer(secret: str) -> SignIn | None:
     operator = bool(token.scopes & Scope.SUDO) and is_operator(token.user)
     rights = Rights(operator, token.scopes, token.account_id or 0)
     return _sign_in(token.user, TokenCredential(token.pk, token.user_id, operator), rights)
+
+
+def _by_access_token(token: str) -> SignIn | None:
+    """The person has signed in to the pages once: their name and whether they operate come from there. An operator is
+    one only by a token that says so too."""
+    claims = provider.access_token_claims(token)
+    if claims is None:
+        return None
+    known = SocialAccount.objects.filter(provider=settings.OIDC_ID, uid=claims["sub"], user__is_active=True)
+    account = known.select_related("user").first()
+    if account is None:
+        return None
+    operator = provider.names_operator(claims) and is_operator(account.user)
+    credential = AccessTokenCredential(account.user_id, int(claims["exp"]) + provider.LEEWAY_SECONDS, operator)
+    return _sign_in(account.user, credential, Rights(operator))
+
+
+def _is_access_token(secret: str) -> bool:
+    """Signed ones have three parts; ours have no dots."""
+    return "." in secret
 
 
 def is_operator(user: User) -> bool:
@@ -122,7 +162,9 @@ def _revoked(credentials: set[Hashable]) -> set[Hashable]:
     now = timezone.now()
     tokens = [one for one in credentials if isinstance(one, TokenCredential)]
     sessions = [one for one in credentials if isinstance(one, SessionCredential)]
-    return {*_revoked_tokens(tokens), *_revoked_sessions(sessions, now), *_no_operators([*tokens, *sessions])}
+    access = [one for one in credentials if isinstance(one, AccessTokenCredential)]
+    gone = {*_revoked_tokens(tokens), *_revoked_sessions(sessions, now), *_ended_access(access)}
+    return gone.union(_no_operators([*tokens, *sessions, *access]))
 
 
 def _revoked_tokens(credentials: list[TokenCredential]) -> Iterable[Hashable]:
@@ -138,6 +180,12 @@ def _revoked_sessions(credentials: list[SessionCredential], now: datetime) -> It
     users = User.objects.filter(is_active=True).in_bulk({one.user for one in credentials})
     hashes = {pk: user.get_session_auth_hash() for pk, user in users.items()}
     return (one for one in credentials if one.session not in keys or hashes.get(one.user) != one.auth_hash)
+
+
+def _ended_access(credentials: list[AccessTokenCredential]) -> Iterable[Hashable]:
+    users = {one.user for one in credentials}
+    active = set(User.objects.filter(pk__in=users, is_active=True).values_list("pk", flat=True)) if users else set()
+    return (one for one in credentials if one.expires_at <= time.time() or one.user not in active)
 
 
 def _no_operators(credentials: Iterable[Credential]) -> Iterable[Hashable]:

@@ -14,6 +14,8 @@ from django.shortcuts import resolve_url
 from accounts.authentication import is_operator
 from accounts.models import User
 
+SIGN_IN_AFRESH = "sign_in_afresh"  # session key: the provider shall ask who it is, though it may remember
+
 
 def may_operate(user: User | AnonymousUser) -> TypeGuard[User]:
     """Send commands with sudo, make people and tokens: active staff with the operator permission."""
@@ -38,4 +40,5 @@ def ask_again(request: HttpRequest, user: User) -> HttpResponseRedirect:
     if user.has_usable_password():
         return redirect_to_login(back, resolve_url("account_reauthenticate"))
     logout(request)
+    request.session[SIGN_IN_AFRESH] = True
     return redirect_to_login(back)
