@@ -1,12 +1,14 @@
 """What allauth asks us: may a stranger sign up, and who is it that the provider sends?"""
 
+import logging
 import time
-from typing import Any
+from typing import Any, NoReturn
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.internal.flows.login import AUTHENTICATION_METHODS_SESSION_KEY
 from allauth.account.internal.userkit import filter_users_by_email
 from allauth.account.utils import get_next_redirect_url
+from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter, get_adapter
 from allauth.socialaccount.models import SocialLogin
 from allauth.socialaccount.providers.base.constants import AuthProcess
@@ -22,6 +24,8 @@ from accounts import provider
 from accounts.console.rights import SIGN_IN_AFRESH
 from accounts.models import User
 from accounts.services import follow_operator_role
+
+logger = logging.getLogger(__name__)
 
 NAME_MAX = 150  # characters of first and last name in the table
 
@@ -61,6 +65,13 @@ class ProviderAdapter(DefaultSocialAccountAdapter):
             # Somebody here has this address, and may have typed it in: no reason to be them. It is left to them.
             sociallogin.email_addresses = []
             user.email = ""
+
+    def on_authentication_error(self, request: HttpRequest, *about: Any, **more: Any) -> NoReturn:
+        """Cancelled or refused there, or a callback that nobody here waits for: back to where to try again."""
+        if more.get("exception") is not None:
+            logger.warning("A sign-in with the provider failed: %s", more["exception"])
+        messages.error(request, f"You have not been signed in with {settings.OIDC_NAME}. Try again.")
+        raise ImmediateHttpResponse(redirect("account_login"))
 
     def populate_user(self, request: HttpRequest, sociallogin: SocialLogin, data: dict[str, Any]) -> User:
         user: User = super().populate_user(request, sociallogin, data)

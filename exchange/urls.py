@@ -2,7 +2,6 @@
 
 from allauth.account import views as sign_in
 from allauth.account.decorators import secure_admin_login
-from allauth.socialaccount import views as provider_sign_in
 from allauth.socialaccount.providers.openid_connect import views as openid_connect
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, re_path
@@ -18,8 +17,6 @@ sign_in_urls: list[URLPattern | URLResolver] = [
     path("sign-in/", sign_in.login, name="account_login"),
     path("sign-in/again/", sign_in.reauthenticate, name="account_reauthenticate"),
     path("sign-in/provider/", at_provider, name="provider_sign_in"),
-    path("sign-in/cancelled/", provider_sign_in.login_cancelled, name="socialaccount_login_cancelled"),
-    path("sign-in/failed/", provider_sign_in.login_error, name="socialaccount_login_error"),
     path("sign-in/<str:provider_id>/callback/", openid_connect.callback, name="openid_connect_callback"),
     path("sign-out/", sign_in.logout, name="account_logout"),
     path("sign-up/", sign_in.signup, name="account_signup"),

@@ -7,6 +7,7 @@ import itertools
 import json
 import re
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -82,10 +83,17 @@ class TestSigningIn:
     def test_a_code_without_its_state_is_nobodys(self, live: LiveExchange) -> None:
         browser = live.browser()
         page = browser.get("/sign-in/school/callback/?code=x&state=guess")
-        assert "sessionid" not in browser.cookie_header()
-        assert "Dora" not in page.text
+        assert page.url == f"{live.url}/sign-in/"
+        assert "You have not been signed in with the school." in page.text
         assert browser.get("/portfolio/").url.startswith(f"{live.url}/sign-in/")
         assert browser.get("/sign-in/other/callback/?code=x&state=guess").status == 404
+
+    def test_who_changes_their_mind_is_back_where_they_began(self, live: LiveExchange) -> None:
+        browser = live.browser()
+        form = browser.post("/sign-in/provider/", "/sign-in/")
+        page = browser.open(urllib.request.Request(form.url, b"action=deny"))
+        assert page.url == f"{live.url}/sign-in/"
+        assert "You have not been signed in with the school." in page.text
 
     def test_somebodys_address_does_not_make_one_them(self, live: LiveExchange, school: Provider) -> None:
         shell(
