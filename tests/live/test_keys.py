@@ -14,7 +14,7 @@ from tests.live.raw_socket import RawSocket, raw_socket, signed_in
 from tests.live.test_signing_out import is_closed_soon
 from tests.live.wishes import bid, hundred, new_market
 
-READ, TRADE, TRANSFER, MANAGE = "read", "2", "4", "8"
+TRADE, TRANSFER, MANAGE, SUDO = "2", "4", "8", "16"
 
 
 def new_token(live: LiveExchange, browser: Browser, *scopes: str, account: int = 0) -> str:
@@ -61,7 +61,8 @@ async def test_a_bound_token_is_its_account_and_no_other(live: LiveExchange) -> 
         alt = (await carol.ask(create_account=pb.CreateAccount(name="Carol's bot"))).account_created.account.id
         await carol.ask(make_transfer=pb.MakeTransfer(from_account_id=carol.account, to_account_id=alt, amount=10_000))
         token = await token_for(live, "carol", TRADE, TRANSFER, MANAGE, account=alt)
-        async with signed_in(live.ws_url, token, act_as=alt) as bot:
+        async with signed_in(live.ws_url, token) as bot:
+            assert [message.acting_as.account_id for message in bot.heard if message.HasField("acting_as")] == [alt]
             order = (await bot.ask(create_order=bid(market, 10, 100))).order_created.order
             assert order.account_id == alt
             back = pb.MakeTransfer(from_account_id=alt, to_account_id=carol.account, amount=1)
@@ -69,6 +70,7 @@ async def test_a_bound_token_is_its_account_and_no_other(live: LiveExchange) -> 
             for wish in (
                 {"make_transfer": pb.MakeTransfer(from_account_id=carol.account, to_account_id=alt, amount=1)},
                 {"create_account": pb.CreateAccount(name="Below me", owner_id=carol.account)},
+                {"act_as": pb.ActAs(account_id=carol.account)},
             ):
                 assert (await bot.ask(**wish)).refused.code == pb.ACCOUNT_NOT_FOUND, wish
 
@@ -83,7 +85,7 @@ async def test_losing_the_account_closes_its_sockets(live: LiveExchange) -> None
         shared = await owner.ask(share_account=pb.ShareAccount(account_id=alt, receiver_id=partner.account))
         assert shared.HasField("owners_changed")
         token = await token_for(live, "student6", TRADE, account=alt)
-        async with signed_in(live.ws_url, token, act_as=alt) as bot:
+        async with signed_in(live.ws_url, token) as bot:
             left = await partner.ask(leave_account=pb.LeaveAccount(account_id=alt))
             assert left.HasField("owners_changed")
             await is_closed_soon(bot)
@@ -99,6 +101,17 @@ async def test_a_token_revoked_on_the_page_closes_its_sockets(live: LiveExchange
         path = re.findall(r"/keys/\d+/revoke/", page.text)[0]  # the newest comes first
         await asyncio.to_thread(lambda: browser.post(path, "/keys/"))
         await is_closed_soon(socket)
+
+
+async def test_sudo_takes_the_scope_and_the_person(live: LiveExchange) -> None:
+    """Tokens of these tests have all scopes."""
+    browser = await asyncio.to_thread(live.browser, "operator")
+    plain = await asyncio.to_thread(new_token, live, browser, TRADE, TRANSFER, MANAGE)
+    sudo = await asyncio.to_thread(new_token, live, browser, TRADE, SUDO)
+    for token, refusal in ((live.token("alice"), True), (plain, True), (sudo, False), (live.token("operator"), False)):
+        async with signed_in(live.ws_url, token) as socket:
+            reply = await socket.ask(set_sudo=pb.SetSudo(on=True))
+            assert reply.refused.code == (pb.NOT_ALLOWED if refusal else 0), reply
 
 
 async def test_who_stops_being_an_operator_loses_the_sockets_that_they_have_as_one(live: LiveExchange) -> None:
