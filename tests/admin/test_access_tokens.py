@@ -12,6 +12,7 @@ from accounts import provider
 from accounts.authentication import AccessTokenCredential, _revoked, by_bearer
 from accounts.models import User
 from accounts.services import PROVIDER_OPERATORS, follow_operator_role
+from accounts.sudo import _may_sudo
 from realtime.rights import EVERYTHING, Rights
 from tests.admin.conftest import Class
 from tests.live.provider import AUDIENCE, ID, ROLE, Provider
@@ -123,8 +124,10 @@ class TestRights:
         )
         operator, nobody = AccessTokenCredential(olivia.pk, now + 60, True), AccessTokenCredential(999, now + 60, False)
         every = {lasting, over, operator, nobody}
+        assert _may_sudo({*every}) == {operator}
         assert _revoked({*every}) == {over, nobody}
         olivia.user_permissions.clear()
+        assert _may_sudo({*every}) == set()
         assert _revoked({*every}) == {over, nobody, operator}
         User.objects.filter(pk=alice.pk).update(is_active=False)
         assert _revoked({*every}) == every
