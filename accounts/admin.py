@@ -4,6 +4,8 @@ from typing import Any, ClassVar
 
 from allauth.account.admin import EmailAddressAdmin as AllauthEmailAddressAdmin
 from allauth.account.models import EmailAddress
+from allauth.socialaccount import admin as _  # noqa: F401 - registers what is unregistered below
+from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
@@ -29,6 +31,7 @@ from accounts.operations import Collect, Gift, MakeToken, RedistributeCredit, Re
 RIGHTS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
 admin.site.unregister([Group, EmailAddress])
+admin.site.unregister([SocialAccount, SocialApp, SocialToken])  # the environment names the one provider
 
 
 @admin.register(User)
@@ -88,17 +91,21 @@ class EmailAddressAdmin(AllauthEmailAddressAdmin, ModelAdmin):  # type: ignore[m
 @admin.register(ApiToken)
 class ApiTokenAdmin(ReadOnlyAdmin):
     operations = (MakeToken, RevokeToken)
-    list_display = ("name", "user", "prefix", "state", "created_at", "last_used_at", "expires_at")
-    list_select_related = ("user",)
+    list_display = ("name", "user", "prefix", "may", "account", "state", "created_at", "last_used_at", "expires_at")
+    list_select_related = ("user", "account")
     search_fields = ("name", "user__username", "prefix")
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
-        return ["name", "user", "prefix", "state", "created_at", "last_used_at", "expires_at", "revoked_at"]
+        return [*self.list_display, "revoked_at"]
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return may_operate(request.user)
 
     has_module_permission = has_view_permission
+
+    @admin.display(description="may")
+    def may(self, token: ApiToken) -> str:
+        return ", ".join(token.scope_names)
 
     @display(label={"active": "success", "revoked": "danger", "expired": "warning", "of nobody active": "warning"})
     def state(self, token: ApiToken) -> str:
