@@ -49,9 +49,9 @@ def tell(names: Names, event: Event) -> str:
             return f"credit in {names.account(event.account)}: {owners}"
         case e.MarketCreated():
             bounds = f"{hundredths(event.min_settlement)} to {hundredths(event.max_settlement)}"
-            return f"market {event.name}, {bounds}, of {names.account(event.owner)}"
+            return f"market {event.name}, {bounds}, of {names.account(event.owner)}{shown(names, event)}"
         case e.MarketEdited():
-            return f"market {event.name}: {event.description}"
+            return f"market {event.name}{shown(names, event)}: {event.description}"
         case e.MarketStatusChanged():
             return f"{names.market(event.market)} is {MarketStatus(event.status).name}"
         case e.MarketSettled():
@@ -59,6 +59,14 @@ def tell(names: Names, event: Event) -> str:
         case e.PaidOut():
             held = f"{hundredths(event.position)} in {names.market(event.market)}"
             return f"{names.account(event.account)} gets {chips(event.amount)} for {held}"
+
+
+def shown(names: Names, event: e.MarketCreated | e.MarketEdited) -> str:
+    """What is not as with most markets: everybody sees them, ids and all."""
+    listed = [f"for {', '.join(map(names.account, event.visible_to))}"] if event.visible_to else []
+    category = [f"in {event.category}"] if event.category else []
+    said = category + ["pinned"] * event.pinned + listed + ["without ids"] * event.hide_account_ids
+    return "".join(f", {part}" for part in said)
 
 
 def tell_order(names: Names, event: e.Traded | e.OrderCreated | e.OrderCancelled) -> str:
