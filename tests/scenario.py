@@ -275,6 +275,14 @@ class Scenario:
     def position(self, who: str, market: str) -> str:
         return hundredths(self.exposure(who, market).position)
 
+    def knows(self, who: str, market: str) -> bool:
+        """Whether the person hears of the market that renaming it is not theirs, and not that there is none."""
+        id = self.market_ids[market]
+        with pytest.raises(Rejected) as caught:
+            self.do(c.EditMarket(self.users[who], self.ids[who], False, "", id, "MINE", None))
+        assert caught.value.reason in (Reason.SUDO_REQUIRED, Reason.MARKET_NOT_FOUND)
+        return caught.value.reason == Reason.SUDO_REQUIRED
+
     def book(self, market: str) -> str:
         """Rows of `bids | offers` in priority order; compare with table(...)."""
         names = Names(self.engine)
