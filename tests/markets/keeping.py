@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from random import Random
+from typing import Any
 
 from markets.engine import commands as c
 from markets.engine.commands import Command
@@ -166,7 +167,12 @@ class RandomDay:
             return c.SetMarketStatus(*head, market, self.random.choice((1, 1, 1, 1, 2, 3)))
         if kind <= 17:
             plain = self._market(f"Market {self.engine.next_market}")
-            shown = {"category": "metals", "pinned": True, "visible_to": self._listed(), "hide_account_ids": kind == 17}
+            shown: dict[str, Any] = {
+                "category": "metals",
+                "pinned": True,
+                "visible_to": self._listed(),
+                "hide_account_ids": kind == 17,
+            }
             return plain._replace(**shown) if self.random.random() < 0.5 else plain
         if kind == 18:
             return c.SetMarketStatus(*head, market, 4)
