@@ -49,9 +49,9 @@ def tell(names: Names, event: Event) -> str:
             return f"credit in {names.account(event.account)}: {owners}"
         case e.MarketCreated():
             bounds = f"{hundredths(event.min_settlement)} to {hundredths(event.max_settlement)}"
-            return f"market {event.name}, {bounds}, of {names.account(event.owner)}"
+            return f"market {event.name}, {bounds}, of {names.account(event.owner)}{shown(names, event)}"
         case e.MarketEdited():
-            return f"market {event.name}: {event.description}"
+            return f"market {event.name}{shown(names, event)}: {event.description}"
         case e.MarketStatusChanged():
             return f"{names.market(event.market)} is {MarketStatus(event.status).name}"
         case e.MarketSettled():
@@ -76,6 +76,14 @@ def tell_auction(names: Names, event: e.OfAuction) -> str:
             return f"{auction.name} is withdrawn"
         case e.AuctionSettled():
             return f"{names.account(event.buyer)} gets {auction.name} for {chips(event.amount)}"
+
+
+def shown(names: Names, event: e.MarketCreated | e.MarketEdited) -> str:
+    """What is not as with most markets: everybody sees them, ids and all."""
+    listed = [f"for {', '.join(map(names.account, event.visible_to))}"] if event.visible_to else []
+    category = [f"in {event.category}"] if event.category else []
+    said = category + ["pinned"] * event.pinned + listed + ["without ids"] * event.hide_account_ids
+    return "".join(f", {part}" for part in said)
 
 
 def tell_order(names: Names, event: e.Traded | e.OrderCreated | e.OrderCancelled) -> str:

@@ -21,6 +21,7 @@ from markets.engine.errors import Rejected, Repeated
 from markets.engine.events import AccountKind, Event
 from tests.agreement import both, differences
 from tests.engine import invariants
+from tests.engine.driver import told_as
 from tests.engine.event_ledger import EventLedger
 from tests.naive_exchange import NaiveExchange
 
@@ -42,6 +43,10 @@ amounts = st.sampled_from([1, 77, 1_000, 5_000, 0])
 mostly_the_operator = st.sampled_from([OPERATOR, OPERATOR, OPERATOR, 2])
 rare = precondition(lambda self: self.engine.seq % 4 == 0)
 statuses = st.sampled_from([MarketStatus.OPEN] * 5 + [MarketStatus.PAUSED] * 2 + list(MarketStatus))
+# Few that everybody sees, so that lists matter; 1 is the house.
+lists = st.sampled_from([None, (), (), (2,), (3,), (4, 3), (3, 5), (2, 3, 4, 5), (6, 4), (4, 7, 4), (1, 2), (99,)])
+maybe = st.sampled_from([None, True, False])
+categories = st.sampled_from([None, "", "metals", " "])
 
 
 # What must have happened among so many steps, or the machine steps around a rule.
@@ -52,6 +57,7 @@ OFTEN = {
     *("AuctionCreated", "AuctionEdited", "AuctionWithdrawn", "AuctionSettled"),
     *("AUCTION_NOT_FOUND", "AUCTION_SETTLED", "PRICE_CHANGED", "NO_PRICE", "SAME_PERSON", "SAME_ACCOUNT"),
     *("FOK_NOT_FILLABLE", "ORDER_NOT_FOUND", "NOT_ALLOWED", "repeated"),
+    *("MarketEdited", "NO_LONGER_LISTED", "MARKET_NOT_FOUND", "SUDO_REQUIRED"),
 }
 
 
@@ -78,7 +84,7 @@ class SmallExchange(RuleBasedStateMachine):
             assert self.engine.digest() == before, "a refusal changed something"
             self.answers[answer.reason.name if isinstance(answer, Rejected) else "repeated"] += 1
         else:
-            self.answers.update(type(event).__name__ for event in answer)
+            self.answers.update(map(told_as, answer))
             self.ledger.hear(answer)
             self.told += answer
 
@@ -209,6 +215,35 @@ class SmallExchange(RuleBasedStateMachine):
     def status(self, user: int, market: int, status: MarketStatus) -> None:
         newest = self.engine.next_market - 1 if market > 2 else self.market(market)
         self.ask(c.SetMarketStatus(*self.acting(user, 1), newest, status))
+
+    @rare
+    @rule(user=mostly_the_operator, market=picks, listed=lists, hidden=maybe, pinned=maybe, category=categories)
+    def show(
+        self,
+        user: int,
+        market: int,
+        listed: tuple[int, ...] | None,
+        hidden: bool | None,
+        pinned: bool | None,
+        category: str | None,
+    ) -> None:
+        """Accounts: 2 to 4 are people's, 5 is an alt of two of them, 6 and 7 may be alts or nobody's."""
+        edited = self.open_market(True) if market > 3 else self.market(market)
+        self.ask(c.EditMarket(*self.acting(user, 0), edited, None, None, category, pinned, listed, hidden))
+
+    @rare
+    @rule(pick=picks, listed=lists, hidden=st.booleans(), category=st.sampled_from(["", "metals"]))
+    def create_restricted(self, pick: int, listed: tuple[int, ...] | None, hidden: bool, category: str) -> None:
+        """By the operator, with and without sudo."""
+        user, account, _, _ = self.oneself(OPERATOR)
+        shown = (category, pick > 4, pick == 1, listed or (), hidden)
+        shape = (f"R {self.engine.seq}", "", 0, 100, 10, 1, 20)
+        self.ask(c.CreateMarket(user, account, pick > 1, "", *shape, *shown))
+
+    @rule(user=persons, pick=picks, market=picks)
+    def describe(self, user: int, pick: int, market: int) -> None:
+        user, account, _, key = self.acting(user, pick)
+        self.ask(c.EditMarket(user, account, False, key, self.market(market), None, "By weight."))
 
     @rare
     @rule(user=st.integers(1, 2), market=picks, price=st.one_of(prices, odd_prices))
