@@ -28,13 +28,16 @@ CASH = 100_000 * 10_000
 class Desk:
     """One market as a bot sees it, whose wishes all come true and do not trade."""
 
-    def __init__(self, *, low: int = 0, high: int = 10_000, tick: int = 10, smallest: int = 100) -> None:
+    def __init__(
+        self, *, low: int = 0, high: int = 10_000, tick: int = 10, smallest: int = 100, masked: bool = False
+    ) -> None:
         self.view = MarketView(1)
         self.view.market = pb.Market(
             id=1, min_settlement=low, max_settlement=high, tick_size=tick, smallest_size=smallest, status=pb.OPEN
         )
         self.portfolio = Portfolio(OWN)
         self.portfolio.cash = CASH
+        self._masked = masked
         self._orders = 100
 
     def step(self, bot: Bot) -> list[Request[Any]]:
@@ -57,8 +60,10 @@ class Desk:
         self.view.apply(pb.Trades(trades=[trade(1, price, 1, 0, 0) for price in prices]))
 
     def _tell(self, body: pb.OrderCreated | pb.OrdersCancelled) -> None:
-        self.view.apply(body)
         self.portfolio.apply(body)
+        if self._masked and isinstance(body, pb.OrderCreated):
+            body.order.account_id = 0
+        self.view.apply(body)
 
 
 def placed(wishes: list[Request[Any]]) -> list[pb.CreateOrder]:
@@ -141,6 +146,37 @@ def test_the_noise_trader_stays_within_the_market_and_its_number_of_orders() -> 
             assert body.size > 0
         assert len(desk.portfolio.orders) <= RESTING_MAX
     assert sides == {pb.BID, pb.OFFER}
+
+
+@pytest.mark.parametrize("kind", [MarketMaker, NoiseTrader, MomentumTrader])
+def test_where_account_ids_are_hidden_they_do_the_same(kind: type[Bot]) -> None:
+    """Their own orders they know by id, from their account's stream."""
+
+    def day(*, masked: bool) -> list[tuple[int, int, int]]:
+        desk, bot, others = Desk(masked=masked), kind(random.Random(1)), random.Random(2)
+        done: list[tuple[int, int, int]] = []
+        for number in range(200):
+            wishes = desk.step(bot)
+            done += [(body.side, body.price, body.size) for body in placed(wishes)]
+            done += [(0, wish.body.order_id, 0) for wish in wishes if isinstance(wish.body, pb.CancelOrder)]
+            desk.prices(5000 + 10 * number)
+            side = others.choice((pb.BID, pb.OFFER))
+            desk.others(10_000 + number, side, 5000 + others.randrange(500, 3000) * (1 if side == pb.OFFER else -1))
+        return done
+
+    assert day(masked=True) == day(masked=False) != []
+
+
+def test_the_maker_stands_beside_its_own_quotes_where_ids_are_hidden() -> None:
+    """Taken for somebody else's, they would drive it away from itself."""
+    desk, bot = Desk(masked=True), MarketMaker(random.Random(1))
+    for _ in range(50):
+        desk.step(bot)
+    bid, offer = desk.view.book.best_bid, desk.view.book.best_offer
+    assert bid is not None
+    assert offer is not None
+    assert offer.price - bid.price == 2 * 50
+    assert {resting.account_id for resting in desk.view.book.bids} == {0}
 
 
 @pytest.mark.parametrize(("position", "side"), [(10**6, pb.OFFER), (-(10**6), pb.BID)])
