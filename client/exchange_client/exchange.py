@@ -20,7 +20,8 @@ from exchange_client.backoff import Backoff
 from exchange_client.book import Book
 from exchange_client.requests import Reply, Request
 from exchange_client.session import ANSWER_SECONDS, Session, Settings
-from exchange_client.state import PUBLIC, State, account_stream, market_stream
+from exchange_client.state import State
+from exchange_client.streams import PUBLIC, account_stream
 from exchange_client.units import Chips
 from exchange_client.updates import QUEUE_UPDATES, Updates
 from exchange_client.views import MarketView, Portfolio
@@ -45,16 +46,27 @@ class Exchange:
         act_as: int = 0,
         markets: Iterable[int] = (),
         all_markets: bool = False,
+        summaries: bool = False,
         frames_per_second: int = 0,
         answer_seconds: float = ANSWER_SECONDS,
         backoff: Backoff | None = None,
     ) -> Self:
         """`async with` opens it: authenticated, with the state of its accounts and of the markets asked for.
 
+        `summaries`: a line of every market that one may see.
+
         Raises Refused if the token is, ConnectionLost if there is no connection to be had.
         """
         settings = Settings(
-            url, token, act_as, set(markets), all_markets, frames_per_second, answer_seconds, backoff or Backoff()
+            url,
+            token,
+            act_as,
+            set(markets),
+            all_markets,
+            summaries,
+            frames_per_second=frames_per_second,
+            answer_seconds=answer_seconds,
+            backoff=backoff or Backoff(),
         )
         return cls(Session(settings))
 
@@ -86,12 +98,18 @@ class Exchange:
         """Stays the same object and up to date. KeyError: not subscribed to."""
         return self.market(market_id).book
 
+    @property
+    def summaries(self) -> dict[int, pb.MarketSummary]:
+        """By market: best prices, what rests there, the last trade. A line comes at most 4 times a second."""
+        return self.state.summaries
+
     def portfolio(self, account_id: int = 0) -> Portfolio:
         """Of the account acted as, or of another of one's own. KeyError: not one's own."""
         return self.state.portfolios[account_id or self.account_id]
 
     def updates(self, *streams: str, limit: int = QUEUE_UPDATES) -> Updates:
-        """What happens from now on, on the named streams ("public", "market.1", "account.2") or on all."""
+        """What happens from now on, on the named streams or on all: "public", "account.2", "market.1" (in sudo, where
+        account ids are hidden, "market.1.unmasked"), "market.1.summary"."""
         updates = Updates(streams, limit)
         self._session.listen(updates)
         return updates
@@ -132,18 +150,22 @@ class Exchange:
         return await self.send(requests.act_as(account_id))
 
     async def set_sudo(self, on: bool) -> Reply[pb.SudoSet]:
-        """An operator's rights, on this connection; they end with it."""
+        """An operator's rights: restricted markets, hidden account ids, acting as any account but the house. They last
+        through lost connections, until they are turned off, here or by the exchange (`x.state.sudo`)."""
         return await self.send(requests.set_sudo(on))
 
-    async def subscribe(self, *markets: int, all_markets: bool = False) -> Reply[pb.Subscribed]:
+    async def subscribe(
+        self, *markets: int, all_markets: bool = False, summaries: bool = False
+    ) -> Reply[pb.Subscribed]:
         """Returns when the markets' snapshots are there."""
-        reply = await self.send(requests.subscribe(markets, all_markets=all_markets))
-        streams = {*reply.body.streams, *map(market_stream, markets)}
-        await self.until(lambda: all(self.state.heard(name) is not None for name in streams))
+        reply = await self.send(requests.subscribe(markets, all_markets=all_markets, summaries=summaries))
+        await self.until(lambda: all(map(self.state.hears, reply.body.streams)))
         return reply
 
-    async def unsubscribe(self, *markets: int, all_markets: bool = False) -> Reply[pb.Unsubscribed]:
-        return await self.send(requests.unsubscribe(markets, all_markets=all_markets))
+    async def unsubscribe(
+        self, *markets: int, all_markets: bool = False, summaries: bool = False
+    ) -> Reply[pb.Unsubscribed]:
+        return await self.send(requests.unsubscribe(markets, all_markets=all_markets, summaries=summaries))
 
     # --- Orders
 
@@ -231,8 +253,13 @@ class Exchange:
         tick_size: Chips = "0.01",
         smallest_size: Chips = "0.01",
         description: str = "",
+        category: str = "",
+        pinned: bool = False,
+        visible_to: Iterable[int] = (),
+        hide_account_ids: bool = False,
         key: str = "",
     ) -> Reply[pb.MarketCreated]:
+        """`visible_to`: ids of the accounts that may trade there; none: everybody."""
         return await self.send(
             requests.create_market(
                 name,
@@ -241,14 +268,39 @@ class Exchange:
                 tick_size=tick_size,
                 smallest_size=smallest_size,
                 description=description,
+                category=category,
+                pinned=pinned,
+                visible_to=visible_to,
+                hide_account_ids=hide_account_ids,
                 key=key,
             )
         )
 
     async def edit_market(
-        self, market_id: int, *, name: str | None = None, description: str | None = None, key: str = ""
+        self,
+        market_id: int,
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        category: str | None = None,
+        pinned: bool | None = None,
+        visible_to: Iterable[int] | None = None,
+        hide_account_ids: bool | None = None,
+        key: str = "",
     ) -> Reply[pb.MarketUpdated]:
-        return await self.send(requests.edit_market(market_id, name=name, description=description, key=key))
+        """None leaves a field as it is. `visible_to=()`: everybody sees the market from now on."""
+        return await self.send(
+            requests.edit_market(
+                market_id,
+                name=name,
+                description=description,
+                category=category,
+                pinned=pinned,
+                visible_to=visible_to,
+                hide_account_ids=hide_account_ids,
+                key=key,
+            )
+        )
 
     async def set_market_status(
         self, market_id: int, status: pb.MarketStatus.ValueType, *, key: str = ""

@@ -93,17 +93,24 @@ def set_sudo(on: bool) -> Request[pb.SudoSet]:
     return Request(pb.SetSudo(on=on), pb.SudoSet)
 
 
-def subscribe(markets: Iterable[int] = (), *, all_markets: bool = False) -> Request[pb.Subscribed]:
-    return Request(pb.Subscribe(subscriptions=_subscriptions(markets, all_markets)), pb.Subscribed)
+def subscribe(
+    markets: Iterable[int] = (), *, all_markets: bool = False, summaries: bool = False
+) -> Request[pb.Subscribed]:
+    return Request(pb.Subscribe(subscriptions=subscriptions(markets, all_markets, summaries)), pb.Subscribed)
 
 
-def unsubscribe(markets: Iterable[int] = (), *, all_markets: bool = False) -> Request[pb.Unsubscribed]:
-    return Request(pb.Unsubscribe(subscriptions=_subscriptions(markets, all_markets)), pb.Unsubscribed)
+def unsubscribe(
+    markets: Iterable[int] = (), *, all_markets: bool = False, summaries: bool = False
+) -> Request[pb.Unsubscribed]:
+    return Request(pb.Unsubscribe(subscriptions=subscriptions(markets, all_markets, summaries)), pb.Unsubscribed)
 
 
-def _subscriptions(markets: Iterable[int], all_markets: bool) -> list[pb.Subscription]:
-    named = [pb.Subscription(market_id=market_id) for market_id in markets]
-    return [*named, pb.Subscription(all_markets=True)] if all_markets else named
+def subscriptions(markets: Iterable[int], all_markets: bool, summaries: bool) -> list[pb.Subscription]:
+    return [
+        *(pb.Subscription(market_id=market_id) for market_id in markets),
+        *([pb.Subscription(all_markets=True)] if all_markets else []),
+        *([pb.Subscription(market_summary=True)] if summaries else []),
+    ]
 
 
 # --- Accounts and money
@@ -171,8 +178,13 @@ def create_market(
     tick_size: Chips = "0.01",
     smallest_size: Chips = "0.01",
     description: str = "",
+    category: str = "",
+    pinned: bool = False,
+    visible_to: Iterable[int] = (),
+    hide_account_ids: bool = False,
     key: str = "",
 ) -> Request[pb.MarketCreated]:
+    """`visible_to`: ids of the accounts that may trade there; none: everybody."""
     return Request.of(
         pb.CreateMarket(
             name=name,
@@ -181,6 +193,10 @@ def create_market(
             max_settlement=price_units(max_settlement),
             tick_size=price_units(tick_size),
             smallest_size=size_units(smallest_size),
+            category=category,
+            pinned=pinned,
+            visible_to=_account_ids(tuple(visible_to) or None),
+            hide_account_ids=hide_account_ids,
             key=key,
         ),
         pb.MarketCreated,
@@ -188,10 +204,34 @@ def create_market(
 
 
 def edit_market(
-    market_id: int, *, name: str | None = None, description: str | None = None, key: str = ""
+    market_id: int,
+    *,
+    name: str | None = None,
+    description: str | None = None,
+    category: str | None = None,
+    pinned: bool | None = None,
+    visible_to: Iterable[int] | None = None,
+    hide_account_ids: bool | None = None,
+    key: str = "",
 ) -> Request[pb.MarketUpdated]:
-    """None leaves a field as it is."""
-    return Request.of(pb.EditMarket(market_id=market_id, name=name, description=description, key=key), pb.MarketUpdated)
+    """None leaves a field as it is. `visible_to=()`: everybody sees the market from now on."""
+    return Request.of(
+        pb.EditMarket(
+            market_id=market_id,
+            name=name,
+            description=description,
+            category=category,
+            pinned=pinned,
+            visible_to=_account_ids(visible_to),
+            hide_account_ids=hide_account_ids,
+            key=key,
+        ),
+        pb.MarketUpdated,
+    )
+
+
+def _account_ids(ids: Iterable[int] | None) -> pb.AccountIds | None:
+    return None if ids is None else pb.AccountIds(ids=ids)
 
 
 def set_market_status(market_id: int, status: pb.MarketStatus.ValueType, *, key: str = "") -> Request[pb.MarketUpdated]:

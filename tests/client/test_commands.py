@@ -60,8 +60,32 @@ COMMANDS: list[tuple[Callable[[Exchange], Awaitable[Any]], Message, Message]] = 
         pb.MarketCreated(),
     ),
     (
+        lambda x: x.create_market(
+            "Hail", "0", "1", category="Class", pinned=True, visible_to=[3, 4], hide_account_ids=True, key="k"
+        ),
+        pb.CreateMarket(
+            name="Hail",
+            max_settlement=100,
+            tick_size=1,
+            smallest_size=1,
+            category="Class",
+            pinned=True,
+            visible_to=pb.AccountIds(ids=[3, 4]),
+            hide_account_ids=True,
+            key="k",
+        ),
+        pb.MarketCreated(),
+    ),
+    (
         lambda x: x.edit_market(1, description="", key="k"),
         pb.EditMarket(market_id=1, description="", key="k"),
+        pb.MarketUpdated(),
+    ),
+    (
+        lambda x: x.edit_market(1, category="", pinned=False, visible_to=(), hide_account_ids=False, key="k"),
+        pb.EditMarket(
+            market_id=1, category="", pinned=False, visible_to=pb.AccountIds(), hide_account_ids=False, key="k"
+        ),
         pb.MarketUpdated(),
     ),
     (
@@ -102,6 +126,16 @@ COMMANDS: list[tuple[Callable[[Exchange], Awaitable[Any]], Message, Message]] = 
     ),
     (lambda x: x.act_as(8), pb.ActAs(account_id=8), pb.ActingAs(account_id=8)),
     (lambda x: x.set_sudo(on=True), pb.SetSudo(on=True), pb.SudoSet(on=True)),
+    (
+        lambda x: x.subscribe(summaries=True),
+        pb.Subscribe(subscriptions=[pb.Subscription(market_summary=True)]),
+        pb.Subscribed(),
+    ),
+    (
+        lambda x: x.unsubscribe(summaries=True),
+        pb.Unsubscribe(subscriptions=[pb.Subscription(market_summary=True)]),
+        pb.Unsubscribed(streams=["market.1.summary"]),
+    ),
     (
         lambda x: x.unsubscribe(1),
         pb.Unsubscribe(subscriptions=[pb.Subscription(market_id=1)]),
