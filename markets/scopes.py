@@ -8,6 +8,7 @@ from realtime.rights import Rights, Scope
 # The scope that each request of the wire needs; everything else is MANAGE.
 SCOPES = {
     **dict.fromkeys(("authenticate", "act_as", "subscribe", "unsubscribe", "create_user_account"), Scope.READ),
+    **dict.fromkeys(("get_full_trade_history", "get_full_order_history", "get_market_positions"), Scope.READ),
     "set_sudo": Scope.SUDO,
     **dict.fromkeys(("create_order", "cancel_order", "out"), Scope.TRADE),
     "make_transfer": Scope.TRANSFER,

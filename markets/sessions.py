@@ -40,6 +40,7 @@ class Sessions:
         """A refusal is an answer without control."""
         kind = message.WhichOneof("message") or ""
         try:
+            self._charge(kind, message, asker, now_us)
             check_rights(kind, getattr(message, kind, None), asker.account, asker.rights)
             match kind:
                 case "authenticate":
@@ -58,7 +59,6 @@ class Sessions:
 
     async def _authenticate(self, message: pb.ClientMessage, asker: Asker, now_us: int) -> Answer:
         wish = message.authenticate
-        self._charge(asker, wish.subscriptions, now_us)
         own = self.engine.people.get(asker.user)
         if own is None:
             raise Rejected(Reason.ACCOUNT_NOT_FOUND, "You have no user account yet: sign in to the pages once.")
@@ -88,7 +88,6 @@ class Sessions:
 
     async def _act_as(self, message: pb.ClientMessage, asker: Asker, hears: Hears, now_us: int) -> Answer:
         """In sudo somebody else's account is heard for as long as one acts as it."""
-        self._charge(asker, (), now_us)
         acting = self._acting(asker, message.act_as.account_id)
         mine = {stream_of_account(acting), *self._accounts(asker)}
         others = [stream for stream in hears["streams"] if named(stream).kind == ACCOUNT and stream not in mine]
@@ -100,7 +99,6 @@ class Sessions:
 
     async def _subscribe(self, message: pb.ClientMessage, asker: Asker, now_us: int) -> Answer:
         wish = message.subscribe.subscriptions
-        self._charge(asker, wish, now_us)
         wanted, unseen = self._streams_of(wish, asker)
         if unseen:
             raise market_not_found(named(unseen[0]).id)
@@ -110,7 +108,6 @@ class Sessions:
 
     def _unsubscribe(self, message: pb.ClientMessage, asker: Asker, now_us: int) -> Answer:
         wish = message.unsubscribe.subscriptions
-        self._charge(asker, (), now_us)
         left, unseen = self._streams_of(wish, asker)
         if unseen:
             raise market_not_found(named(unseen[0]).id)
@@ -121,7 +118,6 @@ class Sessions:
 
     async def _set_sudo(self, message: pb.ClientMessage, asker: Asker, hears: Hears, now_us: int) -> Answer:
         """Everything that the socket hears as it is told with the other rights; what it may not hear any more ends."""
-        self._charge(asker, (), now_us)
         on = message.set_sudo.on
         if on and not asker.rights.operator:
             raise Rejected(Reason.NOT_ALLOWED, "Only operators turn on sudo.")
@@ -185,7 +181,10 @@ class Sessions:
         reach = {asker.rights.bound} if asker.rights.bound else self.engine.reach(asker.user)
         return asker.sudo or sees(market, reach)
 
-    def _charge(self, asker: Asker, wish: Sequence[pb.Subscription], now_us: int) -> None:
+    def _charge(self, kind: str, message: pb.ClientMessage, asker: Asker, now_us: int) -> None:
+        """Before anything else, so that what is refused costs as much. To leave streams is not heavy."""
+        body = getattr(message, kind, None)
+        wish = body.subscriptions if isinstance(body, pb.Authenticate | pb.Subscribe) else ()
         heavy = _everything(wish) or any(one.from_seq for one in wish)
         self.rates.charge(asker.user, "read", asker.sudo, now_us, HEAVY_READ_COST if heavy else 1)
 

@@ -208,6 +208,8 @@ class Hub:
                 socket.push(frame)
             return
         socket.ready = True
+        if not socket.sudo:
+            frames = control.get("unless_sudo", frames)
         socket.catch_up(frames)
         socket.account = control.get("account", socket.account)
         socket.sudo = control.get("sudo", socket.sudo)

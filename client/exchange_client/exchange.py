@@ -8,7 +8,7 @@ the exchange's whole numbers: see exchange_client.units.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -18,6 +18,7 @@ from exchange_client import exchange_pb2 as pb
 from exchange_client import requests
 from exchange_client.backoff import Backoff
 from exchange_client.book import Book
+from exchange_client.errors import Busy, RateLimited
 from exchange_client.requests import Reply, Request
 from exchange_client.session import ANSWER_SECONDS, Session, Settings
 from exchange_client.state import State, account_stream, market_stream
@@ -26,6 +27,7 @@ from exchange_client.updates import QUEUE_UPDATES, Updates
 from exchange_client.views import MarketView, Portfolio
 
 A = TypeVar("A", bound=Message)
+H = TypeVar("H", pb.TradeHistory, pb.OrderHistory, pb.MarketPositions)
 
 
 class Exchange:
@@ -258,6 +260,37 @@ class Exchange:
 
     async def settle_market(self, market_id: int, price: Chips, *, key: str = "") -> Reply[pb.MarketSettled]:
         return await self.send(requests.settle_market(market_id, price, key=key))
+
+    # --- A market's past
+
+    def trade_history(self, market_id: int, *, after: int = 0, limit: int = 0) -> AsyncIterator[pb.TradeHistory]:
+        """Every trade, oldest first, a page after another. Waits where the exchange asks to.
+
+        `after`: the `next` of a page, to go on from there; `limit`: rows of a page at most.
+        """
+        return self._pages(requests.get_full_trade_history, market_id, after, limit)
+
+    def order_history(self, market_id: int, *, after: int = 0, limit: int = 0) -> AsyncIterator[pb.OrderHistory]:
+        """Every order with its size over time, oldest change first."""
+        return self._pages(requests.get_full_order_history, market_id, after, limit)
+
+    def positions(self, market_id: int, *, after: int = 0, limit: int = 0) -> AsyncIterator[pb.MarketPositions]:
+        """Who holds what, by account id; where ids are hidden one's own, and 0 for all others together."""
+        return self._pages(requests.get_market_positions, market_id, after, limit)
+
+    async def _pages(
+        self, ask: Callable[[int, int, int], Request[H]], market_id: int, after: int, limit: int
+    ) -> AsyncIterator[H]:
+        while True:
+            try:
+                page = (await self.send(ask(market_id, after, limit))).body
+            except (RateLimited, Busy) as full:
+                await asyncio.sleep(full.retry_after)
+                continue
+            yield page
+            if not page.more:
+                return
+            after = page.next
 
 
 def _is_streamed(body: Message) -> bool:
