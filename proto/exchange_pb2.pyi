@@ -2687,7 +2687,7 @@ Global___Orders: _TypeAlias = Orders  # noqa: Y015
 
 @_typing.final
 class TradeHistory(_message.Message):
-    """--- A market's past. Account ids read 0 where the market hides them, one's own too"""
+    """--- A market's past. Where the market hides account ids they read 0 in orders and trades, one's own too"""
 
     DESCRIPTOR: _descriptor.Descriptor
 
