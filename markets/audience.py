@@ -47,6 +47,7 @@ class Publication:
         self.new_markets: list[Market] = []
         self.new_shares: list[events.ShareCreated] = []
         self.defined: set[int] = set()  # markets whose definition is told
+        self._withdrawn: set[int] = set()
         self._ears: dict[int, Ears] = {}
 
     def say(self, stream: str, seq: int) -> pb.ServerMessage:
@@ -207,9 +208,10 @@ class Publication:
 
     def _withdraw(self, seq: int, event: events.MarketEdited) -> None:
         """From the streams that told of it and do so no longer."""
-        if event.visible_before is None:
-            return
         market = self.engine.markets[event.market]
+        if event.visible_before is None or market in self.new_markets or market.id in self._withdrawn:
+            return  # what is told is who sees it after all of the batch, so only the first change counts
+        self._withdrawn.add(market.id)
         if event.visible_before:
             known = {id for id in (market.owner, *market.holders) if knows(market, self.engine.accounts[id])}
             before = {stream_of_account(id) for id in known.union(event.visible_before)}

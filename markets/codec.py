@@ -12,6 +12,8 @@ from markets.engine.errors import Reason, Rejected
 from markets.engine.events import Event
 from markets.engine.ledger import Account, Exposure
 from markets.engine.visibility import sees
+from markets.histories import Change
+from markets.scopes import reach_of
 from proto import exchange_pb2 as pb
 
 BID = int(commands.Side.BID)  # an enum member is slow to look up
@@ -115,6 +117,18 @@ def write_trade(trade: pb.Trade, e: events.Traded, masked: bool = False, own: in
     trade.maker_open = e.maker_open
     trade.taker_order_id = e.taker_order
     trade.at_us = e.at_us
+
+
+def write_change(change: pb.OrderChange, c: Change, masked: bool) -> None:
+    """`masked` leaves out whose order it is; a client_order_id is never told."""
+    change.seq, change.at_us, change.order_id, change.open = c.seq, c.at_us, c.order, c.open
+    match c.cause:
+        case events.OrderCreated():
+            write_created(change.created, c.cause._replace(open=c.open, filled=0), own=False, masked=masked)
+        case events.Traded():
+            change.trade_id = c.cause.trade
+        case events.OrderCancelled():
+            change.cancelled = c.cause.cause  # type: ignore[assignment]
 
 
 def write_fill(fill: pb.Fill, e: events.Traded, side: int, masked: bool) -> None:
@@ -260,7 +274,8 @@ def write_reply(reply: pb.ServerMessage, engine: Engine, happened: list[Event], 
 def _told(engine: Engine, id: int, asker: Asker) -> pb.Market:
     """Whoever may change a market may know it, though perhaps not its book."""
     market = engine.markets[id]
-    return market_message(market, asker.sudo or sees(market, engine.reach(asker.user)), asker.sudo)
+    reach = reach_of(engine, asker.user, asker.rights)
+    return market_message(market, asker.sudo or sees(market, reach), asker.sudo)
 
 
 def _write_account_reply(reply: pb.ServerMessage, engine: Engine, happened: list[Event]) -> None:

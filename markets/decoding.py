@@ -88,7 +88,7 @@ def _create_market(m: pb.CreateMarket, user: int, account: int, sudo: bool) -> C
         *(user, account, sudo, _key(m.key), m.name, m.description, m.min_settlement, m.max_settlement),
         *(m.tick_size or 1, m.smallest_size or 1, settings.UNSETTLED_MARKETS_MAX),
         category=m.category,
-        category_public=m.category in ("", *settings.PUBLIC_CATEGORIES),
+        category_public=" ".join(m.category.split()) in ("", *settings.PUBLIC_CATEGORIES),
         pinned=m.pinned,
         visible_to=tuple(m.visible_to.ids),
         hide_account_ids=m.hide_account_ids,

@@ -432,6 +432,9 @@ class ClientMessage(_message.Message):
     WITHDRAW_AUCTION_FIELD_NUMBER: _builtins.int
     BUY_AUCTION_FIELD_NUMBER: _builtins.int
     SETTLE_AUCTION_FIELD_NUMBER: _builtins.int
+    GET_FULL_TRADE_HISTORY_FIELD_NUMBER: _builtins.int
+    GET_FULL_ORDER_HISTORY_FIELD_NUMBER: _builtins.int
+    GET_MARKET_POSITIONS_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """yours, at most 64 characters; the reply carries it back"""
     @_builtins.property
@@ -498,6 +501,14 @@ class ClientMessage(_message.Message):
     def buy_auction(self) -> Global___BuyAuction: ...
     @_builtins.property
     def settle_auction(self) -> Global___SettleAuction: ...
+    @_builtins.property
+    def get_full_trade_history(self) -> Global___GetFullTradeHistory:
+        """A market's past, a page at a time"""
+
+    @_builtins.property
+    def get_full_order_history(self) -> Global___GetFullOrderHistory: ...
+    @_builtins.property
+    def get_market_positions(self) -> Global___GetMarketPositions: ...
     def __init__(
         self,
         *,
@@ -528,12 +539,15 @@ class ClientMessage(_message.Message):
         withdraw_auction: Global___WithdrawAuction | None = ...,
         buy_auction: Global___BuyAuction | None = ...,
         settle_auction: Global___SettleAuction | None = ...,
+        get_full_trade_history: Global___GetFullTradeHistory | None = ...,
+        get_full_order_history: Global___GetFullOrderHistory | None = ...,
+        get_market_positions: Global___GetMarketPositions | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["act_as", b"act_as", "authenticate", b"authenticate", "buy_auction", b"buy_auction", "cancel_order", b"cancel_order", "collect", b"collect", "create_account", b"create_account", "create_auction", b"create_auction", "create_market", b"create_market", "create_order", b"create_order", "create_user_account", b"create_user_account", "edit_auction", b"edit_auction", "edit_market", b"edit_market", "gift", b"gift", "leave_account", b"leave_account", "make_transfer", b"make_transfer", "message", b"message", "out", b"out", "redistribute", b"redistribute", "revoke_share", b"revoke_share", "set_market_status", b"set_market_status", "set_sudo", b"set_sudo", "settle_auction", b"settle_auction", "settle_market", b"settle_market", "share_account", b"share_account", "subscribe", b"subscribe", "unsubscribe", b"unsubscribe", "withdraw_auction", b"withdraw_auction"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["act_as", b"act_as", "authenticate", b"authenticate", "buy_auction", b"buy_auction", "cancel_order", b"cancel_order", "collect", b"collect", "create_account", b"create_account", "create_auction", b"create_auction", "create_market", b"create_market", "create_order", b"create_order", "create_user_account", b"create_user_account", "edit_auction", b"edit_auction", "edit_market", b"edit_market", "get_full_order_history", b"get_full_order_history", "get_full_trade_history", b"get_full_trade_history", "get_market_positions", b"get_market_positions", "gift", b"gift", "leave_account", b"leave_account", "make_transfer", b"make_transfer", "message", b"message", "out", b"out", "redistribute", b"redistribute", "revoke_share", b"revoke_share", "set_market_status", b"set_market_status", "set_sudo", b"set_sudo", "settle_auction", b"settle_auction", "settle_market", b"settle_market", "share_account", b"share_account", "subscribe", b"subscribe", "unsubscribe", b"unsubscribe", "withdraw_auction", b"withdraw_auction"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["act_as", b"act_as", "authenticate", b"authenticate", "buy_auction", b"buy_auction", "cancel_order", b"cancel_order", "collect", b"collect", "create_account", b"create_account", "create_auction", b"create_auction", "create_market", b"create_market", "create_order", b"create_order", "create_user_account", b"create_user_account", "edit_auction", b"edit_auction", "edit_market", b"edit_market", "gift", b"gift", "leave_account", b"leave_account", "make_transfer", b"make_transfer", "message", b"message", "out", b"out", "redistribute", b"redistribute", "request_id", b"request_id", "revoke_share", b"revoke_share", "set_market_status", b"set_market_status", "set_sudo", b"set_sudo", "settle_auction", b"settle_auction", "settle_market", b"settle_market", "share_account", b"share_account", "subscribe", b"subscribe", "unsubscribe", b"unsubscribe", "withdraw_auction", b"withdraw_auction"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["act_as", b"act_as", "authenticate", b"authenticate", "buy_auction", b"buy_auction", "cancel_order", b"cancel_order", "collect", b"collect", "create_account", b"create_account", "create_auction", b"create_auction", "create_market", b"create_market", "create_order", b"create_order", "create_user_account", b"create_user_account", "edit_auction", b"edit_auction", "edit_market", b"edit_market", "get_full_order_history", b"get_full_order_history", "get_full_trade_history", b"get_full_trade_history", "get_market_positions", b"get_market_positions", "gift", b"gift", "leave_account", b"leave_account", "make_transfer", b"make_transfer", "message", b"message", "out", b"out", "redistribute", b"redistribute", "request_id", b"request_id", "revoke_share", b"revoke_share", "set_market_status", b"set_market_status", "set_sudo", b"set_sudo", "settle_auction", b"settle_auction", "settle_market", b"settle_market", "share_account", b"share_account", "subscribe", b"subscribe", "unsubscribe", b"unsubscribe", "withdraw_auction", b"withdraw_auction"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["authenticate", "act_as", "subscribe", "unsubscribe", "set_sudo", "create_user_account", "create_account", "make_transfer", "gift", "collect", "share_account", "leave_account", "revoke_share", "redistribute", "create_market", "edit_market", "set_market_status", "settle_market", "create_order", "cancel_order", "out", "create_auction", "edit_auction", "withdraw_auction", "buy_auction", "settle_auction"]  # noqa: Y015
+    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["authenticate", "act_as", "subscribe", "unsubscribe", "set_sudo", "create_user_account", "create_account", "make_transfer", "gift", "collect", "share_account", "leave_account", "revoke_share", "redistribute", "create_market", "edit_market", "set_market_status", "settle_market", "create_order", "cancel_order", "out", "create_auction", "edit_auction", "withdraw_auction", "buy_auction", "settle_auction", "get_full_trade_history", "get_full_order_history", "get_market_positions"]  # noqa: Y015
     _WhichOneofArgType_message: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_message) -> _WhichOneofReturnType_message | None: ...
 
@@ -1445,6 +1459,97 @@ class SettleAuction(_message.Message):
 Global___SettleAuction: _TypeAlias = SettleAuction  # noqa: Y015
 
 @_typing.final
+class GetFullTradeHistory(_message.Message):
+    """The next three read a market that one sees with its book; else MARKET_NOT_FOUND. They may be answered after what was
+    sent later. A page ends after `limit` rows, or before if a frame (256 KiB) is full. While its answer says `more`, ask
+    again with `after` = its `next`. Pages that were read stay true, except of positions, each page of which is of its own
+    moment. The answer's seq: everything up to there is told.
+
+    Every trade, oldest first. Answer: TradeHistory.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MARKET_ID_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    market_id: _builtins.int
+    after: _builtins.int
+    """0: from the beginning"""
+    limit: _builtins.int
+    """trades; 0: 1,000; at most 10,000"""
+    def __init__(
+        self,
+        *,
+        market_id: _builtins.int = ...,
+        after: _builtins.int = ...,
+        limit: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "limit", b"limit", "market_id", b"market_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetFullTradeHistory: _TypeAlias = GetFullTradeHistory  # noqa: Y015
+
+@_typing.final
+class GetFullOrderHistory(_message.Message):
+    """Every accepted order and what became of its size, oldest first. Answer: OrderHistory."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MARKET_ID_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    market_id: _builtins.int
+    after: _builtins.int
+    limit: _builtins.int
+    """changes; the same"""
+    def __init__(
+        self,
+        *,
+        market_id: _builtins.int = ...,
+        after: _builtins.int = ...,
+        limit: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "limit", b"limit", "market_id", b"market_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetFullOrderHistory: _TypeAlias = GetFullOrderHistory  # noqa: Y015
+
+@_typing.final
+class GetMarketPositions(_message.Message):
+    """Who holds what, by account id. Answer: MarketPositions."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MARKET_ID_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    market_id: _builtins.int
+    after: _builtins.int
+    limit: _builtins.int
+    """accounts; the same"""
+    def __init__(
+        self,
+        *,
+        market_id: _builtins.int = ...,
+        after: _builtins.int = ...,
+        limit: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "limit", b"limit", "market_id", b"market_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetMarketPositions: _TypeAlias = GetMarketPositions  # noqa: Y015
+
+@_typing.final
 class ServerMessage(_message.Message):
     """---------------------------------------------------------------------------------------------------------------------
     From the server
@@ -1493,6 +1598,9 @@ class ServerMessage(_message.Message):
     AUCTION_WITHDRAWN_FIELD_NUMBER: _builtins.int
     AUCTION_SETTLED_FIELD_NUMBER: _builtins.int
     AUCTIONS_FIELD_NUMBER: _builtins.int
+    TRADE_HISTORY_FIELD_NUMBER: _builtins.int
+    ORDER_HISTORY_FIELD_NUMBER: _builtins.int
+    MARKET_POSITIONS_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """set in replies only"""
     seq: _builtins.int
@@ -1573,6 +1681,12 @@ class ServerMessage(_message.Message):
     def auction_settled(self) -> Global___AuctionSettled: ...
     @_builtins.property
     def auctions(self) -> Global___Auctions: ...
+    @_builtins.property
+    def trade_history(self) -> Global___TradeHistory: ...
+    @_builtins.property
+    def order_history(self) -> Global___OrderHistory: ...
+    @_builtins.property
+    def market_positions(self) -> Global___MarketPositions: ...
     def __init__(
         self,
         *,
@@ -1617,12 +1731,15 @@ class ServerMessage(_message.Message):
         auction_withdrawn: Global___AuctionWithdrawn | None = ...,
         auction_settled: Global___AuctionSettled | None = ...,
         auctions: Global___Auctions | None = ...,
+        trade_history: Global___TradeHistory | None = ...,
+        order_history: Global___OrderHistory | None = ...,
+        market_positions: Global___MarketPositions | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["account_created", b"account_created", "account_state", b"account_state", "accounts", b"accounts", "acting_as", b"acting_as", "auction_created", b"auction_created", "auction_settled", b"auction_settled", "auction_updated", b"auction_updated", "auction_withdrawn", b"auction_withdrawn", "auctions", b"auctions", "authenticated", b"authenticated", "book_cleared", b"book_cleared", "fills", b"fills", "market_created", b"market_created", "market_settled", b"market_settled", "market_summary", b"market_summary", "market_updated", b"market_updated", "market_withdrawn", b"market_withdrawn", "markets", b"markets", "message", b"message", "order_created", b"order_created", "orders", b"orders", "orders_cancelled", b"orders_cancelled", "owners_changed", b"owners_changed", "paid_out", b"paid_out", "portfolio_updated", b"portfolio_updated", "refused", b"refused", "snapshot_begin", b"snapshot_begin", "snapshot_end", b"snapshot_end", "stream_position", b"stream_position", "subscribed", b"subscribed", "sudo_set", b"sudo_set", "trades", b"trades", "transfer_created", b"transfer_created", "transfers", b"transfers", "unsubscribed", b"unsubscribed", "up_to_date", b"up_to_date"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["account_created", b"account_created", "account_state", b"account_state", "accounts", b"accounts", "acting_as", b"acting_as", "auction_created", b"auction_created", "auction_settled", b"auction_settled", "auction_updated", b"auction_updated", "auction_withdrawn", b"auction_withdrawn", "auctions", b"auctions", "authenticated", b"authenticated", "book_cleared", b"book_cleared", "fills", b"fills", "market_created", b"market_created", "market_positions", b"market_positions", "market_settled", b"market_settled", "market_summary", b"market_summary", "market_updated", b"market_updated", "market_withdrawn", b"market_withdrawn", "markets", b"markets", "message", b"message", "order_created", b"order_created", "order_history", b"order_history", "orders", b"orders", "orders_cancelled", b"orders_cancelled", "owners_changed", b"owners_changed", "paid_out", b"paid_out", "portfolio_updated", b"portfolio_updated", "refused", b"refused", "snapshot_begin", b"snapshot_begin", "snapshot_end", b"snapshot_end", "stream_position", b"stream_position", "subscribed", b"subscribed", "sudo_set", b"sudo_set", "trade_history", b"trade_history", "trades", b"trades", "transfer_created", b"transfer_created", "transfers", b"transfers", "unsubscribed", b"unsubscribed", "up_to_date", b"up_to_date"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_created", b"account_created", "account_state", b"account_state", "accounts", b"accounts", "acting_as", b"acting_as", "auction_created", b"auction_created", "auction_settled", b"auction_settled", "auction_updated", b"auction_updated", "auction_withdrawn", b"auction_withdrawn", "auctions", b"auctions", "authenticated", b"authenticated", "book_cleared", b"book_cleared", "committed_us", b"committed_us", "fills", b"fills", "market_created", b"market_created", "market_settled", b"market_settled", "market_summary", b"market_summary", "market_updated", b"market_updated", "market_withdrawn", b"market_withdrawn", "markets", b"markets", "message", b"message", "order_created", b"order_created", "orders", b"orders", "orders_cancelled", b"orders_cancelled", "owners_changed", b"owners_changed", "paid_out", b"paid_out", "portfolio_updated", b"portfolio_updated", "received_us", b"received_us", "refused", b"refused", "replayed", b"replayed", "request_id", b"request_id", "seq", b"seq", "sequenced_us", b"sequenced_us", "snapshot_begin", b"snapshot_begin", "snapshot_end", b"snapshot_end", "stream_position", b"stream_position", "subscribed", b"subscribed", "sudo_set", b"sudo_set", "trades", b"trades", "transfer_created", b"transfer_created", "transfers", b"transfers", "unsubscribed", b"unsubscribed", "up_to_date", b"up_to_date"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_created", b"account_created", "account_state", b"account_state", "accounts", b"accounts", "acting_as", b"acting_as", "auction_created", b"auction_created", "auction_settled", b"auction_settled", "auction_updated", b"auction_updated", "auction_withdrawn", b"auction_withdrawn", "auctions", b"auctions", "authenticated", b"authenticated", "book_cleared", b"book_cleared", "committed_us", b"committed_us", "fills", b"fills", "market_created", b"market_created", "market_positions", b"market_positions", "market_settled", b"market_settled", "market_summary", b"market_summary", "market_updated", b"market_updated", "market_withdrawn", b"market_withdrawn", "markets", b"markets", "message", b"message", "order_created", b"order_created", "order_history", b"order_history", "orders", b"orders", "orders_cancelled", b"orders_cancelled", "owners_changed", b"owners_changed", "paid_out", b"paid_out", "portfolio_updated", b"portfolio_updated", "received_us", b"received_us", "refused", b"refused", "replayed", b"replayed", "request_id", b"request_id", "seq", b"seq", "sequenced_us", b"sequenced_us", "snapshot_begin", b"snapshot_begin", "snapshot_end", b"snapshot_end", "stream_position", b"stream_position", "subscribed", b"subscribed", "sudo_set", b"sudo_set", "trade_history", b"trade_history", "trades", b"trades", "transfer_created", b"transfer_created", "transfers", b"transfers", "unsubscribed", b"unsubscribed", "up_to_date", b"up_to_date"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["refused", "authenticated", "acting_as", "subscribed", "unsubscribed", "sudo_set", "stream_position", "snapshot_begin", "snapshot_end", "up_to_date", "account_created", "transfer_created", "portfolio_updated", "accounts", "account_state", "transfers", "paid_out", "owners_changed", "market_created", "market_updated", "market_settled", "book_cleared", "markets", "market_summary", "market_withdrawn", "order_created", "orders_cancelled", "trades", "fills", "orders", "auction_created", "auction_updated", "auction_withdrawn", "auction_settled", "auctions"]  # noqa: Y015
+    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["refused", "authenticated", "acting_as", "subscribed", "unsubscribed", "sudo_set", "stream_position", "snapshot_begin", "snapshot_end", "up_to_date", "account_created", "transfer_created", "portfolio_updated", "accounts", "account_state", "transfers", "paid_out", "owners_changed", "market_created", "market_updated", "market_settled", "book_cleared", "markets", "market_summary", "market_withdrawn", "order_created", "orders_cancelled", "trades", "fills", "orders", "auction_created", "auction_updated", "auction_withdrawn", "auction_settled", "auctions", "trade_history", "order_history", "market_positions"]  # noqa: Y015
     _WhichOneofArgType_message: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_message) -> _WhichOneofReturnType_message | None: ...
 
@@ -3003,3 +3120,163 @@ class Auctions(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Auctions: _TypeAlias = Auctions  # noqa: Y015
+
+@_typing.final
+class TradeHistory(_message.Message):
+    """--- A market's past. Where the market hides account ids they read 0 in orders and trades, one's own too"""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MARKET_ID_FIELD_NUMBER: _builtins.int
+    TRADES_FIELD_NUMBER: _builtins.int
+    NEXT_FIELD_NUMBER: _builtins.int
+    MORE_FIELD_NUMBER: _builtins.int
+    market_id: _builtins.int
+    next: _builtins.int
+    """`after` of the next page"""
+    more: _builtins.bool
+    @_builtins.property
+    def trades(self) -> _containers.RepeatedCompositeFieldContainer[Global___Trade]: ...
+    def __init__(
+        self,
+        *,
+        market_id: _builtins.int = ...,
+        trades: _abc.Iterable[Global___Trade] | None = ...,
+        next: _builtins.int = ...,
+        more: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["market_id", b"market_id", "more", b"more", "next", b"next", "trades", b"trades"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TradeHistory: _TypeAlias = TradeHistory  # noqa: Y015
+
+@_typing.final
+class OrderChange(_message.Message):
+    """What one command did to one order; a command's changes come in the order in which they happened."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SEQ_FIELD_NUMBER: _builtins.int
+    AT_US_FIELD_NUMBER: _builtins.int
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    OPEN_FIELD_NUMBER: _builtins.int
+    CREATED_FIELD_NUMBER: _builtins.int
+    TRADE_ID_FIELD_NUMBER: _builtins.int
+    CANCELLED_FIELD_NUMBER: _builtins.int
+    seq: _builtins.int
+    at_us: _builtins.int
+    order_id: _builtins.int
+    open: _builtins.int
+    """what is open of it from now on"""
+    trade_id: _builtins.int
+    cancelled: Global___CancelCause.ValueType
+    @_builtins.property
+    def created(self) -> Global___Order:
+        """it came in, as it was sent: nothing is filled yet"""
+
+    def __init__(
+        self,
+        *,
+        seq: _builtins.int = ...,
+        at_us: _builtins.int = ...,
+        order_id: _builtins.int = ...,
+        open: _builtins.int = ...,
+        created: Global___Order | None = ...,
+        trade_id: _builtins.int = ...,
+        cancelled: Global___CancelCause.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cancelled", b"cancelled", "cause", b"cause", "created", b"created", "trade_id", b"trade_id"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_us", b"at_us", "cancelled", b"cancelled", "cause", b"cause", "created", b"created", "open", b"open", "order_id", b"order_id", "seq", b"seq", "trade_id", b"trade_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_cause: _TypeAlias = _typing.Literal["created", "trade_id", "cancelled"]  # noqa: Y015
+    _WhichOneofArgType_cause: _TypeAlias = _typing.Literal["cause", b"cause"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_cause) -> _WhichOneofReturnType_cause | None: ...
+
+Global___OrderChange: _TypeAlias = OrderChange  # noqa: Y015
+
+@_typing.final
+class OrderHistory(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MARKET_ID_FIELD_NUMBER: _builtins.int
+    CHANGES_FIELD_NUMBER: _builtins.int
+    NEXT_FIELD_NUMBER: _builtins.int
+    MORE_FIELD_NUMBER: _builtins.int
+    market_id: _builtins.int
+    next: _builtins.int
+    more: _builtins.bool
+    @_builtins.property
+    def changes(self) -> _containers.RepeatedCompositeFieldContainer[Global___OrderChange]: ...
+    def __init__(
+        self,
+        *,
+        market_id: _builtins.int = ...,
+        changes: _abc.Iterable[Global___OrderChange] | None = ...,
+        next: _builtins.int = ...,
+        more: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changes", b"changes", "market_id", b"market_id", "more", b"more", "next", b"next"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OrderHistory: _TypeAlias = OrderHistory  # noqa: Y015
+
+@_typing.final
+class Position(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_ID_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    account_id: _builtins.int
+    position: _builtins.int
+    """1/100; negative: short"""
+    def __init__(
+        self,
+        *,
+        account_id: _builtins.int = ...,
+        position: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "position", b"position"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Position: _TypeAlias = Position  # noqa: Y015
+
+@_typing.final
+class MarketPositions(_message.Message):
+    """Where account ids are hidden: the accounts that one may act as, and one row with account_id 0 for all others together."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MARKET_ID_FIELD_NUMBER: _builtins.int
+    POSITIONS_FIELD_NUMBER: _builtins.int
+    NEXT_FIELD_NUMBER: _builtins.int
+    MORE_FIELD_NUMBER: _builtins.int
+    market_id: _builtins.int
+    next: _builtins.int
+    more: _builtins.bool
+    @_builtins.property
+    def positions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Position]: ...
+    def __init__(
+        self,
+        *,
+        market_id: _builtins.int = ...,
+        positions: _abc.Iterable[Global___Position] | None = ...,
+        next: _builtins.int = ...,
+        more: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["market_id", b"market_id", "more", b"more", "next", b"next", "positions", b"positions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MarketPositions: _TypeAlias = MarketPositions  # noqa: Y015

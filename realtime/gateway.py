@@ -8,6 +8,7 @@ import itertools
 import logging
 import secrets
 import time
+from contextlib import suppress
 from typing import Any
 
 from channels.exceptions import ChannelFull
@@ -63,6 +64,11 @@ class Gateway:
         except Exception as error:  # of the layer's backend, which may have taken it all the same
             logger.exception("The channel layer failed.")
             raise outcome_unknown() from error
+
+    async def charge(self, user: int, sudo: bool, rate_class: str, cost: int) -> None:
+        """Takes from a person's rates for what does not go through the queue. Lost if the queue takes nothing."""
+        with suppress(RequestFailed):
+            await self.send({"type": "charge", "user": user, "sudo": sudo, "class": rate_class, "cost": cost})
 
     async def ask(
         self, user: int, message: wire.ClientMessage, account: int, sudo: bool, rights: Rights

@@ -8,7 +8,7 @@ the exchange's whole numbers: see exchange_client.units.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -18,15 +18,17 @@ from exchange_client import exchange_pb2 as pb
 from exchange_client import requests
 from exchange_client.backoff import Backoff
 from exchange_client.book import Book
+from exchange_client.errors import Busy, RateLimited
 from exchange_client.requests import Reply, Request
 from exchange_client.session import ANSWER_SECONDS, Session, Settings
 from exchange_client.state import State
-from exchange_client.streams import PUBLIC, account_stream
+from exchange_client.streams import streams_of
 from exchange_client.units import Chips
 from exchange_client.updates import QUEUE_UPDATES, Updates
 from exchange_client.views import MarketView, Portfolio
 
 A = TypeVar("A", bound=Message)
+H = TypeVar("H", pb.TradeHistory, pb.OrderHistory, pb.MarketPositions)
 
 
 class Exchange:
@@ -127,7 +129,7 @@ class Exchange:
 
         Of replies about this account's orders or money, and about auctions.
         """
-        awaited = [(stream, one.seq) for one in replies for stream in _streams_of(one.body, self.account_id)]
+        awaited = [(stream, one.seq) for one in replies for stream in streams_of(one.body, self.account_id)]
         await self.until(lambda: all((self.state.heard(stream) or 0) >= seq for stream, seq in awaited))
 
     async def until(self, met: Callable[[], bool]) -> None:
@@ -311,6 +313,36 @@ class Exchange:
         return await self.send(requests.settle_market(market_id, price, key=key))
 
     # --- Auctions
+    # --- A market's past
+
+    def trade_history(self, market_id: int, *, after: int = 0, limit: int = 0) -> AsyncIterator[pb.TradeHistory]:
+        """Every trade, oldest first, a page after another. Waits where the exchange asks to.
+
+        `after`: the `next` of a page, to go on from there; `limit`: rows of a page at most.
+        """
+        return self._pages(requests.get_full_trade_history, market_id, after, limit)
+
+    def order_history(self, market_id: int, *, after: int = 0, limit: int = 0) -> AsyncIterator[pb.OrderHistory]:
+        """Every order with its size over time, oldest change first."""
+        return self._pages(requests.get_full_order_history, market_id, after, limit)
+
+    def positions(self, market_id: int, *, after: int = 0, limit: int = 0) -> AsyncIterator[pb.MarketPositions]:
+        """Who holds what, by account id; where ids are hidden one's own, and 0 for all others together."""
+        return self._pages(requests.get_market_positions, market_id, after, limit)
+
+    async def _pages(
+        self, ask: Callable[[int, int, int], Request[H]], market_id: int, after: int, limit: int
+    ) -> AsyncIterator[H]:
+        while True:
+            try:
+                page = (await self.send(ask(market_id, after, limit))).body
+            except (RateLimited, Busy) as full:
+                await asyncio.sleep(full.retry_after)
+                continue
+            yield page
+            if not page.more:
+                return
+            after = page.next
 
     async def create_auction(
         self,
@@ -361,17 +393,3 @@ class Exchange:
         self, auction_id: int, buyer_id: int, price: Chips, *, key: str = ""
     ) -> Reply[pb.AuctionSettled]:
         return await self.send(requests.settle_auction(auction_id, buyer_id, price, key=key))
-
-
-AUCTIONS = (pb.AuctionCreated, pb.AuctionUpdated, pb.AuctionWithdrawn, pb.AuctionSettled)
-
-
-def _streams_of(body: Message, account_id: int) -> set[str]:
-    """Those that tell this account of it: a cancel of nothing is an answer only, the board is public."""
-    if isinstance(body, AUCTIONS):
-        sold = isinstance(body, pb.AuctionSettled) and body.auction.settle_price > 0
-        mine = sold and account_id in (body.auction.buyer_id, body.auction.seller_id)
-        return {PUBLIC, account_stream(account_id)} if mine else {PUBLIC}
-    if isinstance(body, pb.OrdersCancelled) and not body.orders:
-        return set()
-    return {account_stream(account_id)}

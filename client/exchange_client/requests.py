@@ -17,7 +17,8 @@ from exchange_client.units import Chips, amount_units, price_units, size_units
 A = TypeVar("A", bound=Message, covariant=True)
 
 # Without a key, but the same again is the same.
-REPEATABLE = (pb.ActAs, pb.SetSudo, pb.Subscribe, pb.Unsubscribe, pb.CreateUserAccount)
+HISTORIES = (pb.GetFullTradeHistory, pb.GetFullOrderHistory, pb.GetMarketPositions)
+REPEATABLE = (pb.ActAs, pb.SetSudo, pb.Subscribe, pb.Unsubscribe, pb.CreateUserAccount, *HISTORIES)
 FIELD_OF: dict[object, str] = {
     member.message_type: member.name for member in pb.ClientMessage.DESCRIPTOR.oneofs_by_name["message"].fields
 }
@@ -330,3 +331,18 @@ def settle_auction(auction_id: int, buyer_id: int, price: Chips, *, key: str = "
         pb.SettleAuction(auction_id=auction_id, buyer_id=buyer_id, price=amount_units(price), key=key),
         pb.AuctionSettled,
     )
+
+
+# --- Histories: a page each; `after` is the `next` of the page before, a `limit` of 0 the exchange's own
+
+
+def get_full_trade_history(market_id: int, after: int = 0, limit: int = 0) -> Request[pb.TradeHistory]:
+    return Request(pb.GetFullTradeHistory(market_id=market_id, after=after, limit=limit), pb.TradeHistory)
+
+
+def get_full_order_history(market_id: int, after: int = 0, limit: int = 0) -> Request[pb.OrderHistory]:
+    return Request(pb.GetFullOrderHistory(market_id=market_id, after=after, limit=limit), pb.OrderHistory)
+
+
+def get_market_positions(market_id: int, after: int = 0, limit: int = 0) -> Request[pb.MarketPositions]:
+    return Request(pb.GetMarketPositions(market_id=market_id, after=after, limit=limit), pb.MarketPositions)

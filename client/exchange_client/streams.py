@@ -113,3 +113,17 @@ class Stream:
         self.doubts = 0
         if not isinstance(self.view, SummaryView):
             self.seq = max(self.seq, seq)
+
+
+AUCTIONS = (pb.AuctionCreated, pb.AuctionUpdated, pb.AuctionWithdrawn, pb.AuctionSettled)
+
+
+def streams_of(body: Message, account_id: int) -> set[str]:
+    """Those that tell this account of it: a cancel of nothing is an answer only, the board is public."""
+    if isinstance(body, AUCTIONS):
+        sold = isinstance(body, pb.AuctionSettled) and body.auction.settle_price > 0
+        mine = sold and account_id in (body.auction.buyer_id, body.auction.seller_id)
+        return {PUBLIC, account_stream(account_id)} if mine else {PUBLIC}
+    if isinstance(body, pb.OrdersCancelled) and not body.orders:
+        return set()
+    return {account_stream(account_id)}
