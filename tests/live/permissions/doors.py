@@ -1,0 +1,301 @@
+"""The doors of a live exchange, each asked by one kind of person and answering alike: an Answer with the codes that it may mean."""
+
+import itertools
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from html import unescape
+from http.cookiejar import Cookie
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+from urllib.request import Request
+
+import requests
+from websockets.sync.client import connect
+
+from proto import exchange_pb2 as pb
+from tests.live.exchange import Browser, LiveExchange, Page
+from tests.live.permissions.table import ALLOWED
+
+WAIT_SECONDS = 45.0
+CODES = frozenset(pb.Reason.keys())
+NOT_FOUND = frozenset({name for name in CODES if name.endswith("_NOT_FOUND")} | {"NOT_FOUND"})
+NEEDS_SUDO = frozenset({"NOT_ALLOWED", "SUDO_REQUIRED"})
+# Headers of REST that differ from answer to answer.
+PASSING = frozenset({"Date", "X-Request-Id", "Content-Length", "X-RateLimit-Remaining", "X-RateLimit-Reset"})
+
+# The sentences with which pages say a code.
+SENTENCES = (
+    ("There is no market", {"MARKET_NOT_FOUND"}),
+    ("You have no such open order", {"ORDER_NOT_FOUND"}),
+    ("There is no auction", {"AUCTION_NOT_FOUND"}),
+    ("cannot act as this account", {"ACCOUNT_NOT_FOUND"}),
+    ("(There is|You have|No) (no )?account", {"ACCOUNT_NOT_FOUND"}),
+    ("cannot buy it too", {"SAME_ACCOUNT"}),
+    ("nobody buys from themselves", {"SAME_PERSON"}),
+    ("operators? in sudo|needs sudo", NEEDS_SUDO),
+    ("Shares are given by people|Through another account only", {"NOT_ALLOWED"}),
+    ("You have no such token", {"NOT_FOUND"}),
+    ("is not one of the available choices", {"NOT_ALLOWED", "SUDO_REQUIRED"}),
+    ("This share has ended", NOT_FOUND),
+)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """`said` is everything by which two answers of the door could be told apart, but for the id of the thing."""
+
+    codes: frozenset[str]
+    said: tuple[Any, ...]
+
+    def means(self, cell: str) -> bool:
+        return cell in self.codes
+
+
+@dataclass
+class Person:
+    """Of a kind: how they sign in at each door, as what they act there, and with sudo or without."""
+
+    kind: str
+    name: str = ""
+    token: str = ""
+    sudo: bool = False
+    session: str = ""  # a cookie instead of a password
+    pages: bool = True
+    lines: dict[str, "Line"] = field(default_factory=dict)
+
+
+def told_apart(text: str, id: int) -> str:
+    return re.sub(rf"(?<![\d]){id}(?![\d])", "N", text)
+
+
+class Line:
+    """A socket, asked one thing after the other."""
+
+    def __init__(self, url: str) -> None:
+        self._connection = connect(url, compression=None, max_size=None, max_queue=None, ping_interval=None, proxy=None)
+        self._ids = itertools.count(1)
+        self.acting = 0
+        self.account = 0
+
+    def ask(self, **request: Any) -> pb.ServerMessage:
+        id = str(next(self._ids))
+        self._connection.send(pb.ClientFrame(messages=[pb.ClientMessage(request_id=id, **request)]).SerializeToString())
+        reply = None
+        while reply is None:
+            reply = next((message for message in self._next() if message.request_id == id), None)
+        return reply
+
+    def _next(self) -> list[pb.ServerMessage]:
+        data = self._connection.recv(WAIT_SECONDS)
+        assert isinstance(data, bytes)
+        messages = list(pb.ServerFrame.FromString(data).messages)
+        for message in messages:
+            if message.HasField("authenticated"):
+                self.account = message.authenticated.account_id
+            if message.HasField("acting_as"):
+                self.acting = message.acting_as.account_id
+        return messages
+
+    def sign_in(self, token: str, act_as: int = 0) -> pb.ServerMessage:
+        reply = self.ask(authenticate=pb.Authenticate(token=token, act_as=act_as))
+        while reply.HasField("authenticated") and not self.acting:
+            self._next()
+        return reply
+
+    def good(self, **request: Any) -> pb.ServerMessage:
+        reply = self.ask(**request)
+        assert not reply.HasField("refused"), reply
+        return reply
+
+    def act_as(self, account: int) -> None:
+        if account not in (0, self.acting):
+            self.good(act_as=pb.ActAs(account_id=account))
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+class Socket:
+    """One line each; what changes the line itself is asked on one of its own (`anew`)."""
+
+    name = "socket"
+
+    def __init__(self, exchange: LiveExchange) -> None:
+        self._url = exchange.ws_url
+        self._lines: dict[str, Line] = {}
+
+    def ask(self, who: Person, acting: int, wish: Mapping[str, Any], id: int, anew: bool = False) -> Answer:
+        line = self._line(who, anew)
+        try:
+            if "authenticate" in wish:
+                reply = line.sign_in(who.token, wish["authenticate"].act_as)
+            else:
+                if who.name:
+                    line.act_as(acting or line.account)
+                reply = line.ask(**wish)
+        finally:
+            if anew or not who.name:
+                line.close()
+        code = pb.Reason.Name(reply.refused.code) if reply.HasField("refused") else ALLOWED
+        return Answer(frozenset({code}), (code, told_apart(reply.refused.message, id)))
+
+    def _line(self, who: Person, anew: bool) -> Line:
+        if who.kind in self._lines and not anew:
+            return self._lines[who.kind]
+        line = Line(self._url)
+        if not who.name or anew:
+            return line
+        line.sign_in(who.token)
+        if who.sudo:
+            line.good(set_sudo=pb.SetSudo(on=True))
+        return self._lines.setdefault(who.kind, line)
+
+    def fresh(self, who: Person) -> Line:
+        """A line of their own, signed in but without sudo."""
+        line = Line(self._url)
+        line.sign_in(who.token)
+        return line
+
+    def close(self) -> None:
+        for line in self._lines.values():
+            line.close()
+
+
+class Rest:
+    name = "rest"
+
+    def __init__(self, exchange: LiveExchange) -> None:
+        self._url = f"{exchange.url}/api/v1"
+        self._session = requests.Session()
+
+    def ask(self, who: Person, acting: int, wish: tuple[str, str, Any], id: int, anew: bool = False) -> Answer:
+        method, path, body = wish
+        headers = {"Authorization": f"Bearer {who.token}"} if who.name else {}
+        if who.name and acting:
+            headers["X-Act-As"] = str(acting)
+        if who.sudo:
+            headers["X-Sudo"] = "true"
+        answer = self._session.request(method, self._url + path, headers=headers, json=body, timeout=WAIT_SECONDS)
+        said = answer.json()
+        if answer.ok:
+            return Answer(frozenset({ALLOWED}), (answer.status_code,))
+        told = {name: value for name, value in said.items() if name != "request_id"}
+        kept = sorted((name, value) for name, value in answer.headers.items() if name not in PASSING)
+        return Answer(frozenset({said["code"]}), (answer.status_code, told_apart(str((told, kept)), id)))
+
+    def close(self) -> None:
+        self._session.close()
+
+
+class _Browsers:
+    def __init__(self, exchange: LiveExchange) -> None:
+        self._exchange = exchange
+        self._browsers: dict[str, Browser] = {}
+        self._tokens: dict[str, str] = {}
+        self._acting: dict[str, int] = {}
+
+    def browser(self, who: Person) -> Browser:
+        if who.kind not in self._browsers:
+            browser = Browser(self._exchange.url)
+            if who.session:
+                browser.cookies.set_cookie(_cookie("sessionid", who.session))
+            elif who.name:
+                browser.sign_in(who.name, f"pass-{who.name}")
+            if who.sudo:
+                self.turn_on_sudo(browser, who)
+            self._browsers[who.kind] = browser
+            page = browser.get("/portfolio/" if who.name else "/sign-in/")
+            found = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text)
+            assert found is not None, page.text[:2000]
+            self._tokens[who.kind] = found[1]
+        return self._browsers[who.kind]
+
+    def turn_on_sudo(self, browser: Browser, who: Person) -> None:
+        """Where pages know it."""
+
+    def send(self, who: Person, path: str, fields: Mapping[str, Any] | None) -> Page:
+        browser = self.browser(who)
+        if fields is None:
+            return browser.get(path)
+        data = urlencode({"csrfmiddlewaretoken": self._tokens[who.kind], **fields}, doseq=True).encode()
+        url = self._exchange.url + path
+        return browser.open(Request(url, data, {"Referer": url}))
+
+    def close(self) -> None:
+        self._browsers.clear()
+
+
+class Pages(_Browsers):
+    """Forms name the account that they are sent for; what is only looked at is looked at as the session's account."""
+
+    name = "pages"
+
+    def ask(
+        self, who: Person, acting: int, wish: tuple[str, Mapping[str, Any] | None], id: int, anew: bool = False
+    ) -> Answer:
+        path, fields = wish
+        own = acting or self._own(who)
+        if who.name and self._acting.get(who.kind) != own and fields is None:
+            self.send(who, "/act-as/", {"account": own})
+            self._acting[who.kind] = own
+        if fields is not None and "account" not in fields:
+            fields = {"account": own, **fields}
+        if path == "/act-as/":
+            self._acting.pop(who.kind, None)
+        return answer_of(self.send(who, path, fields), id)
+
+    def _own(self, who: Person) -> int:
+        return int(self._exchange.people[who.name]["account"]) if who.name else 0
+
+
+class Console(_Browsers):
+    """The Django admin."""
+
+    name = "console"
+
+    def ask(
+        self, who: Person, acting: int, wish: tuple[str, Mapping[str, Any]], id: int, anew: bool = False
+    ) -> Answer:
+        return answer_of(self.send(who, *wish), id)
+
+
+def answer_of(page: Page, id: int) -> Answer:
+    path = urlsplit(page.url).path
+    if path == "/sign-in/":
+        return Answer(frozenset({"NOT_AUTHENTICATED"}), (path,))
+    if path in ("/sign-in/again/", "/sudo/"):
+        return Answer(frozenset({"SUDO_REQUIRED"}), (path,))
+    text = re.sub(r'(value="[0-9a-zA-Z]{32,}"|nonce="[^"]+")', "", page.text)
+    if page.status == 404:
+        return Answer(NOT_FOUND, (404, told_apart(text, id)))
+    if page.status != 200:
+        code = {403: "NOT_ALLOWED", 503: "BUSY"}.get(page.status, f"STATUS_{page.status}")
+        return Answer(frozenset({code}), (page.status,))
+    wrong = [unescape(words).strip() for words in _complaints(page.text)]
+    if not wrong:
+        return Answer(frozenset({ALLOWED}), (200,))
+    codes = frozenset(code for words in wrong for code in codes_of(words))
+    return Answer(codes, (tuple(told_apart(words, id) for words in wrong), told_apart(path, id)))
+
+
+def _complaints(text: str) -> Iterable[str]:
+    yield from re.findall(r'data-kind="error">([^<]*)<', text)
+    yield from re.findall(r'console-refused" role="alert">([^<]*)<', text)
+    yield from re.findall(r'errorlist[^>]*><li>([^<]*)<', text)
+    yield from re.findall(r"bg-blue-100[^>]*>([^<]+)<", text)
+    yield from re.findall(r"text-error[^>]*>([^<]+)<", text)
+
+
+def codes_of(words: str) -> frozenset[str]:
+    for pattern, codes in SENTENCES:
+        if re.search(pattern, words):
+            return frozenset(codes)
+    return frozenset({f"UNKNOWN: {words}"})
+
+
+def _cookie(name: str, value: str) -> Cookie:
+    return Cookie(
+        *(0, name, value, None, False, "127.0.0.1", False, False, "/", True),
+        *(False, None, True, None, None, {}),
+    )

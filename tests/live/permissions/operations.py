@@ -1,0 +1,265 @@
+"""How each operation of the table is asked for at each door that has it."""
+
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from proto import exchange_pb2 as pb
+from tests.live.permissions.stage import Scene
+from tests.live.wishes import bid, hundred, one_market
+
+Wish = Callable[[Scene], Any]
+
+
+@dataclass(frozen=True)
+class Operation:
+    """`socket`: members of a ClientMessage. `rest`: method, path, body. `pages`: path, and the fields of a form, None to
+    look. `console`: as pages. `uses`: what is asked about is not the same afterwards, "thing" or the whole "account"."""
+
+    socket: Wish | None = None
+    rest: Wish | None = None
+    pages: Wish | None = None
+    console: Wish | None = None
+    uses: str = ""
+    anew: bool = False  # on a socket of its own, signed in without sudo
+
+    @property
+    def doors(self) -> tuple[str, ...]:
+        return tuple(name for name in ("socket", "rest", "pages", "console") if getattr(self, name) is not None)
+
+
+def form(path: str, **fields: Any) -> tuple[str, Mapping[str, Any]]:
+    return path, {"key": uuid.uuid4().hex, **fields}
+
+
+def read(path: str) -> Wish:
+    return lambda it: ("GET", path.format(id=it.id), None)
+
+
+def look(path: str) -> Wish:
+    return lambda it: (path.format(id=it.id), None)
+
+
+def history(member: str, message: Any) -> Operation:
+    return Operation(socket=lambda it: {member: message(market_id=it.id)})
+
+
+def special_market(it: Scene) -> dict[str, Any]:
+    market = hundred(it.name)
+    market.visible_to.ids.append(it.account)
+    return {"create_market": market}
+
+
+ORDER = {"side": "BID", "price": "0", "size": "1"}
+TICKET = {"side": "bid", "price": "0", "size": "1", "time_in_force": "GTC"}
+BOUNDS = {"min_settlement": "0", "max_settlement": "100"}
+CONSOLE_BOUNDS = {**BOUNDS, "tick_size": "0.01", "smallest_size": "0.01", "description": ""}
+
+CONNECTION = {
+    "authenticate": Operation(socket=lambda it: {"authenticate": pb.Authenticate(act_as=it.id)}, anew=True),
+    "act_as": Operation(
+        socket=lambda it: {"act_as": pb.ActAs(account_id=it.id)},
+        pages=lambda it: ("/act-as/", {"account": it.id}),
+    ),
+    "set_sudo": Operation(socket=lambda it: {"set_sudo": pb.SetSudo(on=True)}, anew=True),
+    "subscribe": Operation(socket=lambda it: {"subscribe": pb.Subscribe(subscriptions=one_market(it.id))}),
+    "unsubscribe": Operation(socket=lambda it: {"unsubscribe": pb.Unsubscribe(subscriptions=one_market(it.id))}),
+}
+
+ACCOUNTS = {
+    "create_user_account": Operation(
+        socket=lambda it: {"create_user_account": pb.CreateUserAccount(name=it.name)},
+        rest=lambda it: ("POST", "/me/account", {"name": it.name}),
+    ),
+    "create_account": Operation(
+        socket=lambda it: {"create_account": pb.CreateAccount(name=it.name, owner_id=it.id)},
+        rest=lambda it: ("POST", "/accounts", {"name": it.name, "owner_id": it.id}),
+        pages=lambda it: form("/accounts/new/", name=it.name, account=it.id),
+    ),
+    "make_transfer from it": Operation(
+        socket=lambda it: {
+            "make_transfer": pb.MakeTransfer(from_account_id=it.id, to_account_id=it.stage.alice.account, amount=1)
+        },
+        rest=lambda it: (
+            *("POST", "/transfers"),
+            {"from_account_id": it.id, "to_account_id": it.stage.alice.account, "amount": "0.0001"},
+        ),
+        pages=lambda it: form("/transfers/new/", to="alice", amount="0.0001", account=it.id),
+    ),
+    "make_transfer to it": Operation(
+        socket=lambda it: {
+            "make_transfer": pb.MakeTransfer(from_account_id=it.account, to_account_id=it.id, amount=1)
+        },
+        rest=lambda it: (
+            *("POST", "/transfers"),
+            {"from_account_id": it.account, "to_account_id": it.id, "amount": "0.0001"},
+        ),
+    ),
+    "gift": Operation(
+        socket=lambda it: {"gift": pb.Gift(to_account_id=it.id, amount=1)},
+        rest=lambda it: ("POST", "/gifts", {"to_account_id": it.id, "amount": "0.0001"}),
+        console=lambda it: form(f"/admin/accounts/account/{it.id}/gift/", amount="0.0001"),
+    ),
+    "collect": Operation(
+        socket=lambda it: {"collect": pb.Collect(from_account_id=it.id, amount=1)},
+        rest=lambda it: ("POST", "/collections", {"from_account_id": it.id, "amount": "0.0001"}),
+        console=lambda it: form(f"/admin/accounts/account/{it.id}/collect/", amount="0.0001"),
+    ),
+    "share_account": Operation(
+        socket=lambda it: {
+            "share_account": pb.ShareAccount(account_id=it.id, receiver_id=it.stage.dave.account)
+        },
+        rest=lambda it: ("POST", f"/accounts/{it.id}/share", {"receiver_id": it.stage.dave.account}),
+        pages=lambda it: form(f"/accounts/{it.id}/share/", receiver="student0"),
+        uses="account",
+    ),
+    "leave_account": Operation(
+        socket=lambda it: {"leave_account": pb.LeaveAccount(account_id=it.id)},
+        rest=lambda it: ("POST", f"/accounts/{it.id}/leave", {}),
+        pages=lambda it: form(f"/accounts/{it.id}/leave/"),
+        uses="account",
+    ),
+    "revoke_share": Operation(
+        socket=lambda it: {"revoke_share": pb.RevokeShare(account_id=it.id, owner_id=it.stage.bob.account)},
+        rest=lambda it: ("POST", f"/accounts/{it.id}/revoke", {"owner_id": it.stage.bob.account}),
+        console=lambda it: form(f"/admin/accounts/ownership/{it.stage.share(it.id)}/revoke/"),
+        uses="account",
+    ),
+    "redistribute": Operation(
+        socket=lambda it: {"redistribute": pb.Redistribute(account_id=it.id, owner_id=it.stage.bob.account)},
+        rest=lambda it: ("POST", f"/accounts/{it.id}/redistribute", {"owner_id": it.stage.bob.account}),
+        console=lambda it: form(f"/admin/accounts/ownership/{it.stage.share(it.id)}/redistribute/"),
+        uses="account",
+    ),
+    "see an account": Operation(rest=read("/accounts/{id}")),
+    "see its owners": Operation(rest=read("/accounts/{id}/owners")),
+    "list accounts": Operation(rest=read("/accounts"), pages=look("/accounts/")),
+    "list transfers": Operation(rest=read("/transfers")),
+    "who am I": Operation(rest=read("/me")),
+}
+
+MARKETS = {
+    "create_market": Operation(
+        socket=lambda it: {"create_market": hundred(it.name)},
+        rest=lambda it: ("POST", "/markets", {"name": it.name, **BOUNDS}),
+    ),
+    "create_market for some": Operation(
+        socket=special_market,
+        rest=lambda it: ("POST", "/markets", {"name": it.name, **BOUNDS, "visible_to": [it.account]}),
+        console=lambda it: form("/admin/markets/market/create/", name=it.name, **CONSOLE_BOUNDS),
+    ),
+    "edit_market description": Operation(
+        socket=lambda it: {"edit_market": pb.EditMarket(market_id=it.id, description=it.name)},
+        rest=lambda it: ("PATCH", f"/markets/{it.id}", {"description": it.name}),
+    ),
+    "edit_market name": Operation(
+        socket=lambda it: {"edit_market": pb.EditMarket(market_id=it.id, name=it.name)},
+        rest=lambda it: ("PATCH", f"/markets/{it.id}", {"name": it.name}),
+        console=lambda it: form(f"/admin/markets/market/{it.id}/edit/", name=it.name, description=""),
+    ),
+    "set_market_status": Operation(
+        socket=lambda it: {"set_market_status": pb.SetMarketStatus(market_id=it.id, status=pb.OPEN)},
+        rest=lambda it: ("POST", f"/markets/{it.id}/status", {"status": "OPEN"}),
+        console=lambda it: form(f"/admin/markets/market/{it.id}/pause/"),
+    ),
+    "settle_market": Operation(
+        socket=lambda it: {"settle_market": pb.SettleMarket(market_id=it.id, price=0)},
+        rest=lambda it: ("POST", f"/markets/{it.id}/settlement", {"price": "0"}),
+        console=lambda it: form(f"/admin/markets/market/{it.id}/settle/", price="0"),
+        uses="thing",
+    ),
+    "get_full_trade_history": history("get_full_trade_history", pb.GetFullTradeHistory),
+    "get_full_order_history": history("get_full_order_history", pb.GetFullOrderHistory),
+    "get_market_positions": history("get_market_positions", pb.GetMarketPositions),
+    "see a market": Operation(rest=read("/markets/{id}"), pages=look("/markets/{id}/")),
+    "see its book": Operation(rest=read("/markets/{id}/book")),
+    "see its book then": Operation(rest=read("/markets/{id}/book?at=999999999")),
+    "see its orders": Operation(rest=read("/markets/{id}/orders")),
+    "see its trades": Operation(rest=read("/markets/{id}/trades")),
+    "see its events": Operation(rest=read("/markets/{id}/events")),
+    "list markets": Operation(rest=read("/markets"), pages=look("/")),
+}
+
+ORDERS = {
+    "create_order": Operation(
+        socket=lambda it: {"create_order": bid(it.id, 0, 100)},
+        rest=lambda it: ("POST", "/orders", {"market_id": it.id, **ORDER}),
+        pages=lambda it: form(f"/markets/{it.id}/orders/", **TICKET),
+    ),
+    "cancel_order": Operation(
+        socket=lambda it: {"cancel_order": pb.CancelOrder(order_id=it.id)},
+        rest=lambda it: ("DELETE", f"/orders/{it.id}", None),
+        pages=lambda it: form("/orders/cancel/", order=it.id),
+        uses="thing",
+    ),
+    "cancel_order by client_order_id": Operation(
+        socket=lambda it: {"cancel_order": pb.CancelOrder(client_order_id=it.stage.client_order_ids[it.id])},
+        rest=lambda it: ("POST", "/orders/cancel", {"client_order_id": it.stage.client_order_ids[it.id]}),
+        uses="thing",
+    ),
+    "out everywhere": Operation(
+        socket=lambda it: {"out": pb.Out()},
+        rest=lambda it: ("POST", "/orders/out", {}),
+        pages=lambda it: form("/orders/cancel/"),
+    ),
+    "out": Operation(
+        socket=lambda it: {"out": pb.Out(market_id=it.id)},
+        rest=lambda it: ("POST", "/orders/out", {"market_id": it.id}),
+        pages=lambda it: form(f"/markets/{it.id}/cancel/"),
+    ),
+    "see an order": Operation(rest=read("/orders/{id}")),
+    "list orders": Operation(rest=read("/orders")),
+    "see the portfolio": Operation(rest=read("/portfolio"), pages=look("/portfolio/")),
+    "see the statement": Operation(rest=read("/statement")),
+}
+
+AUCTIONS = {
+    "create_auction": Operation(
+        socket=lambda it: {"create_auction": pb.CreateAuction(name=it.name)},
+        pages=lambda it: form("/auctions/new/", name=it.name),
+    ),
+    "edit_auction": Operation(
+        socket=lambda it: {"edit_auction": pb.EditAuction(auction_id=it.id, name=it.name)},
+        pages=lambda it: form(f"/auctions/{it.id}/edit/", name=it.name),
+        console=lambda it: form(f"/admin/auctions/auction/{it.id}/edit/", name=it.name),
+    ),
+    "withdraw_auction": Operation(
+        socket=lambda it: {"withdraw_auction": pb.WithdrawAuction(auction_id=it.id)},
+        pages=lambda it: form(f"/auctions/{it.id}/withdraw/"),
+        console=lambda it: form(f"/admin/auctions/auction/{it.id}/withdraw/"),
+        uses="thing",
+    ),
+    "buy_auction": Operation(
+        socket=lambda it: {"buy_auction": pb.BuyAuction(auction_id=it.id)},
+        pages=lambda it: form(f"/auctions/{it.id}/buy/", price=0),
+        uses="thing",
+    ),
+    "settle_auction": Operation(
+        socket=lambda it: {"settle_auction": pb.SettleAuction(auction_id=it.id, buyer_id=it.stage.dave.account)},
+        console=lambda it: form(f"/admin/auctions/auction/{it.id}/settle/", buyer="student0", price="0"),
+        uses="thing",
+    ),
+    "see an auction": Operation(pages=look("/auctions/{id}/")),
+    "see the form of an auction": Operation(pages=look("/auctions/{id}/edit/")),
+    "see the board": Operation(pages=look("/auctions/")),
+}
+
+TOKENS = {
+    "list tokens": Operation(pages=look("/keys/")),
+    "make a token": Operation(pages=lambda it: form("/keys/", name=it.name, days=1, scopes=(2, 4))),
+    "make a token with sudo": Operation(pages=lambda it: form("/keys/", name=it.name, days=1, scopes=(2, 16))),
+    "make a token for Carol": Operation(
+        console=lambda it: form("/admin/accounts/apitoken/make/", person="carol", name=it.name, days=1, scopes=(2, 4)),
+    ),
+    "revoke a token": Operation(
+        pages=lambda it: form(f"/keys/{it.id}/revoke/"),
+        uses="thing",
+    ),
+    "revoke anybody's token": Operation(
+        console=lambda it: form(f"/admin/accounts/apitoken/{it.id}/revoke/"),
+        uses="thing",
+    ),
+}
+
+OPERATIONS = {**CONNECTION, **ACCOUNTS, **MARKETS, **ORDERS, **AUCTIONS, **TOKENS}

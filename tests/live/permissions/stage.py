@@ -1,0 +1,165 @@
+"""The cast of the table, and the things that they ask about: made anew for who uses them up."""
+
+import itertools
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from proto import exchange_pb2 as pb
+from tests.live.permissions.doors import Person, Socket
+from tests.live.exchange import ROOT, LiveExchange
+from tests.live.tables import Tables
+from tests.live.wishes import bid, hundred
+
+NOWHERE = 987_654_321  # an id that nothing has
+HOUSE = 1
+CHIP = 10_000
+
+_numbers = itertools.count(1)
+
+
+@dataclass
+class Scene:
+    """What one question is about. `id` is that of the thing in question, `account` that of the account that it belongs
+    to: Alice's, and Bob's too."""
+
+    stage: "Stage"
+    account: int
+    who: Person
+    id: int = 0
+
+    @property
+    def name(self) -> str:
+        """One that is not taken."""
+        return f"Name {next(_numbers)}"
+
+
+class Stage:
+    def __init__(self, exchange: LiveExchange) -> None:
+        self.exchange = exchange
+        self.tables = Tables(exchange.env)
+        self.socket = Socket(exchange)
+        every = {name: Person(name, name, exchange.token(name)) for name in ("alice", "bob", "carol", "student0")}
+        self.alice, self.bob, self.carol, self.dave = (self.socket.fresh(one) for one in every.values())
+        self.director = self.socket.fresh(Person("operator", "operator", exchange.token("operator")))
+        self.director.good(set_sudo=pb.SetSudo(on=True))
+        lines = {"alice": self.alice, "bob": self.bob, "carol": self.carol, "operator": self.director}
+        for name, line in lines.items():
+            exchange.people[name]["account"] = line.account
+        self.annex = self._alt(self.alice.account)
+        self.daves = self._alt(self.dave.account)
+        self.known = self.market([self.dave.account], self.director.account)  # to nobody of the cast
+        self.cast = self._cast()
+        self.client_order_ids: dict[int, str] = {NOWHERE: "nothing"}  # by order
+
+    def _cast(self) -> list[Person]:
+        names = ("alice", "bob", "carol", "operator", "student0")
+        ids = {name: self.exchange.people[name]["id"] for name in names} | {"annex": self.annex}
+        made = subprocess.run(
+            [sys.executable, "-m", "tests.live.permissions.people", json.dumps(ids)],
+            cwd=ROOT,
+            env={**os.environ, **self.exchange.env},
+            stdout=subprocess.PIPE,
+            check=True,
+            text=True,
+        )
+        secrets = json.loads(made.stdout)
+        self.spares: dict[str, list[int]] = secrets["spares"]
+        token = self.exchange.token
+        return [
+            Person("nobody"),
+            Person("stranger", "carol", token("carol")),
+            Person("owner", "alice", token("alice")),
+            Person("co-owner", "bob", token("bob")),
+            Person("alt's owner", "alice", token("alice")),
+            Person("operator", "operator", token("operator"), session=secrets["session"]),
+            Person("in sudo", "operator", token("operator"), sudo=True),
+            *(Person(name, "alice", secrets["tokens"][name], pages=False) for name in ("read", "trade")),
+            *(Person(name, "alice", secrets["tokens"][name], pages=False) for name in ("transfer", "manage")),
+            Person("sudo", "operator", secrets["tokens"]["sudo"], sudo=True, pages=False),
+            Person("bound", "alice", secrets["tokens"]["bound"], pages=False),
+        ]
+
+    def acting(self, who: Person, account: int) -> int:
+        """The account that this kind of person acts as; 0: their own user account."""
+        if who.kind in ("owner", "co-owner", "read", "trade", "transfer", "manage"):
+            return account
+        return self.annex if who.kind == "bound" else 0
+
+    # --- Things
+
+    def account(self) -> int:
+        """Of Alice and Bob, with some money."""
+        made = self._alt(self.alice.account)
+        self.alice.act_as(self.alice.account)
+        self.alice.good(share_account=pb.ShareAccount(account_id=made, receiver_id=self.bob.account))
+        self.director.good(gift=pb.Gift(to_account_id=made, amount=10 * CHIP))
+        return made
+
+    def _alt(self, owner: int) -> int:
+        create = pb.CreateAccount(name=f"Account {next(_numbers)}", owner_id=owner)
+        return self.director.good(create_account=create).account_created.account.id
+
+    def name_of(self, account: int) -> str:
+        return str(self.tables.accounts()[account][0])
+
+    def market(self, visible_to: list[int], owner: int) -> int:
+        create = hundred(f"Market {next(_numbers)}")
+        create.visible_to.ids.extend(visible_to)
+        self.director.act_as(owner)
+        return self.director.good(create_market=create).market_created.market.id
+
+    def order(self, account: int) -> int:
+        market = self.market([], self.director.account)
+        self.director.act_as(account)
+        order = bid(market, 0, 100, client_order_id=f"bid {next(_numbers)}")
+        id = self.director.good(create_order=order).order_created.order.id
+        self.client_order_ids[id] = order.client_order_id
+        return id
+
+    def auction(self, seller: int, withdrawn: bool = False) -> int:
+        self.director.act_as(seller)
+        create = pb.CreateAuction(name=f"Lamp {next(_numbers)}", buy_now_price=0)
+        id = self.director.good(create_auction=create).auction_created.auction.id
+        if withdrawn:
+            self.director.good(withdraw_auction=pb.WithdrawAuction(auction_id=id))
+        return id
+
+    def share(self, account: int) -> int:
+        """The row of Bob's share."""
+        found = "SELECT id FROM accounts_ownership WHERE account_id = ? AND owner_id = ?"
+        ((id,),) = self.tables.rows(found, account, self.bob.account)
+        return int(id)
+
+    def close(self) -> None:
+        for line in (self.alice, self.bob, self.carol, self.dave, self.director):
+            line.close()
+        self.socket.close()
+
+
+# What a row is about, and how it is made.
+THINGS: dict[str, Callable[[Scene], int]] = {
+    "-": lambda it: 0,
+    "the account": lambda it: it.account,
+    "another's account": lambda it: it.stage.daves,
+    "the house": lambda it: HOUSE,
+    "no account": lambda it: NOWHERE,
+    "a market for everybody": lambda it: it.stage.market([], it.account),
+    "one for the account only": lambda it: it.stage.market([it.account], it.account),
+    "the account's own, for others": lambda it: it.stage.market([it.stage.dave.account], it.account),
+    "one for others": lambda it: it.stage.market([it.stage.dave.account], it.stage.director.account),
+    "no market": lambda it: NOWHERE,
+    "the account's order": lambda it: it.stage.order(it.account),
+    "another's order": lambda it: it.stage.order(it.stage.daves),
+    "no order": lambda it: NOWHERE,
+    "the account's auction": lambda it: it.stage.auction(it.account),
+    "another's auction": lambda it: it.stage.auction(it.stage.daves),
+    "a withdrawn auction": lambda it: it.stage.auction(it.account, withdrawn=True),
+    "no auction": lambda it: NOWHERE,
+    "one's own token": lambda it: it.stage.spares[it.who.name or "alice"].pop(),
+    "another's token": lambda it: it.stage.spares["student0"][0],
+    "no token": lambda it: NOWHERE,
+}

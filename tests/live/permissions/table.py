@@ -1,0 +1,50 @@
+"""The tables of docs/permissions.md."""
+
+import re
+from typing import NamedTuple
+
+from tests.tidy.sources import ROOT
+
+PAGE = ROOT / "docs" / "permissions.md"
+ALLOWED = "yes"
+DOORS = {"S": "socket", "R": "rest", "P": "pages", "C": "console"}
+KINDS = (
+    *("nobody", "stranger", "owner", "co-owner", "alt's owner", "operator", "in sudo"),
+    *("read", "trade", "transfer", "manage", "sudo", "bound"),
+)
+
+
+class Row(NamedTuple):
+    """What each kind of person is answered who asks for `operation` on `thing`."""
+
+    operation: str
+    thing: str
+    doors: tuple[str, ...]
+    cells: dict[str, str]
+
+
+def rows(text: str | None = None) -> list[Row]:
+    """AssertionError for a table that is not whole: another column, a cell that is empty, a row that is there twice."""
+    found = [
+        _row(line) for line in (PAGE.read_text() if text is None else text).splitlines() if line.startswith("| `")
+    ]
+    named = [(row.operation, row.thing) for row in found]
+    assert len(set(named)) == len(named), "a row is there twice"
+    return found
+
+
+def headers(text: str | None = None) -> set[tuple[str, ...]]:
+    lines = (PAGE.read_text() if text is None else text).splitlines()
+    return {tuple(_cells(line)) for line in lines if line.startswith("| operation")}
+
+
+def _row(line: str) -> Row:
+    operation, thing, doors, *cells = _cells(line)
+    assert len(cells) == len(KINDS), line
+    assert all(re.fullmatch(f"{ALLOWED}|[A-Z_]+", cell) for cell in cells), line
+    named = tuple(DOORS[letter] for letter in doors.split())
+    return Row(operation.replace("`", ""), thing, named, dict(zip(KINDS, cells, strict=True)))
+
+
+def _cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip().strip("|").split("|")]
