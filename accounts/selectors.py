@@ -115,6 +115,11 @@ def payees(account: Account) -> list[Account]:
     return list(found[:NAMES_SUGGESTED])
 
 
+def other_account(account_id: int) -> Account | None:
+    """Any but the house: what an operator in sudo may act as."""
+    return Account.objects.filter(id=account_id).exclude(kind=AccountKind.HOUSE).first()
+
+
 def account_named(name: str) -> Account | None:
     """By name, as the exchange compares names: NFKC and casefold."""
     key = unicodedata.normalize("NFKC", " ".join(name.split())).casefold()

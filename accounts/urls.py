@@ -16,6 +16,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("transfers/new/", views.make_transfer, name="make_transfer"),
     path("keys/", views.keys, name="keys"),
     path("keys/<int:token_id>/revoke/", views.revoke_key, name="revoke_key"),
+    path("sudo/", views.sudo_switch, name="sudo"),
     path("theme/", views.theme, name="theme"),
 ]
 
