@@ -11,6 +11,7 @@ from markets.engine.errors import Reason, Rejected
 from markets.engine.events import Event
 from markets.engine.ledger import Account, Exposure
 from markets.engine.visibility import sees
+from markets.rates import Left
 from proto import exchange_pb2 as pb
 
 BID = int(commands.Side.BID)  # an enum member is slow to look up
@@ -233,6 +234,10 @@ def _write_account_reply(reply: pb.ServerMessage, engine: Engine, happened: list
             write_owners(reply.owners_changed, engine.accounts[event.account], type(event) is not events.ShareEnded)
             return
     raise ValueError(f"no reply for {happened!r}")
+
+
+def write_limits(answer: pb.ServerMessage, left: Left) -> None:
+    answer.limits.limit, answer.limits.remaining, answer.limits.reset_ms = left
 
 
 def refusal(request_id: str, rejected: Rejected, operator: bool = False) -> pb.ServerMessage:
