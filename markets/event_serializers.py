@@ -11,12 +11,12 @@ from accounts.rest.fields import Code, Id, Price, Size
 class _Event(serializers.Serializer[Any]):
     seq = Id()
     at = serializers.DateTimeField()
-    type = serializers.CharField()
 
 
 class OrderCreatedEvent(_Event):
     """It rests with `open`, behind those at its price."""
 
+    type = serializers.ChoiceField(choices=["order_created"])
     order_id = Id()
     account_id = Id(help_text="0 where the market hides it.")
     side = Code("Side")
@@ -30,6 +30,7 @@ class OrderCreatedEvent(_Event):
 class TradeEvent(_Event):
     """`maker_open` is what rests of the maker's order now."""
 
+    type = serializers.ChoiceField(choices=["trade"])
     trade_id = Id()
     price = Price()
     size = Size()
@@ -44,6 +45,7 @@ class TradeEvent(_Event):
 class OrderCancelledEvent(_Event):
     """`open` still rests of it."""
 
+    type = serializers.ChoiceField(choices=["order_cancelled"])
     order_id = Id()
     open = Size()
     cause = Code("CancelCause")
@@ -52,6 +54,7 @@ class OrderCancelledEvent(_Event):
 class MarketDefinedEvent(_Event):
     """As it was made, or edited."""
 
+    type = serializers.ChoiceField(choices=["market_created", "market_edited"])
     name = serializers.CharField()
     description = serializers.CharField()
     category = serializers.CharField()
@@ -61,14 +64,18 @@ class MarketDefinedEvent(_Event):
 
 
 class StatusChangedEvent(_Event):
+    type = serializers.ChoiceField(choices=["status_changed"])
     status = Code("MarketStatus")
 
 
 class BookClearedEvent(_Event):
     """Every resting order is gone."""
 
+    type = serializers.ChoiceField(choices=["book_cleared"])
+
 
 class MarketSettledEvent(_Event):
+    type = serializers.ChoiceField(choices=["market_settled"])
     price = Price()
 
 

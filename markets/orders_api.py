@@ -7,7 +7,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.models import Ownership
-from accounts.rest.errors import not_found, unreadable
+from accounts.rest.errors import Refusal, not_found
 from accounts.rest.pages import page, page_of
 from accounts.rest.schema import operation
 from markets import models, reading, serializers
@@ -51,7 +51,7 @@ class Orders(_Orders):
         said: dict[str, Any] = self.said(serializers.NewOrder)
         key = self.key
         if key and said["client_order_id"] not in ("", key):
-            raise unreadable("The header Idempotency-Key says another one.", "client_order_id")
+            raise Refusal(409, "KEY_CONFLICT", "The header Idempotency-Key says another one.", "client_order_id")
         said["client_order_id"] = said["client_order_id"] or key
         reply = self.ask(ClientMessage(create_order=wire.CreateOrder(**said)))
         at = f"/api/v1/orders/{reply.order_created.order.id}"

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import IO, Any, NoReturn
 
 import orjson
@@ -11,6 +12,7 @@ from rest_framework.renderers import BaseRenderer
 from accounts.rest.errors import unreadable
 
 BODY_BYTES_MAX = 64 * 1024
+WHOLE_DIGITS_MAX = 19
 
 
 class StrictJSONParser(BaseParser):
@@ -25,7 +27,7 @@ class StrictJSONParser(BaseParser):
             raise unreadable(f"A body has at most {BODY_BYTES_MAX} bytes.")
         try:
             body = json.loads(
-                data.decode() or "{}", object_pairs_hook=_once, parse_constant=_no_number, parse_float=_no_number
+                data.decode() or "{}", object_pairs_hook=_once, parse_constant=_no_number, parse_float=_whole
             )
             json.dumps(body, ensure_ascii=False).encode()  # half a surrogate pair is no text
         except (ValueError, RecursionError) as error:
@@ -51,6 +53,14 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         raise ValueError("a name is there twice")
     return found
+
+
+def _whole(text: str) -> int:
+    """1.0 and 1e2 are whole numbers to JSON. ValueError for all others: prices, sizes and amounts are strings."""
+    number = Decimal(text)
+    if abs(number.adjusted()) > WHOLE_DIGITS_MAX or number != number.to_integral_value():
+        return _no_number(text)
+    return int(number)
 
 
 def _no_number(text: str) -> NoReturn:

@@ -1,5 +1,6 @@
 """Who asks, as which account, with an operator's rights or without: what a socket keeps, a request says in headers."""
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,7 +11,6 @@ from accounts import sudo
 from accounts.models import Account, AccountKind, User
 from accounts.rest.authentication import Session
 from accounts.rest.errors import Refusal, not_found, unreadable
-from accounts.rest.fields import ID_MAX
 from accounts.selectors import reach
 from accounts.services import ensure_user_account
 from proto.exchange_pb2 import ACCOUNT_NOT_FOUND
@@ -59,7 +59,7 @@ def caller(request: Request) -> Caller:
     assert isinstance(user, User)
     assert isinstance(rights, Rights)
     wanted = request.headers.get("X-Act-As", "0")
-    if not (wanted.isascii() and wanted.isdigit() and len(wanted) <= 19 and int(wanted) <= ID_MAX):
+    if re.fullmatch("[0-9]{1,18}", wanted) is None:
         raise unreadable("This is the id of an account.", "X-Act-As")
     return Caller(user, rights, _sudo(request, user, rights), int(wanted))
 

@@ -48,7 +48,7 @@ class Text(serializers.CharField):
 
     def __init__(self, *, reason: str = "INVALID_FRAME", **more: Any) -> None:
         self.reason = reason
-        super().__init__(trim_whitespace=False, **more)
+        super().__init__(trim_whitespace=False, min_length=0 if more.get("allow_blank") else 1, **more)
 
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):

@@ -11,7 +11,7 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiRespo
 from rest_framework import serializers
 from rest_framework.serializers import BaseSerializer
 
-from accounts.rest.fields import ID_MAX, REASONS, Strict
+from accounts.rest.fields import REASONS, Strict
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -99,10 +99,7 @@ ASKED = (
     header(
         "X-Act-As",
         "The id of the account acted as; without it your own, or the token's.",
-        type="integer",
-        format="int64",
-        minimum=0,
-        maximum=ID_MAX,
+        pattern="^[0-9]{1,18}$",
     ),
     header("X-Sudo", "true: with an operator's rights.", enum=["true", "false"]),
 )
