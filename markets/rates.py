@@ -34,16 +34,13 @@ class Left(NamedTuple):
 
 class Buckets:
     def __init__(self, limits: Limits) -> None:
-        self._limits = {
-            (rate_class, mode == "sudo"): (1_000_000 // per_second, burst * 1_000_000 // per_second)
-            for rate_class, modes in limits.items()
-            for mode, (per_second, burst) in modes.items()
-        }
-        self._bursts = {
-            (rate_class, mode == "sudo"): burst
-            for rate_class, modes in limits.items()
-            for mode, (_, burst) in modes.items()
-        }
+        self._limits: dict[tuple[str, bool], tuple[int, int]] = {}  # microseconds of a token, and of a full bucket
+        self._bursts: dict[tuple[str, bool], int] = {}
+        for rate_class, modes in limits.items():
+            for mode, (per_second, burst) in modes.items():
+                bucket = rate_class, mode == "sudo"
+                self._limits[bucket] = max(1, 1_000_000 // per_second), burst * 1_000_000 // per_second
+                self._bursts[bucket] = burst
         self._full_at: dict[tuple[int, str, bool], int] = {}
 
     def charge(self, user: int, rate_class: str, sudo: bool, now_us: int, cost: int = 1) -> None:
