@@ -1,0 +1,187 @@
+"""What REST refuses, and what it does not let one see."""
+
+from typing import Any
+
+import pytest
+
+from tests.live.exchange import LiveExchange
+from tests.live.rest import Door
+
+JSON = {"Content-Type": "application/json"}
+
+
+@pytest.fixture
+def alice(live: LiveExchange) -> Door:
+    return Door(live, "alice")
+
+
+@pytest.fixture
+def bob(live: LiveExchange) -> Door:
+    return Door(live, "bob")
+
+
+@pytest.fixture
+def operator(live: LiveExchange) -> Door:
+    return Door(live, "operator", X_Sudo="true")
+
+
+def own(door: Door) -> int:
+    return int(door.get("/me")["account_id"])
+
+
+# --- Statuses
+
+
+def test_each_status_has_its_codes(live: LiveExchange, alice: Door, operator: Door) -> None:
+    market = alice.market("Statuses")
+    order = {"market_id": market, "side": "BID", "price": "10", "size": "1"}
+    asked: list[tuple[Door, str, str, Any, tuple[int, str, str | None]]] = [
+        (alice, "POST", "/orders", {**order, "colour": 1}, (400, "INVALID_FRAME", "colour")),
+        (alice, "POST", "/orders", {**order, "price": "ten"}, (400, "INVALID_PRICE", "price")),
+        (alice, "POST", "/orders", {**order, "price": 10}, (400, "INVALID_PRICE", "price")),
+        (alice, "POST", "/orders", {**order, "price": "1e1"}, (400, "INVALID_PRICE", "price")),
+        (alice, "POST", "/orders", {**order, "price": "NaN"}, (400, "INVALID_PRICE", "price")),
+        (alice, "POST", "/orders", {**order, "price": "１０"}, (400, "INVALID_PRICE", "price")),
+        (alice, "POST", "/orders", {**order, "price": "10\n"}, (400, "INVALID_PRICE", "price")),
+        (alice, "POST", "/orders", {**order, "size": "1.001"}, (400, "INVALID_SIZE", "size")),
+        (alice, "POST", "/orders", {**order, "side": "BUY"}, (400, "INVALID_FRAME", "side")),
+        (alice, "POST", "/orders", {**order, "post_only": "true"}, (400, "INVALID_FRAME", "post_only")),
+        (alice, "POST", "/orders", {**order, "market_id": str(market)}, (400, "INVALID_FRAME", "market_id")),
+        (alice, "POST", "/orders", {**order, "market_id": True}, (400, "INVALID_FRAME", "market_id")),
+        (alice, "POST", "/orders", {"market_id": market}, (400, "INVALID_FRAME", "side")),
+        (alice, "POST", "/transfers", {"to_account_id": 1, "amount": "1.00001"}, (400, "INVALID_AMOUNT", "amount")),
+        (alice, "GET", "/markets?colour=1", None, (400, "INVALID_FRAME", "colour")),
+        (alice, "GET", "/markets?limit=1&limit=2", None, (400, "INVALID_FRAME", "limit")),
+        (alice, "GET", "/markets?limit=1001", None, (400, "INVALID_FRAME", "limit")),
+        (alice, "GET", "/markets?cursor=abc", None, (400, "INVALID_FRAME", "cursor")),
+        (alice, "GET", "/orders/9", None, (404, "ORDER_NOT_FOUND", None)),
+        (alice, "DELETE", "/orders/999", None, (404, "ORDER_NOT_FOUND", None)),
+        (alice, "GET", "/accounts/999", None, (404, "ACCOUNT_NOT_FOUND", None)),
+        (alice, "GET", "/markets/999", None, (404, "MARKET_NOT_FOUND", None)),
+        (alice, "GET", "/markets/99999999999999999999", None, (404, "INVALID_FRAME", None)),
+        (alice, "GET", "/nothing", None, (404, "INVALID_FRAME", None)),
+        (alice, "PUT", "/orders", {}, (405, "INVALID_FRAME", None)),
+        (alice, "POST", "/gifts", {"to_account_id": 2, "amount": "1"}, (403, "NOT_ALLOWED", None)),
+        (alice, "POST", "/orders", {**order, "price": "100.01"}, (409, "INVALID_PRICE", None)),
+        (alice, "POST", "/orders", {**order, "size": "0"}, (409, "INVALID_SIZE", None)),
+        (alice, "POST", "/orders", {**order, "size": "100000"}, (409, "INSUFFICIENT_FUNDS", None)),
+        (alice, "POST", f"/markets/{market}/settlement", {"price": "101"}, (409, "INVALID_PRICE", None)),
+        (Door(live), "GET", "/orders", None, (401, "NOT_AUTHENTICATED", None)),
+        (Door(live, Authorization="Basic YTpi"), "GET", "/orders", None, (401, "NOT_AUTHENTICATED", None)),
+    ]
+    for door, method, path, body, told in asked:
+        assert door.refused(method, path, json=body) == told, (method, path, body)
+    unsure = Door(live, "operator")  # an operator who has not turned it on
+    assert unsure.refused("POST", "/gifts", json={"to_account_id": 2, "amount": "1"})[:2] == (403, "SUDO_REQUIRED")
+    assert operator.get("/me")["sudo"] is True
+    assert alice.ask("GET", "/me", {"X-Sudo": "true"}).json()["code"] == "NOT_ALLOWED"
+    assert Door(live).ask("GET", "/orders").headers["WWW-Authenticate"] == "Bearer"
+    assert alice.ask("PUT", "/orders", json={}).headers["Allow"] == "GET, HEAD, POST"
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b'{"market_id": 1, "market_id": 2}', 400),
+        (b"[" * 60_000, 400),
+        (b'{"note": "' + b"x" * 70_000 + b'"}', 400),
+        (b'{"note": "\\ud800"}', 400),
+        (b'{"amount": NaN}', 400),
+        (b'{"to_account_id": 1e400, "amount": "1"}', 400),
+        (b"\xff\xfe", 400),
+        (b"[]", 400),
+        (b"null", 400),
+        (b"", 400),  # an empty object: fields are missing
+    ],
+)
+def test_a_body_that_cannot_be_read_is_400(alice: Door, body: bytes, status: int) -> None:
+    assert alice.refused("POST", "/transfers", headers=JSON, data=body)[:2] == (status, "INVALID_FRAME")
+
+
+def test_other_media_types_and_headers_that_cannot_be_read(alice: Door) -> None:
+    assert alice.refused("POST", "/transfers", data="to=1", headers={"Content-Type": "text/plain"})[0] == 415
+    assert alice.refused("GET", "/me", headers={"Accept": "text/html"})[0] == 406
+    for header, value in (("X-Act-As", "me"), ("X-Sudo", "yes"), ("Idempotency-Key", "k" * 37)):
+        assert alice.refused("GET", "/me", headers={header: value}) == (400, "INVALID_FRAME", header)
+    mine = alice.ask("GET", "/me", {"X-Request-Id": "my-own.7"})
+    assert mine.headers["X-Request-Id"] == "my-own.7"
+
+
+# --- Acting as
+
+
+def test_one_acts_as_what_is_in_ones_tree_and_nothing_else(alice: Door, bob: Door, operator: Door) -> None:
+    alt = alice.post("/accounts", name="Alice's desk")["account"]["id"]
+    alice.post("/transfers", to_account_id=alt, amount="100")
+    desk = {"X-Act-As": str(alt)}
+    assert alice.good(alice.ask("GET", "/portfolio", desk))["cash"] == "100.0000"
+    market = alice.market("Desk")
+    placed = alice.ask(
+        "POST", "/orders", desk, json={"market_id": market, "side": "BID", "price": "10", "size": "1"}
+    ).json()["order"]
+    assert placed["account_id"] == alt
+    for path in ("/portfolio", "/orders", "/statement", "/transfers", "/me"):
+        assert bob.refused("GET", path, headers=desk)[:2] == (404, "ACCOUNT_NOT_FOUND"), path
+    assert bob.refused("GET", f"/accounts/{alt}/owners")[:2] == (404, "ACCOUNT_NOT_FOUND")
+    assert bob.refused("DELETE", f"/orders/{placed['id']}")[:2] == (404, "ORDER_NOT_FOUND")
+    assert bob.refused("DELETE", f"/orders/{placed['id']}", headers=desk)[:2] == (404, "ACCOUNT_NOT_FOUND")
+    assert alice.refused("GET", f"/orders/{placed['id']}")[:2] == (404, "ORDER_NOT_FOUND"), "the desk's, not her own"
+    assert operator.good(operator.ask("GET", "/portfolio", desk))["cash"] == "100.0000"
+    assert operator.refused("GET", "/portfolio", headers={"X-Act-As": "1"})[:2] == (404, "ACCOUNT_NOT_FOUND")
+    assert alice.get(f"/accounts/{alt}/owners")["results"] == [{"owner_id": own(alice), "credit": "100.0000"}]
+    assert {one["id"] for one in alice.get("/accounts", mine="true")["results"]} == {own(alice), alt}
+
+
+# --- Sight
+
+
+def test_a_restricted_market_is_not_there_for_others(alice: Door, bob: Door, operator: Door) -> None:
+    market = operator.market("Secret", visible_to=[own(alice)])
+    for path in ("", "/book", "/trades", "/orders", "/events"):
+        alice.get(f"/markets/{market}{path}")
+        unseen = bob.ask("GET", f"/markets/{market}{path}").json()
+        absent = bob.ask("GET", f"/markets/987654{path}").json()
+        assert unseen["code"] == absent["code"] == "MARKET_NOT_FOUND"
+        assert unseen["message"].replace(str(market), "987654") == absent["message"]
+    assert bob.ask("GET", f"/markets/{market}/book", params={"at": 1}).json()["code"] == "MARKET_NOT_FOUND"
+    assert market not in [one["id"] for one in bob.get("/markets")["results"]]
+    order = {"market_id": market, "side": "BID", "price": "1", "size": "1"}
+    assert bob.refused("POST", "/orders", json=order)[:2] == (404, "MARKET_NOT_FOUND")
+    assert alice.get(f"/markets/{market}")["visible_to"] is None
+    assert operator.get(f"/markets/{market}")["visible_to"] == [own(alice)]
+    assert alice.get(f"/markets/{market}/events")["events"][0]["visible_to"] is None
+
+
+def test_who_was_listed_keeps_the_definition_and_their_own_rows_only(alice: Door, bob: Door, operator: Door) -> None:
+    market = operator.market("Once listed", visible_to=[own(alice), own(bob)])
+    alice.order(market, "BID", "50", "1")
+    bob.order(market, "OFFER", "50", "1")
+    operator.good(operator.ask("PATCH", f"/markets/{market}", json={"visible_to": [own(alice)]}))
+    kept = bob.get(f"/markets/{market}")
+    assert (kept["name"], kept["last_price"], kept["volume"]) == ("Once listed", None, "0.00")
+    for path in ("/book", "/trades", "/orders", "/events"):
+        assert bob.refused("GET", f"/markets/{market}{path}")[:2] == (404, "MARKET_NOT_FOUND")
+    assert [one["market_id"] for one in bob.get("/orders", market_id=market)["results"]] == [market]
+    stake = next(one for one in bob.get("/portfolio")["exposures"] if one["market_id"] == market)
+    assert (stake["position"], stake["mark"]) == ("-1.00", None)
+    its_owner = operator.ask("GET", f"/markets/{market}/book", {"X-Sudo": "false"})
+    assert its_owner.json()["code"] == "MARKET_NOT_FOUND"
+
+
+def test_hidden_ids_read_0_everywhere_but_in_sudo(alice: Door, bob: Door, operator: Door) -> None:
+    market = operator.market("Masks", hide_account_ids=True)
+    alice.order(market, "BID", "50", "3", client_order_id="masked")
+    sold = bob.order(market, "OFFER", "50", "1")
+    assert [(t["buyer_id"], t["seller_id"]) for t in sold["trades"]] == [(0, own(bob))], "one's own side is known"
+    for door, ids in ((alice, (0, 0, 0)), (bob, (0, 0, 0)), (operator, (own(alice), own(bob), own(alice)))):
+        trade = door.get(f"/markets/{market}/trades")["results"][0]
+        resting = door.get(f"/markets/{market}/orders")["results"][0]
+        assert (trade["buyer_id"], trade["seller_id"], resting["account_id"]) == ids
+        assert resting["client_order_id"] == ("masked" if door is alice else "")
+        events = door.get(f"/markets/{market}/events")["events"]
+        told = {
+            name: event[name] for event in events for name in ("account_id", "buyer_id", "seller_id") if name in event
+        }
+        assert tuple(told[name] for name in ("buyer_id", "seller_id", "account_id")) == ids
+        assert "masked" not in str(events)
+    assert alice.get("/orders", market_id=market)["results"][0]["account_id"] == own(alice)
