@@ -17,15 +17,21 @@ NAME: dict[str, Any] = {
 
 
 class NewUserAccount(Strict):
+    example = {"name": "Alice"}
+
     name = Text(**NAME)
 
 
 class NewAccount(Strict):
+    example = {"name": "Alice's bot"}
+
     name = Text(**NAME)
     owner_id = Whole(default=0, help_text="An account in your tree; 0, or none: the one acted as.")
 
 
 class NewTransfer(Strict):
+    example = {"to_account_id": 4, "amount": "12.5", "note": "Lunch"}
+
     to_account_id = Whole()
     amount = AmountIn()
     note = Text(reason="INVALID_TEXT", default="", allow_blank=True, max_length=200)
@@ -33,22 +39,30 @@ class NewTransfer(Strict):
 
 
 class NewGift(Strict):
+    example = {"to_account_id": 4, "amount": "100", "note": "Well done"}
+
     to_account_id = Whole()
     amount = AmountIn()
     note = Text(reason="INVALID_TEXT", default="", allow_blank=True, max_length=200)
 
 
 class NewCollection(Strict):
+    example = {"from_account_id": 4, "amount": "100", "note": ""}
+
     from_account_id = Whole()
     amount = AmountIn()
     note = Text(reason="INVALID_TEXT", default="", allow_blank=True, max_length=200)
 
 
 class NewShare(Strict):
+    example = {"receiver_id": 5}
+
     receiver_id = Whole(help_text="A user account.")
 
 
 class OwnerNamed(Strict):
+    example = {"owner_id": 5}
+
     owner_id = Whole()
 
 

@@ -36,12 +36,20 @@ VISIBLE_TO = "Accounts that may trade there, and so see it; none: everybody. Ope
 
 
 class NewMarket(Strict):
+    example = {
+        "name": "Rain days",
+        "description": "Days of rain this month.",
+        "min_settlement": "0",
+        "max_settlement": "31",
+        "tick_size": "0.05",
+    }
+
     name = Text(reason="INVALID_NAME", max_length=200, help_text="1 to 80 characters, unique.")
     description = Text(reason="INVALID_TEXT", default="", allow_blank=True, max_length=4_000)
     min_settlement = PriceIn()
     max_settlement = PriceIn()
-    tick_size = PriceIn(default=1, help_text="0.01, if it is not sent.")
-    smallest_size = SizeIn(default=1, help_text="0.01, if it is not sent.")
+    tick_size = PriceIn(required=False, help_text="0.01, if it is not sent.")
+    smallest_size = SizeIn(required=False, help_text="0.01, if it is not sent.")
     category = Text(default="", allow_blank=True, max_length=40, reason="INVALID_TEXT")
     pinned = Flag(default=False, help_text="Operators in sudo.")
     visible_to = serializers.ListField(child=Whole(), default=list, max_length=LISTED_MAX, help_text=VISIBLE_TO)
@@ -50,6 +58,8 @@ class NewMarket(Strict):
 
 class MarketEdit(Strict):
     """Only the fields that are sent change."""
+
+    example = {"description": "Days of rain this month, by the class's gauge."}
 
     name = Text(reason="INVALID_NAME", required=False, max_length=200, help_text="Operators in sudo.")
     description = Text(reason="INVALID_TEXT", required=False, allow_blank=True, max_length=4_000)
@@ -60,15 +70,21 @@ class MarketEdit(Strict):
 
 
 class NewStatus(Strict):
+    example = {"status": "PAUSED"}
+
     status = Code("MarketStatus", only=STATUSES)
 
 
 class NewSettlement(Strict):
+    example = {"price": "12"}
+
     price = PriceIn()
 
 
 class NewOrder(Strict):
     """client_order_id is the idempotency key of an order; the header says the same, if it is sent too."""
+
+    example = {"market_id": 1, "side": "BID", "price": "48.5", "size": "3", "client_order_id": "my-first"}
 
     market_id = Whole()
     side = Code("Side")
@@ -81,10 +97,14 @@ class NewOrder(Strict):
 
 
 class OrderNamed(Strict):
+    example = {"client_order_id": "my-first"}
+
     client_order_id = Text(**CLIENT_ORDER_ID)
 
 
 class NewOut(Strict):
+    example = {"market_id": 1, "side": "OFFER"}
+
     market_id = Whole(default=0, help_text="0, or none: every market.")
     side = Code("Side", required=False, help_text="None: both.")
 

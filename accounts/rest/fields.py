@@ -35,7 +35,9 @@ def moment(us: int) -> str:
 
 
 class Strict(serializers.Serializer[Any]):
-    """A body or a query without anything that it does not know."""
+    """A body or a query without anything that it does not know. `example`: what one would send."""
+
+    example: Mapping[str, Any] | None = None
 
     def to_internal_value(self, data: Any) -> Any:
         if unknown := sorted(set(data) - set(self.fields)) if isinstance(data, Mapping) else []:
@@ -48,7 +50,8 @@ class Text(serializers.CharField):
 
     def __init__(self, *, reason: str = "INVALID_FRAME", **more: Any) -> None:
         self.reason = reason
-        super().__init__(trim_whitespace=False, min_length=0 if more.get("allow_blank") else 1, **more)
+        least = {} if more.get("allow_blank") else {"min_length": 1}
+        super().__init__(trim_whitespace=False, **least, **more)
 
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):

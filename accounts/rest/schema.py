@@ -101,7 +101,7 @@ ASKED = (
         "The id of the account acted as; without it your own, or the token's.",
         pattern="^[0-9]{1,18}$",
     ),
-    header("X-Sudo", "true: with an operator's rights.", enum=["true", "false"]),
+    header("X-Sudo", "true: with an operator's rights.", pattern="^(true|false)$"),
 )
 ASKED_OF_CHANGES = (
     header(
@@ -173,6 +173,11 @@ class ExchangeSchema(AutoSchema):
         return bodies
 
     def _map_basic_serializer(self, serializer: Any, direction: Any) -> Any:
-        """What is read strictly has no other fields."""
+        """With its own docstring, not its base's. What is read strictly has no other fields."""
         schema = super()._map_basic_serializer(serializer, direction)  # type: ignore[no-untyped-call]
-        return {**schema, "additionalProperties": False} if isinstance(serializer, Strict) else schema
+        if not type(serializer).__doc__ or "__doc__" not in vars(type(serializer)):
+            schema.pop("description", None)
+        if not isinstance(serializer, Strict):
+            return schema
+        examples = {"examples": [serializer.example]} if serializer.example else {}
+        return {**schema, "additionalProperties": False, **examples}

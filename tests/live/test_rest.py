@@ -1,6 +1,7 @@
-"""The REST door of a running exchange: one effect for one key, buckets shared with sockets, pages, books then and now."""
+"""The REST door of a live exchange: one effect for one key, buckets shared with sockets, pages, books then, now."""
 
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -180,7 +181,7 @@ def test_a_statement_adds_up_on_every_page(alice: Door, bob: Door, operator: Doo
             if cursor is None:
                 break
         assert lines[0]["balance"] == person.get("/portfolio")["cash"]
-        for newer, older in zip(lines, lines[1:]):
+        for newer, older in pairwise(lines):
             assert units(newer["balance"]) - units(newer["amount"]) == units(older["balance"])
         assert lines[-1]["amount"] == lines[-1]["balance"]
         assert lines[0]["kind"] == "PAYOUT"
