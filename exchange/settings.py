@@ -117,7 +117,7 @@ TEMPLATES = [
 
 UNFOLD = {"SITE_TITLE": "Exchange", "SITE_HEADER": "Exchange", "SITE_URL": "/"}
 
-REST_FRAMEWORK = {"DEFAULT_SCHEMA_CLASS": "accounts.rest.schema.ExchangeSchema"}
+REST_FRAMEWORK = {"DEFAULT_SCHEMA_CLASS": "accounts.rest.schema.ExchangeSchema", "URL_FORMAT_OVERRIDE": None}
 SPECTACULAR_SETTINGS = {
     "TITLE": "Exchange",
     "VERSION": VERSION,

@@ -151,9 +151,9 @@ class ExchangeView(APIView):
         return response
 
     def _charged(self, error: Exception, refusal: Refusal) -> Refusal:
-        """The refusal, or that of the charge for it: who is refused pays too."""
-        if isinstance(error, RequestFailed) and error.limits:
-            self.rate = rates.of_limits(error.limits)
+        """The refusal, or that of the charge for it: who is refused pays too. What the exchange itself said stands."""
+        if isinstance(error, RequestFailed):
+            self.rate = rates.of_limits(error.limits) if error.limits else self.rate or self._unknown_rate()
         if self.rate is not None:
             return refusal
         try:
@@ -169,9 +169,12 @@ class ExchangeView(APIView):
 
     def _charge_refused(self) -> None:
         """Whatever is wrong with a request, its sender pays for it: as a person, whose sudo is not looked at."""
+        self.rate = self._unknown_rate()
         rate_class = "read" if self.request.method in SAFE else "mutate"
-        self.rate = rates.unknown(rate_class, False, 1)
         self.rate = rates.of_limits(gateway.charge_sync(int(self.request.user.pk or 0), rate_class))
+
+    def _unknown_rate(self) -> Rate:
+        return rates.unknown("read" if self.request.method in SAFE else "mutate", False, 1)
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         response = super().finalize_response(request, response, *args, **kwargs)

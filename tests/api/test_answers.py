@@ -37,7 +37,14 @@ def test_what_the_exchange_did_not_do(
     matcher.refusal = failed
     answer = post(alice, "/orders", ORDER)
     assert (answer.status_code, answer.json()["code"], answer.headers.get("Retry-After")) == (status, code, retry)
-    assert answer.headers["X-RateLimit-Limit"] == ("9" if failed.limits else "500")
+    assert answer.headers["X-RateLimit-Limit"] == ("9" if failed.limits else "1000")
+    assert matcher.charged == [], "what the exchange said of a command stands, whatever a charge would say"
+
+
+def test_an_unknown_outcome_stays_unknown_though_nobody_answers_any_more(alice: Client, matcher: FakeMatcher) -> None:
+    matcher.refusal, matcher.busy = outcome_unknown(), busy("Nobody answers.")
+    answer = post(alice, "/orders", ORDER)
+    assert (answer.status_code, answer.json()["code"]) == (504, "OUTCOME_UNKNOWN")
 
 
 def test_a_read_while_nobody_answers(alice: Client, matcher: FakeMatcher, settings: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from proto import exchange_pb2 as pb
-from tests.live.exchange import LiveExchange
+from tests.live.exchange import LiveExchange, Template
 from tests.live.raw_socket import signed_in
 from tests.live.rest import Door
 from tests.live.tables import Tables
@@ -186,6 +186,17 @@ def test_a_statement_adds_up_on_every_page(alice: Door, bob: Door, operator: Doo
         assert lines[-1]["amount"] == lines[-1]["balance"]
         assert lines[0]["kind"] == "PAYOUT"
         assert {line["kind"] for line in lines} == {"TRANSFER", "TRADE", "PAYOUT"}
+
+
+@pytest.mark.postgres
+def test_on_postgresql_too(start_exchange: Any, postgres_template: Template) -> None:
+    exchange: LiveExchange = start_exchange(postgres_template)
+    alice, bob = Door(exchange, "alice"), Door(exchange, "bob")
+    test_a_statement_adds_up_on_every_page(alice, bob, Door(exchange, "operator", X_Sudo="true"))
+    test_the_book_of_a_seq_is_the_book_that_was_there(alice, bob)
+    test_the_book_and_its_events_make_the_later_book(alice, bob)
+    for path in ("/accounts", "/markets", "/orders", "/transfers", "/portfolio", "/status"):
+        alice.get(path)
 
 
 def units(amount: str) -> int:
