@@ -50,8 +50,7 @@ class Text(serializers.CharField):
 
     def __init__(self, *, reason: str = "INVALID_FRAME", **more: Any) -> None:
         self.reason = reason
-        least = {} if more.get("allow_blank") else {"min_length": 1}
-        super().__init__(trim_whitespace=False, **least, **more)
+        super().__init__(trim_whitespace=False, **more)
 
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from django.conf import settings
-from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSerializerFieldExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
@@ -12,6 +12,8 @@ from rest_framework import serializers
 from rest_framework.serializers import BaseSerializer
 
 from accounts.rest.fields import REASONS, Strict
+
+BLANK = {"type": "string", "maxLength": 0}  # how drf-spectacular says allow_blank
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -141,6 +143,17 @@ class SessionScheme(OpenApiAuthenticationExtension):
         return {**cookie, "description": "A browser that is signed in; changes carry X-CSRFToken as well."}
 
 
+class TextField(OpenApiSerializerFieldExtension):
+    """Also what Django refuses without saying so in the description: NUL."""
+
+    target_class = "accounts.rest.fields.Text"
+
+    def map_serializer_field(self, auto_schema: AutoSchema, direction: Any) -> dict[str, Any]:
+        least = {} if self.target.allow_blank else {"minLength": 1}
+        most = {"maxLength": self.target.max_length} if self.target.max_length else {}
+        return {"type": "string", "pattern": r"^[^\u0000]*$", **least, **most}
+
+
 class ExchangeSchema(AutoSchema):
     def _is_open(self) -> bool:
         return bool(getattr(self.view, "open", False))
@@ -179,5 +192,8 @@ class ExchangeSchema(AutoSchema):
             schema.pop("description", None)
         if not isinstance(serializer, Strict):
             return schema
+        for one in schema.get("properties", {}).values():
+            if one.get("oneOf", [{}])[-1] == BLANK:  # beside a pattern that blank matches too
+                one |= one.pop("oneOf")[0]
         examples = {"examples": [serializer.example]} if serializer.example else {}
         return {**schema, "additionalProperties": False, **examples}

@@ -54,7 +54,7 @@ def test_a_key_that_comes_200_times_at_once_acts_once(live: LiveExchange, alice:
 
 def test_an_orders_key_is_its_client_order_id_wherever_it_stands(alice: Door) -> None:
     market = alice.market("Keys")
-    terms = {"market_id": market, "side": "BID", "price": "1", "size": "1"}
+    terms: dict[str, Any] = {"market_id": market, "side": "BID", "price": "1", "size": "1"}
     first = alice.post("/orders", key="mine", **terms)
     again = alice.post("/orders", **terms, client_order_id="mine")
     assert first == again

@@ -32,50 +32,83 @@ def own(door: Door) -> int:
 # --- Statuses
 
 
-def test_each_status_has_its_codes(live: LiveExchange, alice: Door, operator: Door) -> None:
-    market = alice.market("Statuses")
-    order = {"market_id": market, "side": "BID", "price": "10", "size": "1"}
-    asked: list[tuple[Door, str, str, Any, tuple[int, str, str | None]]] = [
-        (alice, "POST", "/orders", {**order, "colour": 1}, (400, "INVALID_FRAME", "colour")),
-        (alice, "POST", "/orders", {**order, "price": "ten"}, (400, "INVALID_PRICE", "price")),
-        (alice, "POST", "/orders", {**order, "price": 10}, (400, "INVALID_PRICE", "price")),
-        (alice, "POST", "/orders", {**order, "price": "1e1"}, (400, "INVALID_PRICE", "price")),
-        (alice, "POST", "/orders", {**order, "price": "NaN"}, (400, "INVALID_PRICE", "price")),
-        (alice, "POST", "/orders", {**order, "price": "１０"}, (400, "INVALID_PRICE", "price")),
-        (alice, "POST", "/orders", {**order, "price": "10\n"}, (400, "INVALID_PRICE", "price")),
-        (alice, "POST", "/orders", {**order, "size": "1.001"}, (400, "INVALID_SIZE", "size")),
-        (alice, "POST", "/orders", {**order, "side": "BUY"}, (400, "INVALID_FRAME", "side")),
-        (alice, "POST", "/orders", {**order, "post_only": "true"}, (400, "INVALID_FRAME", "post_only")),
-        (alice, "POST", "/orders", {**order, "market_id": str(market)}, (400, "INVALID_FRAME", "market_id")),
-        (alice, "POST", "/orders", {**order, "market_id": True}, (400, "INVALID_FRAME", "market_id")),
-        (alice, "POST", "/orders", {"market_id": market}, (400, "INVALID_FRAME", "side")),
-        (alice, "POST", "/transfers", {"to_account_id": 1, "amount": "1.00001"}, (400, "INVALID_AMOUNT", "amount")),
-        (alice, "GET", "/markets?colour=1", None, (400, "INVALID_FRAME", "colour")),
-        (alice, "GET", "/markets?limit=1&limit=2", None, (400, "INVALID_FRAME", "limit")),
-        (alice, "GET", "/markets?limit=1001", None, (400, "INVALID_FRAME", "limit")),
-        (alice, "GET", "/markets?cursor=abc", None, (400, "INVALID_FRAME", "cursor")),
-        (alice, "GET", "/orders/9", None, (404, "ORDER_NOT_FOUND", None)),
-        (alice, "DELETE", "/orders/999", None, (404, "ORDER_NOT_FOUND", None)),
-        (alice, "GET", "/accounts/999", None, (404, "ACCOUNT_NOT_FOUND", None)),
-        (alice, "GET", "/markets/999", None, (404, "MARKET_NOT_FOUND", None)),
-        (alice, "GET", "/markets/99999999999999999999", None, (404, "INVALID_FRAME", None)),
-        (alice, "GET", "/nothing", None, (404, "INVALID_FRAME", None)),
-        (alice, "PUT", "/orders", {}, (405, "INVALID_FRAME", None)),
-        (alice, "POST", "/gifts", {"to_account_id": 2, "amount": "1"}, (403, "NOT_ALLOWED", None)),
-        (alice, "POST", "/orders", {**order, "price": "100.01"}, (409, "INVALID_PRICE", None)),
-        (alice, "POST", "/orders", {**order, "size": "0"}, (409, "INVALID_SIZE", None)),
-        (alice, "POST", "/orders", {**order, "size": "100000"}, (409, "INSUFFICIENT_FUNDS", None)),
-        (alice, "POST", f"/markets/{market}/settlement", {"price": "101"}, (409, "INVALID_PRICE", None)),
-        (Door(live), "GET", "/orders", None, (401, "NOT_AUTHENTICATED", None)),
-        (Door(live, Authorization="Basic YTpi"), "GET", "/orders", None, (401, "NOT_AUTHENTICATED", None)),
-    ]
-    for door, method, path, body, told in asked:
-        assert door.refused(method, path, json=body) == told, (method, path, body)
+ORDER = {"side": "BID", "price": "10", "size": "1"}
+
+# What is wrong with an order: the field and the code.
+BAD_ORDERS: list[tuple[dict[str, Any], str, str]] = [
+    ({"colour": 1}, "INVALID_FRAME", "colour"),
+    ({"price": "ten"}, "INVALID_PRICE", "price"),
+    ({"price": 10}, "INVALID_PRICE", "price"),
+    ({"price": "1e1"}, "INVALID_PRICE", "price"),
+    ({"price": "NaN"}, "INVALID_PRICE", "price"),
+    ({"price": "１０"}, "INVALID_PRICE", "price"),
+    ({"price": "10\n"}, "INVALID_PRICE", "price"),
+    ({"size": "1.001"}, "INVALID_SIZE", "size"),
+    ({"size": "-1"}, "INVALID_SIZE", "size"),
+    ({"side": "BUY"}, "INVALID_FRAME", "side"),
+    ({"side": 1}, "INVALID_FRAME", "side"),
+    ({"side": None}, "INVALID_FRAME", "side"),
+    ({"post_only": "true"}, "INVALID_FRAME", "post_only"),
+    ({"market_id": "1"}, "INVALID_FRAME", "market_id"),
+    ({"market_id": True}, "INVALID_FRAME", "market_id"),
+    ({"client_order_id": "x" * 37}, "INVALID_TEXT", "client_order_id"),
+]
+
+
+@pytest.mark.parametrize(("wrong", "code", "field"), BAD_ORDERS)
+def test_an_order_that_cannot_be_read_is_400(alice: Door, wrong: dict[str, Any], code: str, field: str) -> None:
+    assert alice.refused("POST", "/orders", json={"market_id": 1, **ORDER, **wrong}) == (400, code, field)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "told"),
+    [
+        ("POST", "/orders", {"side": "BID"}, (400, "INVALID_FRAME", "market_id")),
+        ("POST", "/transfers", {"to_account_id": 1, "amount": "1.00001"}, (400, "INVALID_AMOUNT", "amount")),
+        ("POST", "/accounts", {"name": ""}, (400, "INVALID_NAME", "name")),
+        ("GET", "/markets?colour=1", None, (400, "INVALID_FRAME", "colour")),
+        ("GET", "/markets?format=xml", None, (400, "INVALID_FRAME", "format")),
+        ("GET", "/markets?limit=1&limit=2", None, (400, "INVALID_FRAME", "limit")),
+        ("GET", "/markets?limit=1001", None, (400, "INVALID_FRAME", "limit")),
+        ("GET", "/markets?cursor=abc", None, (400, "INVALID_FRAME", "cursor")),
+        ("GET", "/orders/99", None, (404, "ORDER_NOT_FOUND", None)),
+        ("DELETE", "/orders/999", None, (404, "ORDER_NOT_FOUND", None)),
+        ("GET", "/accounts/999", None, (404, "ACCOUNT_NOT_FOUND", None)),
+        ("GET", "/markets/999", None, (404, "MARKET_NOT_FOUND", None)),
+        ("GET", "/markets/99999999999999999999", None, (404, "INVALID_FRAME", None)),
+        ("GET", "/nothing", None, (404, "INVALID_FRAME", None)),
+        ("PUT", "/orders", {}, (405, "INVALID_FRAME", None)),
+        ("POST", "/gifts", {"to_account_id": 2, "amount": "1"}, (403, "NOT_ALLOWED", None)),
+    ],
+)
+def test_what_is_refused(
+    alice: Door, method: str, path: str, body: dict[str, Any] | None, told: tuple[int, str, str | None]
+) -> None:
+    assert alice.refused(method, path, json=body) == told
+
+
+def test_what_the_exchange_refuses_is_409(alice: Door) -> None:
+    order = {"market_id": alice.market("As things stand"), **ORDER}
+    for wrong, code in (
+        ({"price": "100.01"}, "INVALID_PRICE"),
+        ({"size": "0"}, "INVALID_SIZE"),
+        ({"size": "100000"}, "INSUFFICIENT_FUNDS"),
+        ({"post_only": True, "time_in_force": "IOC"}, "INVALID_ORDER"),
+        ({"time_in_force": "FOK"}, "FOK_NOT_FILLABLE"),
+    ):
+        assert alice.refused("POST", "/orders", json={**order, **wrong}) == (409, code, None)
+    settled = f"/markets/{order['market_id']}/settlement"
+    assert alice.refused("POST", settled, json={"price": "101"}) == (409, "INVALID_PRICE", None)
+
+
+def test_who_may_not(live: LiveExchange, alice: Door, operator: Door) -> None:
+    for nobody in (Door(live), Door(live, Authorization="Basic YTpi"), Door(live, Authorization="Bearer no")):
+        assert nobody.refused("GET", "/orders") == (401, "NOT_AUTHENTICATED", None)
+        assert nobody.ask("GET", "/orders").headers["WWW-Authenticate"] == "Bearer"
     unsure = Door(live, "operator")  # an operator who has not turned it on
     assert unsure.refused("POST", "/gifts", json={"to_account_id": 2, "amount": "1"})[:2] == (403, "SUDO_REQUIRED")
     assert operator.get("/me")["sudo"] is True
     assert alice.ask("GET", "/me", {"X-Sudo": "true"}).json()["code"] == "NOT_ALLOWED"
-    assert Door(live).ask("GET", "/orders").headers["WWW-Authenticate"] == "Bearer"
     assert alice.ask("PUT", "/orders", json={}).headers["Allow"] == "GET, HEAD, POST"
 
 
