@@ -123,6 +123,7 @@ TOLD_BY_READS = (header("ETag", "For If-None-Match, which a 304 answers.", [200]
 TOLD_BY_CHANGES = (
     header("X-Replayed", "true: the key was used before, and this is the first answer again.", [200, 201]),
 )
+TOLD_BY_NEW_THINGS = (header("Location", "Where what was made can be read.", [201]),)
 TOLD_WHEN_LATE = (header("Retry-After", "Seconds.", [429, 503, 504], **NUMBER),)
 
 
@@ -165,7 +166,7 @@ class ExchangeSchema(AutoSchema):
         """The query's serializer and the headers."""
         query = getattr(self.view, "queries", {}).get(self.method)
         asked = () if self._is_open() else ASKED + (ASKED_OF_CHANGES if self._changes() else ())
-        told = TOLD + TOLD_WHEN_LATE + (TOLD_BY_CHANGES if self._changes() else TOLD_BY_READS)
+        told = TOLD + TOLD_WHEN_LATE + (TOLD_BY_CHANGES + TOLD_BY_NEW_THINGS if self._changes() else TOLD_BY_READS)
         return [*([query] if query else []), *asked, *told]
 
     def get_auth(self) -> list[dict[str, list[str]]]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.utils.cache import get_conditional_response
-from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated
+from rest_framework.exceptions import NotAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
@@ -157,21 +157,21 @@ class ExchangeView(APIView):
         if self.rate is not None:
             return refusal
         try:
-            if refusal.status == 401:
-                self.rate = rates.failed_sign_in(self.request, int(isinstance(error, AuthenticationFailed)))
+            if self.request.user.is_authenticated:
+                self._charge_refused(self.request.user.pk)
             else:
-                self._charge_refused()
+                self.rate = rates.failed_sign_in(self.request, int(not isinstance(error, NotAuthenticated)))
         except RequestFailed as failed:
             if failed.limits:
                 self.rate = rates.of_limits(failed.limits)
             return refusal_of(failed)
         return refusal
 
-    def _charge_refused(self) -> None:
+    def _charge_refused(self, user: int) -> None:
         """Whatever is wrong with a request, its sender pays for it: as a person, whose sudo is not looked at."""
         self.rate = self._unknown_rate()
         rate_class = "read" if self.request.method in SAFE else "mutate"
-        self.rate = rates.of_limits(gateway.charge_sync(int(self.request.user.pk or 0), rate_class))
+        self.rate = rates.of_limits(gateway.charge_sync(user, rate_class))
 
     def _unknown_rate(self) -> Rate:
         return rates.unknown("read" if self.request.method in SAFE else "mutate", False, 1)

@@ -10,6 +10,7 @@ from django.test import Client
 from accounts.rest.errors import REFUSED, STATUSES
 from proto import exchange_pb2 as pb
 from realtime.errors import RequestFailed, busy, outcome_unknown
+from realtime.limits import FAILED_SIGN_INS_MAX
 from tests.api.conftest import FakeMatcher
 from tests.pages.conftest import World
 
@@ -113,13 +114,14 @@ def test_a_command_says_what_the_wire_says(world: World, alice: Client, matcher:
 # --- Sessions
 
 
-def test_a_signed_in_browser_needs_a_csrf_token_to_change(world: World, matcher: FakeMatcher) -> None:
+def test_a_signed_in_browser_needs_a_csrf_token_to_change(world: World, matcher: FakeMatcher, settings: Any) -> None:
     browser = Client(enforce_csrf_checks=True)
     browser.force_login(world.alice_user)
     assert browser.get("/api/v1/me").json()["username"] == "alice"
     refused = post(browser, "/orders", ORDER)
     assert (refused.status_code, refused.json()["code"]) == (403, "NOT_ALLOWED")
-    assert matcher.asked == []
+    assert (len(matcher.asked), len(matcher.charged)) == (0, 1), "only the read before"
+    assert refused.headers["X-RateLimit-Limit"] == str(FAILED_SIGN_INS_MAX * settings.RATE_FACTOR), "of the address"
     browser.get("/accounts/")  # a page with forms
     token = browser.cookies["csrftoken"].value
     assert post(browser, "/orders", ORDER, **{"X-CSRFToken": token}).status_code == 201
