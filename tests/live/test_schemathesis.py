@@ -1,7 +1,6 @@
 """schemathesis, by URL and with all its default checks, finds nothing: as a student, and as an operator in sudo."""
 
 import os
-import random
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +13,7 @@ from tests.live.rest import Door
 
 CASES_MAX = 8  # of an operation and a phase that makes up cases; the boundaries of every field come on top
 RUN_SECONDS_MAX = 600.0
+SEED = 20_261_121  # the same faults every time; SEED=... looks elsewhere
 
 
 @pytest.mark.parametrize("who", ["alice", "operator"])
@@ -23,7 +23,7 @@ def test_it_finds_nothing(who: str, start_exchange: Any, tmp_path: Path) -> None
     if who == "operator":
         headers |= {"X-Sudo": "true", "X-Act-As": "2"}  # as itself: made-up accounts are mostly not there
     prepare(Door(exchange, who))
-    seed = int(os.environ.get("SEED", random.randrange(2**32)))
+    seed = int(os.environ.get("SEED", SEED))
     print(f"SEED={seed}")
     done = subprocess.run(
         [
