@@ -72,8 +72,16 @@ def posting_account(request: HttpRequest, who: Acting) -> Account | None:
     return who.may_act_as(int(named)) if named.isascii() and named.isdigit() else None
 
 
-def ask(request: HttpRequest, who: Acting, message: ClientMessage) -> ServerMessage | None:
-    """Sends it for the form's account. None if it was refused, which the next page then says in words."""
+def ask(
+    request: HttpRequest,
+    who: Acting,
+    message: ClientMessage,
+    on_refusal: Callable[[RequestFailed], None] = lambda _: None,
+) -> ServerMessage | None:
+    """Sends it for the form's account. None if it was refused, which the next page then says in words.
+
+    `on_refusal` hears why, if it was sent.
+    """
     account = posting_account(request, who)
     if account is None:
         messages.error(request, "You cannot act as this account any more. Nothing was sent.")
@@ -81,6 +89,7 @@ def ask(request: HttpRequest, who: Acting, message: ClientMessage) -> ServerMess
     try:
         return gateway.ask_sync(who.user.pk, message, account=account.id)
     except RequestFailed as failed:
+        on_refusal(failed)
         again = failed.reason == KEY_CONFLICT  # gone back to a page whose form was sent before
         messages.error(request, "This form was sent before. Here is a fresh one." if again else failed.message)
         return None

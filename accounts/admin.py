@@ -4,6 +4,8 @@ from typing import Any, ClassVar
 
 from allauth.account.admin import EmailAddressAdmin as AllauthEmailAddressAdmin
 from allauth.account.models import EmailAddress
+from allauth.socialaccount import admin as _  # noqa: F401 - registers what is unregistered below
+from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
@@ -11,6 +13,7 @@ from django.contrib.auth.models import Group
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
@@ -28,6 +31,7 @@ from accounts.operations import Collect, Gift, MakeToken, RedistributeCredit, Re
 RIGHTS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
 admin.site.unregister([Group, EmailAddress])
+admin.site.unregister([SocialAccount, SocialApp, SocialToken])  # the environment names the one provider
 
 
 @admin.register(User)
@@ -87,17 +91,21 @@ class EmailAddressAdmin(AllauthEmailAddressAdmin, ModelAdmin):  # type: ignore[m
 @admin.register(ApiToken)
 class ApiTokenAdmin(ReadOnlyAdmin):
     operations = (MakeToken, RevokeToken)
-    list_display = ("name", "user", "prefix", "state", "created_at", "last_used_at", "expires_at")
-    list_select_related = ("user",)
+    list_display = ("name", "user", "prefix", "may", "account", "state", "created_at", "last_used_at", "expires_at")
+    list_select_related = ("user", "account")
     search_fields = ("name", "user__username", "prefix")
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
-        return ["name", "user", "prefix", "state", "created_at", "last_used_at", "expires_at", "revoked_at"]
+        return [*self.list_display, "revoked_at"]
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return may_operate(request.user)
 
     has_module_permission = has_view_permission
+
+    @admin.display(description="may")
+    def may(self, token: ApiToken) -> str:
+        return ", ".join(token.scope_names)
 
     @display(label={"active": "success", "revoked": "danger", "expired": "warning", "of nobody active": "warning"})
     def state(self, token: ApiToken) -> str:
@@ -131,9 +139,11 @@ class AccountAdmin(ReadOnlyAdmin):
 
     @admin.display(description="see also")
     def see(self, account: Account) -> SafeString:
-        tables = ("accounts_transfer", "markets_order", "markets_trade", "markets_exposure", "markets_payout")
-        names = ("transfers", "orders", "trades", "exposures", "payouts")
-        found = [(reverse(f"admin:{table}_changelist"), name) for table, name in zip(tables, names)]
+        tables = {
+            **{"accounts_transfer": "transfers", "markets_order": "orders", "markets_trade": "trades"},
+            **{"markets_exposure": "exposures", "markets_payout": "payouts", "auctions_auction": "auctions"},
+        }
+        found = [(reverse(f"admin:{table}_changelist"), name) for table, name in tables.items()]
         found.append((reverse("admin:markets_journalentry_changelist"), "commands"))
         return links((f"{address}?account={account.pk}", name) for address, name in found)
 
@@ -160,15 +170,22 @@ class OwnershipAdmin(EngineOwnedAdmin):
     written: ClassVar = {"credit": money.cash}
 
 
+def auction_link(id: int) -> str:
+    if not id:
+        return "–"
+    address = reverse("admin:auctions_auction_change", args=[id])
+    return format_html('<a href="{}" class="text-link">{}</a>', address, id)
+
+
 class EitherSide(AccountFilter):
     fields = ("from_account_id", "to_account_id")
 
 
 @admin.register(Transfer)
 class TransferAdmin(EngineOwnedAdmin):
-    list_display = ("id", "at_us", "kind", "from_account", "to_account", "amount", "note")
+    list_display = ("id", "at_us", "kind", "from_account", "to_account", "amount", "auction", "note")
     list_filter = (EitherSide, "kind")
     list_select_related = ("from_account", "to_account")
     raw_id_fields = ("from_account", "to_account")
     search_fields = ("id",)
-    written: ClassVar = {"amount": money.cash, "at_us": when, "seq": entry_link}
+    written: ClassVar = {"amount": money.cash, "at_us": when, "auction": auction_link, "seq": entry_link}

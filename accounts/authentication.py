@@ -1,49 +1,79 @@
-"""Who a socket is: by API token, or by the session cookie of a signed-in browser; and whether that still holds."""
+"""Who a socket or a request is: by bearer credential, or by the session cookie of a signed-in browser; and whether that
+still holds."""
 
+import time
 from collections.abc import Hashable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from allauth.socialaccount.models import SocialAccount
 from channels.db import database_sync_to_async
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
-from django.db.models import Q
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
+from accounts import provider
 from accounts.models import ApiToken, User
 from accounts.selectors import user_account
 from accounts.services import account_name
-from accounts.tokens import find_token
+from accounts.tokens import find_token, good_tokens
 from proto.exchange_pb2 import ClientMessage, CreateUserAccount
 from realtime import gateway
-from realtime.rights import Rights
+from realtime.rights import Rights, Scope
 from realtime.sockets import Principal
 
 OPERATOR_PERMISSION = "markets.operate_exchange"
 LAST_USED_EVERY = timedelta(minutes=1)  # how exact ApiToken.last_used_at is; a write on every connect would be waste
+# Who looks at an access token may have to wait for the provider; nobody else waits with them.
+_PROVIDER_THREAD = ThreadPoolExecutor(1, thread_name_prefix="provider")
+
+
+class SignIn(NamedTuple):
+    """`principal.name` is the username; its user account may still have to be opened (services.ensure_user_account)."""
+
+    user: User
+    principal: Principal
 
 
 class TokenCredential(NamedTuple):
+    """`operator`: it was let in as one, and is good only as long as its person is one."""
+
     token: int
+    user: int
+    operator: bool
 
 
 class SessionCredential(NamedTuple):
-    """`auth_hash` changes with the password."""
+    """`auth_hash` changes with the password; `operator` as above."""
 
     session: str
     user: int
     auth_hash: str
+    operator: bool
+
+
+class AccessTokenCredential(NamedTuple):
+    """Of the provider, until `expires_at` (Unix time); `operator` as above."""
+
+    user: int
+    expires_at: int
+    operator: bool
+
+
+Credential = TokenCredential | SessionCredential | AccessTokenCredential
 
 
 async def authenticate(cookies: Mapping[str, str], token: str) -> Principal | None:
-    """The person behind a token, or behind a session cookie if the token is empty. None if there is nobody.
+    """The person behind a bearer credential, or behind a session cookie if there is none. None if there is nobody.
 
     Opens the person's user account if there is none yet; raises realtime.errors.RequestFailed if that fails.
     """
-    found = await database_sync_to_async(_find)(cookies, token)
+    thread = _PROVIDER_THREAD if _is_access_token(token) else None
+    found = await database_sync_to_async(_find, thread_sensitive=thread is None, executor=thread)(cookies, token)
     if found is None:
         return None
     principal, wish = found
@@ -53,32 +83,64 @@ async def authenticate(cookies: Mapping[str, str], token: str) -> Principal | No
 
 
 async def revoked(credentials: set[Hashable]) -> set[Hashable]:
-    """Those that are no longer good: logout, password change, deactivation, revocation, expiry."""
+    """Those that are no longer good: logout, password change, deactivation, revocation, expiry, an operator who is none
+    any more, a token bound to an account that was lost."""
     return await database_sync_to_async(_revoked)(credentials)
 
 
-def _find(cookies: Mapping[str, str], token: str) -> tuple[Principal, str] | None:
-    """The principal, and the name of the account still to be opened ("": there is one)."""
-    found = _by_token(token) if token else _by_session(cookies.get(settings.SESSION_COOKIE_NAME, ""))
-    if found is None:
-        return None
-    user, credential = found
-    operator = user.is_staff and user.has_perm(OPERATOR_PERMISSION)
-    principal = Principal(user.pk, user.get_username(), credential, Rights(operator))
-    return principal, "" if user_account(user.pk) is not None else account_name(user)
+def by_bearer(secret: str) -> SignIn | None:
+    """Who sends this: an API token, or an access token of the provider. None if it is not good, whatever is wrong with
+    it. May wait for the provider: not for the event loop's thread, nor for the one that consumers share."""
+    return _by_access_token(secret) if _is_access_token(secret) else _by_api_token(secret)
 
 
-def _by_token(secret: str) -> tuple[User, Hashable] | None:
+def _by_api_token(secret: str) -> SignIn | None:
     token = find_token(secret)
     if token is None:
         return None
     now = timezone.now()
     if token.last_used_at is None or now - token.last_used_at > LAST_USED_EVERY:
         ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
-    return token.user, TokenCredential(token.pk)
+    operator = bool(token.scopes & Scope.SUDO) and is_operator(token.user)
+    rights = Rights(operator, token.scopes, token.account_id or 0)
+    return _sign_in(token.user, TokenCredential(token.pk, token.user_id, operator), rights)
 
 
-def _by_session(key: str) -> tuple[User, Hashable] | None:
+def _by_access_token(token: str) -> SignIn | None:
+    """The person has signed in to the pages once: their name and whether they operate come from there. An operator is
+    one only by a token that says so too."""
+    claims = provider.access_token_claims(token)
+    if claims is None:
+        return None
+    known = SocialAccount.objects.filter(provider=settings.OIDC_ID, uid=claims["sub"], user__is_active=True)
+    account = known.select_related("user").first()
+    if account is None:
+        return None
+    operator = provider.names_operator(claims) and is_operator(account.user)
+    credential = AccessTokenCredential(account.user_id, int(claims["exp"]) + provider.LEEWAY_SECONDS, operator)
+    return _sign_in(account.user, credential, Rights(operator))
+
+
+def _is_access_token(secret: str) -> bool:
+    """Signed ones have three parts; ours have no dots."""
+    return "." in secret
+
+
+def is_operator(user: User) -> bool:
+    """Active staff with the operator permission."""
+    return user.is_active and user.is_staff and user.has_perm(OPERATOR_PERMISSION)
+
+
+def _find(cookies: Mapping[str, str], bearer: str) -> tuple[Principal, str] | None:
+    """The principal, and the name of the account still to be opened ("": there is one)."""
+    found = by_bearer(bearer) if bearer else _by_session(cookies.get(settings.SESSION_COOKIE_NAME, ""))
+    if found is None:
+        return None
+    user, principal = found
+    return principal, "" if user_account(user.pk) is not None else account_name(user)
+
+
+def _by_session(key: str) -> SignIn | None:
     if not key:
         return None
     session = SessionStore(key)
@@ -88,26 +150,26 @@ def _by_session(key: str) -> tuple[User, Hashable] | None:
         return None
     if not constant_time_compare(auth_hash, user.get_session_auth_hash()):
         return None
-    return user, SessionCredential(key, user.pk, auth_hash)
+    operator = is_operator(user)
+    return _sign_in(user, SessionCredential(key, user.pk, auth_hash, operator), Rights(operator))
+
+
+def _sign_in(user: User, credential: Credential, rights: Rights) -> SignIn:
+    return SignIn(user, Principal(user.pk, user.get_username(), credential, rights))
 
 
 def _revoked(credentials: set[Hashable]) -> set[Hashable]:
     now = timezone.now()
-    return {
-        *_revoked_tokens([one for one in credentials if isinstance(one, TokenCredential)], now),
-        *_revoked_sessions([one for one in credentials if isinstance(one, SessionCredential)], now),
-    }
+    tokens = [one for one in credentials if isinstance(one, TokenCredential)]
+    sessions = [one for one in credentials if isinstance(one, SessionCredential)]
+    access = [one for one in credentials if isinstance(one, AccessTokenCredential)]
+    gone = {*_revoked_tokens(tokens), *_revoked_sessions(sessions, now), *_ended_access(access)}
+    return gone.union(_no_operators([*tokens, *sessions, *access]))
 
 
-def _revoked_tokens(credentials: list[TokenCredential], now: datetime) -> Iterable[Hashable]:
-    good = ApiToken.objects.filter(
-        Q(expires_at__isnull=True) | Q(expires_at__gt=now),
-        pk__in=[one.token for one in credentials],
-        revoked_at__isnull=True,
-        user__is_active=True,
-    )
-    known = set(good.values_list("pk", flat=True)) if credentials else set()
-    return (one for one in credentials if one.token not in known)
+def _revoked_tokens(credentials: list[TokenCredential]) -> Iterable[Hashable]:
+    good = good_tokens([one.token for one in credentials]) if credentials else set()
+    return (one for one in credentials if one.token not in good)
 
 
 def _revoked_sessions(credentials: list[SessionCredential], now: datetime) -> Iterable[Hashable]:
@@ -118,3 +180,17 @@ def _revoked_sessions(credentials: list[SessionCredential], now: datetime) -> It
     users = User.objects.filter(is_active=True).in_bulk({one.user for one in credentials})
     hashes = {pk: user.get_session_auth_hash() for pk, user in users.items()}
     return (one for one in credentials if one.session not in keys or hashes.get(one.user) != one.auth_hash)
+
+
+def _ended_access(credentials: list[AccessTokenCredential]) -> Iterable[Hashable]:
+    users = {one.user for one in credentials}
+    active = set(User.objects.filter(pk__in=users, is_active=True).values_list("pk", flat=True)) if users else set()
+    return (one for one in credentials if one.expires_at <= time.time() or one.user not in active)
+
+
+def _no_operators(credentials: Iterable[Credential]) -> Iterable[Hashable]:
+    """Those of people who were operators when they were let in, and are none now."""
+    let_in = [one for one in credentials if one.operator]
+    users = User.objects.in_bulk({one.user for one in let_in}) if let_in else {}
+    operators = {pk for pk, user in users.items() if is_operator(user)}
+    return (one for one in let_in if one.user not in operators)

@@ -1,12 +1,15 @@
 """Forms about accounts. They read what a person typed; the exchange's rules are checked by the exchange."""
 
+from datetime import datetime, timedelta
 from typing import Any
 
 from django import forms
+from django.utils import timezone
 
 from accounts import money
 from accounts.models import Account
-from accounts.selectors import account_named
+from accounts.selectors import Branch, account_named
+from realtime.rights import WITHOUT_SUDO, Scope
 
 TYPED_MAX = 24  # characters of a number
 KEY_MAX = 36
@@ -32,6 +35,13 @@ class UnitsField(forms.CharField):
         """Those of CharField measure text; what is left here is an int."""
 
 
+class LinesField(forms.CharField):
+    """Several lines. Browsers end them with CR LF, the exchange with LF."""
+
+    def to_python(self, value: Any) -> Any:
+        return (super().to_python(value) or "").replace("\r\n", "\n").replace("\r", "\n")
+
+
 class KeyedForm(forms.Form):
     """A form that acts once, though it may be posted twice."""
 
@@ -43,10 +53,13 @@ class AltForm(KeyedForm):
 
 
 class AccountField(forms.CharField):
-    """An account by its name."""
+    """An account by its name; None if it is not required and nothing is said."""
 
-    def clean(self, value: Any) -> Account:
-        account = account_named(super().clean(value))
+    def clean(self, value: Any) -> Account | None:
+        name = super().clean(value)
+        if not name:
+            return None
+        account = account_named(name)
         if account is None:
             raise forms.ValidationError("There is no account of this name.")
         return account
@@ -60,3 +73,57 @@ class TransferForm(KeyedForm):
 
 class ShareForm(KeyedForm):
     receiver = AccountField(max_length=80)
+
+
+class ScopesField(forms.TypedMultipleChoiceField):
+    """What a token is for, as bits of Scope. Reading is always in."""
+
+    CHOICES = (
+        (int(Scope.TRADE), "Trade: orders and cancels"),
+        (int(Scope.TRANSFER), "Transfer: pay, and buy at auctions"),
+        (int(Scope.MANAGE), "Manage: accounts, shares, markets, auctions"),
+    )
+    SUDO = (int(Scope.SUDO), "Sudo: what operators do")
+
+    def __init__(self, *, sudo: bool, **kwargs: Any) -> None:
+        choices = (*self.CHOICES, self.SUDO) if sudo else self.CHOICES
+        initial = [scope for scope, _ in self.CHOICES if scope & WITHOUT_SUDO]
+        super().__init__(choices=choices, coerce=int, required=False, label="May", initial=initial, **kwargs)
+
+    def clean(self, value: Any) -> int:
+        scopes: list[int] = super().clean(value)
+        return sum(scopes, int(Scope.READ))
+
+
+class DaysField(forms.TypedChoiceField):
+    """When a token expires; None: never."""
+
+    CHOICES = ((1, "a day"), (7, "a week"), (30, "30 days"), (365, "a year"), (0, "until it is revoked"))
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(choices=self.CHOICES, coerce=int, label="Good for", initial=30, **kwargs)
+
+    def clean(self, value: Any) -> datetime | None:
+        days = super().clean(value)
+        return timezone.now() + timedelta(days=days) if days else None
+
+
+class TokenForm(KeyedForm):
+    """A token for oneself. `sudo`: whether it may be for operating too."""
+
+    key = forms.CharField(max_length=KEY_MAX, widget=forms.HiddenInput)
+    name = forms.CharField(max_length=80, widget=forms.TextInput({"class": "input input-sm w-full"}))
+    account = forms.TypedChoiceField(
+        label="Acts as",
+        required=False,
+        coerce=int,
+        empty_value=None,
+        widget=forms.Select({"class": "select select-sm"}),
+    )
+    days = DaysField(widget=forms.Select({"class": "select select-sm"}))
+
+    def __init__(self, *args: Any, tree: list[Branch], sudo: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        mine = [(branch.account.id, branch.account.name) for branch in tree]
+        self.fields["account"].choices = [("", "all accounts that are mine"), *mine]  # type: ignore[attr-defined]
+        self.fields["scopes"] = ScopesField(sudo=sudo, widget=forms.CheckboxSelectMultiple({"class": "checkbox"}))

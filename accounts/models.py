@@ -4,6 +4,7 @@ from django.contrib.auth.models import AbstractUser
 from django.db import models
 
 from accounts.fields import EngineId
+from realtime.rights import WITHOUT_SUDO, scope_names
 
 
 class User(AbstractUser):
@@ -17,6 +18,16 @@ class ApiToken(models.Model):
     name = models.CharField(max_length=80)
     prefix = models.CharField(max_length=12, help_text="The token's first characters, to tell tokens apart.")
     digest = models.BinaryField(max_length=32, unique=True, editable=False)
+    scopes = models.SmallIntegerField(default=WITHOUT_SUDO, help_text="Bits of realtime.rights.Scope.")
+    account = models.ForeignKey(
+        "Account",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="api_tokens",
+        db_constraint=False,
+        help_text="The only one that it may act as; none: all that are the person's.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
     expires_at = models.DateTimeField(null=True, blank=True)
@@ -27,6 +38,10 @@ class ApiToken(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"
+
+    @property
+    def scope_names(self) -> list[str]:
+        return scope_names(self.scopes)
 
 
 class AccountKind(models.IntegerChoices):
@@ -76,6 +91,7 @@ class TransferKind(models.IntegerChoices):
     GIFT = 4, "gift"
     STARTING_CASH = 5, "starting cash"
     COLLECTION = 6, "collection"
+    AUCTION = 7, "auction"
 
 
 class Transfer(models.Model):
@@ -92,6 +108,7 @@ class Transfer(models.Model):
     kind = models.SmallIntegerField(choices=TransferKind)
     note = models.CharField(max_length=200, blank=True)
     at_us = models.BigIntegerField()
+    auction = models.BigIntegerField(default=0, help_text="What it was paid for, 0 for no auction.")
     seq = models.BigIntegerField()
 
     class Meta:

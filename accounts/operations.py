@@ -1,32 +1,30 @@
 """What operators do about accounts and tokens."""
 
-from datetime import timedelta
 from typing import Any
 
 from django import forms
 from django.conf import settings
 from django.contrib import messages
-from django.core.cache import cache
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
-from django.utils import timezone
-from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from accounts import money
+from accounts.authentication import is_operator
 from accounts.console.operations import CommandOperation, Operation, OperationForm
 from accounts.console.rights import may_manage
-from accounts.forms import UnitsField
+from accounts.forms import AccountField, DaysField, ScopesField, UnitsField
 from accounts.models import Account, AccountKind, ApiToken, Ownership, User
-from accounts.tokens import create_token, revoke_token
+from accounts.selectors import people_acting_as
+from accounts.tokens import MadeBefore, TokenRefused, create_token_once, revoke_token
 from proto.exchange_pb2 import ClientMessage, ServerMessage
 from proto.exchange_pb2 import Collect as CollectMessage
 from proto.exchange_pb2 import Gift as GiftMessage
 from proto.exchange_pb2 import Redistribute as RedistributeMessage
 from proto.exchange_pb2 import RevokeShare as RevokeShareMessage
-
-DAY_SECONDS = 24 * 3600
+from realtime.rights import Scope
 
 
 class GiftForm(OperationForm):
@@ -164,19 +162,29 @@ class MakeTokenForm(OperationForm):
     name = forms.CharField(
         max_length=80, widget=UnfoldAdminTextInputWidget, help_text="What it is for, like “market maker on my laptop”."
     )
-    days = forms.TypedChoiceField(
-        label="Good for",
-        choices=[(1, "a day"), (7, "a week"), (30, "30 days"), (365, "a year"), (0, "until it is revoked")],
-        coerce=int,
-        initial=30,
-        widget=UnfoldAdminSelectWidget,
+    scopes = ScopesField(sudo=True, widget=UnfoldAdminCheckboxSelectMultipleWidget, help_text="It always reads.")
+    account = AccountField(
+        max_length=80,
+        required=False,
+        widget=UnfoldAdminTextInputWidget({"autocomplete": "off"}),
+        help_text="The name of the only account that it acts as. Empty: all that the person may act as.",
     )
+    days = DaysField(widget=UnfoldAdminSelectWidget)
 
     def clean_person(self) -> User:
         person = User.objects.filter(username__iexact=self.cleaned_data["person"], is_active=True).first()
         if person is None:
             raise forms.ValidationError("There is no active person of this username.")
         return person
+
+    def clean(self) -> None:
+        person, account = self.cleaned_data.get("person"), self.cleaned_data.get("account")
+        if person is None:
+            return
+        if account is not None and person.pk not in people_acting_as({account.pk})[account.pk]:
+            self.add_error("account", f"{person} cannot act as {account}.")
+        if self.cleaned_data.get("scopes", 0) & Scope.SUDO and not is_operator(person):
+            self.add_error("scopes", f"{person} is no operator.")
 
 
 class MakeToken(Operation):
@@ -193,15 +201,20 @@ class MakeToken(Operation):
         return {**super().get_initial(), "person": self.request.GET.get("person", "")}
 
     def form_valid(self, form: OperationForm) -> HttpResponse:
-        person, days = form.cleaned_data["person"], form.cleaned_data["days"]
+        said = form.cleaned_data
+        person = said["person"]
         if not may_manage(self.operator, person):
             form.add_error("person", "Only a superuser makes tokens for other operators.")
             return self.form_invalid(form)
-        if not cache.add(f"token:{self.operator.pk}:{form.cleaned_data['key']}", True, DAY_SECONDS):
-            messages.error(self.request, "This form has made its token. If you did not keep it, revoke it here.")
+        how = {"expires_at": said["days"], "scopes": said["scopes"], "account": said["account"]}
+        try:
+            token, secret = create_token_once(self.operator, said["key"], person, said["name"], **how)
+        except MadeBefore as made:
+            messages.error(self.request, str(made))
             return redirect(self.back())
-        expires_at = timezone.now() + timedelta(days=days) if days else None
-        token, secret = create_token(person, form.cleaned_data["name"], expires_at)
+        except TokenRefused as refused:
+            form.add_error(None, str(refused))
+            return self.form_invalid(form)
         self.model_admin.log_addition(self.request, token, "Made.")
         shown = self.get_context_data(form=form, token=token, secret=secret)
         answer = self.response_class(self.request, "admin/token_made.html", shown)

@@ -48,6 +48,27 @@ def tree(root: Account) -> list[Branch]:
     return branches
 
 
+def people_acting_as(account_ids: set[int]) -> dict[int, set[int]]:
+    """Of each of these accounts the user ids of who may act as it. One query per level of owners above them."""
+    owners: dict[int, set[int]] = {}
+    level = account_ids
+    while level:
+        owners |= {account: set() for account in level}
+        rows = Ownership.objects.filter(account_id__in=level).values_list("account_id", "owner_id")
+        for account, owner in rows:
+            owners[account].add(owner)
+        level = {owner for _, owner in rows} - owners.keys()
+    users = dict(Account.objects.filter(id__in=owners).exclude(user=None).values_list("id", "user_id"))
+    people: dict[int, set[int]] = {}
+    for account in account_ids:
+        above, waiting = {account}, [account]
+        while waiting:
+            waiting += (found := owners[waiting.pop()] - above)
+            above |= found
+        people[account] = {user for one in above if (user := users.get(one)) is not None}
+    return people
+
+
 @dataclass(frozen=True, slots=True)
 class Possession:
     """An account in somebody's tree with its owners; `acting` is the part of the account acted as, if it owns some."""

@@ -1,4 +1,7 @@
-"""What people do with accounts, as messages through the one door to the matching queue."""
+"""What people do with accounts, as messages through the one door to the matching queue; and who operates."""
+
+from django.conf import settings
+from django.contrib.auth.models import Group, Permission
 
 from accounts.models import Account, User
 from accounts.selectors import user_account
@@ -6,6 +9,7 @@ from proto.exchange_pb2 import ClientMessage, CreateUserAccount
 from realtime import gateway
 
 NAME_MAX = 40  # characters (rules, section 1)
+PROVIDER_OPERATORS = "operators by the provider"  # the group of those whom its roles claim makes operators
 
 
 def ensure_user_account(user: User) -> Account:
@@ -26,3 +30,23 @@ def account_name(user: User) -> str:
     wished = user.get_full_name() or user.get_username()
     printable = "".join(character if character.isprintable() else " " for character in wished)
     return " ".join(printable.split())[:NAME_MAX].strip() or f"Trader {user.pk}"
+
+
+def follow_operator_role(user: User, named: bool) -> None:
+    """Makes an operator of whom the provider names one, and takes that back. Rights that were given here stay."""
+    if not settings.OIDC_OPERATOR_ROLE:
+        return
+    if named:
+        group, made = Group.objects.get_or_create(name=PROVIDER_OPERATORS)
+        if made:
+            group.permissions.add(
+                Permission.objects.get(codename="operate_exchange", content_type__app_label="markets")
+            )
+        user.groups.add(group)
+        user.is_staff = True
+        user.save(update_fields=["is_staff"])
+    elif user.groups.filter(name=PROVIDER_OPERATORS).exists():
+        user.groups.remove(*user.groups.filter(name=PROVIDER_OPERATORS))
+        fresh = User.objects.get(pk=user.pk)  # permissions are remembered per object
+        user.is_staff = fresh.is_superuser or fresh.get_all_permissions() != set()
+        user.save(update_fields=["is_staff"])

@@ -14,7 +14,12 @@ from django.contrib.sessions.backends.base import SessionBase
 from django.contrib.sessions.backends.db import SessionStore
 from django.http import HttpRequest
 
-from accounts.authentication import OPERATOR_PERMISSION, SessionCredential, TokenCredential
+from accounts.authentication import (
+    OPERATOR_PERMISSION,
+    AccessTokenCredential,
+    SessionCredential,
+    TokenCredential,
+)
 from accounts.console.rights import may_operate
 from accounts.models import ApiToken, User
 
@@ -51,6 +56,7 @@ def _may_sudo(credentials: set[Hashable]) -> set[Hashable]:
     return {
         *_tokens(credentials),
         *(one for one in credentials if isinstance(one, SessionCredential) and _session(one)),
+        *(one for one in credentials if isinstance(one, AccessTokenCredential) and _access_token(one)),
     }
 
 
@@ -63,3 +69,8 @@ def _tokens(credentials: set[Hashable]) -> set[Hashable]:
 def _session(credential: SessionCredential) -> bool:
     user = User.objects.filter(pk=credential.user, is_active=True).first()
     return user is not None and is_on(SessionStore(credential.session), user)
+
+
+def _access_token(credential: AccessTokenCredential) -> bool:
+    """The token named the operators' role, and its person is an operator still."""
+    return credential.operator and may_operate(User.objects.filter(pk=credential.user).first() or AnonymousUser())

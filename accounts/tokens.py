@@ -1,25 +1,77 @@
 """API tokens: how bots sign in. The secret is shown once, where it was made; what is kept of it is a digest."""
 
 import secrets
+from collections.abc import Iterable
 from datetime import datetime
 from hashlib import sha256
+from typing import Any
 
-from django.db.models import Q
+from django.conf import settings
+from django.core.cache import cache
+from django.db import transaction
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from accounts.models import ApiToken, User
+from accounts.models import Account, ApiToken, User
+from accounts.selectors import people_acting_as
+from realtime.rights import WITHOUT_SUDO, Scope
 
+MARK = "xt_"  # every token begins with it, so that who finds one, or searches for leaked ones, knows what it is
 SECRET_BYTES = 32
-PREFIX_CHARACTERS = 8  # kept in clear, to tell tokens apart: 48 of the 256 bits
+PREFIX_CHARACTERS = len(MARK) + 8  # kept in clear, to tell tokens apart: 48 of the 256 bits
+FORM_SECONDS = 24 * 3600  # how long a form is remembered that made a token
 
 
-def create_token(user: User, name: str, expires_at: datetime | None = None) -> tuple[ApiToken, str]:
-    """A new token of this person, and its secret, which nobody can find out again."""
-    secret = secrets.token_urlsafe(SECRET_BYTES)
-    token = ApiToken.objects.create(
-        user=user, name=name, prefix=secret[:PREFIX_CHARACTERS], digest=_digest(secret), expires_at=expires_at
-    )
+class TokenRefused(Exception):
+    """Its text is for people."""
+
+
+class TooManyTokens(TokenRefused):
+    """The person has settings.API_TOKENS_MAX live ones."""
+
+
+class MadeBefore(TokenRefused):
+    """By this very form: a double click, or a reload of the page that showed the secret."""
+
+
+def create_token(
+    user: User,
+    name: str,
+    expires_at: datetime | None = None,
+    *,
+    scopes: int = WITHOUT_SUDO,
+    account: Account | None = None,
+) -> tuple[ApiToken, str]:
+    """A new token of this person, and its secret, which nobody can find out again. Reading is always in its scopes;
+    with an account it acts as that one only. Raises TooManyTokens."""
+    secret = MARK + secrets.token_urlsafe(SECRET_BYTES)
+    with transaction.atomic():
+        User.objects.select_for_update().get(pk=user.pk)  # two at once do not both find room
+        if live_tokens(user).count() >= settings.API_TOKENS_MAX:
+            raise TooManyTokens(f"{user} has {settings.API_TOKENS_MAX} tokens already. Revoke one first.")
+        token = ApiToken.objects.create(
+            user=user,
+            name=name,
+            prefix=secret[:PREFIX_CHARACTERS],
+            digest=_digest(secret),
+            expires_at=expires_at,
+            scopes=scopes | Scope.READ,
+            account=account,
+        )
     return token, secret
+
+
+def create_token_once(maker: User, key: str, user: User, name: str, **how: Any) -> tuple[ApiToken, str]:
+    """create_token, for a form that `maker` sends: of those with the same key the first one makes a token, the others
+    raise MadeBefore."""
+    form = f"token:{maker.pk}:{key}"
+    if not cache.add(form, True, FORM_SECONDS):
+        raise MadeBefore("This form has made its token. If you did not keep it, revoke it here.")
+    try:
+        return create_token(user, name, **how)
+    except TooManyTokens:
+        cache.delete(form)
+        raise
 
 
 def revoke_token(token: ApiToken) -> bool:
@@ -27,11 +79,34 @@ def revoke_token(token: ApiToken) -> bool:
     return ApiToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=timezone.now()) == 1
 
 
+def live_tokens(user: User) -> QuerySet[ApiToken]:
+    """Those of this person that are neither revoked nor expired, newest first."""
+    return _live().filter(user=user)
+
+
 def find_token(secret: str) -> ApiToken | None:
-    """The token of this secret, with its user: not revoked, not expired, of an active person; else None."""
-    in_time = Q(expires_at=None) | Q(expires_at__gt=timezone.now())
-    good = ApiToken.objects.filter(in_time, revoked_at=None, user__is_active=True)
-    return good.select_related("user").filter(digest=_digest(secret)).first()
+    """The token of this secret, with its user: not revoked, not expired, of an active person who may act as the
+    account that it is bound to; else None."""
+    good = _live().filter(user__is_active=True, digest=_digest(secret))
+    token = good.select_related("user").first()
+    return token if token is not None and not astray([token]) else None
+
+
+def good_tokens(ids: Iterable[int]) -> set[int]:
+    """Which of them find_token would still find."""
+    tokens = list(_live().filter(user__is_active=True, pk__in=list(ids)))
+    return {token.pk for token in tokens} - astray(tokens)
+
+
+def astray(tokens: Iterable[ApiToken]) -> set[int]:
+    """Ids of those that are bound to an account as which their person may not act, or no longer."""
+    bound = [token for token in tokens if token.account_id is not None]
+    people = people_acting_as({token.account_id for token in bound if token.account_id is not None})
+    return {token.pk for token in bound if token.user_id not in people.get(token.account_id or 0, ())}
+
+
+def _live() -> QuerySet[ApiToken]:
+    return ApiToken.objects.filter(Q(expires_at=None) | Q(expires_at__gt=timezone.now()), revoked_at=None)
 
 
 def _digest(secret: str) -> bytes:

@@ -15,6 +15,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("accounts/<int:account_id>/leave/", views.leave, name="leave"),
     path("accounts/new/", views.create_alt, name="create_alt"),
     path("transfers/new/", views.make_transfer, name="make_transfer"),
+    path("keys/", views.keys, name="keys"),
+    path("keys/<int:token_id>/revoke/", views.revoke_key, name="revoke_key"),
     path("theme/", views.theme, name="theme"),
 ]
 

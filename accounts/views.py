@@ -1,4 +1,4 @@
-"""Pages and forms about people and their accounts. Forms post and lead back to a page, with or without scripts."""
+"""Pages and forms about people, accounts and tokens. Forms post and lead back to a page, with or without scripts."""
 
 from allauth.account.internal.flows.login import record_authentication
 from django.conf import settings
@@ -6,13 +6,15 @@ from django.contrib import messages
 from django.contrib.auth import login
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts import demo, money
 from accounts.acting import SESSION_KEY, Acting, acting, ask, back, complain, new_key
-from accounts.forms import AltForm, KeyedForm, ShareForm, TransferForm
+from accounts.console.rights import ask_again, has_sudo, may_operate
+from accounts.forms import AltForm, KeyedForm, ShareForm, TokenForm, TransferForm
 from accounts.models import AccountKind
 from accounts.selectors import people, possessions
+from accounts.tokens import MadeBefore, TokenRefused, astray, create_token_once, live_tokens, revoke_token
 from proto.exchange_pb2 import ClientMessage, CreateAccount, LeaveAccount, MakeTransfer, ShareAccount
 
 THEMES = ("light", "dark")
@@ -104,6 +106,53 @@ def make_transfer(request: HttpRequest, who: Acting) -> HttpResponse:
     if ask(request, who, ClientMessage(make_transfer=transfer)):
         messages.success(request, f"{money.chips(amount)} {settings.CHIP_NAME} went to {to.name}.")
     return back(request, "markets:portfolio")
+
+
+@require_http_methods(["GET", "POST"])
+@acting
+def keys(request: HttpRequest, who: Acting) -> HttpResponse:
+    """One's API tokens, and a form for one more, whose secret is shown once. Only an operator who has just shown who
+    they are makes one that may turn on sudo: it could be used where nobody is asked again."""
+    operator, sudo = may_operate(who.user), may_operate(who.user) and has_sudo(request, who.user)
+    if operator and not sudo and "sudo" in request.GET:
+        return ask_again(request, who.user)
+    form, secret = TokenForm(initial={"key": new_key()}, tree=who.tree, sudo=sudo), ""
+    if request.method == "POST":
+        form = TokenForm(request.POST, tree=who.tree, sudo=sudo)
+        try:
+            secret = _make_token(form, who) if form.is_valid() else ""
+        except MadeBefore as made:
+            messages.error(request, str(made))
+            return redirect("accounts:keys")
+        except TokenRefused as refused:
+            form.add_error(None, str(refused))
+    tokens = list(live_tokens(who.user).select_related("account"))
+    shown = {"who": who, "here": "keys", "form": form, "secret": secret, "tokens": tokens, "astray": astray(tokens)}
+    return render(request, "accounts/keys.html", {**shown, "may_have_sudo": operator and not sudo})
+
+
+def _make_token(form: TokenForm, who: Acting) -> str:
+    """The secret of a new token of the person's."""
+    said = form.cleaned_data
+    return create_token_once(
+        who.user,
+        said["key"],
+        who.user,
+        said["name"],
+        expires_at=said["days"],
+        scopes=said["scopes"],
+        account=who.may_act_as(said["account"]) if said["account"] else None,
+    )[1]
+
+
+@require_POST
+@acting
+def revoke_key(request: HttpRequest, who: Acting, token_id: int) -> HttpResponse:
+    token = live_tokens(who.user).filter(pk=token_id).first()
+    if token is not None:
+        revoke_token(token)
+        messages.success(request, f"“{token.name}” is revoked. What it had open closes within seconds.")
+    return redirect("accounts:keys")
 
 
 @require_POST

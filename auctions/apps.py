@@ -1,4 +1,4 @@
-"""The auction board comes with the next milestone; the package keeps its place in the order of packages."""
+"""The auction board: things that are not markets, with pictures."""
 
 from django.apps import AppConfig
 

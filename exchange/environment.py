@@ -3,13 +3,17 @@
 import os
 import secrets
 from decimal import Decimal
+from ipaddress import ip_address
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
 SECRET_FILE = "secret_key"  # noqa: S105 - the file's name, not the secret
 SECRET_BYTES = 50
 UNITS_A_CHIP = 10_000
+# With a shared secret (HS...) anybody could sign with what the provider publishes; "none" is no signature.
+ASYMMETRIC = {*(f"{kind}{bits}" for kind in ("RS", "PS", "ES") for bits in (256, 384, 512)), "EdDSA"}
 
 
 def cash_units(chips: str) -> int:
@@ -18,6 +22,34 @@ def cash_units(chips: str) -> int:
     if units != units.to_integral_value() or units < 0:
         raise ImproperlyConfigured(f"{chips!r} is not an amount of chips with at most 4 decimals.")
     return int(units)
+
+
+def provider_origin(issuer: str) -> str:
+    """Of the provider that people sign in with: over TLS, or on this very machine."""
+    address = urlsplit(issuer)
+    if address.scheme != "https" and not (address.scheme == "http" and _is_loopback(address.hostname or "")):
+        raise ImproperlyConfigured(f"EXCHANGE_OIDC_ISSUER is {issuer!r}, and has to begin with https://")
+    return f"{address.scheme}://{address.netloc}"
+
+
+def signature_algorithms(names: list[str]) -> list[str]:
+    if not names or not ASYMMETRIC.issuperset(names):
+        raise ImproperlyConfigured(f"EXCHANGE_OIDC_ALGORITHMS is {names}; {sorted(ASYMMETRIC)} are possible.")
+    return names
+
+
+def access_audience(audience: str, client_id: str) -> str:
+    """Whom access tokens are for. Id tokens are for the client, and are no keys to anything."""
+    if audience and audience == client_id:
+        raise ImproperlyConfigured("EXCHANGE_OIDC_AUDIENCE is the client id: then id tokens would open sockets.")
+    return audience
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def data_directory(path: Path) -> Path:

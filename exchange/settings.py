@@ -14,7 +14,14 @@ import environ
 from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from django.urls import reverse_lazy
 
-from exchange.environment import cash_units, data_directory, secret_key
+from exchange.environment import (
+    access_audience,
+    cash_units,
+    data_directory,
+    provider_origin,
+    secret_key,
+    signature_algorithms,
+)
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -52,9 +59,10 @@ RATES: dict[str, dict[str, tuple[int, int]]] = {
     }.items()
 }
 SUDO_SECONDS = env.int("SUDO_SECONDS", default=30 * 60)  # how long a browser session keeps sudo
-ALT_ACCOUNTS_MAX = env.int("ALT_ACCOUNTS_MAX", default=50)  # per person, as the next three
+ALT_ACCOUNTS_MAX = env.int("ALT_ACCOUNTS_MAX", default=50)  # per person, as the next four
 UNSETTLED_MARKETS_MAX = env.int("UNSETTLED_MARKETS_MAX", default=20)
 SOCKETS_MAX = env.int("SOCKETS_MAX", default=20)
+API_TOKENS_MAX = env.int("API_TOKENS_MAX", default=50)  # neither revoked nor expired
 SUBSCRIPTIONS_MAX = env.int("SUBSCRIPTIONS_MAX", default=200)
 
 # --- Applications --------------------------------------------------------------------------------
@@ -81,6 +89,8 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",  # the files of the API's page, which come from nowhere else
     "allauth",
     "allauth.account",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     "csp",
 ]
 
@@ -210,6 +220,41 @@ ACCOUNT_REAUTHENTICATION_TIMEOUT = 5 * 60
 ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXY_COUNT
 vars().update(env.email_url("EMAIL_URL", default="consolemail://"))  # EMAIL_BACKEND, EMAIL_HOST ...
 
+# --- Sign-in with an OpenID Connect provider, beside the password -----------------------------------
+
+OIDC_ISSUER = env.str("EXCHANGE_OIDC_ISSUER", default="")  # exactly as the provider spells it; none: no such sign-in
+OIDC_ID = env.str("EXCHANGE_OIDC_ID", default="provider")  # in the callback's address and the table of who is who
+OIDC_NAME = env.str("EXCHANGE_OIDC_NAME", default="your organisation")  # "Continue with ..."
+OIDC_CLIENT_ID = env.str("EXCHANGE_OIDC_CLIENT_ID", default="")
+OIDC_CLIENT_SECRET = env.str("EXCHANGE_OIDC_CLIENT_SECRET", default="")
+# Its access tokens open sockets and REST if they are for this audience; none: they do not.
+OIDC_AUDIENCE = access_audience(env.str("EXCHANGE_OIDC_AUDIENCE", default=""), OIDC_CLIENT_ID)
+OIDC_ALGORITHMS = signature_algorithms(env.list("EXCHANGE_OIDC_ALGORITHMS", default=["RS256"]))
+OIDC_ROLES_CLAIM = env.str("EXCHANGE_OIDC_ROLES_CLAIM", default="roles")
+OIDC_OPERATOR_ROLE = env.str("EXCHANGE_OIDC_OPERATOR_ROLE", default="")  # none: the provider makes no operators
+OIDC_ORIGINS = env.list("EXCHANGE_OIDC_ORIGINS", default=[provider_origin(OIDC_ISSUER)] if OIDC_ISSUER else [])
+
+ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if HTTPS else "http"
+SOCIALACCOUNT_ADAPTER = "exchange.sign_in.ProviderAdapter"
+SOCIALACCOUNT_EMAIL_VERIFICATION = "none"  # the provider knows its people
+SOCIALACCOUNT_REQUESTS_TIMEOUT = 5  # seconds
+SOCIALACCOUNT_PROVIDERS: dict[str, Any] = {"openid_connect": {"OAUTH_PKCE_ENABLED": True, "APPS": []}}
+if OIDC_ISSUER:
+    SOCIALACCOUNT_PROVIDERS["openid_connect"]["APPS"].append(
+        {
+            "provider_id": OIDC_ID,
+            "name": OIDC_NAME,
+            "client_id": OIDC_CLIENT_ID,
+            "secret": OIDC_CLIENT_SECRET,
+            "settings": {
+                "server_url": f"{OIDC_ISSUER.rstrip('/')}/.well-known/openid-configuration",
+                "auth_params": {"audience": OIDC_AUDIENCE} if OIDC_AUDIENCE else {},
+            },
+        }
+    )
+
+# --- Sessions -----------------------------------------------------------------------------------------
+
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
 SESSION_SAVE_EVERY_REQUEST = False  # a page must not wait for the matcher's commit
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
@@ -232,7 +277,7 @@ CONTENT_SECURITY_POLICY = {
         "img-src": [SELF, "data:"],
         "font-src": [SELF],
         "connect-src": [SELF],  # covers the WebSocket of the same origin
-        "form-action": [SELF],
+        "form-action": [SELF, *OIDC_ORIGINS],  # browsers look at where a form's answer leads, too
         "base-uri": [NONE],
         "frame-ancestors": [NONE],
     }

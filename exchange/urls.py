@@ -2,11 +2,13 @@
 
 from allauth.account import views as sign_in
 from allauth.account.decorators import secure_admin_login
+from allauth.socialaccount.providers.openid_connect import views as openid_connect
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, re_path
 
 from accounts.urls import api_urls as accounts_api
 from exchange import api
+from exchange.sign_in import at_provider
 from markets.urls import api_urls as markets_api
 
 # The admin's own sign-in has no rate limit; ours has one.
@@ -17,6 +19,8 @@ admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-a
 sign_in_urls: list[URLPattern | URLResolver] = [
     path("sign-in/", sign_in.login, name="account_login"),
     path("sign-in/again/", sign_in.reauthenticate, name="account_reauthenticate"),
+    path("sign-in/provider/", at_provider, name="provider_sign_in"),
+    path("sign-in/<str:provider_id>/callback/", openid_connect.callback, name="openid_connect_callback"),
     path("sign-out/", sign_in.logout, name="account_logout"),
     path("sign-up/", sign_in.signup, name="account_signup"),
     path("inactive/", sign_in.account_inactive, name="account_inactive"),
@@ -55,5 +59,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
     *sign_in_urls,
     path("", include("accounts.urls")),
+    path("", include("auctions.urls")),
     path("", include("markets.urls")),
 ]

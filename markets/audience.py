@@ -15,7 +15,7 @@ from google.protobuf.message import Message
 from markets import codec
 from markets.engine import events
 from markets.engine.book import Market
-from markets.engine.commands import MarketStatus, Side
+from markets.engine.commands import AuctionStatus, MarketStatus, Side
 from markets.engine.engine import Engine
 from markets.engine.events import CancelCause, Event
 from markets.engine.ledger import Account
@@ -33,6 +33,7 @@ CLEARED = (CancelCause.BY_CLOSE, CancelCause.BY_SETTLEMENT)  # the market hears 
 Ears = tuple[tuple[str, bool], ...]
 
 SNAPSHOT_PIECE = 1_000  # orders, accounts or markets in one message of a snapshot
+DESCRIBED_PIECE = 15  # auctions: with the longest descriptions they still fit a frame
 
 
 class Publication:
@@ -46,6 +47,7 @@ class Publication:
         self.new_markets: list[Market] = []
         self.new_shares: list[events.ShareCreated] = []
         self.defined: set[int] = set()  # markets whose definition is told
+        self._withdrawn: set[int] = set()
         self._ears: dict[int, Ears] = {}
 
     def say(self, stream: str, seq: int) -> pb.ServerMessage:
@@ -161,6 +163,8 @@ class Publication:
                 self._clear_book(seq, event.market)
                 for stream, whole in (*self._known_on(market), *((ear, True) for ear, _ in self._ears_of(market.id))):
                     self.say(stream, seq).market_settled.market.CopyFrom(codec.market_message(market, whole))
+            case events.AuctionCreated() | events.AuctionEdited() | events.AuctionWithdrawn() | events.AuctionSettled():
+                codec.write_auction(self.say(PUBLIC, seq), self.engine, event)
             case events.PaidOut():
                 paid = self.say(stream_of_account(event.account), seq).paid_out
                 paid.market_id, paid.account_id, paid.position, paid.price, paid.amount = event
@@ -204,9 +208,10 @@ class Publication:
 
     def _withdraw(self, seq: int, event: events.MarketEdited) -> None:
         """From the streams that told of it and do so no longer."""
-        if event.visible_before is None:
-            return
         market = self.engine.markets[event.market]
+        if event.visible_before is None or market in self.new_markets or market.id in self._withdrawn:
+            return  # what is told is who sees it after all of the batch, so only the first change counts
+        self._withdrawn.add(market.id)
         if event.visible_before:
             known = {id for id in (market.owner, *market.holders) if knows(market, self.engine.accounts[id])}
             before = {stream_of_account(id) for id in known.union(event.visible_before)}
@@ -253,11 +258,14 @@ def listeners(engine: Engine, account: Account) -> list[int]:
 
 
 def public_pieces(engine: Engine) -> Iterator[bytes]:
-    """Every account's name, every definition of a market that everybody sees."""
+    """Every account's name, every definition of a market that everybody sees, every auction but the withdrawn ones."""
     for accounts in chunks(map(codec.account_message, engine.accounts.values())):
         yield piece(accounts=pb.Accounts(accounts=accounts))
     for markets in chunks(codec.market_message(market) for market in engine.markets.values() if not market.visible_to):
         yield piece(markets=pb.Markets(markets=markets))
+    listed = (auction for auction in engine.auctions.values() if auction.status != AuctionStatus.WITHDRAWN)
+    for auctions in chunks(map(codec.auction_message, listed), DESCRIBED_PIECE):
+        yield piece(auctions=pb.Auctions(auctions=auctions))
 
 
 def account_pieces(engine: Engine, account: Account) -> Iterator[bytes]:

@@ -85,6 +85,7 @@ def check(connection: BaseDatabaseWrapper, ledger: Ledger) -> Iterator[str]:
     yield _check_orders(connection, stakes)
     worst = _check_worst(connection, stakes)
     yield _check_money(connection, worst, ledger)
+    yield _check_auctions(connection)
 
 
 def _check_positions(stakes: list[Stake], ledger: Ledger) -> str:
@@ -160,3 +161,19 @@ def _check_money(connection: BaseDatabaseWrapper, worst: Counter[int], ledger: L
     total = sum(cash for _, _, cash, _ in accounts)
     require(total == 0, f"all cash sums to {total}")
     return f"money: the cash of {len(accounts):,} accounts sums to zero, and nobody can lose more than they have"
+
+
+def _check_auctions(connection: BaseDatabaseWrapper) -> str:
+    """Every sale was paid for once, by the buyer to the seller; nothing else was paid for an auction."""
+    paid: dict[int, list[tuple[int, int, int]]] = defaultdict(list)
+    for auction, payer, payee, amount in fetch(
+        connection, "SELECT auction, from_account_id, to_account_id, amount FROM accounts_transfer WHERE auction <> 0"
+    ):
+        paid[auction].append((payer, payee, amount))
+    auctions = fetch(connection, "SELECT id, seller_id, buyer_id, settle_price FROM auctions_auction ORDER BY id")
+    for id, seller, buyer, price in auctions:
+        due = [(buyer, seller, price)] if price else []
+        found = paid.pop(id, [])
+        require(found == due, f"auction {id} was paid by (buyer, seller, amount) {found}, due was {due}")
+    require(not paid, f"something was paid for an auction that is not there: {dict(paid)}")
+    return f"auctions: each of {len(auctions):,} was paid for once if it was sold, and not if it was not"

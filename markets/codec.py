@@ -5,13 +5,16 @@ markets/decoding.py is the way in; markets/audience.py says who hears what.
 
 from markets.decoding import Asker
 from markets.engine import commands, events
+from markets.engine.board import Auction
 from markets.engine.book import Market, Order
 from markets.engine.engine import Engine
 from markets.engine.errors import Reason, Rejected
 from markets.engine.events import Event
 from markets.engine.ledger import Account, Exposure
 from markets.engine.visibility import sees
+from markets.histories import Change
 from markets.rates import Left
+from markets.scopes import reach_of
 from proto import exchange_pb2 as pb
 
 BID = int(commands.Side.BID)  # an enum member is slow to look up
@@ -117,6 +120,18 @@ def write_trade(trade: pb.Trade, e: events.Traded, masked: bool = False, own: in
     trade.at_us = e.at_us
 
 
+def write_change(change: pb.OrderChange, c: Change, masked: bool) -> None:
+    """`masked` leaves out whose order it is; a client_order_id is never told."""
+    change.seq, change.at_us, change.order_id, change.open = c.seq, c.at_us, c.order, c.open
+    match c.cause:
+        case events.OrderCreated():
+            write_created(change.created, c.cause._replace(open=c.open, filled=0), own=False, masked=masked)
+        case events.Traded():
+            change.trade_id = c.cause.trade
+        case events.OrderCancelled():
+            change.cancelled = c.cause.cause  # type: ignore[assignment]
+
+
 def write_fill(fill: pb.Fill, e: events.Traded, side: int, masked: bool) -> None:
     """The trade as the account on that side sees it; `masked`: not with whom."""
     maker = side != e.taker_side
@@ -161,7 +176,48 @@ def transfer_message(e: events.Transferred) -> pb.Transfer:
         kind=e.kind,  # type: ignore[arg-type]
         note=e.note,
         at_us=e.at_us,
+        auction_id=e.auction,
     )
+
+
+def auction_message(auction: Auction) -> pb.Auction:
+    message = pb.Auction(
+        id=auction.id,
+        seller_id=auction.seller,
+        name=auction.name,
+        description=auction.description,
+        picture=auction.picture,
+        status=auction.status,  # type: ignore[arg-type]
+        buyer_id=auction.buyer or 0,
+        created_us=auction.created_us,
+    )
+    if auction.buy_now_price is not None:
+        message.buy_now_price = auction.buy_now_price
+    if auction.settle_price is not None:
+        message.settle_price = auction.settle_price
+    return message
+
+
+def write_auction(message: pb.ServerMessage, engine: Engine, e: events.OfAuction) -> None:
+    """The auction as the event left it: a reply or a stream message, whatever happened to it since."""
+    told = auction_message(engine.auctions[e.auction])
+    if isinstance(e, events.AuctionCreated | events.AuctionEdited):
+        told.name, told.description, told.picture = e.name, e.description, e.picture
+        told.status = pb.Auction.OPEN
+        told.buyer_id = 0
+        told.ClearField("settle_price")
+        told.ClearField("buy_now_price")
+        if e.buy_now_price is not None:
+            told.buy_now_price = e.buy_now_price
+    match e:
+        case events.AuctionCreated():
+            message.auction_created.auction.CopyFrom(told)
+        case events.AuctionEdited():
+            message.auction_updated.auction.CopyFrom(told)
+        case events.AuctionWithdrawn():
+            message.auction_withdrawn.auction.CopyFrom(told)
+        case events.AuctionSettled():
+            message.auction_settled.auction.CopyFrom(told)
 
 
 def account_message(account: Account) -> pb.Account:
@@ -210,6 +266,8 @@ def write_reply(reply: pb.ServerMessage, engine: Engine, happened: list[Event], 
             reply.market_updated.market.status = last.status  # type: ignore[assignment]
         case events.MarketSettled():
             reply.market_settled.market.CopyFrom(_told(engine, last.market, asker))
+        case events.AuctionCreated() | events.AuctionEdited() | events.AuctionWithdrawn() | events.AuctionSettled():
+            write_auction(reply, engine, last)
         case _:
             _write_account_reply(reply, engine, happened)
 
@@ -217,7 +275,8 @@ def write_reply(reply: pb.ServerMessage, engine: Engine, happened: list[Event], 
 def _told(engine: Engine, id: int, asker: Asker) -> pb.Market:
     """Whoever may change a market may know it, though perhaps not its book."""
     market = engine.markets[id]
-    return market_message(market, asker.sudo or sees(market, engine.reach(asker.user)), asker.sudo)
+    reach = reach_of(engine, asker.user, asker.rights)
+    return market_message(market, asker.sudo or sees(market, reach), asker.sudo)
 
 
 def _write_account_reply(reply: pb.ServerMessage, engine: Engine, happened: list[Event]) -> None:

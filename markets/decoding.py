@@ -88,7 +88,7 @@ def _create_market(m: pb.CreateMarket, user: int, account: int, sudo: bool) -> C
         *(user, account, sudo, _key(m.key), m.name, m.description, m.min_settlement, m.max_settlement),
         *(m.tick_size or 1, m.smallest_size or 1, settings.UNSETTLED_MARKETS_MAX),
         category=m.category,
-        category_public=m.category in ("", *settings.PUBLIC_CATEGORIES),
+        category_public=" ".join(m.category.split()) in ("", *settings.PUBLIC_CATEGORIES),
         pinned=m.pinned,
         visible_to=tuple(m.visible_to.ids),
         hide_account_ids=m.hide_account_ids,
@@ -140,6 +140,35 @@ def _out(m: pb.Out, user: int, account: int, sudo: bool) -> Command:
     return commands.Out(user, account, sudo, _key(m.key), m.market_id, side)
 
 
+def _create_auction(m: pb.CreateAuction, user: int, account: int, sudo: bool) -> Command:
+    price = m.buy_now_price if m.HasField("buy_now_price") else None
+    return commands.CreateAuction(user, account, sudo, _key(m.key), m.name, m.description, m.picture, price)
+
+
+def _edit_auction(m: pb.EditAuction, user: int, account: int, sudo: bool) -> Command:
+    name = m.name if m.HasField("name") else None
+    description = m.description if m.HasField("description") else None
+    picture = m.picture if m.HasField("picture") else None
+    price = m.buy_now_price if m.HasField("buy_now_price") else None
+    if m.HasField("no_buy_now_price") and not m.no_buy_now_price:
+        raise Rejected(Reason.INVALID_FRAME, "no_buy_now_price is true, or it is not sent.")
+    return commands.EditAuction(
+        *(user, account, sudo, _key(m.key), m.auction_id, name, description, picture, price, m.no_buy_now_price)
+    )
+
+
+def _withdraw_auction(m: pb.WithdrawAuction, user: int, account: int, sudo: bool) -> Command:
+    return commands.WithdrawAuction(user, account, sudo, _key(m.key), m.auction_id)
+
+
+def _buy_auction(m: pb.BuyAuction, user: int, account: int, sudo: bool) -> Command:
+    return commands.BuyAuction(user, account, sudo, _key(m.key), m.auction_id, m.price)
+
+
+def _settle_auction(m: pb.SettleAuction, user: int, account: int, sudo: bool) -> Command:
+    return commands.SettleAuction(user, account, sudo, _key(m.key), m.auction_id, m.buyer_id, m.price)
+
+
 DECODERS: dict[str, Callable[..., Command]] = {
     "create_user_account": _create_user_account,
     "create_account": _create_account,
@@ -157,4 +186,9 @@ DECODERS: dict[str, Callable[..., Command]] = {
     "create_order": _create_order,
     "cancel_order": _cancel_order,
     "out": _out,
+    "create_auction": _create_auction,
+    "edit_auction": _edit_auction,
+    "withdraw_auction": _withdraw_auction,
+    "buy_auction": _buy_auction,
+    "settle_auction": _settle_auction,
 }

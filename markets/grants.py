@@ -107,11 +107,10 @@ class Grants:
     def _new_sight(self, market: Market, again: bool) -> Message:
         """Which streams a market has now, and who may hear them (`users` None: everybody). `again`: who hears its book
         already gets it anew."""
-        for beat in self._sights:
-            beat.pop(market.id, None)
+        kept = [beat.pop(market.id) for beat in self._sights if market.id in beat]
         sight = self._sights[-1][market.id] = {
             "seq": self._engine.seq,
-            "again": again,
+            "again": again or any(sight["again"] for sight in kept),
             "plain": stream_of_market(market.id),
             "sudo": self._streams.of_market(market, sudo=True),
             "summary": stream_of_market(market.id, SUMMARY),
@@ -122,11 +121,10 @@ class Grants:
         return sight
 
     def _withdraw(self, market: Market, sight: Message) -> None:
-        """No grant to everybody that is repeated shows what only some may see."""
-        if market.visible_to:
-            hidden = (sight["plain"], sight["summary"])
-            for beat in self._grants:
-                beat[:] = [grant for grant in beat if grant["stream"] not in hidden]
+        """No grant to everybody that is repeated shows what only some may see, or ids that are hidden now."""
+        hidden = (sight["plain"], sight["summary"])
+        for beat in self._grants if market.visible_to or market.hide_account_ids else ():
+            beat[:] = [grant for grant in beat if grant["stream"] not in hidden]
 
     def _users_of(self, accounts: Iterable[int]) -> list[int]:
         """User ids of those who may act as one of the accounts."""

@@ -1,7 +1,8 @@
 """The journal: the truth of the exchange, and the only writer of the tables that the engine owns.
 
 What a batch changes goes into one transaction on the journal's own thread; what was acknowledged is in it. A second
-thread with a connection of its own reads the past, so that no commit waits for it.
+thread with a connection of its own reads the past, so that no commit waits for it; a third reads histories, which may
+be long, so that who resumes does not wait for those.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ from typing import TypeVar
 
 import psycopg
 from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, ProgrammingError
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from markets.engine.engine import Engine
 from markets.engine.state import Changed
@@ -52,12 +54,14 @@ class Journal:
     def __init__(self) -> None:
         self._writes = _Thread("journal")
         self._reads = _Thread("journal-reads")
+        self._histories = _Thread("journal-histories")
         self._writer: Writer | None = None
         self._hash = GENESIS  # of the last entry
         self._since: Counter[int] = Counter()  # entries of each market since its last checkpoint
 
     def close(self) -> None:
         """Waits for what is under way."""
+        self._histories.close()
         self._reads.close()
         self._writes.close()
 
@@ -158,6 +162,18 @@ class Journal:
     async def market_state(self, market: int, seq: int) -> MarketState:
         """The market as it was when the journal stood at `seq`. LookupError if it was not made by then."""
         return await self._reads.run(market_state, self._reads.connection, market, seq)
+
+    def history(self, read: Callable[..., T], *arguments: object) -> asyncio.Future[T]:
+        """Begins to read with a connection for it alone, which is another one after an error."""
+        return self._histories.run(_read_or_close, self._histories.connection, read, *arguments)
+
+
+def _read_or_close(connection: BaseDatabaseWrapper, read: Callable[..., T], *arguments: object) -> T:
+    try:
+        return read(connection, *arguments)
+    except BaseException:
+        connection.close()
+        raise
 
 
 def _is_fenced(error: Exception) -> bool:

@@ -6,6 +6,7 @@ without end.
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from markets.engine.board import Auction
 from markets.engine.book import TAPE_LENGTH, Market, Order
 from markets.engine.commands import Side
 from markets.engine.engine import Engine
@@ -29,6 +30,7 @@ def load(connection: BaseDatabaseWrapper) -> Engine:
     _load_orders(engine, connection)
     _load_tapes(engine, connection)
     _load_transfers(engine, connection)
+    _load_auctions(engine, connection)
     _load_keys(engine, connection)
     _load_counters(engine, connection)
     engine.take_changed()
@@ -112,7 +114,8 @@ def _load_tapes(engine: Engine, connection: BaseDatabaseWrapper) -> None:
 
 def _load_transfers(engine: Engine, connection: BaseDatabaseWrapper) -> None:
     one_side = (
-        "SELECT * FROM (SELECT id, from_account_id, to_account_id, amount, kind, note, at_us FROM accounts_transfer"
+        "SELECT * FROM (SELECT id, from_account_id, to_account_id, amount, kind, note, at_us,"
+        " auction FROM accounts_transfer"
         " WHERE {side} = %s ORDER BY id DESC LIMIT %s) AS {side}"
     )
     both = " UNION ALL ".join(one_side.format(side=side) for side in ("from_account_id", "to_account_id"))
@@ -120,6 +123,17 @@ def _load_transfers(engine: Engine, connection: BaseDatabaseWrapper) -> None:
         of_one = (account.id, TRANSFERS_KEPT)
         newest = fetch(connection, f"{both} ORDER BY 1 DESC LIMIT %s", *of_one, *of_one, TRANSFERS_KEPT)
         account.transfers.extend(map(Transferred._make, reversed(newest)))
+
+
+def _load_auctions(engine: Engine, connection: BaseDatabaseWrapper) -> None:
+    for *definition, status, buyer, settle_price in fetch(
+        connection,
+        "SELECT id, seller_id, name, description, picture, buy_now_price, creator, created_us, seq, status, buyer_id,"
+        " settle_price FROM auctions_auction ORDER BY id",
+    ):
+        auction = Auction(*definition)
+        auction.status, auction.buyer, auction.settle_price = status, buyer, settle_price
+        engine.add_auction(auction)
 
 
 def _load_keys(engine: Engine, connection: BaseDatabaseWrapper) -> None:
@@ -137,6 +151,7 @@ def _load_counters(engine: Engine, connection: BaseDatabaseWrapper) -> None:
     engine.next_order, engine.next_trade, engine.next_transfer = (most + 1 for most in highest)
     engine.next_account = max(engine.accounts, default=0) + 1
     engine.next_market = max(engine.markets, default=0) + 1
+    engine.next_auction = max(engine.auctions, default=0) + 1
     head = fetch(connection, "SELECT seq, at_us FROM markets_journalentry ORDER BY seq DESC LIMIT 1")
     if head:
         engine.seq, engine.at_us = head[0]

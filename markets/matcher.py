@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from channels.layers import BaseChannelLayer
 
 from markets import codec
+from markets.archive import Archive
 from markets.audience import Publication
 from markets.decoding import Asker, decode
 from markets.engine.commands import Command, CreateHouse
@@ -22,12 +23,13 @@ from markets.engine.errors import Reason, Rejected, Repeated
 from markets.engine.events import Event
 from markets.engine.invariants import Watch
 from markets.engine.state import Changed
-from markets.engine.visibility import market_seen
+from markets.engine.visibility import market_not_found
 from markets.journal import Journal, JournalUnavailable
 from markets.publisher import Publisher
 from markets.quarantine import Quarantine
 from markets.rates import Buckets, Limits, class_of
 from markets.records import Outcome
+from markets.scopes import may_know
 from markets.sessions import Answer, Sessions
 from markets.streams import Streams, joined
 from proto import exchange_pb2 as pb
@@ -97,6 +99,7 @@ class Matcher:
         self._inbox: deque[Message] = deque()
         self._waiting = 0  # commands in the inbox
         self._wake = asyncio.Event()
+        self.archive = Archive(engine, journal, self.rates, self._wake.set)
         self._idle = asyncio.Event()
         self._idle.set()
         self._seen: OrderedDict[str, int] = OrderedDict()  # origin -> last number
@@ -108,7 +111,10 @@ class Matcher:
     async def offer(self, message: Message) -> None:
         """Takes a message of the queue, or answers BUSY at once: never blocks, never drops in silence."""
         if message["type"] == "charge":
-            await self._publisher.reply(message, [encoded([self._charged(message)])])
+            self._charge(message)
+            return
+        if message["type"] == "draw":
+            await self._publisher.reply(message, [encoded([self._drawn(message)])])
             return
         count = message.get("count", 1)
         slow = self._commit_began is not None and time.monotonic() - self._commit_began > BUSY_AFTER_SECONDS
@@ -120,6 +126,11 @@ class Matcher:
         self._waiting += count
         self._idle.clear()
         self._wake.set()
+
+    def _charge(self, message: Message) -> None:
+        """For what was asked elsewhere and never gets here, such as frames that cannot be read."""
+        user, rate_class, sudo = message["user"], message["class"], message["sudo"]
+        self.rates.drain(user, rate_class, sudo, self.clock(), message["cost"])
 
     def _take(self) -> list[Message]:
         """All that waits, at most BATCH_COMMANDS_MAX commands (a frame of several is not torn apart)."""
@@ -140,12 +151,13 @@ class Matcher:
         try:
             while True:
                 await self._wake.wait()
-                while self._inbox:
+                while self._inbox or self.archive.finished:
                     await self._step_or_keep(self._take())
                     await self._publisher.send_summaries(self._wake)
                 self._wake.clear()
                 await self._publisher.send_summaries(self._wake)
-                self._idle.set()
+                if not self._inbox and not self.archive.waiting:
+                    self._idle.set()
         finally:
             beat.cancel()
 
@@ -173,12 +185,12 @@ class Matcher:
             raise
 
     async def step(self, batch: list[Message]) -> None:
-        """One batch: reads first, then the commands; commit; then the answers and the streams."""
+        """One batch: reads first, then the commands; commit; then the answers and the streams. Of histories that were
+        asked for the reading begins with the reads, and what has been read by now is among the answers."""
         now_us = max(self.clock(), self.engine.at_us)
         fresh = [message for message in batch if not self._is_repeat(message)]
-        answers: list[tuple[Message, Answer | list[Message]]] = [
-            (m, await self._read(m, now_us)) for m in fresh if m["type"] != "command"
-        ]
+        read = [(m, await self._read(m, now_us)) for m in fresh if m["type"] != "command"]
+        answers = [(m, answer) for m, answer in read if answer is not None]
         outcomes: list[Outcome] = []
         frames = [self._apply(m, now_us, outcomes) for m in fresh if m["type"] == "command"]
         changed = self.engine.take_changed()
@@ -194,6 +206,7 @@ class Matcher:
         committed_us = max(self.clock(), now_us)
         await self._repeat(frames)
         answers += [(frame.message, self._answer(frame, now_us, committed_us)) for frame in frames]
+        answers += self.archive.answers()
         await self._send_answers(answers)
         await self._publisher.send(said, publication, changed)
 
@@ -220,12 +233,15 @@ class Matcher:
 
     # --- Reads and commands
 
-    async def _read(self, message: Message, now_us: int) -> Answer | list[Message]:
+    async def _read(self, message: Message, now_us: int) -> Answer | list[Message] | None:
+        """None: the answer follows."""
         if message["type"] == "resync":
             return await self.sessions.resync(message["streams"])
         request = _parsed(message).messages[0]
         if now_us - message["received_us"] > EXPIRES_US:
             return Answer([encoded([codec.refusal(request.request_id, EXPIRED)])], None)
+        if message["type"] == "history":
+            return self.archive.ask(message, request, self._asker(message), now_us)
         return await self.sessions.answer(request, self._asker(message), message.get("hears", {}), now_us)
 
     def _apply(self, message: Message, at_us: int, outcomes: list[Outcome]) -> Frame:
@@ -245,7 +261,7 @@ class Matcher:
                 slot.message = codec.refusal(slot.request_id, rejected, asker.rights.operator)
         return Frame(message, asker, slots)
 
-    def _charged(self, message: Message) -> pb.ServerMessage:
+    def _drawn(self, message: Message) -> pb.ServerMessage:
         """The answer to who asks for nothing but to be charged, for what needs no engine."""
         now_us = max(self.clock(), self.engine.at_us)
         user, rate_class, sudo = message["user"], message["class"], message["sudo"]
@@ -278,6 +294,8 @@ class Matcher:
         except Exception:
             logger.exception("could not translate a message of user %s", asker.user)
             raise Rejected(Reason.INTERNAL, "The exchange could not read this; nothing happened.") from None
+        if asker.rights.bound:  # less than the engine knows of the person
+            self._check_known(command, asker)
         try:
             slot.events = self.engine.apply(command, at_us)
         except Repeated as repeated:
@@ -296,27 +314,24 @@ class Matcher:
         first = await self.journal.entries([slot.seq for slot, _ in repeats])
         for slot, asker in repeats:
             entry = first[slot.seq]
-            if hidden := self._hidden_since(slot.command, asker):
-                slot.message = codec.refusal(slot.request_id, hidden)
+            try:
+                if slot.same_body and entry.command != slot.command:
+                    conflict = f"The key {slot.command.key} was used for something else, in entry {slot.seq}."  # type: ignore[union-attr]
+                    raise Rejected(Reason.KEY_CONFLICT, conflict)
+                self._check_known(slot.command, asker)
+                slot.events = [event for event in entry.events if self._is_known(event, asker)]
+            except Rejected as rejected:
+                slot.message = codec.refusal(slot.request_id, rejected)
                 self.refused += 1
-                continue
-            if slot.same_body and entry.command != slot.command:
-                conflict = f"The key {slot.command.key} was used for something else, in entry {slot.seq}."  # type: ignore[union-attr]
-                slot.message = codec.refusal(slot.request_id, Rejected(Reason.KEY_CONFLICT, conflict))
-                self.refused += 1
-            else:
-                slot.events = entry.events
 
-    def _hidden_since(self, command: Any, asker: Asker) -> Rejected | None:
-        """Set if the command was about a market that its sender may not know any more."""
-        market = self.engine.markets.get(getattr(command, "market", 0))
-        if market is None:
-            return None
-        try:
-            market_seen(self.engine, asker.user, market.id, asker.sudo)
-        except Rejected as rejected:
-            return rejected
-        return None
+    def _check_known(self, command: Any, asker: Asker) -> None:
+        """Rejected if the command is about a market that is not there, or not any more, for this sign-in."""
+        if not self._is_known(command, asker):
+            raise market_not_found(command.market)
+
+    def _is_known(self, thing: Any, asker: Asker) -> bool:
+        market = self.engine.markets.get(getattr(thing, "market", 0))
+        return market is None or may_know(self.engine, market, asker.user, asker.sudo, asker.rights)
 
     def _answer(self, frame: Frame, sequenced_us: int, committed_us: int) -> Answer:
         """The frame's replies, in order, joined."""

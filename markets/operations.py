@@ -8,7 +8,7 @@ from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from accounts import money
 from accounts.console.operations import CommandOperation, OperationForm
-from accounts.forms import UnitsField
+from accounts.forms import LinesField, UnitsField
 from markets import overview
 from markets.engine.text import DESCRIPTION_MAX, MARKET_NAME_MAX
 from markets.models import Market, MarketStatus
@@ -28,14 +28,9 @@ class PriceField(UnitsField):
         )
 
 
-class TextField(forms.CharField):
-    """Several lines. Browsers end them with CR LF, the exchange with LF."""
-
+class TextField(LinesField):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(widget=UnfoldAdminTextareaWidget({"rows": 5}), **kwargs)
-
-    def to_python(self, value: Any) -> Any:
-        return (super().to_python(value) or "").replace("\r\n", "\n").replace("\r", "\n")
 
 
 class StepField(PriceField):

@@ -11,6 +11,7 @@ from markets.engine.text import name_key
 from markets.records import Outcome
 from markets.tables import (
     ACCOUNTS,
+    AUCTIONS,
     EXPOSURES,
     JOURNAL_MARKETS,
     MARKETS,
@@ -40,6 +41,7 @@ def project(outcomes: Iterable[Outcome], changed: Changed) -> Rows:
         VISIBILITY: [row for market in changed.sights.values() for row in visibility_rows(market)],
         ORDERS: list(map(order_row, changed.orders.values())),
         EXPOSURES: [exposure_row(account, exposure) for (account, _), exposure in changed.exposures.items()],
+        AUCTIONS: list(map(auction_row, changed.auctions.values())),
     }
 
 
@@ -57,6 +59,8 @@ def happened(outcomes: Iterable[Outcome]) -> Rows:
 
 
 order_row = attrgetter(*(field.name for field in ORDERS.fields))
+
+auction_row = attrgetter(*(field.name for field in AUCTIONS.fields))
 
 
 def account_row(account: Account) -> Row:

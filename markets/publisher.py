@@ -31,6 +31,7 @@ class Publisher:
         self.grants = Grants(streams)
         self.epoch = epoch
         self.published = streams.engine.seq
+        self._settled = streams.engine.seq  # of it what summaries have told of too
         self._summaries_at = 0.0  # time.monotonic() from which on the next may be sent
         self._summaries_wait: asyncio.TimerHandle | None = None
 
@@ -64,6 +65,8 @@ class Publisher:
         if granting := await self.grants.granting(publication):
             await self.layer.group_send(HUBS, granting)
         self.published = self.streams.engine.seq
+        if not self.streams.has_news:
+            self._settled = self.published
 
     async def send_summaries(self, wake: asyncio.Event) -> None:
         """Between two batches: a line of every market with something new, if the last are SUMMARY_SECONDS ago; else
@@ -80,11 +83,13 @@ class Publisher:
         for said in self.streams.summaries():
             await self.layer.group_send(HUBS, {"type": "private", "items": [one.item for one in said]})
             await asyncio.sleep(0)
+        self._settled = self.published
 
     async def beat(self) -> None:
-        """Every second: where the journal stands, which streams spoke lately, and who may hear what since."""
+        """Every second: up to where the journal has been told of, which streams spoke lately, and who may hear what
+        since."""
         while True:
-            beat = {"type": "beat", "epoch": self.epoch, "head": self.published, "streams": self.streams.lately()}
+            beat = {"type": "beat", "epoch": self.epoch, "head": self._settled, "streams": self.streams.lately()}
             await self.layer.group_send(HUBS, beat | self.grants.lately())
             self.streams.turn()
             self.grants.turn()

@@ -11,6 +11,12 @@ from markets.engine.errors import Reason, Rejected
 # What each request of the wire costs, by class; everything else is "mutate".
 CLASSES = {
     "create_market": "expensive",
+    "create_auction": "expensive",
+    "edit_auction": "expensive",
+    "withdraw_auction": "expensive",
+    "buy_auction": "expensive",
+    "settle_auction": "expensive",
+    **dict.fromkeys(("get_full_trade_history", "get_full_order_history", "get_market_positions"), "expensive"),
     "cancel_order": "cancel",
     "out": "cancel",
     "authenticate": "read",
@@ -47,10 +53,7 @@ class Buckets:
         """Takes `cost` tokens. Rejected RATE_LIMITED with the time to wait if there are fewer."""
         token_us, burst_us = self._limits[rate_class, sudo]
         bucket = (user, rate_class, sudo)
-        full_at = self._full_at.get(bucket, 0)
-        if full_at < now_us:
-            full_at = now_us
-        full_at += cost * token_us
+        full_at = max(self._full_at.get(bucket, 0), now_us) + cost * token_us
         wait_us = full_at - now_us - burst_us
         if wait_us > 0:
             wait_ms = wait_us // 1_000 + 1
@@ -59,6 +62,16 @@ class Buckets:
                 f"Too fast: at most {60_000_000 // token_us} a minute of this kind. Wait {wait_ms} ms.",
                 retry_after_ms=wait_ms,
             )
+        self._set(bucket, full_at, now_us)
+
+    def drain(self, user: int, rate_class: str, sudo: bool, now_us: int, cost: int) -> None:
+        """Takes `cost` tokens for what was refused already: what is there, if there are fewer."""
+        token_us, burst_us = self._limits[rate_class, sudo]
+        bucket = (user, rate_class, sudo)
+        full_at = max(self._full_at.get(bucket, 0), now_us) + cost * token_us
+        self._set(bucket, min(full_at, now_us + burst_us), now_us)
+
+    def _set(self, bucket: tuple[int, str, bool], full_at: int, now_us: int) -> None:
         self._full_at[bucket] = full_at
         if len(self._full_at) > IDLE_BUCKETS_MAX:
             self._full_at = {key: at for key, at in self._full_at.items() if at > now_us}

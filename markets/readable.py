@@ -25,7 +25,7 @@ WRITERS: dict[str, Callable[[Any], Any]] = {
     **dict.fromkeys(
         ("size", "smallest_size", "open", "filled", "maker_open", "taker_open", "position", "volume"), money.size
     ),
-    **dict.fromkeys(("amount", "starting_cash"), money.chips),
+    **dict.fromkeys(("amount", "starting_cash", "buy_now_price"), money.chips),
     **dict.fromkeys(("side", "taker_side"), _word(Side)),
     "status": _word(MarketStatus),
     "time_in_force": _word(TimeInForce),
@@ -56,6 +56,7 @@ PLAIN = frozenset(
         *("from_account", "to_account", "buyer", "seller", "maker_order", "taker_order", "client_order_id"),
         *("post_only", "accounts_max", "markets_max", "category", "category_public", "pinned"),
         *("visible_to", "visible_before", "hide_account_ids"),
+        *("auction", "seller", "picture", "no_buy_now_price"),
     ]
 )
 KINDS: dict[type, type[IntEnum]] = {events.AccountCreated: AccountKind, events.Transferred: TransferKind}

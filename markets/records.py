@@ -17,6 +17,10 @@ from markets.engine.commands import Command
 from markets.engine.engine import RULES_VERSION
 from markets.engine.events import (
     AccountCreated,
+    AuctionCreated,
+    AuctionEdited,
+    AuctionSettled,
+    AuctionWithdrawn,
     CreditRedistributed,
     CreditsChanged,
     Event,
@@ -29,7 +33,10 @@ from markets.tables import fetch
 GENESIS = bytes(32)  # the hash before the first entry
 
 # Every other event names its market.
-OF_NO_MARKET = (AccountCreated, ShareCreated, ShareEnded, CreditRedistributed, CreditsChanged, Transferred)
+OF_NO_MARKET = (
+    *(AccountCreated, ShareCreated, ShareEnded, CreditRedistributed, CreditsChanged, Transferred),
+    *(AuctionCreated, AuctionEdited, AuctionWithdrawn, AuctionSettled),
+)
 
 
 class Outcome(NamedTuple):

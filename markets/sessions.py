@@ -14,13 +14,14 @@ from markets.engine.errors import Reason, Rejected
 from markets.engine.visibility import market_not_found, sees
 from markets.grants import Grants
 from markets.rates import HEAVY_READ_COST, Buckets
-from markets.scopes import check_rights
+from markets.scopes import check_rights, reach_of
 from markets.streams import Streams, joined
 from proto import exchange_pb2 as pb
 from realtime.groups import ACCOUNT, MARKET, PUBLIC, SUMMARY, Name, named, stream_of_account, stream_of_market
 
 Control = dict[str, Any]
-Hears = Mapping[str, Any]  # of a socket: "streams", and whether it wants "all_markets" and "all_summaries"
+# Of a socket: its "streams", those that it has "left", and whether it wants "all_markets" and "all_summaries".
+Hears = Mapping[str, Any]
 
 
 class Answer(NamedTuple):
@@ -40,6 +41,7 @@ class Sessions:
         """A refusal is an answer without control."""
         kind = message.WhichOneof("message") or ""
         try:
+            self._charge(kind, message, asker, now_us)
             check_rights(kind, getattr(message, kind, None), asker.account, asker.rights)
             match kind:
                 case "authenticate":
@@ -58,7 +60,6 @@ class Sessions:
 
     async def _authenticate(self, message: pb.ClientMessage, asker: Asker, now_us: int) -> Answer:
         wish = message.authenticate
-        self._charge(asker, wish.subscriptions, now_us)
         own = self.engine.people.get(asker.user)
         if own is None:
             raise Rejected(Reason.ACCOUNT_NOT_FOUND, "You have no user account yet: sign in to the pages once.")
@@ -88,7 +89,6 @@ class Sessions:
 
     async def _act_as(self, message: pb.ClientMessage, asker: Asker, hears: Hears, now_us: int) -> Answer:
         """In sudo somebody else's account is heard for as long as one acts as it."""
-        self._charge(asker, (), now_us)
         acting = self._acting(asker, message.act_as.account_id)
         mine = {stream_of_account(acting), *self._accounts(asker)}
         others = [stream for stream in hears["streams"] if named(stream).kind == ACCOUNT and stream not in mine]
@@ -100,7 +100,6 @@ class Sessions:
 
     async def _subscribe(self, message: pb.ClientMessage, asker: Asker, now_us: int) -> Answer:
         wish = message.subscribe.subscriptions
-        self._charge(asker, wish, now_us)
         wanted, unseen = self._streams_of(wish, asker)
         if unseen:
             raise market_not_found(named(unseen[0]).id)
@@ -110,7 +109,6 @@ class Sessions:
 
     def _unsubscribe(self, message: pb.ClientMessage, asker: Asker, now_us: int) -> Answer:
         wish = message.unsubscribe.subscriptions
-        self._charge(asker, (), now_us)
         left, unseen = self._streams_of(wish, asker)
         if unseen:
             raise market_not_found(named(unseen[0]).id)
@@ -121,16 +119,14 @@ class Sessions:
 
     async def _set_sudo(self, message: pb.ClientMessage, asker: Asker, hears: Hears, now_us: int) -> Answer:
         """Everything that the socket hears as it is told with the other rights; what it may not hear any more ends."""
-        self._charge(asker, (), now_us)
         on = message.set_sudo.on
         if on and not asker.rights.operator:
             raise Rejected(Reason.NOT_ALLOWED, "Only operators turn on sudo.")
         then = asker._replace(sudo=on)
         acting = self._acting_or_own(then)
         keeps = {PUBLIC, stream_of_account(acting), *self._accounts(then), *self._markets_heard(hears, then)}
-        lost = [stream for stream in hears["streams"] if stream not in keeps]
         join = dict.fromkeys(sorted(keeps.difference(hears["streams"])), 0)
-        pieces = _unsubscribed(lost) + await self._states(join)
+        pieces = await self._states(join)
         if acting != asker.account:
             pieces.append(_frame(pb.ServerMessage(acting_as=pb.ActingAs(account_id=acting))))
         pieces.append(self._reply(message, sudo_set=pb.SudoSet(on=on)))
@@ -145,7 +141,7 @@ class Sessions:
             heard += [Name(MARKET, market.id, SUMMARY)] if hears["all_summaries"] else []
         for _, id, form in heard:
             market = self.engine.markets[id]
-            if self._sees(market, asker):
+            if self._sees(market, asker) and stream_of_market(id, form) not in hears["left"]:
                 yield stream_of_market(id, SUMMARY) if form == SUMMARY else self.streams.of_market(market, asker.sudo)
 
     # --- For hubs
@@ -182,10 +178,16 @@ class Sessions:
         return [stream_of_account(bound)] if bound else self.streams.of_person(asker.user)
 
     def _sees(self, market: Market, asker: Asker) -> bool:
-        reach = {asker.rights.bound} if asker.rights.bound else self.engine.reach(asker.user)
-        return asker.sudo or sees(market, reach)
+        return asker.sudo or sees(market, reach_of(self.engine, asker.user, asker.rights))
 
-    def _charge(self, asker: Asker, wish: Sequence[pb.Subscription], now_us: int) -> None:
+    def _charge(self, kind: str, message: pb.ClientMessage, asker: Asker, now_us: int) -> None:
+        """Before anything else, so that what is refused costs as much. To leave streams is not heavy, and what takes
+        rights away is never held up."""
+        if kind == "set_sudo" and not message.set_sudo.on:
+            self.rates.drain(asker.user, "read", asker.sudo, now_us, 1)
+            return
+        body = getattr(message, kind, None)
+        wish = body.subscriptions if isinstance(body, pb.Authenticate | pb.Subscribe) else ()
         heavy = _everything(wish) or any(one.from_seq for one in wish)
         self.rates.charge(asker.user, "read", asker.sudo, now_us, HEAVY_READ_COST if heavy else 1)
 

@@ -15,6 +15,7 @@ from django.db import DEFAULT_DB_ALIAS, connections, models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from accounts.models import Account, Ownership, Transfer
+from auctions.models import Auction
 from markets.models import (
     Exposure,
     JournalEntry,
@@ -29,7 +30,8 @@ from markets.models import (
 
 Row = Sequence[Any]
 
-# Of one INSERT .. VALUES. SQLite takes 32,766 variables and the widest table has 15 columns; more rows gain nothing.
+# Of one INSERT .. VALUES, and of one DELETE. SQLite takes 32,766 variables and the widest table has 19 columns; more
+# rows gain nothing.
 ROWS_MAX = 256
 
 # Pages of SQLite's write-ahead log (64 MiB) before a commit copies them into the database. With the usual 1,000 every
@@ -88,6 +90,11 @@ EXPOSURES = Table(
     key=("account", "market"),
     changing=("position", "bid_size", "bid_value", "offer_size", "offer_value", "worst", "cost", "realised", "traded"),
 )
+AUCTIONS = Table(
+    Auction,
+    key=("id",),
+    changing=("name", "description", "picture", "buy_now_price", "status", "buyer", "settle_price"),
+)
 
 
 def dedicated_connection() -> BaseDatabaseWrapper:
@@ -116,7 +123,12 @@ class Writer(Protocol):
         """One statement, unless the rows exceed what one can hold."""
 
     def delete(self, table: Table, keys: Sequence[Row]) -> None:
-        """One statement. At most a batch of commands' worth of keys; one that is not there does no harm."""
+        """One statement, unless the keys exceed what one can hold. One that is not there does no harm."""
+
+
+def _statements(keys: Sequence[Row]) -> Iterator[Sequence[Row]]:
+    """The keys of each: an edit may strike a thousand accounts from a list, and a batch hold hundreds of edits."""
+    return (keys[start : start + ROWS_MAX] for start in range(0, len(keys), ROWS_MAX))
 
 
 class SqliteWriter:
@@ -143,7 +155,8 @@ class SqliteWriter:
             start += count
 
     def delete(self, table: Table, keys: Sequence[Row]) -> None:
-        self._raw.execute(table.delete(len(keys), "?"), list(chain.from_iterable(keys)))
+        for some in _statements(keys):
+            self._raw.execute(table.delete(len(some), "?"), list(chain.from_iterable(some)))
 
 
 @cache
@@ -175,7 +188,8 @@ class PostgresWriter:
         self._cursor.execute(text, [_array(field, column) for field, column in zip(table.fields, zip(*rows))])
 
     def delete(self, table: Table, keys: Sequence[Row]) -> None:
-        self._cursor.execute(table.delete(len(keys), "%s"), list(chain.from_iterable(keys)))
+        for some in _statements(keys):
+            self._cursor.execute(table.delete(len(some), "%s"), list(chain.from_iterable(some)))
 
 
 def _insert_unnest(table: Table, connection: BaseDatabaseWrapper) -> str:

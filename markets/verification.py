@@ -24,6 +24,7 @@ from markets.loading import load
 from markets.projection import (
     KEPT,
     account_row,
+    auction_row,
     exposure_row,
     happened,
     market_row,
@@ -35,6 +36,7 @@ from markets.records import Outcome
 from markets.replay import HEAD, Replay, snapshot
 from markets.tables import (
     ACCOUNTS,
+    AUCTIONS,
     EXPOSURES,
     JOURNAL_MARKETS,
     MARKETS,
@@ -143,12 +145,14 @@ class Proof:
         listed = [row for id in sorted(engine.markets) for row in visibility_rows(engine.markets[id])]
         exposures = [exposure_row(a.id, a.exposures[market]) for a in accounts for market in sorted(a.exposures)]
         resting = [order_row(engine.orders[id]) for id in sorted(engine.orders)]
+        auctions = [auction_row(engine.auctions[id]) for id in sorted(engine.auctions)]
         self._compare_all(ACCOUNTS, [account_row(account) for account in accounts], "true ORDER BY id")
         self._compare_all(OWNERSHIPS, owners, "true ORDER BY account_id, owner_id")
         self._compare_all(MARKETS, markets, "true ORDER BY id")
         self._compare_all(VISIBILITY, listed, "true ORDER BY market_id, account_id")
         self._compare_all(EXPOSURES, exposures, "true ORDER BY account_id, market_id")
         self._compare_all(ORDERS, resting, "open > 0 ORDER BY id")
+        self._compare_all(AUCTIONS, auctions, "true ORDER BY id")
         for table, count in self._counts.items():
             ((there,),) = fetch(self._connection, f'SELECT count(*) FROM "{table.name}"')  # noqa: S608 - our own name
             require(there == count, f"{table.name} has {there:,} rows, by the replay {count:,}")

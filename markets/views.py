@@ -14,7 +14,7 @@ from accounts import money
 from accounts.acting import Acting, acting, ask, back, complain, new_key
 from accounts.forms import TYPED_MAX
 from accounts.models import TransferKind
-from accounts.selectors import payees, transfers
+from accounts.selectors import payees, possessions, transfers
 from markets import selectors
 from markets.forms import CancelForm, TicketForm
 from markets.models import Exposure, Market, MarketStatus, TimeInForce
@@ -82,6 +82,7 @@ def portfolio(request: HttpRequest, who: Acting) -> HttpResponse:
         "orders": orders,
         "transfers": transfers(who.account.id),
         "payees": payees(who.account),
+        "possessions": possessions(who.tree, who.account),
         **shared(who, "portfolio", live),
     }
     return render(request, "markets/portfolio.html", context)

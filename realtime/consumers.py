@@ -29,6 +29,8 @@ logger = logging.getLogger(__name__)
 ALL_MARKETS = 0
 SUMMARIES = -1
 SESSION_MEMBERS = frozenset({"authenticate", "act_as", "set_sudo", "subscribe", "unsubscribe"})
+HISTORY_MEMBERS = frozenset({"get_full_trade_history", "get_full_order_history", "get_market_positions"})
+REFUSALS_CLASS = "mutate"  # the rate class of what is refused here
 
 # Cookies are empty unless the request comes from a page of ours. None: not signed in.
 Authenticate = Callable[[Mapping[str, str], str], Awaitable[Principal | None]]
@@ -69,6 +71,7 @@ class ClientConsumer(AsyncConsumer):
         self._patience: asyncio.Timeout | None = None  # until it has signed in
         self._refusals = 0  # since _refusals_at
         self._refusals_at = 0.0  # time.monotonic()
+        self._uncharged = 0  # refusals of the frame at hand
 
     async def __call__(
         self, scope: Mapping[str, Any], receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]
@@ -115,13 +118,15 @@ class ClientConsumer(AsyncConsumer):
         except Exception:
             logger.exception("A frame could not be handled.")
             self._refuse("", RequestFailed(wire.INTERNAL, "Something went wrong here."))
+        await self._charge_refusals()
         if self._refusals > limits.REFUSALS_MAX:
             await asyncio.sleep(limits.REFUSALS_PAUSE_SECONDS)
 
     # --- Frames ------------------------------------------------------------------------------------------------------
 
     async def _on_frame(self, data: bytes | None) -> None:
-        """Commands travel together; a session message alone, and what follows waits for its reply."""
+        """Commands travel together. A session message travels alone, and what follows waits for its reply; a history
+        too, but nothing waits for it."""
         received_us = time.time_ns() // 1000
         if data is None:
             raise RequestFailed(wire.INVALID_FRAME, "Frames are binary.")
@@ -134,6 +139,10 @@ class ClientConsumer(AsyncConsumer):
                 await self._send_commands(commands, received_us)
                 commands = []
                 await self._on_session(message, received_us)
+            elif self.socket.ready and message.WhichOneof("message") in HISTORY_MEMBERS:
+                await self._send_commands(commands, received_us)
+                commands = []
+                await self._send_history(message, received_us)
             elif self.socket.ready:
                 commands.append(message)
             else:
@@ -149,6 +158,17 @@ class ClientConsumer(AsyncConsumer):
         await self.socket.room(len(commands))
         await self._hub.send(self.socket, "command", commands, received_us, data)
 
+    async def _send_history(self, message: wire.ClientMessage, received_us: int) -> None:
+        await self.socket.caught_up()  # who does not read gets no more of them
+        await self.socket.room(1)
+        await self._hub.send(self.socket, "history", [message], received_us)
+
+    async def _charge_refusals(self) -> None:
+        """What is refused here never gets to the matcher, but it counts against the person's rates there."""
+        count, self._uncharged = self._uncharged, 0
+        if count and (person := self.socket.person) is not None:
+            await self._hub.gateway.charge(person.user, self.socket.sudo, REFUSALS_CLASS, count)
+
     def _refuse(self, request_id: str, failure: RequestFailed) -> None:
         """Answers here. Who sends many that are refused is read more slowly (dispatch)."""
         self.socket.push(failure.frame(request_id))
@@ -157,6 +177,7 @@ class ClientConsumer(AsyncConsumer):
             self._refusals_at = now
             self._refusals = 0
         self._refusals += 1
+        self._uncharged += 1
 
     # --- The session -------------------------------------------------------------------------------------------------
 

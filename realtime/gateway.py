@@ -9,6 +9,7 @@ import logging
 import secrets
 import time
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from channels.exceptions import ChannelFull
@@ -67,6 +68,11 @@ class Gateway:
             logger.exception("The channel layer failed.")
             raise outcome_unknown() from error
 
+    async def charge(self, user: int, sudo: bool, rate_class: str, cost: int) -> None:
+        """Takes from a person's rates for what does not go through the queue. Lost if the queue takes nothing."""
+        with suppress(RequestFailed):
+            await self.send({"type": "charge", "user": user, "sudo": sudo, "class": rate_class, "cost": cost})
+
     async def ask(
         self, user: int, message: wire.ClientMessage, account: int, sudo: bool, rights: Rights, limits: bool = False
     ) -> wire.ServerMessage:
@@ -75,11 +81,11 @@ class Gateway:
         data = wire.ClientFrame(messages=[message]).SerializeToString()
         return await self._answered({"type": "command", "user": user, "sudo": sudo, "data": data, **asked})
 
-    async def charge(self, user: int, rate_class: str, sudo: bool, cost: int) -> wire.Limits:
-        """As charge_sync()."""
-        charge = {"type": "charge", "user": user, "sudo": sudo, "class": rate_class, "cost": cost}
+    async def draw(self, user: int, rate_class: str, sudo: bool, cost: int) -> wire.Limits:
+        """As draw_sync()."""
+        draw = {"type": "draw", "user": user, "sudo": sudo, "class": rate_class, "cost": cost}
         try:
-            return (await self._answered(charge)).limits
+            return (await self._answered(draw)).limits
         except RequestFailed as failed:
             if failed.reason == wire.OUTCOME_UNKNOWN:  # nothing else hangs on it
                 raise busy("The exchange is not answering at the moment.") from failed
@@ -162,11 +168,11 @@ def ask_sync(
     return _wait(gateway, gateway.ask(user, message, account, sudo, rights, limits))
 
 
-def charge_sync(user: int, rate_class: str, *, sudo: bool = False, cost: int = 1) -> wire.Limits:
+def draw_sync(user: int, rate_class: str, *, sudo: bool = False, cost: int = 1) -> wire.Limits:
     """Takes `cost` tokens of the person's bucket for something that the matcher has no part in, and returns what is
     left. Raises RequestFailed: RATE_LIMITED with the bucket, or as ask_sync()."""
     gateway = _open_gateway()
-    return _wait(gateway, gateway.charge(user, rate_class, sudo, cost))
+    return _wait(gateway, gateway.draw(user, rate_class, sudo, cost))
 
 
 def is_answering() -> bool:

@@ -17,11 +17,10 @@ from channels.layers import BaseChannelLayer, get_channel_layer
 from proto import exchange_pb2 as wire
 from realtime import gateway, limits
 from realtime.errors import CloseCode, RequestFailed
-from realtime.groups import ACCOUNT, HUBS, SUMMARY, UNMASKED, group_of, named, stream_of_account, stream_of_market
+from realtime.hearing import Hearing, forms_of, sign_off
 from realtime.membership import Membership
 from realtime.outbox import Outlet, Turn
 from realtime.sockets import Control, Person, Principal, Socket
-from realtime.streams import Stream
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +40,8 @@ class Hub:
         self._origins = itertools.count(1)
         self._sockets: dict[str, Socket] = {}  # signed in, by origin
         self._people: dict[int, Person] = {}
-        self._streams: dict[str, Stream] = {}
+        self._hearing = Hearing(self._people, self._open_stream)
+        self._streams = self._hearing.streams
         self._beat_at = time.monotonic()
         self._membership: Membership | None = None  # while it runs
         self._beaten = asyncio.Event()  # the matcher has been heard
@@ -111,7 +111,7 @@ class Hub:
     def sign_out(self, socket: Socket) -> None:
         """The connection is gone, or the matcher did not let it in: nothing is passed on to it any more."""
         for name in list(socket.streams):
-            self._leave(socket, name)
+            self._hearing.leave(socket, name)
         self._sockets.pop(socket.origin, None)
         socket.forget_pending()
         socket.ready = False
@@ -185,13 +185,13 @@ class Hub:
         if stream is not None:
             stream.hear(prev_seq, seq, data)
             if stream.waiting:
-                self._look_at(stream)
+                self._hearing.look_at(stream)
 
     def _on_resynced(self, message: dict[str, Any]) -> None:
         stream = self._streams.get(message["stream"])
         if stream is not None:
             stream.resynced(message["seq"], message["replace"], message["frames"])
-            self._look_at(stream)
+            self._hearing.look_at(stream)
 
     def _on_replies(self, message: dict[str, Any]) -> None:
         for origin, number, frames, control in message["items"]:
@@ -208,101 +208,52 @@ class Hub:
                 socket.push(frame)
             return
         socket.ready = True
+        if not socket.sudo:
+            frames = control.get("unless_sudo", frames)
+        self._hearing.lose(socket, [name for name in socket.streams if name not in control.get("only", socket.streams)])
         socket.catch_up(frames)
         socket.account = control.get("account", socket.account)
         socket.sudo = control.get("sudo", socket.sudo)
         socket.all_markets = control.get("all_markets", socket.all_markets)
         socket.all_summaries = control.get("all_summaries", socket.all_summaries)
-        for name in socket.streams.difference(control.get("only", socket.streams)):
-            self._leave(socket, name)
+        socket.sudo_ends = socket.sudo_ends and "sudo" not in control
         for name in control.get("leave", ()):
-            self._leave(socket, name)
-            socket.left.add(name)
+            self._hearing.leave(socket, name)
+            socket.left.update(forms_of(name))
         for name, seq in control.get("join", {}).items():
-            self._join(socket, name, seq)
+            self._hearing.join(socket, name, seq)
         if close := control.get("close"):
             socket.close(close[0])
 
     def _on_control(self, message: dict[str, Any]) -> None:
         for reach in message["reaches"]:
-            self._confine(reach)
+            self._hearing.confine(reach)
         for sight in message["sights"]:
             for socket in self._sockets.values():
-                self._show(socket, sight)
+                self._hearing.show(socket, sight)
         for grant in message["grants"]:
-            self._grant(grant)
-
-    def _confine(self, reach: dict[str, Any]) -> None:
-        """A person may act as other accounts than before: what is no longer theirs falls silent, and who acted as such
-        an account acts as themselves again."""
-        person = self._people.get(reach["user"])
-        for socket in [socket for socket in person.sockets if socket.ready] if person else ():
-            acting = stream_of_account(socket.account)
-            may_hear = {*reach["streams"], acting} if socket.sudo else set(reach["streams"])
-            self._lose(socket, [name for name in socket.streams if name.startswith(ACCOUNT) and name not in may_hear])
-            if acting not in may_hear and socket.rights.bound:
-                self._sign_off(socket)
-            elif acting not in may_hear:
-                socket.account = reach["account"]
-                socket.push(reach["acting_as"])
-
-    def _show(self, socket: Socket, sight: dict[str, Any]) -> None:
-        """Other people may see a market than before, or with other eyes. The socket hears of it what it may; what it
-        hears in another way now begins with a snapshot, for which the stream asks."""
-        if not socket.ready or socket.person is None:
-            return
-        bound, plain, summary = socket.rights.bound, sight["plain"], sight["summary"]
-        listed = bound in sight["accounts"] if bound else socket.person.user in (sight["users"] or ())
-        may = socket.sudo or sight["users"] is None or listed
-        book = sight["sudo"] if socket.sudo else plain
-        books = {name for name in (plain, stream_of_market(named(plain).id, UNMASKED)) if name in socket.streams}
-        wanted = set()
-        if may and (books or (socket.all_markets and book not in socket.left)):
-            wanted.add(book)
-        if may and (summary in socket.streams or (socket.all_summaries and summary not in socket.left)):
-            wanted.add(summary)
-        self._lose(socket, [name for name in (*books, summary) if name in socket.streams and name not in wanted])
-        for name in wanted:
-            known = name in socket.streams
-            if not known or (sight["again"] and name == book and self._streams[name].seq < sight["seq"]):
-                self._join(socket, name, 0)
-                self._streams[name].waiting = True
-                self._look_at(self._streams[name])
-
-    def _lose(self, socket: Socket, names: list[str]) -> None:
-        for name in names:
-            self._leave(socket, name)
-        if names:
-            socket.push(_frame(wire.ServerMessage(unsubscribed=wire.Unsubscribed(streams=sorted(names)))))
-
-    def _grant(self, grant: dict[str, Any]) -> None:
-        """Open sockets begin to hear a stream that they could not know of when they subscribed."""
-        stream, users = grant["stream"], grant["users"]
-        people = self._people.values() if users is None else [self._people[u] for u in users if u in self._people]
-        everything = "all_summaries" if named(stream).form == SUMMARY else "all_markets"
-        for socket in [socket for person in people for socket in person.sockets]:
-            wanted = getattr(socket, everything) if users is None else not socket.rights.bound
-            if socket.ready and wanted and stream not in socket.streams and stream not in socket.left:
-                socket.catch_up(grant["frames"])
-                self._join(socket, stream, grant["seq"])
+            self._hearing.grant(grant)
 
     def _on_beat(self, message: dict[str, Any]) -> None:
         self.gateway.heard()
         self._beaten.set()
-        if self.epoch not in (0, message["epoch"]):
-            logger.warning("The matcher was started anew; closing %d sockets.", len(self._sockets))
+        now = time.monotonic()
+        unheard = now - self._beat_at > limits.BEAT_COVERS_SECONDS
+        self._beat_at = now
+        anew = self.epoch not in (0, message["epoch"])
+        if anew:
             self.gateway.forget()
+        if anew or (unheard and self.epoch):  # rights may have ended unheard: who comes back is told what changed
+            why = "was started anew" if anew else "was not heard for too long"
+            logger.warning("The matcher %s; closing %d sockets.", why, len(self._sockets))
             _close_all(self._sockets.values(), CloseCode.RESTART)
         self.epoch = message["epoch"]
         self._on_control(message)  # of the last beats, should the layer have lost one
-        now = time.monotonic()
-        missed_beats = now - self._beat_at > limits.BEAT_COVERS_SECONDS
-        self._beat_at = now
-        behind = {name for name, stream in self._streams.items() if missed_beats or stream.waiting}
+        behind = {name for name, stream in self._streams.items() if stream.waiting}
         behind.update(name for name, seq in message["streams"].items() if self._lags(name, seq))
         for name in behind:
             self._streams[name].waiting = True
-            self._look_at(self._streams[name])
+            self._hearing.look_at(self._streams[name])
         self._tell_up_to_date(message["head"], behind)
 
     def _lags(self, name: str, seq: int) -> bool:
@@ -322,30 +273,9 @@ class Hub:
     def _on_drained(self, message: dict[str, Any]) -> None:
         self._drained.set()
 
-    # --- Streams -----------------------------------------------------------------------------------------------------
-
-    def _join(self, socket: Socket, name: str, seq: int) -> None:
-        stream = self._streams.get(name)
-        if stream is None:
-            # Messages may have passed between the snapshot and joining the group, unless that is joined already.
-            stream = self._streams[name] = Stream(name, waiting=group_of(name) != HUBS)
-        stream.remove(socket)  # with a new snapshot it stands there
-        stream.add(socket, seq)
-        socket.streams.add(name)
-        socket.left.discard(name)
-        self._look_at(stream)
-
-    def _leave(self, socket: Socket, name: str) -> None:
-        socket.streams.discard(name)
-        if (stream := self._streams.get(name)) is not None:
-            stream.remove(socket)
-            if not len(stream):
-                del self._streams[name]
-                self._look_at(stream)
-
-    def _look_at(self, stream: Stream) -> None:
-        if self._membership is not None and (stream.waiting or not len(stream)):
-            self._membership.look_at(stream.name)
+    def _open_stream(self, name: str) -> None:
+        if self._membership is not None:
+            self._membership.look_at(name)
 
     # --- By the clock ------------------------------------------------------------------------------------------------
 
@@ -373,14 +303,11 @@ class Hub:
                 continue
             for socket in list(self._sockets.values()):
                 if socket.credential in revoked:
-                    self._sign_off(socket)
-                elif socket.sudo and socket.credential in ended:
+                    sign_off(socket)
+                elif socket.sudo_ends or (socket.sudo and socket.credential in ended):
+                    socket.sudo, socket.sudo_ends = False, True  # for what it says from now on; until it is answered
                     off = wire.ClientMessage(set_sudo=wire.SetSudo(on=False))
                     await self.send(socket, "session", [off], time.time_ns() // 1000)
-
-    def _sign_off(self, socket: Socket) -> None:
-        socket.push(RequestFailed(wire.NOT_AUTHENTICATED, "You have been signed out.").frame(""))
-        socket.close(CloseCode.NOT_AUTHENTICATED)
 
 
 def _frame(message: wire.ServerMessage) -> bytes:

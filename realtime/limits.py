@@ -19,6 +19,11 @@ REFUSALS_MAX = 100  # in REFUSALS_SECONDS
 REFUSALS_SECONDS = 10.0
 REFUSALS_PAUSE_SECONDS = 1.0
 
+# --- Requests over HTTP --------------------------------------------------------------------------
+
+REQUEST_BODY_BYTES_MAX = 6 * MIB  # a picture and its form; above: not kept, and answered with 413
+REQUEST_BODY_BYTES_READ = 256 * MIB  # of such a body, so that the answer can be read; then the connection is closed
+
 # --- Frames to clients ---------------------------------------------------------------------------
 
 SERVER_FRAME_BYTES_MAX = 256 * KIB
@@ -42,7 +47,7 @@ REPLY_SECONDS_MAX = 45.0  # a socket waits longer than the matcher for a locked 
 RECEIVE_MESSAGES_MAX = 64  # taken from the layer before the loop gets its turn
 RESYNC_SECONDS = 1.0  # at most one resync per stream and that time
 HELD_BYTES_MAX = 1 * MIB  # of one stream while its resync is awaited; what comes on top is a gap again
-BEAT_COVERS_SECONDS = 10.0  # a beat names the streams that changed in that time
+BEAT_COVERS_SECONDS = 10.0  # a beat repeats the rights that changed, and names the streams that spoke, in that time
 UP_TO_DATE_SECONDS = 4.5  # told with the beat after that: every 5 s
 MEMBERSHIP_RENEW_SECONDS = 600.0  # a membership dies silently after 24 hours
 TICK_SECONDS = 1.0

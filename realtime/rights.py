@@ -15,6 +15,12 @@ class Scope(IntFlag):
 
 
 EVERYTHING = int(Scope.READ | Scope.TRADE | Scope.TRANSFER | Scope.MANAGE | Scope.SUDO)
+WITHOUT_SUDO = EVERYTHING & ~int(Scope.SUDO)  # what a token is for if nobody says
+
+
+def scope_names(scopes: int) -> list[str]:
+    """As people read them: "read", "trade" ..."""
+    return [str(scope.name).lower() for scope in Scope if scopes & scope]
 
 
 class Rights(NamedTuple):

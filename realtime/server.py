@@ -16,7 +16,6 @@ from typing import Any, NamedTuple
 import daphne.server  # isort: skip - before Twisted: it installs the asyncio reactor
 from autobahn.websocket.protocol import WebSocketProtocol as Autobahn
 from daphne.endpoints import build_endpoint_description_strings
-from daphne.http_protocol import HTTPFactory
 from daphne.ws_protocol import WebSocketFactory
 from twisted.internet import reactor as installed_reactor
 from twisted.internet.defer import Deferred
@@ -25,6 +24,7 @@ from twisted.internet.error import CannotListenError
 from twisted.logger import FilteringLogObserver, LogLevel, LogLevelFilterPredicate, STDLibLogObserver, globalLogBeginner
 
 from realtime import limits
+from realtime.bodies import LimitedFactory
 from realtime.errors import CloseCode
 from realtime.outbox import OUTLET_EXTENSION
 
@@ -218,7 +218,7 @@ class Server(daphne.server.Server):
         return life.result()
 
     def _make_factories(self) -> None:
-        self.http_factory = HTTPFactory(self)
+        self.http_factory = LimitedFactory(self)  # type: ignore[no-untyped-call]
         self.ws_factory = WebSocketFactory(self, server=self.server_name)
         self.ws_factory.setProtocolOptions(
             autoPingTimeout=self.ping_timeout,

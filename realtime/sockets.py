@@ -55,6 +55,7 @@ class Socket(Outbox):
         self.credential: Hashable = None
         self.rights = Rights()
         self.sudo = False
+        self.sudo_ends = False  # by itself, and the matcher has not answered yet
         self.ready = False  # the matcher has let it in
         self.account = 0  # acted as
         self.streams: set[str] = set()
@@ -72,6 +73,7 @@ class Socket(Outbox):
         """What the matcher has to know of it to answer a session message."""
         return {
             "streams": sorted(self.streams),
+            "left": sorted(self.left),
             "all_markets": self.all_markets,
             "all_summaries": self.all_summaries,
         }

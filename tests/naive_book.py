@@ -78,6 +78,10 @@ class NaiveMarket:
     smallest_size: int
     seq: int
     at_us: int
+    category: str = ""
+    pinned: bool = False
+    listed: list[int] = field(default_factory=list)  # accounts it is visible to; none: everybody
+    hides_ids: bool = False
     status: int = MarketStatus.OPEN
     settle_price: int | None = None
     orders: list[NaiveOrder] = field(default_factory=list)  # open ones only

@@ -15,25 +15,22 @@ from markets.engine import events as e
 from markets.engine.commands import Command, MarketStatus, Side, TimeInForce
 from markets.engine.errors import Reason, Repeated
 from markets.engine.events import AccountKind, CancelCause, Event, TransferKind
+from tests.naive_auctions import NaiveAuctions
 from tests.naive_book import NaiveMarket, NaiveOrder, cancel, enter, would_fill_whole
 from tests.naive_money import HOUSE, NaiveAccount
 from tests.naive_shape import (
-    LARGEST_PRICE,
-    LARGEST_SIZE,
     RESTRICTED,
     Refused,
     as_name,
     bad_amount,
     bad_note,
-    bad_text,
-    folded,
     misshapen,
     over,
     refuse,
     tidy,
     valid_name,
 )
-from tests.naive_shares import NaiveShares
+from tests.naive_sight import NaiveSight
 
 ISSUE_LIMIT = 10**13 * 10_000
 LARGEST_STAKE = 10**17
@@ -41,7 +38,7 @@ ORDERS_PER_MARKET = 1_000
 FOUNDING = (c.CreateHouse, c.CreateUserAccount)  # what comes before there is an account to act as
 
 
-class NaiveExchange(NaiveShares):
+class NaiveExchange(NaiveAuctions, NaiveSight):
     """`house_name` is the one thing that rules.md does not say."""
 
     def __init__(self, house_name: str) -> None:
@@ -67,6 +64,11 @@ class NaiveExchange(NaiveShares):
             c.CreateOrder: self.create_order,
             c.CancelOrder: self.cancel_order,
             c.Out: self.out,
+            c.CreateAuction: self.create_auction,
+            c.EditAuction: self.edit_auction,
+            c.WithdrawAuction: self.withdraw_auction,
+            c.BuyAuction: self.buy_auction,
+            c.SettleAuction: self.settle_auction,
         }
 
     def apply(self, command: Command, at_us: int) -> list[Event]:
@@ -185,57 +187,8 @@ class NaiveExchange(NaiveShares):
 
     # --- Markets
 
-    def create_market(self, command: c.CreateMarket, at_us: int) -> list[Event]:
-        low, high, tick = command.min_settlement, command.max_settlement, command.tick_size
-        broken = self.bad_market_name(command.name) | bad_text(command.description)
-        in_range = -LARGEST_PRICE <= low < high <= LARGEST_PRICE
-        if not in_range or tick <= 0 or low % tick or high % tick or not 0 < command.smallest_size <= LARGEST_SIZE:
-            broken.add(Reason.INVALID_MARKET)
-        if sum(m.creator == command.by for m in self.unsettled()) >= command.markets_max and not command.sudo:
-            broken.add(Reason.TOO_MANY_MARKETS)
-        refuse(broken)
-        new = NaiveMarket(
-            id=len(self.markets) + 1,
-            name=tidy(command.name),
-            description=command.description,
-            owner=command.account,
-            creator=command.by,
-            low=low,
-            high=high,
-            tick_size=tick,
-            smallest_size=command.smallest_size,
-            seq=self.seq + 1,
-            at_us=at_us,
-        )
-        self.markets[new.id] = new
-        self.running.append(new.id)
-        shape = (low, high, tick, new.smallest_size)
-        return [e.MarketCreated(new.id, new.name, new.description, new.owner, *shape, at_us)]
-
-    def bad_market_name(self, name: str, but: int = 0) -> set[Reason]:
-        if not valid_name(name, 80):
-            return {Reason.INVALID_NAME}
-        same = any(folded(m.name) == folded(tidy(name)) for m in self.markets.values() if m.id != but)
-        return {Reason.NAME_TAKEN} if same else set()
-
-    def edit_market(self, command: c.EditMarket, at_us: int) -> list[Event]:
-        market = self.market(command.market)
-        broken: set[Reason] = set()
-        if not command.sudo and (command.account != market.owner or command.name is not None):
-            broken |= RESTRICTED
-        if command.name is not None:
-            broken |= self.bad_market_name(command.name, but=market.id)
-        if command.description is not None:
-            broken |= bad_text(command.description)
-        refuse(broken)
-        if command.name is not None:
-            market.name = tidy(command.name)
-        if command.description is not None:
-            market.description = command.description
-        return [e.MarketEdited(market.id, market.name, market.description)]
-
     def set_market_status(self, command: c.SetMarketStatus, at_us: int) -> list[Event]:
-        market = self.market(command.market)
+        market = self.market_seen(command)
         broken: set[Reason] = set()
         if not command.sudo:
             broken |= RESTRICTED
@@ -248,7 +201,7 @@ class NaiveExchange(NaiveShares):
         return [*emptied, e.MarketStatusChanged(market.id, command.status)]
 
     def settle_market(self, command: c.SettleMarket, at_us: int) -> list[Event]:
-        market = self.market(command.market)
+        market = self.market_seen(command)
         broken: set[Reason] = set()
         if not command.sudo and command.account != market.owner:
             broken |= RESTRICTED
@@ -273,12 +226,6 @@ class NaiveExchange(NaiveShares):
         self.running.remove(market.id)
         return [*emptied, *paid, e.MarketSettled(market.id, price)]
 
-    def market(self, market: int) -> NaiveMarket:
-        """Whatever else is wrong, a market that is not there may be told."""
-        if market not in self.markets:
-            raise Refused({Reason.MARKET_NOT_FOUND, *RESTRICTED})
-        return self.markets[market]
-
     def empty(self, market: NaiveMarket, cause: CancelCause) -> list[Event]:
         cancelled: list[Event] = [cancel(order, order.open, cause) for order in market.orders]
         market.orders = []
@@ -288,9 +235,7 @@ class NaiveExchange(NaiveShares):
 
     def create_order(self, command: c.CreateOrder, at_us: int) -> list[Event]:
         """The steps of section 5, in its order; `apply` has looked at the rights."""
-        if command.market not in self.markets:
-            raise Refused({Reason.MARKET_NOT_FOUND})
-        market = self.markets[command.market]
+        market = self.market_to_trade(command.account, command.market)
         refuse(over(market))
         refuse({Reason.MARKET_PAUSED} if market.status != MarketStatus.OPEN else ())
         refuse(misshapen(market, command))
@@ -353,9 +298,7 @@ class NaiveExchange(NaiveShares):
         broken: set[Reason] = set()
         if command.side not in (0, Side.BID, Side.OFFER):
             broken |= {Reason.INVALID_FRAME, Reason.INVALID_ORDER}
-        if command.market and command.market not in self.markets:
-            broken.add(Reason.MARKET_NOT_FOUND)
-        elif command.market and self.markets[command.market].status == MarketStatus.PAUSED:
+        if command.market and self.market_to_trade(command.account, command.market).status == MarketStatus.PAUSED:
             broken.add(Reason.MARKET_PAUSED)
         refuse(broken)
         events: list[Event] = []

@@ -164,8 +164,10 @@ class NaiveMoney:
             raise Refused({Reason.INSUFFICIENT_CREDIT})
         return events + self.set_credits(owned, {owner: max(0, credit)})
 
-    def transfer(self, payer: int, payee: int, amount: int, kind: TransferKind, note: str, at_us: int) -> Event:
+    def transfer(
+        self, payer: int, payee: int, amount: int, kind: TransferKind, note: str, at_us: int, auction: int = 0
+    ) -> Event:
         self.accounts[payer].moved -= amount
         self.accounts[payee].moved += amount
         self.transfers += 1
-        return Transferred(self.transfers, payer, payee, amount, kind, note, at_us)
+        return Transferred(self.transfers, payer, payee, amount, kind, note, at_us, auction)

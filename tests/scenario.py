@@ -11,10 +11,10 @@ must leave the engine's digest as it was. Prices, sizes and amounts are chips: 5
 person who signs in at the root of the account, unless `by` names another; the operator's commands carry sudo.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
-from typing import TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 
 import pytest
 
@@ -39,6 +39,16 @@ class Terms(TypedDict, total=False):
     self_trade: SelfTrade
     by: str
     key: str
+
+
+class Shown(TypedDict, total=False):
+    """How a market is shown; `visible_to` names accounts. An edit changes what is given, also to nothing."""
+
+    category: str
+    category_public: bool  # when it is made; an edit of it takes an operator in any case
+    pinned: bool
+    visible_to: Collection[str]
+    hide_account_ids: bool
 
 
 def units(value: Chips, per_chip: int) -> int:
@@ -72,6 +82,7 @@ class Scenario:
         self.ids: dict[str, int] = {}
         self.users: dict[str, int] = {}
         self.market_ids: dict[str, int] = {}
+        self.auction_ids: dict[str, int] = {}
         self.history: list[tuple[Command, int]] = []  # what was accepted
         self.do(c.CreateHouse(0, 0, True, ""))
         self.people(OPERATOR, cash=0)
@@ -179,16 +190,31 @@ class Scenario:
         owner: str = OPERATOR,
         description: str = "",
         key: str = "",
+        **shown: Unpack[Shown],
     ) -> list[str]:
         shape = (price(low), price(high), price(tick), price(smallest))
-        told = self.do(c.CreateMarket(*self.head(owner, "", key), name, description, *shape))
+        head = self.head(owner, "", key)
+        told = self.do(c.CreateMarket(*head, name, description, *shape, **self._shown(shown)))
         self.market_ids[name] = self.engine.next_market - 1
         return told
 
     def edit(
-        self, market: str, name: str | None = None, description: str | None = None, who: str = OPERATOR
+        self,
+        market: str,
+        name: str | None = None,
+        description: str | None = None,
+        who: str = OPERATOR,
+        **shown: Unpack[Shown],
     ) -> list[str]:
-        return self.do(c.EditMarket(*self.head(who, "", ""), self.market_ids[market], name, description))
+        edit = c.EditMarket(*self.head(who, "", ""), self.market_ids[market], name, description)
+        return self.do(edit._replace(**self._shown(shown)))
+
+    def _shown(self, shown: Shown) -> dict[str, Any]:
+        """The fields of a command."""
+        fields: dict[str, Any] = {**shown}
+        if "visible_to" in shown:
+            fields["visible_to"] = tuple(self.ids[name] for name in shown["visible_to"])
+        return fields
 
     def status(self, market: str, status: MarketStatus, who: str = OPERATOR) -> list[str]:
         return self.do(c.SetMarketStatus(*self.head(who, "", ""), self.market_ids[market], status))
@@ -222,6 +248,46 @@ class Scenario:
         named = self.market_ids[market] if market else 0
         return self.do(c.Out(*self.head(who, by, key), named, side or 0))
 
+    # --- Auctions
+
+    def auction(
+        self,
+        seller: str,
+        name: str,
+        at: Chips | None = None,
+        description: str = "",
+        picture: str = "",
+        by: str = "",
+        key: str = "",
+    ) -> list[str]:
+        price = None if at is None else money(at)
+        told = self.do(c.CreateAuction(*self.head(seller, by, key), name, description, picture, price))
+        self.auction_ids[name] = self.engine.next_auction - 1
+        return told
+
+    def edit_auction(
+        self,
+        who: str,
+        auction: str,
+        name: str | None = None,
+        description: str | None = None,
+        picture: str | None = None,
+        at: Chips | None = None,
+        no_price: bool = False,
+    ) -> list[str]:
+        by, account, sudo, key = self.head(who, "", "")
+        id, price = self.auction_ids[auction], None if at is None else money(at)
+        return self.do(c.EditAuction(by, account, sudo, key, id, name, description, picture, price, no_price))
+
+    def withdraw(self, who: str, auction: str) -> list[str]:
+        return self.do(c.WithdrawAuction(*self.head(who, "", ""), self.auction_ids[auction]))
+
+    def buy_auction(self, who: str, auction: str, seen: Chips, by: str = "", key: str = "") -> list[str]:
+        return self.do(c.BuyAuction(*self.head(who, by, key), self.auction_ids[auction], money(seen)))
+
+    def settle_auction(self, auction: str, buyer: str, at: Chips, by: str = OPERATOR) -> list[str]:
+        return self.do(c.SettleAuction(*self.head(by, by, ""), self.auction_ids[auction], self.ids[buyer], money(at)))
+
     # --- Looking
 
     @property
@@ -249,6 +315,14 @@ class Scenario:
 
     def position(self, who: str, market: str) -> str:
         return hundredths(self.exposure(who, market).position)
+
+    def knows(self, who: str, market: str) -> bool:
+        """Whether the person hears of the market that renaming it is not theirs, and not that there is none."""
+        id = self.market_ids[market]
+        with pytest.raises(Rejected) as caught:
+            self.do(c.EditMarket(self.users[who], self.ids[who], False, "", id, "MINE", None))
+        assert caught.value.reason in (Reason.SUDO_REQUIRED, Reason.MARKET_NOT_FOUND)
+        return caught.value.reason == Reason.SUDO_REQUIRED
 
     def book(self, market: str) -> str:
         """Rows of `bids | offers` in priority order; compare with table(...)."""

@@ -49,16 +49,41 @@ def tell(names: Names, event: Event) -> str:
             return f"credit in {names.account(event.account)}: {owners}"
         case e.MarketCreated():
             bounds = f"{hundredths(event.min_settlement)} to {hundredths(event.max_settlement)}"
-            return f"market {event.name}, {bounds}, of {names.account(event.owner)}"
+            return f"market {event.name}, {bounds}, of {names.account(event.owner)}{shown(names, event)}"
         case e.MarketEdited():
-            return f"market {event.name}: {event.description}"
+            return f"market {event.name}{shown(names, event)}: {event.description}"
         case e.MarketStatusChanged():
             return f"{names.market(event.market)} is {MarketStatus(event.status).name}"
         case e.MarketSettled():
             return f"{names.market(event.market)} settles at {hundredths(event.price)}"
+        case e.AuctionCreated() | e.AuctionEdited() | e.AuctionWithdrawn() | e.AuctionSettled():
+            return tell_auction(names, event)
         case e.PaidOut():
             held = f"{hundredths(event.position)} in {names.market(event.market)}"
             return f"{names.account(event.account)} gets {chips(event.amount)} for {held}"
+
+
+def tell_auction(names: Names, event: e.OfAuction) -> str:
+    auction = names.engine.auctions[event.auction]
+    match event:
+        case e.AuctionCreated():
+            price = "" if event.buy_now_price is None else f" at {chips(event.buy_now_price)}"
+            return f"{names.account(event.seller)} lists {event.name}{price}"
+        case e.AuctionEdited():
+            price = "no price" if event.buy_now_price is None else chips(event.buy_now_price)
+            return f"{event.name}: {event.description}, {event.picture or 'no picture'}, {price}"
+        case e.AuctionWithdrawn():
+            return f"{auction.name} is withdrawn"
+        case e.AuctionSettled():
+            return f"{names.account(event.buyer)} gets {auction.name} for {chips(event.amount)}"
+
+
+def shown(names: Names, event: e.MarketCreated | e.MarketEdited) -> str:
+    """What is not as with most markets: everybody sees them, ids and all."""
+    listed = [f"for {', '.join(map(names.account, event.visible_to))}"] if event.visible_to else []
+    category = [f"in {event.category}"] if event.category else []
+    said = category + ["pinned"] * event.pinned + listed + ["without ids"] * event.hide_account_ids
+    return "".join(f", {part}" for part in said)
 
 
 def tell_order(names: Names, event: e.Traded | e.OrderCreated | e.OrderCancelled) -> str:

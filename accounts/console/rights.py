@@ -11,13 +11,15 @@ from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponseRedirect
 from django.shortcuts import resolve_url
 
-from accounts.authentication import OPERATOR_PERMISSION
+from accounts.authentication import is_operator
 from accounts.models import User
+
+SIGN_IN_AFRESH = "sign_in_afresh"  # session key: the provider shall ask who it is, though it may remember
 
 
 def may_operate(user: User | AnonymousUser) -> TypeGuard[User]:
     """Send commands with sudo, make people and tokens: active staff with the operator permission."""
-    return user.is_active and user.is_staff and user.has_perm(OPERATOR_PERMISSION)
+    return isinstance(user, User) and is_operator(user)
 
 
 def may_manage(user: User | AnonymousUser, person: User) -> bool:
@@ -38,4 +40,5 @@ def ask_again(request: HttpRequest, user: User) -> HttpResponseRedirect:
     if user.has_usable_password():
         return redirect_to_login(back, resolve_url("account_reauthenticate"))
     logout(request)
+    request.session[SIGN_IN_AFRESH] = True
     return redirect_to_login(back)

@@ -1,29 +1,12 @@
-"""Who sends a request: a bearer token, or the session of a signed-in browser, whose changes carry a CSRF token."""
+"""Who sends a request: a bearer credential, or the session of a signed-in browser, whose changes carry a CSRF token."""
 
-from datetime import timedelta
-
-from django.utils import timezone
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication, get_authorization_header
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
-from accounts.console.rights import may_operate
-from accounts.models import ApiToken, User
-from accounts.tokens import find_token
-from realtime.rights import EVERYTHING, Rights
-
-LAST_USED_EVERY = timedelta(minutes=1)
-
-
-def by_bearer(secret: str) -> tuple[User, Rights] | None:
-    """The person, and what the token is good for; None if it opens nothing."""
-    token = find_token(secret)
-    if token is None:
-        return None
-    now = timezone.now()
-    if token.last_used_at is None or now - token.last_used_at > LAST_USED_EVERY:
-        ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
-    return token.user, Rights(may_operate(token.user), EVERYTHING, 0)
+from accounts.authentication import by_bearer, is_operator
+from accounts.models import User
+from realtime.rights import Rights
 
 
 class Bearer(BaseAuthentication):
@@ -34,7 +17,7 @@ class Bearer(BaseAuthentication):
         found = by_bearer(secret.decode("latin-1").strip()) if scheme.lower() == b"bearer" else None
         if found is None:
             raise AuthenticationFailed("This token opens nothing: it is wrong, expired or revoked.")
-        return found
+        return found.user, found.principal.rights
 
     def authenticate_header(self, request: Request) -> str:
         return "Bearer"
@@ -46,4 +29,4 @@ class Session(SessionAuthentication):
         if not isinstance(user, User) or not user.is_active:
             return None
         self.enforce_csrf(request)
-        return user, Rights(may_operate(user))
+        return user, Rights(is_operator(user))

@@ -22,6 +22,7 @@ STATUSES = {
     wire.ACCOUNT_NOT_FOUND: 404,
     wire.MARKET_NOT_FOUND: 404,
     wire.ORDER_NOT_FOUND: 404,
+    wire.AUCTION_NOT_FOUND: 404,
     wire.RATE_LIMITED: 429,
     wire.INTERNAL: 500,
     wire.BUSY: 503,

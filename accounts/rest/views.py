@@ -132,7 +132,7 @@ class ExchangeView(APIView):
     def charge(self, rate_class: str, cost: int = 1) -> None:
         who = self.caller
         try:
-            limits = gateway.charge_sync(who.user.pk, rate_class, sudo=who.sudo, cost=cost)
+            limits = gateway.draw_sync(who.user.pk, rate_class, sudo=who.sudo, cost=cost)
         except RequestFailed as failed:
             wait = -(-failed.retry_after_ms // 1_000)
             self.rate = rates.of_limits(failed.limits) if failed.limits else rates.unknown(rate_class, who.sudo, wait)
@@ -171,7 +171,7 @@ class ExchangeView(APIView):
         """Whatever is wrong with a request, its sender pays for it: as a person, whose sudo is not looked at."""
         self.rate = self._unknown_rate()
         rate_class = "read" if self.request.method in SAFE else "mutate"
-        self.rate = rates.of_limits(gateway.charge_sync(user, rate_class))
+        self.rate = rates.of_limits(gateway.draw_sync(user, rate_class))
 
     def _unknown_rate(self) -> Rate:
         return rates.unknown("read" if self.request.method in SAFE else "mutate", False, 1)

@@ -20,3 +20,9 @@ def demo_people(context: dict[str, Any]) -> list[tuple[str, str]]:
 @register.simple_tag
 def sign_up_open() -> bool:
     return bool(settings.SIGN_UP_OPEN)
+
+
+@register.simple_tag
+def provider_name() -> str:
+    """Of the OpenID Connect provider; "" if there is none."""
+    return settings.OIDC_NAME if settings.OIDC_ISSUER else ""

@@ -8,7 +8,7 @@ the exchange's whole numbers: see exchange_client.units.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -18,14 +18,17 @@ from exchange_client import exchange_pb2 as pb
 from exchange_client import requests
 from exchange_client.backoff import Backoff
 from exchange_client.book import Book
+from exchange_client.errors import Busy, RateLimited
 from exchange_client.requests import Reply, Request
 from exchange_client.session import ANSWER_SECONDS, Session, Settings
-from exchange_client.state import State, account_stream, market_stream
+from exchange_client.state import State
+from exchange_client.streams import streams_of
 from exchange_client.units import Chips
 from exchange_client.updates import QUEUE_UPDATES, Updates
 from exchange_client.views import MarketView, Portfolio
 
 A = TypeVar("A", bound=Message)
+H = TypeVar("H", pb.TradeHistory, pb.OrderHistory, pb.MarketPositions)
 
 
 class Exchange:
@@ -45,16 +48,27 @@ class Exchange:
         act_as: int = 0,
         markets: Iterable[int] = (),
         all_markets: bool = False,
+        summaries: bool = False,
         frames_per_second: int = 0,
         answer_seconds: float = ANSWER_SECONDS,
         backoff: Backoff | None = None,
     ) -> Self:
         """`async with` opens it: authenticated, with the state of its accounts and of the markets asked for.
 
+        `summaries`: a line of every market that one may see.
+
         Raises Refused if the token is, ConnectionLost if there is no connection to be had.
         """
         settings = Settings(
-            url, token, act_as, set(markets), all_markets, frames_per_second, answer_seconds, backoff or Backoff()
+            url,
+            token,
+            act_as,
+            set(markets),
+            all_markets,
+            summaries,
+            frames_per_second=frames_per_second,
+            answer_seconds=answer_seconds,
+            backoff=backoff or Backoff(),
         )
         return cls(Session(settings))
 
@@ -86,12 +100,18 @@ class Exchange:
         """Stays the same object and up to date. KeyError: not subscribed to."""
         return self.market(market_id).book
 
+    @property
+    def summaries(self) -> dict[int, pb.MarketSummary]:
+        """By market: best prices, what rests there, the last trade. A line comes at most 4 times a second."""
+        return self.state.summaries
+
     def portfolio(self, account_id: int = 0) -> Portfolio:
         """Of the account acted as, or of another of one's own. KeyError: not one's own."""
         return self.state.portfolios[account_id or self.account_id]
 
     def updates(self, *streams: str, limit: int = QUEUE_UPDATES) -> Updates:
-        """What happens from now on, on the named streams ("public", "market.1", "account.2") or on all."""
+        """What happens from now on, on the named streams or on all: "public", "account.2", "market.1" (in sudo, where
+        account ids are hidden, "market.1.unmasked"), "market.1.summary"."""
         updates = Updates(streams, limit)
         self._session.listen(updates)
         return updates
@@ -107,11 +127,10 @@ class Exchange:
     async def until_heard(self, *replies: Reply[Message]) -> None:
         """Answers and streams come in no promised order: this waits until the state shows what the answers say.
 
-        Of replies about this account's orders or money.
+        Of replies about this account's orders or money, and about auctions.
         """
-        seq = max((reply.seq for reply in replies if _is_streamed(reply.body)), default=0)
-        stream = account_stream(self.account_id)
-        await self.until(lambda: (self.state.heard(stream) or 0) >= seq)
+        awaited = [(stream, one.seq) for one in replies for stream in streams_of(one.body, self.account_id)]
+        await self.until(lambda: all((self.state.heard(stream) or 0) >= seq for stream, seq in awaited))
 
     async def until(self, met: Callable[[], bool]) -> None:
         """Waits for the state to be so, and looks after each frame. Raises as until_connected."""
@@ -133,18 +152,22 @@ class Exchange:
         return await self.send(requests.act_as(account_id))
 
     async def set_sudo(self, on: bool) -> Reply[pb.SudoSet]:
-        """An operator's rights, on this connection; they end with it."""
+        """An operator's rights: restricted markets, hidden account ids, acting as any account but the house. They last
+        through lost connections, until they are turned off, here or by the exchange (`x.state.sudo`)."""
         return await self.send(requests.set_sudo(on))
 
-    async def subscribe(self, *markets: int, all_markets: bool = False) -> Reply[pb.Subscribed]:
+    async def subscribe(
+        self, *markets: int, all_markets: bool = False, summaries: bool = False
+    ) -> Reply[pb.Subscribed]:
         """Returns when the markets' snapshots are there."""
-        reply = await self.send(requests.subscribe(markets, all_markets=all_markets))
-        streams = {*reply.body.streams, *map(market_stream, markets)}
-        await self.until(lambda: all(self.state.heard(name) is not None for name in streams))
+        reply = await self.send(requests.subscribe(markets, all_markets=all_markets, summaries=summaries))
+        await self.until(lambda: all(map(self.state.hears, reply.body.streams)))
         return reply
 
-    async def unsubscribe(self, *markets: int, all_markets: bool = False) -> Reply[pb.Unsubscribed]:
-        return await self.send(requests.unsubscribe(markets, all_markets=all_markets))
+    async def unsubscribe(
+        self, *markets: int, all_markets: bool = False, summaries: bool = False
+    ) -> Reply[pb.Unsubscribed]:
+        return await self.send(requests.unsubscribe(markets, all_markets=all_markets, summaries=summaries))
 
     # --- Orders
 
@@ -232,8 +255,13 @@ class Exchange:
         tick_size: Chips = "0.01",
         smallest_size: Chips = "0.01",
         description: str = "",
+        category: str = "",
+        pinned: bool = False,
+        visible_to: Iterable[int] = (),
+        hide_account_ids: bool = False,
         key: str = "",
     ) -> Reply[pb.MarketCreated]:
+        """`visible_to`: ids of the accounts that may trade there; none: everybody."""
         return await self.send(
             requests.create_market(
                 name,
@@ -242,14 +270,39 @@ class Exchange:
                 tick_size=tick_size,
                 smallest_size=smallest_size,
                 description=description,
+                category=category,
+                pinned=pinned,
+                visible_to=visible_to,
+                hide_account_ids=hide_account_ids,
                 key=key,
             )
         )
 
     async def edit_market(
-        self, market_id: int, *, name: str | None = None, description: str | None = None, key: str = ""
+        self,
+        market_id: int,
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        category: str | None = None,
+        pinned: bool | None = None,
+        visible_to: Iterable[int] | None = None,
+        hide_account_ids: bool | None = None,
+        key: str = "",
     ) -> Reply[pb.MarketUpdated]:
-        return await self.send(requests.edit_market(market_id, name=name, description=description, key=key))
+        """None leaves a field as it is. `visible_to=()`: everybody sees the market from now on."""
+        return await self.send(
+            requests.edit_market(
+                market_id,
+                name=name,
+                description=description,
+                category=category,
+                pinned=pinned,
+                visible_to=visible_to,
+                hide_account_ids=hide_account_ids,
+                key=key,
+            )
+        )
 
     async def set_market_status(
         self, market_id: int, status: pb.MarketStatus.ValueType, *, key: str = ""
@@ -259,7 +312,84 @@ class Exchange:
     async def settle_market(self, market_id: int, price: Chips, *, key: str = "") -> Reply[pb.MarketSettled]:
         return await self.send(requests.settle_market(market_id, price, key=key))
 
+    # --- Auctions
+    # --- A market's past
 
-def _is_streamed(body: Message) -> bool:
-    """Whether the account's stream tells of it: a cancel of nothing is an answer only."""
-    return not isinstance(body, pb.OrdersCancelled) or bool(body.orders)
+    def trade_history(self, market_id: int, *, after: int = 0, limit: int = 0) -> AsyncIterator[pb.TradeHistory]:
+        """Every trade, oldest first, a page after another. Waits where the exchange asks to.
+
+        `after`: the `next` of a page, to go on from there; `limit`: rows of a page at most.
+        """
+        return self._pages(requests.get_full_trade_history, market_id, after, limit)
+
+    def order_history(self, market_id: int, *, after: int = 0, limit: int = 0) -> AsyncIterator[pb.OrderHistory]:
+        """Every order with its size over time, oldest change first."""
+        return self._pages(requests.get_full_order_history, market_id, after, limit)
+
+    def positions(self, market_id: int, *, after: int = 0, limit: int = 0) -> AsyncIterator[pb.MarketPositions]:
+        """Who holds what, by account id; where ids are hidden one's own, and 0 for all others together."""
+        return self._pages(requests.get_market_positions, market_id, after, limit)
+
+    async def _pages(
+        self, ask: Callable[[int, int, int], Request[H]], market_id: int, after: int, limit: int
+    ) -> AsyncIterator[H]:
+        while True:
+            try:
+                page = (await self.send(ask(market_id, after, limit))).body
+            except (RateLimited, Busy) as full:
+                await asyncio.sleep(full.retry_after)
+                continue
+            yield page
+            if not page.more:
+                return
+            after = page.next
+
+    async def create_auction(
+        self,
+        name: str,
+        *,
+        description: str = "",
+        picture: str = "",
+        buy_now_price: Chips | None = None,
+        key: str = "",
+    ) -> Reply[pb.AuctionCreated]:
+        return await self.send(
+            requests.create_auction(
+                name, description=description, picture=picture, buy_now_price=buy_now_price, key=key
+            )
+        )
+
+    async def edit_auction(
+        self,
+        auction_id: int,
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        picture: str | None = None,
+        buy_now_price: Chips | None = None,
+        no_buy_now_price: bool = False,
+        key: str = "",
+    ) -> Reply[pb.AuctionUpdated]:
+        return await self.send(
+            requests.edit_auction(
+                auction_id,
+                name=name,
+                description=description,
+                picture=picture,
+                buy_now_price=buy_now_price,
+                no_buy_now_price=no_buy_now_price,
+                key=key,
+            )
+        )
+
+    async def withdraw_auction(self, auction_id: int, *, key: str = "") -> Reply[pb.AuctionWithdrawn]:
+        return await self.send(requests.withdraw_auction(auction_id, key=key))
+
+    async def buy_auction(self, auction_id: int, price: Chips, *, key: str = "") -> Reply[pb.AuctionSettled]:
+        """At the price that you saw; Refused with PRICE_CHANGED if it is another one now."""
+        return await self.send(requests.buy_auction(auction_id, price, key=key))
+
+    async def settle_auction(
+        self, auction_id: int, buyer_id: int, price: Chips, *, key: str = ""
+    ) -> Reply[pb.AuctionSettled]:
+        return await self.send(requests.settle_auction(auction_id, buyer_id, price, key=key))

@@ -7,7 +7,8 @@ One WebSocket at /ws. Every binary message is one ClientFrame (from you) or one 
 repeated field and nothing else, so frames may be concatenated: a reader that gets two joined frames reads one longer
 frame.
 
-Units. price: 1/100 chip. size: 1/100. cash, amount, value, cost: 1/10,000 chip (price x size is exact).
+Units. price: 1/100 chip. size: 1/100. cash, amount, value, cost: 1/10,000 chip (price x size is exact), and so is what
+an auction costs.
 Times are UTC microseconds. seq is the number of an accepted command in the journal: the only clock for order.
 All figures are absolute (what remains, what the balance is), never differences.
 
@@ -158,6 +159,8 @@ class _TransferKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Transfer
     STARTING_CASH: _TransferKind.ValueType  # 5
     COLLECTION: _TransferKind.ValueType  # 6
     """anybody to house"""
+    AUCTION: _TransferKind.ValueType  # 7
+    """buyer to seller: Transfer.auction_id says of what"""
 
 class TransferKind(_TransferKind, metaclass=_TransferKindEnumTypeWrapper): ...
 
@@ -173,6 +176,8 @@ GIFT: TransferKind.ValueType  # 4
 STARTING_CASH: TransferKind.ValueType  # 5
 COLLECTION: TransferKind.ValueType  # 6
 """anybody to house"""
+AUCTION: TransferKind.ValueType  # 7
+"""buyer to seller: Transfer.auction_id says of what"""
 Global___TransferKind: _TypeAlias = TransferKind  # noqa: Y015
 
 class _CancelCause:
@@ -266,6 +271,17 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     POST_ONLY_WOULD_TRADE: _Reason.ValueType  # 85
     FOK_NOT_FILLABLE: _Reason.ValueType  # 86
     ORDER_NOT_FOUND: _Reason.ValueType  # 87
+    AUCTION_NOT_FOUND: _Reason.ValueType  # 100
+    """Auctions
+    also one that was withdrawn
+    """
+    AUCTION_SETTLED: _Reason.ValueType  # 101
+    PRICE_CHANGED: _Reason.ValueType  # 102
+    """it is not the price that you saw"""
+    NO_PRICE: _Reason.ValueType  # 103
+    """it has no buy-it-now price"""
+    SAME_PERSON: _Reason.ValueType  # 104
+    """you may act as the seller"""
 
 class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
     """---------------------------------------------------------------------------------------------------------------------
@@ -326,6 +342,17 @@ POSITION_LIMIT: Reason.ValueType  # 84
 POST_ONLY_WOULD_TRADE: Reason.ValueType  # 85
 FOK_NOT_FILLABLE: Reason.ValueType  # 86
 ORDER_NOT_FOUND: Reason.ValueType  # 87
+AUCTION_NOT_FOUND: Reason.ValueType  # 100
+"""Auctions
+also one that was withdrawn
+"""
+AUCTION_SETTLED: Reason.ValueType  # 101
+PRICE_CHANGED: Reason.ValueType  # 102
+"""it is not the price that you saw"""
+NO_PRICE: Reason.ValueType  # 103
+"""it has no buy-it-now price"""
+SAME_PERSON: Reason.ValueType  # 104
+"""you may act as the seller"""
 Global___Reason: _TypeAlias = Reason  # noqa: Y015
 
 @_typing.final
@@ -400,6 +427,14 @@ class ClientMessage(_message.Message):
     CREATE_ORDER_FIELD_NUMBER: _builtins.int
     CANCEL_ORDER_FIELD_NUMBER: _builtins.int
     OUT_FIELD_NUMBER: _builtins.int
+    CREATE_AUCTION_FIELD_NUMBER: _builtins.int
+    EDIT_AUCTION_FIELD_NUMBER: _builtins.int
+    WITHDRAW_AUCTION_FIELD_NUMBER: _builtins.int
+    BUY_AUCTION_FIELD_NUMBER: _builtins.int
+    SETTLE_AUCTION_FIELD_NUMBER: _builtins.int
+    GET_FULL_TRADE_HISTORY_FIELD_NUMBER: _builtins.int
+    GET_FULL_ORDER_HISTORY_FIELD_NUMBER: _builtins.int
+    GET_MARKET_POSITIONS_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """yours, at most 64 characters; the reply carries it back"""
     @_builtins.property
@@ -454,6 +489,26 @@ class ClientMessage(_message.Message):
     def cancel_order(self) -> Global___CancelOrder: ...
     @_builtins.property
     def out(self) -> Global___Out: ...
+    @_builtins.property
+    def create_auction(self) -> Global___CreateAuction:
+        """Auctions"""
+
+    @_builtins.property
+    def edit_auction(self) -> Global___EditAuction: ...
+    @_builtins.property
+    def withdraw_auction(self) -> Global___WithdrawAuction: ...
+    @_builtins.property
+    def buy_auction(self) -> Global___BuyAuction: ...
+    @_builtins.property
+    def settle_auction(self) -> Global___SettleAuction: ...
+    @_builtins.property
+    def get_full_trade_history(self) -> Global___GetFullTradeHistory:
+        """A market's past, a page at a time"""
+
+    @_builtins.property
+    def get_full_order_history(self) -> Global___GetFullOrderHistory: ...
+    @_builtins.property
+    def get_market_positions(self) -> Global___GetMarketPositions: ...
     def __init__(
         self,
         *,
@@ -479,12 +534,20 @@ class ClientMessage(_message.Message):
         create_order: Global___CreateOrder | None = ...,
         cancel_order: Global___CancelOrder | None = ...,
         out: Global___Out | None = ...,
+        create_auction: Global___CreateAuction | None = ...,
+        edit_auction: Global___EditAuction | None = ...,
+        withdraw_auction: Global___WithdrawAuction | None = ...,
+        buy_auction: Global___BuyAuction | None = ...,
+        settle_auction: Global___SettleAuction | None = ...,
+        get_full_trade_history: Global___GetFullTradeHistory | None = ...,
+        get_full_order_history: Global___GetFullOrderHistory | None = ...,
+        get_market_positions: Global___GetMarketPositions | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["act_as", b"act_as", "authenticate", b"authenticate", "cancel_order", b"cancel_order", "collect", b"collect", "create_account", b"create_account", "create_market", b"create_market", "create_order", b"create_order", "create_user_account", b"create_user_account", "edit_market", b"edit_market", "gift", b"gift", "leave_account", b"leave_account", "make_transfer", b"make_transfer", "message", b"message", "out", b"out", "redistribute", b"redistribute", "revoke_share", b"revoke_share", "set_market_status", b"set_market_status", "set_sudo", b"set_sudo", "settle_market", b"settle_market", "share_account", b"share_account", "subscribe", b"subscribe", "unsubscribe", b"unsubscribe"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["act_as", b"act_as", "authenticate", b"authenticate", "buy_auction", b"buy_auction", "cancel_order", b"cancel_order", "collect", b"collect", "create_account", b"create_account", "create_auction", b"create_auction", "create_market", b"create_market", "create_order", b"create_order", "create_user_account", b"create_user_account", "edit_auction", b"edit_auction", "edit_market", b"edit_market", "get_full_order_history", b"get_full_order_history", "get_full_trade_history", b"get_full_trade_history", "get_market_positions", b"get_market_positions", "gift", b"gift", "leave_account", b"leave_account", "make_transfer", b"make_transfer", "message", b"message", "out", b"out", "redistribute", b"redistribute", "revoke_share", b"revoke_share", "set_market_status", b"set_market_status", "set_sudo", b"set_sudo", "settle_auction", b"settle_auction", "settle_market", b"settle_market", "share_account", b"share_account", "subscribe", b"subscribe", "unsubscribe", b"unsubscribe", "withdraw_auction", b"withdraw_auction"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["act_as", b"act_as", "authenticate", b"authenticate", "cancel_order", b"cancel_order", "collect", b"collect", "create_account", b"create_account", "create_market", b"create_market", "create_order", b"create_order", "create_user_account", b"create_user_account", "edit_market", b"edit_market", "gift", b"gift", "leave_account", b"leave_account", "make_transfer", b"make_transfer", "message", b"message", "out", b"out", "redistribute", b"redistribute", "request_id", b"request_id", "revoke_share", b"revoke_share", "set_market_status", b"set_market_status", "set_sudo", b"set_sudo", "settle_market", b"settle_market", "share_account", b"share_account", "subscribe", b"subscribe", "unsubscribe", b"unsubscribe"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["act_as", b"act_as", "authenticate", b"authenticate", "buy_auction", b"buy_auction", "cancel_order", b"cancel_order", "collect", b"collect", "create_account", b"create_account", "create_auction", b"create_auction", "create_market", b"create_market", "create_order", b"create_order", "create_user_account", b"create_user_account", "edit_auction", b"edit_auction", "edit_market", b"edit_market", "get_full_order_history", b"get_full_order_history", "get_full_trade_history", b"get_full_trade_history", "get_market_positions", b"get_market_positions", "gift", b"gift", "leave_account", b"leave_account", "make_transfer", b"make_transfer", "message", b"message", "out", b"out", "redistribute", b"redistribute", "request_id", b"request_id", "revoke_share", b"revoke_share", "set_market_status", b"set_market_status", "set_sudo", b"set_sudo", "settle_auction", b"settle_auction", "settle_market", b"settle_market", "share_account", b"share_account", "subscribe", b"subscribe", "unsubscribe", b"unsubscribe", "withdraw_auction", b"withdraw_auction"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["authenticate", "act_as", "subscribe", "unsubscribe", "set_sudo", "create_user_account", "create_account", "make_transfer", "gift", "collect", "share_account", "leave_account", "revoke_share", "redistribute", "create_market", "edit_market", "set_market_status", "settle_market", "create_order", "cancel_order", "out"]  # noqa: Y015
+    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["authenticate", "act_as", "subscribe", "unsubscribe", "set_sudo", "create_user_account", "create_account", "make_transfer", "gift", "collect", "share_account", "leave_account", "revoke_share", "redistribute", "create_market", "edit_market", "set_market_status", "settle_market", "create_order", "cancel_order", "out", "create_auction", "edit_auction", "withdraw_auction", "buy_auction", "settle_auction", "get_full_trade_history", "get_full_order_history", "get_market_positions"]  # noqa: Y015
     _WhichOneofArgType_message: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_message) -> _WhichOneofReturnType_message | None: ...
 
@@ -1216,6 +1279,277 @@ class Out(_message.Message):
 Global___Out: _TypeAlias = Out  # noqa: Y015
 
 @_typing.final
+class CreateAuction(_message.Message):
+    """Puts something that is not a market on the board; the acting account is its seller. Answer: AuctionCreated."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    DESCRIPTION_FIELD_NUMBER: _builtins.int
+    PICTURE_FIELD_NUMBER: _builtins.int
+    BUY_NOW_PRICE_FIELD_NUMBER: _builtins.int
+    KEY_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """1 to 80 printable characters"""
+    description: _builtins.str
+    """at most 4,000 characters"""
+    picture: _builtins.str
+    """the name of an uploaded picture, 32 of [a-z0-9] and ".webp"; "": none"""
+    buy_now_price: _builtins.int
+    """1/10,000 chip, from 0 to 1,000,000,000 chips; not sent: it cannot be bought now"""
+    key: _builtins.str
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        description: _builtins.str = ...,
+        picture: _builtins.str = ...,
+        buy_now_price: _builtins.int | None = ...,
+        key: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_buy_now_price", b"_buy_now_price", "buy_now_price", b"buy_now_price"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_buy_now_price", b"_buy_now_price", "buy_now_price", b"buy_now_price", "description", b"description", "key", b"key", "name", b"name", "picture", b"picture"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__buy_now_price: _TypeAlias = _typing.Literal["buy_now_price"]  # noqa: Y015
+    _WhichOneofArgType__buy_now_price: _TypeAlias = _typing.Literal["_buy_now_price", b"_buy_now_price"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__buy_now_price) -> _WhichOneofReturnType__buy_now_price | None: ...
+
+Global___CreateAuction: _TypeAlias = CreateAuction  # noqa: Y015
+
+@_typing.final
+class EditAuction(_message.Message):
+    """The seller, or operators in sudo, while it is open. Only the fields that are sent change. Answer: AuctionUpdated."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AUCTION_ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    DESCRIPTION_FIELD_NUMBER: _builtins.int
+    PICTURE_FIELD_NUMBER: _builtins.int
+    BUY_NOW_PRICE_FIELD_NUMBER: _builtins.int
+    NO_BUY_NOW_PRICE_FIELD_NUMBER: _builtins.int
+    KEY_FIELD_NUMBER: _builtins.int
+    auction_id: _builtins.int
+    name: _builtins.str
+    description: _builtins.str
+    picture: _builtins.str
+    """"": takes it away"""
+    buy_now_price: _builtins.int
+    """1/10,000 chip"""
+    no_buy_now_price: _builtins.bool
+    """true: it can no longer be bought at once"""
+    key: _builtins.str
+    def __init__(
+        self,
+        *,
+        auction_id: _builtins.int = ...,
+        name: _builtins.str | None = ...,
+        description: _builtins.str | None = ...,
+        picture: _builtins.str | None = ...,
+        buy_now_price: _builtins.int = ...,
+        no_buy_now_price: _builtins.bool = ...,
+        key: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_description", b"_description", "_name", b"_name", "_picture", b"_picture", "buy_now", b"buy_now", "buy_now_price", b"buy_now_price", "description", b"description", "name", b"name", "no_buy_now_price", b"no_buy_now_price", "picture", b"picture"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_description", b"_description", "_name", b"_name", "_picture", b"_picture", "auction_id", b"auction_id", "buy_now", b"buy_now", "buy_now_price", b"buy_now_price", "description", b"description", "key", b"key", "name", b"name", "no_buy_now_price", b"no_buy_now_price", "picture", b"picture"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__description: _TypeAlias = _typing.Literal["description"]  # noqa: Y015
+    _WhichOneofArgType__description: _TypeAlias = _typing.Literal["_description", b"_description"]  # noqa: Y015
+    _WhichOneofReturnType__name: _TypeAlias = _typing.Literal["name"]  # noqa: Y015
+    _WhichOneofArgType__name: _TypeAlias = _typing.Literal["_name", b"_name"]  # noqa: Y015
+    _WhichOneofReturnType__picture: _TypeAlias = _typing.Literal["picture"]  # noqa: Y015
+    _WhichOneofArgType__picture: _TypeAlias = _typing.Literal["_picture", b"_picture"]  # noqa: Y015
+    _WhichOneofReturnType_buy_now: _TypeAlias = _typing.Literal["buy_now_price", "no_buy_now_price"]  # noqa: Y015
+    _WhichOneofArgType_buy_now: _TypeAlias = _typing.Literal["buy_now", b"buy_now"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__description) -> _WhichOneofReturnType__description | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__name) -> _WhichOneofReturnType__name | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__picture) -> _WhichOneofReturnType__picture | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_buy_now) -> _WhichOneofReturnType_buy_now | None: ...
+
+Global___EditAuction: _TypeAlias = EditAuction  # noqa: Y015
+
+@_typing.final
+class WithdrawAuction(_message.Message):
+    """The seller, or operators in sudo, while it is open. Answer: AuctionWithdrawn."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AUCTION_ID_FIELD_NUMBER: _builtins.int
+    KEY_FIELD_NUMBER: _builtins.int
+    auction_id: _builtins.int
+    key: _builtins.str
+    def __init__(
+        self,
+        *,
+        auction_id: _builtins.int = ...,
+        key: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["auction_id", b"auction_id", "key", b"key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WithdrawAuction: _TypeAlias = WithdrawAuction  # noqa: Y015
+
+@_typing.final
+class BuyAuction(_message.Message):
+    """The acting account pays the buy-it-now price and gets it. Answer: AuctionSettled."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AUCTION_ID_FIELD_NUMBER: _builtins.int
+    PRICE_FIELD_NUMBER: _builtins.int
+    KEY_FIELD_NUMBER: _builtins.int
+    auction_id: _builtins.int
+    price: _builtins.int
+    """1/10,000 chip: the price seen; if it has changed meanwhile, PRICE_CHANGED"""
+    key: _builtins.str
+    def __init__(
+        self,
+        *,
+        auction_id: _builtins.int = ...,
+        price: _builtins.int = ...,
+        key: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["auction_id", b"auction_id", "key", b"key", "price", b"price"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BuyAuction: _TypeAlias = BuyAuction  # noqa: Y015
+
+@_typing.final
+class SettleAuction(_message.Message):
+    """Operators in sudo: to this buyer at this price. Answer: AuctionSettled."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AUCTION_ID_FIELD_NUMBER: _builtins.int
+    BUYER_ID_FIELD_NUMBER: _builtins.int
+    PRICE_FIELD_NUMBER: _builtins.int
+    KEY_FIELD_NUMBER: _builtins.int
+    auction_id: _builtins.int
+    buyer_id: _builtins.int
+    """any account but the seller's and the house"""
+    price: _builtins.int
+    """1/10,000 chip, from 0 to what the buyer has available"""
+    key: _builtins.str
+    def __init__(
+        self,
+        *,
+        auction_id: _builtins.int = ...,
+        buyer_id: _builtins.int = ...,
+        price: _builtins.int = ...,
+        key: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["auction_id", b"auction_id", "buyer_id", b"buyer_id", "key", b"key", "price", b"price"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SettleAuction: _TypeAlias = SettleAuction  # noqa: Y015
+
+@_typing.final
+class GetFullTradeHistory(_message.Message):
+    """The next three read a market that one sees with its book; else MARKET_NOT_FOUND. They may be answered after what was
+    sent later. A page ends after `limit` rows, or before if a frame (256 KiB) is full. While its answer says `more`, ask
+    again with `after` = its `next`. Pages that were read stay true, except of positions, each page of which is of its own
+    moment. The answer's seq: everything up to there is told.
+
+    Every trade, oldest first. Answer: TradeHistory.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MARKET_ID_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    market_id: _builtins.int
+    after: _builtins.int
+    """0: from the beginning"""
+    limit: _builtins.int
+    """trades; 0: 1,000; at most 10,000"""
+    def __init__(
+        self,
+        *,
+        market_id: _builtins.int = ...,
+        after: _builtins.int = ...,
+        limit: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "limit", b"limit", "market_id", b"market_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetFullTradeHistory: _TypeAlias = GetFullTradeHistory  # noqa: Y015
+
+@_typing.final
+class GetFullOrderHistory(_message.Message):
+    """Every accepted order and what became of its size, oldest first. Answer: OrderHistory."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MARKET_ID_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    market_id: _builtins.int
+    after: _builtins.int
+    limit: _builtins.int
+    """changes; the same"""
+    def __init__(
+        self,
+        *,
+        market_id: _builtins.int = ...,
+        after: _builtins.int = ...,
+        limit: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "limit", b"limit", "market_id", b"market_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetFullOrderHistory: _TypeAlias = GetFullOrderHistory  # noqa: Y015
+
+@_typing.final
+class GetMarketPositions(_message.Message):
+    """Who holds what, by account id. Answer: MarketPositions."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MARKET_ID_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    market_id: _builtins.int
+    after: _builtins.int
+    limit: _builtins.int
+    """accounts; the same"""
+    def __init__(
+        self,
+        *,
+        market_id: _builtins.int = ...,
+        after: _builtins.int = ...,
+        limit: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "limit", b"limit", "market_id", b"market_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetMarketPositions: _TypeAlias = GetMarketPositions  # noqa: Y015
+
+@_typing.final
 class ServerMessage(_message.Message):
     """---------------------------------------------------------------------------------------------------------------------
     From the server
@@ -1260,6 +1594,14 @@ class ServerMessage(_message.Message):
     TRADES_FIELD_NUMBER: _builtins.int
     FILLS_FIELD_NUMBER: _builtins.int
     ORDERS_FIELD_NUMBER: _builtins.int
+    AUCTION_CREATED_FIELD_NUMBER: _builtins.int
+    AUCTION_UPDATED_FIELD_NUMBER: _builtins.int
+    AUCTION_WITHDRAWN_FIELD_NUMBER: _builtins.int
+    AUCTION_SETTLED_FIELD_NUMBER: _builtins.int
+    AUCTIONS_FIELD_NUMBER: _builtins.int
+    TRADE_HISTORY_FIELD_NUMBER: _builtins.int
+    ORDER_HISTORY_FIELD_NUMBER: _builtins.int
+    MARKET_POSITIONS_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """set in replies only"""
     seq: _builtins.int
@@ -1334,6 +1676,22 @@ class ServerMessage(_message.Message):
     def fills(self) -> Global___Fills: ...
     @_builtins.property
     def orders(self) -> Global___Orders: ...
+    @_builtins.property
+    def auction_created(self) -> Global___AuctionCreated: ...
+    @_builtins.property
+    def auction_updated(self) -> Global___AuctionUpdated: ...
+    @_builtins.property
+    def auction_withdrawn(self) -> Global___AuctionWithdrawn: ...
+    @_builtins.property
+    def auction_settled(self) -> Global___AuctionSettled: ...
+    @_builtins.property
+    def auctions(self) -> Global___Auctions: ...
+    @_builtins.property
+    def trade_history(self) -> Global___TradeHistory: ...
+    @_builtins.property
+    def order_history(self) -> Global___OrderHistory: ...
+    @_builtins.property
+    def market_positions(self) -> Global___MarketPositions: ...
     def __init__(
         self,
         *,
@@ -1374,12 +1732,20 @@ class ServerMessage(_message.Message):
         trades: Global___Trades | None = ...,
         fills: Global___Fills | None = ...,
         orders: Global___Orders | None = ...,
+        auction_created: Global___AuctionCreated | None = ...,
+        auction_updated: Global___AuctionUpdated | None = ...,
+        auction_withdrawn: Global___AuctionWithdrawn | None = ...,
+        auction_settled: Global___AuctionSettled | None = ...,
+        auctions: Global___Auctions | None = ...,
+        trade_history: Global___TradeHistory | None = ...,
+        order_history: Global___OrderHistory | None = ...,
+        market_positions: Global___MarketPositions | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["account_created", b"account_created", "account_state", b"account_state", "accounts", b"accounts", "acting_as", b"acting_as", "authenticated", b"authenticated", "book_cleared", b"book_cleared", "fills", b"fills", "limits", b"limits", "market_created", b"market_created", "market_settled", b"market_settled", "market_summary", b"market_summary", "market_updated", b"market_updated", "market_withdrawn", b"market_withdrawn", "markets", b"markets", "message", b"message", "order_created", b"order_created", "orders", b"orders", "orders_cancelled", b"orders_cancelled", "owners_changed", b"owners_changed", "paid_out", b"paid_out", "portfolio_updated", b"portfolio_updated", "refused", b"refused", "snapshot_begin", b"snapshot_begin", "snapshot_end", b"snapshot_end", "stream_position", b"stream_position", "subscribed", b"subscribed", "sudo_set", b"sudo_set", "trades", b"trades", "transfer_created", b"transfer_created", "transfers", b"transfers", "unsubscribed", b"unsubscribed", "up_to_date", b"up_to_date"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["account_created", b"account_created", "account_state", b"account_state", "accounts", b"accounts", "acting_as", b"acting_as", "auction_created", b"auction_created", "auction_settled", b"auction_settled", "auction_updated", b"auction_updated", "auction_withdrawn", b"auction_withdrawn", "auctions", b"auctions", "authenticated", b"authenticated", "book_cleared", b"book_cleared", "fills", b"fills", "limits", b"limits", "market_created", b"market_created", "market_positions", b"market_positions", "market_settled", b"market_settled", "market_summary", b"market_summary", "market_updated", b"market_updated", "market_withdrawn", b"market_withdrawn", "markets", b"markets", "message", b"message", "order_created", b"order_created", "order_history", b"order_history", "orders", b"orders", "orders_cancelled", b"orders_cancelled", "owners_changed", b"owners_changed", "paid_out", b"paid_out", "portfolio_updated", b"portfolio_updated", "refused", b"refused", "snapshot_begin", b"snapshot_begin", "snapshot_end", b"snapshot_end", "stream_position", b"stream_position", "subscribed", b"subscribed", "sudo_set", b"sudo_set", "trade_history", b"trade_history", "trades", b"trades", "transfer_created", b"transfer_created", "transfers", b"transfers", "unsubscribed", b"unsubscribed", "up_to_date", b"up_to_date"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_created", b"account_created", "account_state", b"account_state", "accounts", b"accounts", "acting_as", b"acting_as", "authenticated", b"authenticated", "book_cleared", b"book_cleared", "committed_us", b"committed_us", "fills", b"fills", "limits", b"limits", "market_created", b"market_created", "market_settled", b"market_settled", "market_summary", b"market_summary", "market_updated", b"market_updated", "market_withdrawn", b"market_withdrawn", "markets", b"markets", "message", b"message", "order_created", b"order_created", "orders", b"orders", "orders_cancelled", b"orders_cancelled", "owners_changed", b"owners_changed", "paid_out", b"paid_out", "portfolio_updated", b"portfolio_updated", "received_us", b"received_us", "refused", b"refused", "replayed", b"replayed", "request_id", b"request_id", "seq", b"seq", "sequenced_us", b"sequenced_us", "snapshot_begin", b"snapshot_begin", "snapshot_end", b"snapshot_end", "stream_position", b"stream_position", "subscribed", b"subscribed", "sudo_set", b"sudo_set", "trades", b"trades", "transfer_created", b"transfer_created", "transfers", b"transfers", "unsubscribed", b"unsubscribed", "up_to_date", b"up_to_date"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_created", b"account_created", "account_state", b"account_state", "accounts", b"accounts", "acting_as", b"acting_as", "auction_created", b"auction_created", "auction_settled", b"auction_settled", "auction_updated", b"auction_updated", "auction_withdrawn", b"auction_withdrawn", "auctions", b"auctions", "authenticated", b"authenticated", "book_cleared", b"book_cleared", "committed_us", b"committed_us", "fills", b"fills", "limits", b"limits", "market_created", b"market_created", "market_positions", b"market_positions", "market_settled", b"market_settled", "market_summary", b"market_summary", "market_updated", b"market_updated", "market_withdrawn", b"market_withdrawn", "markets", b"markets", "message", b"message", "order_created", b"order_created", "order_history", b"order_history", "orders", b"orders", "orders_cancelled", b"orders_cancelled", "owners_changed", b"owners_changed", "paid_out", b"paid_out", "portfolio_updated", b"portfolio_updated", "received_us", b"received_us", "refused", b"refused", "replayed", b"replayed", "request_id", b"request_id", "seq", b"seq", "sequenced_us", b"sequenced_us", "snapshot_begin", b"snapshot_begin", "snapshot_end", b"snapshot_end", "stream_position", b"stream_position", "subscribed", b"subscribed", "sudo_set", b"sudo_set", "trade_history", b"trade_history", "trades", b"trades", "transfer_created", b"transfer_created", "transfers", b"transfers", "unsubscribed", b"unsubscribed", "up_to_date", b"up_to_date"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["refused", "authenticated", "acting_as", "subscribed", "unsubscribed", "sudo_set", "stream_position", "snapshot_begin", "snapshot_end", "up_to_date", "account_created", "transfer_created", "portfolio_updated", "accounts", "account_state", "transfers", "paid_out", "owners_changed", "market_created", "market_updated", "market_settled", "book_cleared", "markets", "market_summary", "market_withdrawn", "order_created", "orders_cancelled", "trades", "fills", "orders"]  # noqa: Y015
+    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["refused", "authenticated", "acting_as", "subscribed", "unsubscribed", "sudo_set", "stream_position", "snapshot_begin", "snapshot_end", "up_to_date", "account_created", "transfer_created", "portfolio_updated", "accounts", "account_state", "transfers", "paid_out", "owners_changed", "market_created", "market_updated", "market_settled", "book_cleared", "markets", "market_summary", "market_withdrawn", "order_created", "orders_cancelled", "trades", "fills", "orders", "auction_created", "auction_updated", "auction_withdrawn", "auction_settled", "auctions", "trade_history", "order_history", "market_positions"]  # noqa: Y015
     _WhichOneofArgType_message: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_message) -> _WhichOneofReturnType_message | None: ...
 
@@ -1925,6 +2291,7 @@ class Transfer(_message.Message):
     KIND_FIELD_NUMBER: _builtins.int
     NOTE_FIELD_NUMBER: _builtins.int
     AT_US_FIELD_NUMBER: _builtins.int
+    AUCTION_ID_FIELD_NUMBER: _builtins.int
     id: _builtins.int
     from_account_id: _builtins.int
     to_account_id: _builtins.int
@@ -1932,6 +2299,8 @@ class Transfer(_message.Message):
     kind: Global___TransferKind.ValueType
     note: _builtins.str
     at_us: _builtins.int
+    auction_id: _builtins.int
+    """what it was paid for; 0: no auction"""
     def __init__(
         self,
         *,
@@ -1942,10 +2311,11 @@ class Transfer(_message.Message):
         kind: Global___TransferKind.ValueType = ...,
         note: _builtins.str = ...,
         at_us: _builtins.int = ...,
+        auction_id: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "at_us", b"at_us", "from_account_id", b"from_account_id", "id", b"id", "kind", b"kind", "note", b"note", "to_account_id", b"to_account_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "at_us", b"at_us", "auction_id", b"auction_id", "from_account_id", b"from_account_id", "id", b"id", "kind", b"kind", "note", b"note", "to_account_id", b"to_account_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2602,3 +2972,346 @@ class Orders(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Orders: _TypeAlias = Orders  # noqa: Y015
+
+@_typing.final
+class Auction(_message.Message):
+    """--- Auctions"""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Status:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _StatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Auction._Status.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        STATUS_UNSPECIFIED: Auction._Status.ValueType  # 0
+        OPEN: Auction._Status.ValueType  # 1
+        WITHDRAWN: Auction._Status.ValueType  # 2
+        SETTLED: Auction._Status.ValueType  # 3
+
+    class Status(_Status, metaclass=_StatusEnumTypeWrapper): ...
+    STATUS_UNSPECIFIED: Auction.Status.ValueType  # 0
+    OPEN: Auction.Status.ValueType  # 1
+    WITHDRAWN: Auction.Status.ValueType  # 2
+    SETTLED: Auction.Status.ValueType  # 3
+
+    ID_FIELD_NUMBER: _builtins.int
+    SELLER_ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    DESCRIPTION_FIELD_NUMBER: _builtins.int
+    PICTURE_FIELD_NUMBER: _builtins.int
+    BUY_NOW_PRICE_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    BUYER_ID_FIELD_NUMBER: _builtins.int
+    SETTLE_PRICE_FIELD_NUMBER: _builtins.int
+    CREATED_US_FIELD_NUMBER: _builtins.int
+    id: _builtins.int
+    seller_id: _builtins.int
+    name: _builtins.str
+    description: _builtins.str
+    picture: _builtins.str
+    """at /pictures/<picture>; "": none"""
+    buy_now_price: _builtins.int
+    """1/10,000 chip"""
+    status: Global___Auction.Status.ValueType
+    buyer_id: _builtins.int
+    """once settled"""
+    settle_price: _builtins.int
+    created_us: _builtins.int
+    def __init__(
+        self,
+        *,
+        id: _builtins.int = ...,
+        seller_id: _builtins.int = ...,
+        name: _builtins.str = ...,
+        description: _builtins.str = ...,
+        picture: _builtins.str = ...,
+        buy_now_price: _builtins.int | None = ...,
+        status: Global___Auction.Status.ValueType = ...,
+        buyer_id: _builtins.int = ...,
+        settle_price: _builtins.int | None = ...,
+        created_us: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_buy_now_price", b"_buy_now_price", "_settle_price", b"_settle_price", "buy_now_price", b"buy_now_price", "settle_price", b"settle_price"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_buy_now_price", b"_buy_now_price", "_settle_price", b"_settle_price", "buy_now_price", b"buy_now_price", "buyer_id", b"buyer_id", "created_us", b"created_us", "description", b"description", "id", b"id", "name", b"name", "picture", b"picture", "seller_id", b"seller_id", "settle_price", b"settle_price", "status", b"status"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__buy_now_price: _TypeAlias = _typing.Literal["buy_now_price"]  # noqa: Y015
+    _WhichOneofArgType__buy_now_price: _TypeAlias = _typing.Literal["_buy_now_price", b"_buy_now_price"]  # noqa: Y015
+    _WhichOneofReturnType__settle_price: _TypeAlias = _typing.Literal["settle_price"]  # noqa: Y015
+    _WhichOneofArgType__settle_price: _TypeAlias = _typing.Literal["_settle_price", b"_settle_price"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__buy_now_price) -> _WhichOneofReturnType__buy_now_price | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__settle_price) -> _WhichOneofReturnType__settle_price | None: ...
+
+Global___Auction: _TypeAlias = Auction  # noqa: Y015
+
+@_typing.final
+class AuctionCreated(_message.Message):
+    """public, as the three below; also the replies"""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AUCTION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def auction(self) -> Global___Auction: ...
+    def __init__(
+        self,
+        *,
+        auction: Global___Auction | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["auction", b"auction"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["auction", b"auction"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AuctionCreated: _TypeAlias = AuctionCreated  # noqa: Y015
+
+@_typing.final
+class AuctionUpdated(_message.Message):
+    """It was edited."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AUCTION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def auction(self) -> Global___Auction: ...
+    def __init__(
+        self,
+        *,
+        auction: Global___Auction | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["auction", b"auction"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["auction", b"auction"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AuctionUpdated: _TypeAlias = AuctionUpdated  # noqa: Y015
+
+@_typing.final
+class AuctionWithdrawn(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AUCTION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def auction(self) -> Global___Auction: ...
+    def __init__(
+        self,
+        *,
+        auction: Global___Auction | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["auction", b"auction"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["auction", b"auction"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AuctionWithdrawn: _TypeAlias = AuctionWithdrawn  # noqa: Y015
+
+@_typing.final
+class AuctionSettled(_message.Message):
+    """Sold, or settled by an operator. The money is told as a transfer to both sides."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AUCTION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def auction(self) -> Global___Auction: ...
+    def __init__(
+        self,
+        *,
+        auction: Global___Auction | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["auction", b"auction"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["auction", b"auction"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AuctionSettled: _TypeAlias = AuctionSettled  # noqa: Y015
+
+@_typing.final
+class Auctions(_message.Message):
+    """public, in its snapshot: all but the withdrawn ones."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AUCTIONS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def auctions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Auction]: ...
+    def __init__(
+        self,
+        *,
+        auctions: _abc.Iterable[Global___Auction] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["auctions", b"auctions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Auctions: _TypeAlias = Auctions  # noqa: Y015
+
+@_typing.final
+class TradeHistory(_message.Message):
+    """--- A market's past. Where the market hides account ids they read 0 in orders and trades, one's own too"""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MARKET_ID_FIELD_NUMBER: _builtins.int
+    TRADES_FIELD_NUMBER: _builtins.int
+    NEXT_FIELD_NUMBER: _builtins.int
+    MORE_FIELD_NUMBER: _builtins.int
+    market_id: _builtins.int
+    next: _builtins.int
+    """`after` of the next page"""
+    more: _builtins.bool
+    @_builtins.property
+    def trades(self) -> _containers.RepeatedCompositeFieldContainer[Global___Trade]: ...
+    def __init__(
+        self,
+        *,
+        market_id: _builtins.int = ...,
+        trades: _abc.Iterable[Global___Trade] | None = ...,
+        next: _builtins.int = ...,
+        more: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["market_id", b"market_id", "more", b"more", "next", b"next", "trades", b"trades"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TradeHistory: _TypeAlias = TradeHistory  # noqa: Y015
+
+@_typing.final
+class OrderChange(_message.Message):
+    """What one command did to one order; a command's changes come in the order in which they happened."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SEQ_FIELD_NUMBER: _builtins.int
+    AT_US_FIELD_NUMBER: _builtins.int
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    OPEN_FIELD_NUMBER: _builtins.int
+    CREATED_FIELD_NUMBER: _builtins.int
+    TRADE_ID_FIELD_NUMBER: _builtins.int
+    CANCELLED_FIELD_NUMBER: _builtins.int
+    seq: _builtins.int
+    at_us: _builtins.int
+    order_id: _builtins.int
+    open: _builtins.int
+    """what is open of it from now on"""
+    trade_id: _builtins.int
+    cancelled: Global___CancelCause.ValueType
+    @_builtins.property
+    def created(self) -> Global___Order:
+        """it came in, as it was sent: nothing is filled yet"""
+
+    def __init__(
+        self,
+        *,
+        seq: _builtins.int = ...,
+        at_us: _builtins.int = ...,
+        order_id: _builtins.int = ...,
+        open: _builtins.int = ...,
+        created: Global___Order | None = ...,
+        trade_id: _builtins.int = ...,
+        cancelled: Global___CancelCause.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cancelled", b"cancelled", "cause", b"cause", "created", b"created", "trade_id", b"trade_id"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_us", b"at_us", "cancelled", b"cancelled", "cause", b"cause", "created", b"created", "open", b"open", "order_id", b"order_id", "seq", b"seq", "trade_id", b"trade_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_cause: _TypeAlias = _typing.Literal["created", "trade_id", "cancelled"]  # noqa: Y015
+    _WhichOneofArgType_cause: _TypeAlias = _typing.Literal["cause", b"cause"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_cause) -> _WhichOneofReturnType_cause | None: ...
+
+Global___OrderChange: _TypeAlias = OrderChange  # noqa: Y015
+
+@_typing.final
+class OrderHistory(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MARKET_ID_FIELD_NUMBER: _builtins.int
+    CHANGES_FIELD_NUMBER: _builtins.int
+    NEXT_FIELD_NUMBER: _builtins.int
+    MORE_FIELD_NUMBER: _builtins.int
+    market_id: _builtins.int
+    next: _builtins.int
+    more: _builtins.bool
+    @_builtins.property
+    def changes(self) -> _containers.RepeatedCompositeFieldContainer[Global___OrderChange]: ...
+    def __init__(
+        self,
+        *,
+        market_id: _builtins.int = ...,
+        changes: _abc.Iterable[Global___OrderChange] | None = ...,
+        next: _builtins.int = ...,
+        more: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changes", b"changes", "market_id", b"market_id", "more", b"more", "next", b"next"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OrderHistory: _TypeAlias = OrderHistory  # noqa: Y015
+
+@_typing.final
+class Position(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_ID_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    account_id: _builtins.int
+    position: _builtins.int
+    """1/100; negative: short"""
+    def __init__(
+        self,
+        *,
+        account_id: _builtins.int = ...,
+        position: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "position", b"position"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Position: _TypeAlias = Position  # noqa: Y015
+
+@_typing.final
+class MarketPositions(_message.Message):
+    """Where account ids are hidden: the accounts that one may act as, and one row with account_id 0 for all others together."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MARKET_ID_FIELD_NUMBER: _builtins.int
+    POSITIONS_FIELD_NUMBER: _builtins.int
+    NEXT_FIELD_NUMBER: _builtins.int
+    MORE_FIELD_NUMBER: _builtins.int
+    market_id: _builtins.int
+    next: _builtins.int
+    more: _builtins.bool
+    @_builtins.property
+    def positions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Position]: ...
+    def __init__(
+        self,
+        *,
+        market_id: _builtins.int = ...,
+        positions: _abc.Iterable[Global___Position] | None = ...,
+        next: _builtins.int = ...,
+        more: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["market_id", b"market_id", "more", b"more", "next", b"next", "positions", b"positions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MarketPositions: _TypeAlias = MarketPositions  # noqa: Y015

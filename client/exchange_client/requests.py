@@ -17,7 +17,8 @@ from exchange_client.units import Chips, amount_units, price_units, size_units
 A = TypeVar("A", bound=Message, covariant=True)
 
 # Without a key, but the same again is the same.
-REPEATABLE = (pb.ActAs, pb.SetSudo, pb.Subscribe, pb.Unsubscribe, pb.CreateUserAccount)
+HISTORIES = (pb.GetFullTradeHistory, pb.GetFullOrderHistory, pb.GetMarketPositions)
+REPEATABLE = (pb.ActAs, pb.SetSudo, pb.Subscribe, pb.Unsubscribe, pb.CreateUserAccount, *HISTORIES)
 FIELD_OF: dict[object, str] = {
     member.message_type: member.name for member in pb.ClientMessage.DESCRIPTOR.oneofs_by_name["message"].fields
 }
@@ -93,17 +94,24 @@ def set_sudo(on: bool) -> Request[pb.SudoSet]:
     return Request(pb.SetSudo(on=on), pb.SudoSet)
 
 
-def subscribe(markets: Iterable[int] = (), *, all_markets: bool = False) -> Request[pb.Subscribed]:
-    return Request(pb.Subscribe(subscriptions=_subscriptions(markets, all_markets)), pb.Subscribed)
+def subscribe(
+    markets: Iterable[int] = (), *, all_markets: bool = False, summaries: bool = False
+) -> Request[pb.Subscribed]:
+    return Request(pb.Subscribe(subscriptions=subscriptions(markets, all_markets, summaries)), pb.Subscribed)
 
 
-def unsubscribe(markets: Iterable[int] = (), *, all_markets: bool = False) -> Request[pb.Unsubscribed]:
-    return Request(pb.Unsubscribe(subscriptions=_subscriptions(markets, all_markets)), pb.Unsubscribed)
+def unsubscribe(
+    markets: Iterable[int] = (), *, all_markets: bool = False, summaries: bool = False
+) -> Request[pb.Unsubscribed]:
+    return Request(pb.Unsubscribe(subscriptions=subscriptions(markets, all_markets, summaries)), pb.Unsubscribed)
 
 
-def _subscriptions(markets: Iterable[int], all_markets: bool) -> list[pb.Subscription]:
-    named = [pb.Subscription(market_id=market_id) for market_id in markets]
-    return [*named, pb.Subscription(all_markets=True)] if all_markets else named
+def subscriptions(markets: Iterable[int], all_markets: bool, summaries: bool) -> list[pb.Subscription]:
+    return [
+        *(pb.Subscription(market_id=market_id) for market_id in markets),
+        *([pb.Subscription(all_markets=True)] if all_markets else []),
+        *([pb.Subscription(market_summary=True)] if summaries else []),
+    ]
 
 
 # --- Accounts and money
@@ -171,8 +179,13 @@ def create_market(
     tick_size: Chips = "0.01",
     smallest_size: Chips = "0.01",
     description: str = "",
+    category: str = "",
+    pinned: bool = False,
+    visible_to: Iterable[int] = (),
+    hide_account_ids: bool = False,
     key: str = "",
 ) -> Request[pb.MarketCreated]:
+    """`visible_to`: ids of the accounts that may trade there; none: everybody."""
     return Request.of(
         pb.CreateMarket(
             name=name,
@@ -181,6 +194,10 @@ def create_market(
             max_settlement=price_units(max_settlement),
             tick_size=price_units(tick_size),
             smallest_size=size_units(smallest_size),
+            category=category,
+            pinned=pinned,
+            visible_to=_account_ids(tuple(visible_to) or None),
+            hide_account_ids=hide_account_ids,
             key=key,
         ),
         pb.MarketCreated,
@@ -188,10 +205,34 @@ def create_market(
 
 
 def edit_market(
-    market_id: int, *, name: str | None = None, description: str | None = None, key: str = ""
+    market_id: int,
+    *,
+    name: str | None = None,
+    description: str | None = None,
+    category: str | None = None,
+    pinned: bool | None = None,
+    visible_to: Iterable[int] | None = None,
+    hide_account_ids: bool | None = None,
+    key: str = "",
 ) -> Request[pb.MarketUpdated]:
-    """None leaves a field as it is."""
-    return Request.of(pb.EditMarket(market_id=market_id, name=name, description=description, key=key), pb.MarketUpdated)
+    """None leaves a field as it is. `visible_to=()`: everybody sees the market from now on."""
+    return Request.of(
+        pb.EditMarket(
+            market_id=market_id,
+            name=name,
+            description=description,
+            category=category,
+            pinned=pinned,
+            visible_to=_account_ids(visible_to),
+            hide_account_ids=hide_account_ids,
+            key=key,
+        ),
+        pb.MarketUpdated,
+    )
+
+
+def _account_ids(ids: Iterable[int] | None) -> pb.AccountIds | None:
+    return None if ids is None else pb.AccountIds(ids=ids)
 
 
 def set_market_status(market_id: int, status: pb.MarketStatus.ValueType, *, key: str = "") -> Request[pb.MarketUpdated]:
@@ -241,3 +282,67 @@ def out(
 ) -> Request[pb.OrdersCancelled]:
     """0: every market; SIDE_UNSPECIFIED: both sides."""
     return Request.of(pb.Out(market_id=market_id, side=side, key=key), pb.OrdersCancelled)
+
+
+# --- Auctions
+
+
+def create_auction(
+    name: str, *, description: str = "", picture: str = "", buy_now_price: Chips | None = None, key: str = ""
+) -> Request[pb.AuctionCreated]:
+    """`picture` is the name of one that was uploaded in the pages; without a price it cannot be bought at once."""
+    price = None if buy_now_price is None else amount_units(buy_now_price)
+    return Request.of(
+        pb.CreateAuction(name=name, description=description, picture=picture, buy_now_price=price, key=key),
+        pb.AuctionCreated,
+    )
+
+
+def edit_auction(
+    auction_id: int,
+    *,
+    name: str | None = None,
+    description: str | None = None,
+    picture: str | None = None,
+    buy_now_price: Chips | None = None,
+    no_buy_now_price: bool = False,
+    key: str = "",
+) -> Request[pb.AuctionUpdated]:
+    """None leaves a field as it is; `no_buy_now_price` takes the price away."""
+    edit = pb.EditAuction(auction_id=auction_id, name=name, description=description, picture=picture, key=key)
+    if no_buy_now_price:
+        edit.no_buy_now_price = True
+    elif buy_now_price is not None:
+        edit.buy_now_price = amount_units(buy_now_price)
+    return Request.of(edit, pb.AuctionUpdated)
+
+
+def withdraw_auction(auction_id: int, *, key: str = "") -> Request[pb.AuctionWithdrawn]:
+    return Request.of(pb.WithdrawAuction(auction_id=auction_id, key=key), pb.AuctionWithdrawn)
+
+
+def buy_auction(auction_id: int, price: Chips, *, key: str = "") -> Request[pb.AuctionSettled]:
+    """`price` is the one that you saw: if it has changed, PRICE_CHANGED."""
+    return Request.of(pb.BuyAuction(auction_id=auction_id, price=amount_units(price), key=key), pb.AuctionSettled)
+
+
+def settle_auction(auction_id: int, buyer_id: int, price: Chips, *, key: str = "") -> Request[pb.AuctionSettled]:
+    return Request.of(
+        pb.SettleAuction(auction_id=auction_id, buyer_id=buyer_id, price=amount_units(price), key=key),
+        pb.AuctionSettled,
+    )
+
+
+# --- Histories: a page each; `after` is the `next` of the page before, a `limit` of 0 the exchange's own
+
+
+def get_full_trade_history(market_id: int, after: int = 0, limit: int = 0) -> Request[pb.TradeHistory]:
+    return Request(pb.GetFullTradeHistory(market_id=market_id, after=after, limit=limit), pb.TradeHistory)
+
+
+def get_full_order_history(market_id: int, after: int = 0, limit: int = 0) -> Request[pb.OrderHistory]:
+    return Request(pb.GetFullOrderHistory(market_id=market_id, after=after, limit=limit), pb.OrderHistory)
+
+
+def get_market_positions(market_id: int, after: int = 0, limit: int = 0) -> Request[pb.MarketPositions]:
+    return Request(pb.GetMarketPositions(market_id=market_id, after=after, limit=limit), pb.MarketPositions)

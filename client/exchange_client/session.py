@@ -1,7 +1,8 @@
 """One conversation with the exchange, over as many sockets as it takes.
 
-A task holds the socket: connect, authenticate (resuming where the state stands), send again what was not answered, then
-read into the state, the answers and the iterators of updates until the socket ends; wait; begin again.
+A task holds the socket: connect, authenticate (resuming where the state stands), turn sudo on again if it was, send
+again what was not answered, then read into the state, the answers and the iterators of updates until the socket ends;
+wait; begin again.
 """
 
 import asyncio
@@ -22,11 +23,15 @@ from exchange_client.backoff import Backoff
 from exchange_client.errors import ConnectionLost, ExchangeError, Refused, refusal
 from exchange_client.frames import pack
 from exchange_client.pending import Pending
-from exchange_client.requests import Reply, Request
+from exchange_client.requests import Reply, Request, subscriptions
 from exchange_client.state import State, is_reply
+from exchange_client.streams import market_stream
 from exchange_client.updates import Updates
 
-HELLO_ID = "hello"  # request id of Authenticate; all others are numbers
+HELLO_ID = "hello"  # request id of Authenticate; those of users are numbers
+# What goes together, after it, if sudo is to be on again.
+SUDO_ID, AGAIN_ID, ACT_AS_ID = "sudo", "again", "act as"
+OPENING_IDS = ("", HELLO_ID, SUDO_ID, AGAIN_ID, ACT_AS_ID)
 HELLO_SECONDS = 20.0  # from the open socket to "ready", snapshots included
 HELD_SECONDS = 5.0  # a connection that lived so long was a success
 SILENCE_SECONDS = 20.0  # the exchange says every 5 s that we are up to date
@@ -46,9 +51,11 @@ log = logging.getLogger("exchange_client")
 class Settings:
     url: str
     token: str = field(repr=False)
-    act_as: int = 0
+    act_as: int = 0  # on the next connection
     markets: set[int] = field(default_factory=set)  # followed: grows and shrinks with Subscribe and Unsubscribe
     all_markets: bool = False
+    summaries: bool = False
+    sudo: bool = False  # turned on, and so again on the next connection
     frames_per_second: int = 0
     answer_seconds: float = ANSWER_SECONDS
     backoff: Backoff = field(default_factory=Backoff)
@@ -136,6 +143,9 @@ class Session:
         answer = self._pending.add(request_id, request, self.state.account_id)
         if isinstance(request.body, pb.ActAs):
             self._switch = answer
+        elif isinstance(request.body, pb.SetSudo):
+            self.state.switch()
+            answer.add_done_callback(lambda _: self.state.switched())
         return answer
 
     # --- The task
@@ -180,7 +190,7 @@ class Session:
                 close_timeout=CLOSE_SECONDS,
             ) as socket:
                 async with asyncio.timeout(HELLO_SECONDS):
-                    await self._hello(socket)
+                    await self._open(socket)
                 return await self._converse(socket)
         except Refused as error:
             if error.code not in PASSING:
@@ -191,20 +201,51 @@ class Session:
         except (OSError, WebSocketException, DecodeError) as error:  # TimeoutError is an OSError
             return _Loss(ABNORMAL, str(error) or type(error).__name__)
 
-    async def _hello(self, socket: ClientConnection) -> None:
+    async def _open(self, socket: ClientConnection) -> None:
+        """Everything before "ready", and before commands that need sudo can be sent again."""
+        account = self._settings.act_as
+        if not self._settings.sudo:
+            self._settings.markets -= self.state.lost
+            await self._hello(socket, account)
+            return
+        await self._hello(socket, 0)  # without sudo it may be nobody's to act as
+        await self._regain_sudo(socket, account)
+
+    async def _hello(self, socket: ClientConnection, account: int) -> None:
         """Authenticate, and read until the exchange says "ready"."""
         settings = self._settings
         hello = self.state.hello(
             settings.token,
-            act_as=self.state.account_id or settings.act_as,
+            act_as=account,
             markets=sorted(settings.markets),
             all_markets=settings.all_markets,
+            summaries=settings.summaries,
             frames_per_second=settings.frames_per_second,
         )
-        message = pb.ClientMessage(request_id=HELLO_ID, authenticate=hello)
-        await socket.send(pb.ClientFrame(messages=[message]).SerializeToString())
+        if settings.sudo:
+            self.state.switch()
+        await self._say(socket, pb.ClientMessage(request_id=HELLO_ID, authenticate=hello))
         while not self.state.ready:
             self._hear(await socket.recv())
+
+    async def _regain_sudo(self, socket: ClientConnection, account: int) -> None:
+        """Sudo, the markets that are not seen without, and the account acted as. Not for ever: an operator whose rights
+        have ended meanwhile goes on without. Raises Refused if trying again can help."""
+        unseen = [id for id in self._settings.markets if not self.state.hears(market_stream(id))]
+        wishes = [pb.ClientMessage(request_id=SUDO_ID, set_sudo=pb.SetSudo(on=True))]
+        if unseen:
+            again = pb.Subscribe(subscriptions=subscriptions(sorted(unseen), False, False))
+            wishes.append(pb.ClientMessage(request_id=AGAIN_ID, subscribe=again))
+        if account != self.state.account_id:
+            wishes.append(pb.ClientMessage(request_id=ACT_AS_ID, act_as=pb.ActAs(account_id=account)))
+        await self._say(socket, *wishes)
+        waits_for = {wish.request_id for wish in wishes}
+        while waits_for:
+            waits_for.difference_update(message.request_id for message in self._hear(await socket.recv()).messages)
+        self.state.switched()
+
+    async def _say(self, socket: ClientConnection, *messages: pb.ClientMessage) -> None:
+        await socket.send(pb.ClientFrame(messages=messages).SerializeToString())
 
     async def _converse(self, socket: ClientConnection) -> _Loss:
         self._outgoing = asyncio.Queue()  # bounded by what may be pending
@@ -223,6 +264,7 @@ class Session:
             if asyncio.get_running_loop().time() - begun >= HELD_SECONDS:
                 self._settings.backoff.reset()
             self._outgoing = None
+            self._settings.act_as = self.state.account_id
             self._pending.disconnected()
             writer.cancel()
             self._wake()
@@ -234,7 +276,7 @@ class Session:
 
     # --- Reading
 
-    def _hear(self, data: str | bytes) -> None:
+    def _hear(self, data: str | bytes) -> pb.ServerFrame:
         if isinstance(data, str):
             raise DecodeError("a text message, where frames are binary")
         frame = pb.ServerFrame.FromString(data)
@@ -246,17 +288,25 @@ class Session:
             if is_reply(message, message.WhichOneof("message") or ""):
                 self._answered(message)
         self._wake()
+        return frame
 
     def _answered(self, message: pb.ServerMessage) -> None:
-        if message.request_id not in ("", HELLO_ID):
+        if message.HasField("sudo_set"):  # perhaps unasked
+            self._settings.sudo = message.sudo_set.on
+        if message.request_id not in OPENING_IDS:
             request = self._pending.answer(message)
             if request is not None:
                 self._follow(request.body)
         elif message.HasField("refused"):
-            error = refusal(message.refused)
-            if not self.state.ready:
-                raise error
-            log.warning("the exchange refused a frame: %s", error)
+            self._refused(message.request_id, refusal(message.refused))
+
+    def _refused(self, request_id: str, error: Refused) -> None:
+        """Something that was said to open the connection, or a whole frame."""
+        if not self.state.ready or (request_id in OPENING_IDS[1:] and error.code in PASSING):
+            raise error
+        if request_id == SUDO_ID:
+            self._settings.sudo = False
+        log.warning("the exchange refused %s: %s", request_id or "a frame", error)
 
     def _follow(self, body: object) -> None:
         """What was subscribed to is subscribed to again by the next connection."""
@@ -265,9 +315,11 @@ class Session:
             case pb.Subscribe():
                 settings.markets |= {item.market_id for item in body.subscriptions if item.market_id}
                 settings.all_markets |= any(item.all_markets for item in body.subscriptions)
+                settings.summaries |= any(item.market_summary for item in body.subscriptions)
             case pb.Unsubscribe():
                 settings.markets -= {item.market_id for item in body.subscriptions}
                 settings.all_markets &= not any(item.all_markets for item in body.subscriptions)
+                settings.summaries &= not any(item.market_summary for item in body.subscriptions)
 
     def _wake(self) -> None:
         waiting, self._waiting = self._waiting, []

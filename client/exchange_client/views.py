@@ -1,4 +1,4 @@
-"""What each kind of stream tells: the public stream, a market's, an account's. Pure.
+"""What each kind of stream tells: the public stream, a market's, its summary, an account's. Pure.
 
 A view hears protobuf messages and keeps what they say, as copies: a message taken out of a frame would keep the whole
 frame in memory. All figures are whole numbers in the wire's units.
@@ -27,17 +27,18 @@ class View(Protocol):
 
 
 class PublicView:
-    """Everybody's accounts by name, and the definitions of the public markets."""
+    """Everybody's accounts by name, and the auction board. The markets that are told of, here and elsewhere:
+    State.market()."""
 
     accounts: dict[int, pb.Account]
-    markets: dict[int, pb.Market]
+    auctions: dict[int, pb.Auction]
 
     def __init__(self) -> None:
         self.clear()
 
     def clear(self) -> None:
         self.accounts = {}
-        self.markets = {}
+        self.auctions = {}
 
     def apply(self, body: Message) -> None:
         match body:
@@ -45,14 +46,16 @@ class PublicView:
                 self.accounts.update({account.id: deepcopy(account) for account in body.accounts})
             case pb.AccountCreated():
                 self.accounts[body.account.id] = deepcopy(body.account)
-            case pb.Markets():
-                self.markets.update({market.id: deepcopy(market) for market in body.markets})
-            case pb.MarketCreated() | pb.MarketUpdated() | pb.MarketSettled():
-                self.markets[body.market.id] = deepcopy(body.market)
+            case pb.Auctions():
+                self.auctions.update({auction.id: deepcopy(auction) for auction in body.auctions})
+            case pb.AuctionCreated() | pb.AuctionUpdated() | pb.AuctionSettled():
+                self.auctions[body.auction.id] = deepcopy(body.auction)
+            case pb.AuctionWithdrawn():
+                self.auctions.pop(body.auction.id, None)
 
 
 class MarketView:
-    """One market: its definition, book and latest trades (oldest first)."""
+    """One market: its definition, book and latest trades (oldest first). Account ids that it hides read 0."""
 
     def __init__(self, market_id: int) -> None:
         self.id = market_id
@@ -96,6 +99,21 @@ class MarketView:
         for trade in trades.trades:
             self.tape.append(deepcopy(trade))
             self.book.fall_to(trade.maker_order_id, trade.maker_open, traded=True)
+
+
+class SummaryView:
+    """One market's line: best prices, what rests there, the last trade. `lines`: where it is kept, by market."""
+
+    def __init__(self, market_id: int, lines: dict[int, pb.MarketSummary]) -> None:
+        self.id = market_id
+        self._lines = lines
+
+    def clear(self) -> None:
+        self._lines.pop(self.id, None)
+
+    def apply(self, body: Message) -> None:
+        if isinstance(body, pb.MarketSummary):
+            self._lines[self.id] = deepcopy(body)
 
 
 class Portfolio:

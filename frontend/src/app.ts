@@ -13,6 +13,7 @@ import { PortfolioView } from "./ui/portfolio";
 import { Toasts } from "./ui/toasts";
 
 const EXPIRE_EVERY_MS = 1_000;
+const SAY_NEXT = "say next"; // of the tab's session storage: what the page that comes has to tell
 
 interface View {
   render(): void;
@@ -30,7 +31,10 @@ function start(page: Page): void {
   const light = new ConnectionLight();
   const toasts = new Toasts(() => desk);
   const desk = new Desk(page, browser, {
-    light: (state) => light.show(state),
+    light: (state) => {
+      light.show(state);
+      if (state.kind === "account lost") startOver(page);
+    },
     changed: () => redraw(),
     happened: (happenings) => toasts.tell(happenings),
   });
@@ -40,9 +44,18 @@ function start(page: Page): void {
     view.render();
     if (desk.account) setText(available, money.cash(desk.account.available));
   });
+  const said = sessionStorage.getItem(SAY_NEXT);
+  if (said) toasts.show("error", said);
+  sessionStorage.removeItem(SAY_NEXT);
   desk.connection.connect();
   window.addEventListener("online", () => desk.connection.connect());
   window.setInterval(() => desk.requests.expire(), EXPIRE_EVERY_MS);
+}
+
+/** Loads the page again for the own account, with its forms, and tells why. */
+function startOver({ accountName }: Page): void {
+  sessionStorage.setItem(SAY_NEXT, `You no longer act as ${accountName}; you act as yourself again.`);
+  location.reload();
 }
 
 function makeView(page: Page, desk: Desk, toasts: Toasts, redraw: () => void): View {

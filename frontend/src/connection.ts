@@ -12,7 +12,7 @@ const SIGNED_OUT_CODE = 4001; // never signed in, or no longer
 const AUTHENTICATE_ID = "authenticate";
 
 export type Light =
-  { kind: "live" } | { kind: "resyncing" } | { kind: "offline"; retryAtMs: number } | { kind: "signed out" };
+  { kind: "live" } | { kind: "resyncing" } | { kind: "offline"; retryAtMs: number } | { kind: "signed out" } | { kind: "account lost" };
 
 /** What a browser's WebSocket is, and a test's. */
 export interface Socket {
@@ -96,8 +96,12 @@ export class Connection {
       this.drop(); // not our protocol: what follows would be guessed
       return;
     }
-    if (messages.some(refusesSignIn)) {
-      this.end();
+    if (messages.some((message) => refusesHello(message, Reason.ACCOUNT_NOT_FOUND))) {
+      this.loseAccount();
+      return;
+    }
+    if (messages.some((message) => refusesHello(message, Reason.NOT_AUTHENTICATED))) {
+      this.end({ kind: "signed out" });
       return;
     }
     const wasReady = this.ready;
@@ -124,10 +128,15 @@ export class Connection {
     this.closed(0);
   }
 
-  private end(): void {
+  /** The account that hello() names is no longer ours: there is nothing to come back to. */
+  loseAccount(): void {
+    this.end({ kind: "account lost" });
+  }
+
+  private end(light: Light): void {
     this.forget();
     this.wait(null, 0);
-    this.listener.light({ kind: "signed out" });
+    this.listener.light(light);
   }
 
   private forget(): void {
@@ -141,7 +150,7 @@ export class Connection {
 
   private closed(code: number): void {
     if (code === SIGNED_OUT_CODE) {
-      this.end();
+      this.end({ kind: "signed out" });
       return;
     }
     if (this.ready && this.world.nowMs() - this.readyAtMs >= STEADY_MS) this.failures = 0;
@@ -162,11 +171,6 @@ export class Connection {
   }
 }
 
-function refusesSignIn(message: ServerMessage): boolean {
-  const { requestId, message: body } = message;
-  return (
-    body.case === "refused" &&
-    requestId === AUTHENTICATE_ID &&
-    (body.value.code === Reason.NOT_AUTHENTICATED || body.value.code === Reason.ACCOUNT_NOT_FOUND)
-  );
+function refusesHello({ requestId, message }: ServerMessage, code: Reason): boolean {
+  return message.case === "refused" && requestId === AUTHENTICATE_ID && message.value.code === code;
 }

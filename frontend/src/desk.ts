@@ -3,19 +3,23 @@ import { Connection, FRAMES_PER_SECOND, type Light, type World } from "./connect
 import type { Request } from "./frames";
 import type { Side } from "./gen/proto/exchange_pb";
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import type { CreateOrderSchema, ServerMessage } from "./gen/proto/exchange_pb";
+import type { CreateOrderSchema, Market, MarketSummary, ServerMessage, SubscriptionSchema } from "./gen/proto/exchange_pb";
 import type { Page } from "./page";
 import { newKey, Requests, type Answer } from "./requests";
 import {
-  accountStream,
   applyFrame,
-  marketStream,
+  bookSlice,
+  definition,
+  hearsBook,
   newState,
-  resumeFrom,
-  type Happening,
-  type Slice,
+  resume,
+  switched,
   type State,
 } from "./store";
+import type { Happening, Slice } from "./slice";
+import { accountStream, marketStream, summaryStream } from "./streams";
+
+const SUDO_ID = "sudo"; // request id of what turns it on
 
 export interface DeskListener {
   light(light: Light): void;
@@ -23,12 +27,15 @@ export interface DeskListener {
   happened(happenings: readonly Happening[]): void;
 }
 
+type Wish = MessageInitShape<typeof SubscriptionSchema>;
+
 export type NewOrder = Omit<MessageInitShape<typeof CreateOrderSchema>, "clientOrderId" | "$typeName" | "$unknown">;
 
 export class Desk {
   readonly state: State = newState();
   readonly connection: Connection;
   readonly requests: Requests;
+  private greeted = false; // this connection is ready, and what has to follow at once was said
   everLive = false; // else sockets may be blocked on the way, and forms post as without scripts
 
   constructor(
@@ -52,43 +59,88 @@ export class Desk {
     return this.state.slices.get(accountStream(this.page.account));
   }
 
+  /** Its book, in the form that is heard. */
   market(id: bigint): Slice | undefined {
-    return this.state.slices.get(marketStream(id));
+    return bookSlice(this.state, id);
+  }
+
+  definition(id: bigint): Market | undefined {
+    return definition(this.state, id);
+  }
+
+  summary(id: bigint): MarketSummary | undefined {
+    return this.state.slices.get(summaryStream(id))?.summary ?? undefined;
   }
 
   accountName = (id: bigint): string => this.state.slices.get("public")?.accounts.get(id)?.name ?? `account ${id}`;
-  marketName = (id: bigint): string => this.state.slices.get("public")?.markets.get(id)?.name ?? `market ${id}`;
+  marketName = (id: bigint): string => this.definition(id)?.name ?? `market ${id}`;
 
   place(order: NewOrder): Promise<Answer> {
-    return this.requests.ask({ case: "createOrder", value: { ...order, clientOrderId: newKey() } });
+    return this.command({ case: "createOrder", value: { ...order, clientOrderId: newKey() } });
   }
 
   cancel(orderId: bigint): Promise<Answer> {
-    return this.requests.ask({ case: "cancelOrder", value: { orderId, key: newKey() } });
+    return this.command({ case: "cancelOrder", value: { orderId, key: newKey() } });
   }
 
   /** marketId 0: everywhere; side 0: both. */
   out(marketId: bigint, side: Side): Promise<Answer> {
-    return this.requests.ask({ case: "out", value: { marketId, side, key: newKey() } });
+    return this.command({ case: "out", value: { marketId, side, key: newKey() } });
+  }
+
+  /** In the name of the page's account, or not at all. */
+  private command(message: Request): Promise<Answer> {
+    return this.acts ? this.requests.ask(message) : Promise.resolve({ kind: "unsent" });
+  }
+
+  private get acts(): boolean {
+    return this.state.actingAs === this.page.account;
   }
 
   private hello(): Request {
-    const resume = resumeFrom(this.state);
-    const subscriptions = this.page.markets.map((id) => ({
-      stream: { case: "marketId" as const, value: id },
-      fromSeq: (resume && this.state.standing.get(marketStream(id))) ?? 0n,
+    const { page, state } = this;
+    const resumed = resume(state);
+    this.greeted = false;
+    state.switching = page.sudo;
+    const named = page.markets.filter((id) => page.sudo || !state.lost.has(id));
+    const subscriptions: Wish[] = named.map((id) => ({
+      stream: { case: "marketId", value: id },
+      fromSeq: (resumed && state.standing.get(marketStream(id))) ?? 0n,
     }));
-    const { epoch, fromSeq } = resume ?? { epoch: 0n, fromSeq: 0n };
-    const value = { actAs: this.page.account, framesPerSecond: FRAMES_PER_SECOND, subscriptions, epoch, fromSeq };
+    // Never resumed: a line is all that there is to say.
+    if (page.summaries) subscriptions.push({ stream: { case: "marketSummary", value: true } });
+    const { epoch, fromSeq } = resumed ?? { epoch: 0n, fromSeq: 0n };
+    const actAs = page.sudo ? 0n : page.account; // without sudo it may be nobody's to act as
+    const value = { actAs, framesPerSecond: FRAMES_PER_SECOND, subscriptions, epoch, fromSeq };
     return { case: "authenticate", value };
+  }
+
+  /** What follows Authenticate at once, where the browser is in sudo; the exchange does one after the other. */
+  private greet(): void {
+    const { page, state, connection } = this;
+    this.greeted = true;
+    if (!page.sudo) return;
+    connection.send(SUDO_ID, { case: "setSudo", value: { on: true } });
+    const unseen = page.markets.filter((id) => !hearsBook(state, id));
+    const subscriptions: Wish[] = unseen.map((id) => ({ stream: { case: "marketId", value: id } }));
+    if (unseen.length > 0) connection.send("again", { case: "subscribe", value: { subscriptions } });
+    if (!this.acts) connection.send("act as", { case: "actAs", value: { accountId: page.account } });
   }
 
   private frame(messages: readonly ServerMessage[]): void {
     const happenings = applyFrame(this.state, messages);
     this.requests.answer(messages);
+    if (happenings.some((what) => what.kind === "put back")) {
+      this.connection.loseAccount();
+      return;
+    }
+    if (messages.some(({ requestId, message }) => requestId === SUDO_ID && message.case === "refused")) {
+      switched(this.state);
+    }
     if (happenings.some((what) => what.kind === "ready")) {
       this.everLive = true;
-      this.requests.resume();
+      if (!this.greeted) this.greet();
+      if (this.acts) this.requests.resume();
     }
     const [gap] = this.state.gaps;
     if (happenings.some((what) => what.kind === "gap" || what.kind === "whole")) this.connection.missing(gap ?? null);

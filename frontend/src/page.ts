@@ -16,6 +16,8 @@ export interface Page {
   available: bigint;
   chip: string;
   markets: bigint[]; // to listen to
+  summaries: boolean; // a line of every market that one may see
+  sudo: boolean; // the browser is in sudo, and its sockets are to be
   market: MarketData | null;
   stake: Stake | null; // in that market, until the stream says more
   words: Words;
@@ -30,10 +32,12 @@ export interface Words {
 
 type Texts = Record<string, string>;
 
-interface Raw extends Omit<Page, "account" | "available" | "markets" | "market" | "stake"> {
+interface Raw extends Omit<Page, "account" | "available" | "markets" | "summaries" | "sudo" | "market" | "stake"> {
   account: string;
   available: string;
   markets: string[];
+  summaries?: boolean;
+  sudo?: boolean;
   market?: Texts;
   stake?: Texts;
 }
@@ -48,6 +52,8 @@ export function readPage(): Page | null {
     account: BigInt(raw.account),
     available: BigInt(raw.available),
     markets: raw.markets.map(BigInt),
+    summaries: raw.summaries ?? false,
+    sudo: raw.sudo ?? false,
     market: raw.market ? readMarket(raw.market) : null,
     stake: raw.stake ? readStake(raw.stake) : null,
   };

@@ -1,55 +1,22 @@
 // What the page knows, built from snapshots and streams alone. No page, socket or clock in here: applyFrame(state,
 // messages) changes the state it is given and says what happened. The rules are those of proto/exchange.proto.
-import { Book } from "./book";
-import type {
-  Account,
-  Exposure,
-  Fill,
-  Market,
-  Order,
-  PaidOut,
-  ServerMessage,
-  Trade,
-  Transfer,
-} from "./gen/proto/exchange_pb";
-
-export const TRADES_KEPT = 50;
-export const TRANSFERS_KEPT = 100;
-
-/** Everything of one stream; what a snapshot replaces. Each kind uses its own fields. */
-export class Slice {
-  // market.<id>, and the definitions of `public`
-  readonly markets = new Map<bigint, Market>();
-  readonly book = new Book();
-  trades: Trade[] = []; // newest first
-  // account.<id>
-  readonly exposures = new Map<bigint, Exposure>();
-  readonly orders = new Map<bigint, Order>();
-  transfers: Transfer[] = []; // newest first
-  cash = 0n;
-  available = 0n;
-  // public, and an account's own
-  readonly accounts = new Map<bigint, Account>();
-
-  constructor(readonly stream: string) {}
-}
-
-/** What somebody may want to be told. */
-export type Happening =
-  | { kind: "fills"; accountId: bigint; fills: Fill[] }
-  | { kind: "transfer"; stream: string; transfer: Transfer }
-  | { kind: "paid out"; paidOut: PaidOut }
-  | { kind: "market"; market: Market }
-  | { kind: "gap"; stream: string }
-  | { kind: "whole"; stream: string } // by its snapshot, or by a replay of what was missed
-  | { kind: "ready" };
+import type { Authenticated, Market, ServerMessage } from "./gen/proto/exchange_pb";
+import { applyToSlice, Slice, type Happening } from "./slice";
+import { accountStream, isAccount, isBook, isSummary, marketOf, marketStream, otherForm } from "./streams";
 
 export interface State {
   readonly slices: Map<string, Slice>;
   readonly standing: Map<string, bigint>; // stream -> the seq up to which it was heard
   readonly gaps: Set<string>; // streams that missed something and wait for their snapshot
+  readonly stale: Set<string>; // known from before, and perhaps not heard any more
+  readonly lost: Set<bigint>; // markets whose books the exchange ended by itself: one may not see them any more
+  accountFloor: bigint | null; // where we stand on accounts' streams that we do not know, after resuming
+  sudo: boolean;
+  switching: boolean; // SetSudo is on its way: what ends may go on in another form
+  opening: boolean; // not ready
   epoch: bigint;
   upTo: bigint; // everything was heard up to here, on all streams
+  ownAccount: bigint;
   actingAs: bigint;
   draft: Slice | null; // a snapshot that has begun and not ended
   section: Slice | null; // whose messages follow in this frame
@@ -60,16 +27,43 @@ export function newState(): State {
     slices: new Map(),
     standing: new Map(),
     gaps: new Set(),
+    stale: new Set(),
+    lost: new Set(),
+    accountFloor: null,
+    sudo: false,
+    switching: false,
+    opening: false,
     epoch: 0n,
     upTo: 0n,
+    ownAccount: 0n,
     actingAs: 0n,
     draft: null,
     section: null,
   };
 }
 
-export const marketStream = (id: bigint): string => `market.${id}`;
-export const accountStream = (id: bigint): string => `account.${id}`;
+/** A market's definition: the newest that a stream tells; of two that are as new, the one beside the book. */
+export function definition(state: State, id: bigint): Market | undefined {
+  let newest: { at: bigint; market: Market } | undefined;
+  for (const slice of state.slices.values()) {
+    const market = slice.markets.get(id);
+    const at = slice.definedAt.get(id) ?? 0n;
+    if (market && (!newest || at > newest.at || (at === newest.at && isBook(slice.stream)))) newest = { at, market };
+  }
+  return newest?.market;
+}
+
+/** The slice of a market's book, in the form that is heard. */
+export function bookSlice(state: State, id: bigint): Slice | undefined {
+  const plain = marketStream(id);
+  return state.slices.get(plain) ?? state.slices.get(otherForm(plain) ?? plain);
+}
+
+/** Whether a market's book is heard now, in either form. */
+export function hearsBook(state: State, id: bigint): boolean {
+  const slice = bookSlice(state, id);
+  return slice !== undefined && !state.stale.has(slice.stream);
+}
 
 /** A frame's messages in their order; a section ends with its frame at the latest. */
 export function applyFrame(state: State, messages: readonly ServerMessage[]): Happening[] {
@@ -86,27 +80,34 @@ export function applyMessage(state: State, message: ServerMessage): Happening[] 
     state.section = null;
     return [];
   }
-  if (state.section) return applyToSlice(state.section, message);
+  if (state.section) {
+    meetAccount(state, message);
+    return applyToSlice(state.section, message);
+  }
   if (state.draft) applyToSlice(state.draft, message);
   return [];
 }
 
 /** Messages about the connection and the streams themselves; null for all others. */
-function applyControl(state: State, { message }: ServerMessage): Happening[] | null {
+function applyControl(state: State, { requestId, message }: ServerMessage): Happening[] | null {
   switch (message.case) {
     case "authenticated":
-      state.epoch = message.value.epoch;
-      state.section = state.draft = null; // of a socket that is no more
-      if (message.value.anew) for (const stream of [...state.slices.keys()]) forget(state, stream);
+      authenticated(state, message.value);
       return [];
     case "unsubscribed":
-      for (const stream of message.value.streams) forget(state, stream);
+      for (const stream of message.value.streams) unsubscribed(state, stream, requestId !== "");
       state.section = null;
       return [];
     case "actingAs":
       state.actingAs = message.value.accountId;
       state.section = null;
-      return [{ kind: "ready" }];
+      if (state.opening && !state.switching) dropStale(state);
+      state.opening = false;
+      return [{ kind: requestId === "" ? "put back" : "ready" }];
+    case "sudoSet":
+      state.sudo = message.value.on;
+      switched(state);
+      return [];
     case "streamPosition":
       return position(state, message.value.stream, message.value.prevSeq, message.value.seq);
     case "snapshotBegin":
@@ -123,154 +124,117 @@ function applyControl(state: State, { message }: ServerMessage): Happening[] | n
   }
 }
 
+/** In another epoch, or if other accounts are ours, everything comes anew; what does not come is gone. */
+function authenticated(state: State, value: Authenticated): void {
+  state.section = state.draft = null; // of a socket that is no more
+  state.ownAccount = value.accountId;
+  state.opening = true;
+  if (value.anew || value.epoch !== state.epoch) startAnew(state);
+  state.epoch = value.epoch;
+}
+
+function startAnew(state: State): void {
+  state.accountFloor = null;
+  for (const stream of state.slices.keys()) state.stale.add(stream);
+}
+
+/** In sudo one may hear everything, so a book that ends by itself goes on in its other form. */
+function unsubscribed(state: State, stream: string, asked: boolean): void {
+  if (asked) forget(state, stream);
+  else if (isBook(stream) && state.slices.has(stream) && (state.sudo || state.switching)) state.stale.add(stream);
+  else lose(state, stream);
+}
+
+/** SetSudo is answered, in whatever way, or sudo has ended by itself. */
+export function switched(state: State): void {
+  state.switching = false;
+  if (!state.opening) dropStale(state);
+}
+
+function dropStale(state: State): void {
+  for (const stream of [...state.stale]) lose(state, stream);
+}
+
+function lose(state: State, stream: string): void {
+  forget(state, stream);
+  if (isBook(stream) && !bookSlice(state, marketOf(stream))) state.lost.add(marketOf(stream));
+}
+
 function forget(state: State, stream: string): void {
   state.slices.delete(stream);
   state.standing.delete(stream);
   state.gaps.delete(stream);
+  state.stale.delete(stream);
+}
+
+/** A new account of ours: its stream is ours too and begins here, whether or not a snapshot of it comes as well. */
+function meetAccount(state: State, { message }: ServerMessage): void {
+  if (message.case !== "accountCreated" || message.value.owners.length === 0 || !state.section) return;
+  const { account } = message.value;
+  if (!account || state.slices.has(accountStream(account.id))) return;
+  begin(state, accountStream(account.id), state.section.seq).accounts.set(account.id, account);
+}
+
+function begin(state: State, stream: string, seq: bigint): Slice {
+  const slice = new Slice(stream, seq);
+  state.slices.set(stream, slice);
+  state.standing.set(stream, seq);
+  return slice;
 }
 
 function position(state: State, stream: string, prevSeq: bigint, seq: bigint): Happening[] {
   state.section = null;
-  const at = state.standing.get(stream);
-  if (at === undefined || seq <= at) return [];
+  const at = state.standing.get(stream) ?? (isAccount(stream) ? state.accountFloor : null);
+  if (at === null || seq <= at) return [];
   if (prevSeq > at) {
-    if (state.gaps.has(stream)) return [];
+    if (state.gaps.has(stream) || !state.slices.has(stream)) return [];
     state.gaps.add(stream);
     return [{ kind: "gap", stream }];
   }
+  state.section = state.slices.get(stream) ?? begin(state, stream, seq);
+  state.section.seq = seq;
   state.standing.set(stream, seq);
-  state.section = state.slices.get(stream) ?? null;
   return state.gaps.delete(stream) ? [{ kind: "whole", stream }] : [];
 }
 
 function snapshotEnd(state: State, stream: string, seq: bigint): Happening[] {
   state.section = null;
-  if (state.draft?.stream !== stream) return [];
-  state.slices.set(stream, state.draft);
+  const { draft } = state;
+  if (draft?.stream !== stream) return [];
+  const other = otherForm(stream);
+  if (other !== null) {
+    forget(state, other); // one form of a book at a time
+    state.lost.delete(marketOf(stream));
+  }
+  forget(state, stream);
+  draft.seq = seq;
+  for (const id of draft.markets.keys()) draft.definedAt.set(id, seq);
+  state.slices.set(stream, draft);
   state.standing.set(stream, seq);
-  state.gaps.delete(stream);
   state.draft = null;
   return [{ kind: "whole", stream }];
 }
 
 function upToDate(state: State, seq: bigint, epoch: bigint): void {
   state.section = null;
+  if (!state.opening && !state.switching) dropStale(state);
   state.epoch = epoch;
   if (seq > state.upTo) state.upTo = seq;
   for (const [stream, at] of state.standing) {
-    if (at < seq && !state.gaps.has(stream)) state.standing.set(stream, seq);
+    // A summary's line is told up to 0.25 s after its command.
+    if (at < seq && !state.gaps.has(stream) && !isSummary(stream)) state.standing.set(stream, seq);
   }
 }
 
-function applyToSlice(slice: Slice, { message }: ServerMessage): Happening[] {
-  switch (message.case) {
-    case "markets":
-      for (const market of message.value.markets) slice.markets.set(market.id, market);
-      return [];
-    case "marketCreated":
-    case "marketUpdated":
-    case "marketSettled":
-      return applyMarket(slice, message.value.market);
-    case "bookCleared":
-      slice.book.clear();
-      return [];
-    case "trades":
-      applyTrades(slice, message.value.trades);
-      return [];
-    case "orders":
-      for (const order of message.value.orders) putOrder(slice, order);
-      return [];
-    case "orderCreated":
-      if (message.value.order) putOrder(slice, message.value.order);
-      return [];
-    case "ordersCancelled":
-      for (const { orderId, open } of message.value.orders) setOpen(slice, orderId, open);
-      return [];
-    default:
-      return applyToAccount(slice, message);
-  }
-}
-
-function applyToAccount(slice: Slice, message: ServerMessage["message"]): Happening[] {
-  switch (message.case) {
-    case "accounts":
-      for (const account of message.value.accounts) slice.accounts.set(account.id, account);
-      return [];
-    case "accountCreated":
-      if (message.value.account) slice.accounts.set(message.value.account.id, message.value.account);
-      return [];
-    case "accountState":
-      if (message.value.account) slice.accounts.set(message.value.account.id, message.value.account);
-      applyPortfolio(slice, message.value);
-      return [];
-    case "portfolioUpdated":
-      applyPortfolio(slice, message.value);
-      return [];
-    case "transfers":
-      for (const transfer of message.value.transfers) putTransfer(slice, transfer);
-      return [];
-    case "transferCreated":
-      return applyTransfer(slice, message.value.transfer);
-    case "fills":
-      for (const fill of message.value.fills) setOpen(slice, fill.orderId, fill.open);
-      return [{ kind: "fills", accountId: message.value.accountId, fills: message.value.fills }];
-    case "paidOut":
-      return [{ kind: "paid out", paidOut: message.value }];
-    default:
-      return [];
-  }
-}
-
-function applyMarket(slice: Slice, market: Market | undefined): Happening[] {
-  if (!market) return [];
-  slice.markets.set(market.id, market);
-  return isMarket(slice) ? [{ kind: "market", market }] : []; // `public` says the same
-}
-
-function applyTrades(slice: Slice, trades: readonly Trade[]): void {
-  for (const trade of trades) {
-    slice.book.setOpen(trade.makerOrderId, trade.makerOpen);
-    const market = slice.markets.get(trade.marketId);
-    if (market) market.lastPrice = trade.price;
-  }
-  slice.trades = [...[...trades].reverse(), ...slice.trades].slice(0, TRADES_KEPT);
-}
-
-function putOrder(slice: Slice, order: Order): void {
-  if (isMarket(slice)) slice.book.put(order);
-  else if (order.open > 0n) slice.orders.set(order.id, order);
-}
-
-function setOpen(slice: Slice, id: bigint, open: bigint): void {
-  if (isMarket(slice)) {
-    slice.book.setOpen(id, open);
-    return;
-  }
-  const order = slice.orders.get(id);
-  if (!order) return;
-  order.open = open;
-  if (open <= 0n) slice.orders.delete(id);
-}
-
-function applyPortfolio(slice: Slice, update: { cash: bigint; available: bigint; exposures: Exposure[] }): void {
-  slice.cash = update.cash;
-  slice.available = update.available;
-  for (const exposure of update.exposures) slice.exposures.set(exposure.marketId, exposure);
-}
-
-function applyTransfer(slice: Slice, transfer: Transfer | undefined): Happening[] {
-  if (!transfer) return [];
-  putTransfer(slice, transfer);
-  return [{ kind: "transfer", stream: slice.stream, transfer }];
-}
-
-function putTransfer(slice: Slice, transfer: Transfer): void {
-  slice.transfers = [transfer, ...slice.transfers].slice(0, TRANSFERS_KEPT);
-}
-
-const isMarket = (slice: Slice): boolean => slice.stream.startsWith("market.");
-
-/** What Authenticate says to resume; null if something is missing, so that all must come anew. */
-export function resumeFrom(state: State): { epoch: bigint; fromSeq: bigint } | null {
-  return state.upTo > 0n && state.gaps.size === 0 ? { epoch: state.epoch, fromSeq: state.upTo } : null;
+/** Begins a connection: what Authenticate says to resume; null if all must come anew, because something is missing or
+ * was heard in sudo, which no connection is in at first. */
+export function resume(state: State): { epoch: bigint; fromSeq: bigint } | null {
+  const whole = state.upTo > 0n && state.gaps.size === 0 && state.stale.size === 0;
+  const resumes = whole && !state.sudo && !state.switching;
+  state.sudo = state.switching = false;
+  state.opening = true;
+  state.accountFloor = resumes ? state.upTo : null;
+  if (resumes) return { epoch: state.epoch, fromSeq: state.upTo };
+  startAnew(state);
+  return null;
 }

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fromBinary } from "@bufbuild/protobuf";
-import type { Socket } from "../src/connection";
+import type { Light, Socket } from "../src/connection";
 import { Desk } from "../src/desk";
 import {
   ClientFrameSchema,
+  Reason,
   Side,
   type Authenticate,
   type ClientMessage,
@@ -20,13 +21,15 @@ const page: Page = {
   available: 0n,
   chip: "chips",
   markets: [7n, 8n],
+  summaries: false,
+  sudo: false,
   market: null,
   stake: null,
   words: { status: {}, closedTicket: {}, transferKind: {} },
 };
 
 /** A desk whose sockets are in our hands. */
-function newDesk(): { desk: Desk; sent: ClientMessage[]; hear(...messages: ServerMessage[]): void; reconnect(): void } {
+function newDesk(more: Partial<Page> = {}): { desk: Desk; lights: string[]; sent: ClientMessage[]; hear(...messages: ServerMessage[]): void; reconnect(): void } {
   const sent: ClientMessage[] = [];
   let socket: Socket | null = null;
   const world = {
@@ -40,7 +43,9 @@ function newDesk(): { desk: Desk; sent: ClientMessage[]; hear(...messages: Serve
     later: () => 0,
     cancel: () => undefined,
   };
-  const desk = new Desk(page, world, { light: () => undefined, changed: () => undefined, happened: () => undefined });
+  const lights: string[] = [];
+  const light = ({ kind }: Light): void => void lights.push(kind);
+  const desk = new Desk({ ...page, ...more }, world, { light, changed: () => undefined, happened: () => undefined });
   const open = (): void => {
     desk.connection.connect();
     socket?.onopen?.({} as Event);
@@ -48,6 +53,7 @@ function newDesk(): { desk: Desk; sent: ClientMessage[]; hear(...messages: Serve
   open();
   return {
     desk,
+    lights,
     sent,
     hear: (...messages) => socket?.onmessage?.({ data: frame(...messages) } as MessageEvent<ArrayBuffer>),
     reconnect: () => {
@@ -114,6 +120,37 @@ test("an order whose answer was lost is sent again with the same key", async () 
   assert.equal((await answer).kind, "answer");
 });
 
+const unsubscribed = say({ case: "unsubscribed", value: { streams: ["account.5"] } });
+const putBack = say({ case: "actingAs", value: { accountId: 2n } });
+
+test("an account that was taken away ends the connection: nothing more is asked for it", () => {
+  const { desk, lights, sent, hear } = newDesk();
+  hear(...snapshots);
+  assert.equal(lights.at(-1), "live");
+  hear(unsubscribed, putBack);
+  assert.equal(lights.at(-1), "account lost");
+  assert.equal(desk.account, undefined);
+  const count = sent.length;
+  void desk.place({ marketId: 7n, side: Side.BID, price: 4_800n, size: 100n });
+  assert.equal(sent.length, count);
+  assert.equal(desk.connection.live, false);
+});
+
+test("another account that was taken away is only forgotten", () => {
+  const { desk, lights, hear } = newDesk();
+  hear(...snapshots, begin("account.6"), end("account.6", 10n));
+  hear(say({ case: "unsubscribed", value: { streams: ["account.6"] } }));
+  assert.deepEqual([desk.state.slices.has("account.6"), lights.at(-1)], [false, "live"]);
+});
+
+test("an account that was taken away meanwhile is noticed when coming back", () => {
+  const { lights, hear, reconnect } = newDesk();
+  hear(...snapshots);
+  reconnect();
+  hear(say({ case: "refused", value: { code: Reason.ACCOUNT_NOT_FOUND } }, "authenticate"));
+  assert.equal(lights.at(-1), "account lost");
+});
+
 test("names come from the public stream", () => {
   const { desk, hear } = newDesk();
   assert.deepEqual([desk.accountName(5n), desk.marketName(7n)], ["account 5", "market 7"]);
@@ -125,4 +162,73 @@ test("names come from the public stream", () => {
     end("public", 1n),
   );
   assert.deepEqual([desk.accountName(5n), desk.marketName(7n)], ["Alice", "Rain"]);
+});
+
+const kinds = (sent: readonly ClientMessage[]): (string | undefined)[] => sent.map((message) => message.message.case);
+const own = say({ case: "authenticated", value: { accountId: 3n, epoch: 3n } }, "authenticate");
+const readyAsOwn = say({ case: "actingAs", value: { accountId: 3n } }, "authenticate");
+const actsAsGuest = say({ case: "actingAs", value: { accountId: 5n } }, "act as");
+const unseen = say({ case: "unsubscribed", value: { streams: ["market.8"] } });
+
+test("in sudo it asks for sudo, then for the markets that are not seen without, then acts as the page's account", async () => {
+  const { desk, sent, hear, reconnect } = newDesk({ sudo: true });
+  assert.deepEqual([hello(sent).actAs, hello(sent).subscriptions.length], [0n, 2]);
+  hear(own, begin("market.7"), end("market.7", 12n), unseen, readyAsOwn);
+  assert.deepEqual(kinds(sent), ["authenticate", "setSudo", "subscribe", "actAs"]);
+  assert.deepEqual(
+    sent.slice(2).map(({ message }) => {
+      if (message.case === "subscribe") return message.value.subscriptions.map((wish) => wish.stream.value);
+      return message.case === "actAs" ? message.value.accountId : null;
+    }),
+    [[8n], 5n],
+  );
+  assert.equal((await desk.out(7n, Side.BID)).kind, "unsent"); // it would be another account's
+  hear(say({ case: "sudoSet", value: { on: true } }, "sudo"), begin("market.8"), end("market.8", 13n), actsAsGuest);
+  void desk.out(7n, Side.BID);
+  assert.equal(kinds(sent).at(-1), "out");
+
+  reconnect();
+  const asked = hello(sent);
+  assert.deepEqual([asked.actAs, asked.epoch, asked.subscriptions.length], [0n, 0n, 2]);
+  hear(own, unseen, readyAsOwn);
+  assert.deepEqual(kinds(sent).slice(-3), ["setSudo", "subscribe", "actAs"]);
+  hear(actsAsGuest);
+  assert.equal(kinds(sent).at(-1), "out"); // again, once it is the page's account's
+});
+
+test("sudo that is refused leaves what is seen without", () => {
+  const { desk, hear } = newDesk({ sudo: true });
+  hear(own, begin("market.7"), end("market.7", 12n), unseen, readyAsOwn);
+  hear(say({ case: "refused", value: {} }, "sudo"));
+  assert.deepEqual([desk.state.switching, desk.state.sudo, desk.market(7n)?.stream], [false, false, "market.7"]);
+});
+
+test("without sudo a market that may not be seen any more is not asked for again", () => {
+  const { sent, hear, reconnect } = newDesk();
+  hear(...snapshots, upToDate, say({ case: "unsubscribed", value: { streams: ["market.7"] } }));
+  reconnect();
+  assert.deepEqual(
+    hello(sent).subscriptions.map((wish) => wish.stream.value),
+    [8n],
+  );
+  assert.equal(kinds(sent).includes("setSudo"), false);
+});
+
+test("nothing is sent in the name of an account that is not the page's any more", async () => {
+  const { desk, sent, hear } = newDesk();
+  hear(...snapshots, say({ case: "actingAs", value: { accountId: 3n } }));
+  assert.equal((await desk.cancel(1n)).kind, "unsent");
+  assert.deepEqual(kinds(sent), ["authenticate"]);
+});
+
+test("a page that wants summaries gets a line of every market, anew with each connection", () => {
+  const { desk, sent, hear, reconnect } = newDesk({ markets: [], summaries: true });
+  const line = say({ case: "marketSummary", value: { marketId: 7n, bid: 4_000n } });
+  hear(begin("market.7.summary"), line, end("market.7.summary", 10n), ready, upToDate);
+  assert.equal(desk.summary(7n)?.bid, 4_000n);
+  reconnect();
+  assert.deepEqual(
+    hello(sent).subscriptions.map((wish) => [wish.stream.case, wish.fromSeq]),
+    [["marketSummary", 0n]],
+  );
 });

@@ -36,6 +36,12 @@ class MarketStatus(IntEnum):
     SETTLED = 5
 
 
+class AuctionStatus(IntEnum):
+    OPEN = 1
+    WITHDRAWN = 2
+    SETTLED = 3
+
+
 class CreateHouse(NamedTuple):
     """The first command of every journal: the account that issues all money."""
 
@@ -229,6 +235,63 @@ class Out(NamedTuple):
     side: int
 
 
+class CreateAuction(NamedTuple):
+    """`picture` names an uploaded one, "" for none; `buy_now_price` is None for none, else 1/10,000 chip."""
+
+    by: int
+    account: int
+    sudo: bool
+    key: str
+    name: str
+    description: str
+    picture: str
+    buy_now_price: int | None
+
+
+class EditAuction(NamedTuple):
+    """None leaves a field as it is; `no_buy_now_price` takes the price away."""
+
+    by: int
+    account: int
+    sudo: bool
+    key: str
+    auction: int
+    name: str | None
+    description: str | None
+    picture: str | None
+    buy_now_price: int | None
+    no_buy_now_price: bool
+
+
+class WithdrawAuction(NamedTuple):
+    by: int
+    account: int
+    sudo: bool
+    key: str
+    auction: int
+
+
+class BuyAuction(NamedTuple):
+    """`amount` is the price that the buyer saw."""
+
+    by: int
+    account: int
+    sudo: bool
+    key: str
+    auction: int
+    amount: int
+
+
+class SettleAuction(NamedTuple):
+    by: int
+    account: int
+    sudo: bool
+    key: str
+    auction: int
+    buyer: int
+    amount: int
+
+
 Command = (
     CreateHouse
     | CreateUserAccount
@@ -247,4 +310,9 @@ Command = (
     | CreateOrder
     | CancelOrder
     | Out
+    | CreateAuction
+    | EditAuction
+    | WithdrawAuction
+    | BuyAuction
+    | SettleAuction
 )

@@ -6,15 +6,19 @@ clock, writes the journal and tells the world; the same commands through an empt
 
 from collections.abc import Callable
 
+from markets.engine.auction import buy_auction, create_auction, edit_auction, settle_auction, withdraw_auction
 from markets.engine.commands import (
+    BuyAuction,
     CancelOrder,
     Collect,
     Command,
     CreateAccount,
+    CreateAuction,
     CreateHouse,
     CreateMarket,
     CreateOrder,
     CreateUserAccount,
+    EditAuction,
     EditMarket,
     Gift,
     LeaveAccount,
@@ -23,8 +27,10 @@ from markets.engine.commands import (
     Redistribute,
     RevokeShare,
     SetMarketStatus,
+    SettleAuction,
     SettleMarket,
     ShareAccount,
+    WithdrawAuction,
 )
 from markets.engine.errors import Repeated
 from markets.engine.events import Event
@@ -65,6 +71,11 @@ HANDLERS: dict[type, Callable[..., list[Event]]] = {
     CreateOrder: create_order,
     CancelOrder: cancel_order,
     Out: out,
+    CreateAuction: create_auction,
+    EditAuction: edit_auction,
+    WithdrawAuction: withdraw_auction,
+    BuyAuction: buy_auction,
+    SettleAuction: settle_auction,
 }
 
 # What comes before there is an account to act as: handler(state, command, at_us).

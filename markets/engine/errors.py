@@ -46,6 +46,11 @@ class Reason(IntEnum):
     POST_ONLY_WOULD_TRADE = 85
     FOK_NOT_FILLABLE = 86
     ORDER_NOT_FOUND = 87
+    AUCTION_NOT_FOUND = 100
+    AUCTION_SETTLED = 101
+    PRICE_CHANGED = 102
+    NO_PRICE = 103
+    SAME_PERSON = 104
 
 
 class Rejected(Exception):

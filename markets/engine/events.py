@@ -21,6 +21,7 @@ class TransferKind(IntEnum):
     GIFT = 4
     STARTING_CASH = 5
     COLLECTION = 6
+    AUCTION = 7
 
 
 class CancelCause(IntEnum):
@@ -50,6 +51,7 @@ class Transferred(NamedTuple):
     kind: int
     note: str
     at_us: int
+    auction: int = 0  # what it was paid for
 
 
 class ShareCreated(NamedTuple):
@@ -175,6 +177,42 @@ class OrderCancelled(NamedTuple):
     cause: int
 
 
+class AuctionCreated(NamedTuple):
+    """`buy_now_price` (1/10,000 chip) is None if it cannot be bought at once."""
+
+    auction: int
+    seller: int
+    name: str
+    description: str
+    picture: str
+    buy_now_price: int | None
+    at_us: int
+
+
+class AuctionEdited(NamedTuple):
+    """All that can be edited, as it is now."""
+
+    auction: int
+    name: str
+    description: str
+    picture: str
+    buy_now_price: int | None
+
+
+class AuctionWithdrawn(NamedTuple):
+    auction: int
+
+
+class AuctionSettled(NamedTuple):
+    """Comes after the Transferred of the same command, unless `amount` is 0."""
+
+    auction: int
+    buyer: int
+    amount: int
+
+
+OfAuction = AuctionCreated | AuctionEdited | AuctionWithdrawn | AuctionSettled
+
 Event = (
     AccountCreated
     | ShareCreated
@@ -190,4 +228,5 @@ Event = (
     | OrderCreated
     | Traded
     | OrderCancelled
+    | OfAuction
 )

@@ -2,7 +2,9 @@
 
 import json
 from hashlib import sha256
+from operator import attrgetter
 
+from markets.engine.board import Auction
 from markets.engine.book import Market, Order
 from markets.engine.errors import Reason, Rejected
 from markets.engine.events import AccountKind
@@ -24,7 +26,19 @@ _NOTHING: set[int] = set()
 class Changed:
     """The objects that a batch touched: what the journal writes and whose portfolios are told. Written once each."""
 
-    __slots__ = ("accounts", "exposures", "left", "markets", "masks", "orders", "owners", "reach", "sights", "unlisted")
+    __slots__ = (
+        "accounts",
+        "auctions",
+        "exposures",
+        "left",
+        "markets",
+        "masks",
+        "orders",
+        "owners",
+        "reach",
+        "sights",
+        "unlisted",
+    )
 
     def __init__(self) -> None:
         self.accounts: dict[int, Account] = {}
@@ -37,6 +51,7 @@ class Changed:
         self.unlisted: dict[tuple[int, int], None] = {}  # (market id, account id) that are listed no longer
         self.orders: dict[int, Order] = {}  # finished ones too
         self.exposures: dict[tuple[int, int], Exposure] = {}  # by (account id, market id)
+        self.auctions: dict[int, Auction] = {}
 
 
 class State:
@@ -48,6 +63,7 @@ class State:
         self.accounts: dict[int, Account] = {}
         self.markets: dict[int, Market] = {}
         self.orders: dict[int, Order] = {}  # the open ones
+        self.auctions: dict[int, Auction] = {}
         self.people: dict[int, int] = {}  # user id -> user account id
         self.names: dict[str, int] = {}  # name key -> account id
         self.market_names: dict[str, int] = {}
@@ -58,6 +74,7 @@ class State:
         self.next_order = 1
         self.next_trade = 1
         self.next_transfer = 1
+        self.next_auction = 1
         self.changed = Changed()
         self._reach: dict[int, set[int]] = {}  # user id -> accounts within reach
 
@@ -138,13 +155,19 @@ class State:
             self.markets_made[market.creator] = self.markets_made.get(market.creator, 0) + 1
         self.changed.markets[market.id] = market
 
+    def add_auction(self, auction: Auction) -> None:
+        self.auctions[auction.id] = auction
+        self.changed.auctions[auction.id] = auction
+
     def digest(self) -> str:
         """SHA-256 over the whole state in canonical order: equal states have equal digests, however they came to be."""
-        counters = (self.next_account, self.next_market, self.next_order, self.next_trade, self.next_transfer)
+        counters = [self.next_account, self.next_market, self.next_order, self.next_trade, self.next_transfer]
+        counters.append(self.next_auction)
         parts: list[object] = [self.seq, self.at_us, counters, sorted(self.people.items()), sorted(self.names.items())]
         parts += [sorted(self.market_names.items()), sorted(self.alts_made.items()), sorted(self.markets_made.items())]
         parts += [_account_figures(self.accounts[id]) for id in sorted(self.accounts)]
         parts += [_market_figures(self.markets[id]) for id in sorted(self.markets)]
+        parts += [attrgetter(*Auction.__slots__)(self.auctions[id]) for id in sorted(self.auctions)]
         return sha256(json.dumps(parts).encode()).hexdigest()
 
 

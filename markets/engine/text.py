@@ -5,9 +5,10 @@ from unicodedata import normalize
 
 from markets.engine.errors import Reason, Rejected
 
-ACCOUNT_NAME_MAX = 40  # characters, as the four below
+ACCOUNT_NAME_MAX = 40  # characters, as the five below
 MARKET_NAME_MAX = 80
 CATEGORY_MAX = 40
+AUCTION_NAME_MAX = 80
 DESCRIPTION_MAX = 4_000
 NOTE_MAX = 200
 KEY_GROWTH_MAX = 5  # how many times as long as a name its key may be

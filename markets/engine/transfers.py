@@ -96,12 +96,19 @@ def check_issue(state: State, amount: int) -> None:
 
 
 def move(
-    state: State, source: Account, target: Account, amount: int, kind: TransferKind, note: str, at_us: int
+    state: State,
+    source: Account,
+    target: Account,
+    amount: int,
+    kind: TransferKind,
+    note: str,
+    at_us: int,
+    auction: int = 0,
 ) -> Event:
     """Moves cash; everything was checked."""
     source.cash -= amount
     target.cash += amount
-    event = Transferred(state.next_transfer, source.id, target.id, amount, kind, note, at_us)
+    event = Transferred(state.next_transfer, source.id, target.id, amount, kind, note, at_us, auction)
     state.next_transfer += 1
     source.transfers.append(event)
     target.transfers.append(event)

@@ -93,6 +93,11 @@ ANSWERS: dict[str, Callable[[Any], dict[str, Any]]] = {
     "revoke_share": lambda m: {"owners_changed": pb.OwnersChanged(account=pb.Account(id=m.account_id))},
     "redistribute": lambda m: {"owners_changed": pb.OwnersChanged(account=pb.Account(id=m.account_id))},
     "collect": lambda m: {"transfer_created": pb.TransferCreated(transfer=pb.Transfer(amount=m.amount))},
+    "edit_auction": lambda m: {"auction_updated": pb.AuctionUpdated(auction=pb.Auction(id=3, name=m.name or "Lamp"))},
+    "withdraw_auction": lambda m: {"auction_withdrawn": pb.AuctionWithdrawn(auction=pb.Auction(id=3, name="Lamp"))},
+    "settle_auction": lambda m: {
+        "auction_settled": pb.AuctionSettled(auction=pb.Auction(id=3, name="Lamp", settle_price=m.price))
+    },
     "gift": lambda m: {"transfer_created": pb.TransferCreated(transfer=pb.Transfer(amount=m.amount))},
 }
 

@@ -11,6 +11,7 @@ from django.urls import reverse
 from accounts.console.operations import Operation
 from accounts.models import ApiToken, User
 from accounts.tokens import create_token
+from auctions.models import Auction
 from markets.models import MarketVisibility, Order, Payout, Side
 from tests.admin.conftest import CHIP, Class, FakeGateway, authenticated, browser
 
@@ -39,6 +40,7 @@ def rows(world: Class) -> None:
     Payout.objects.create(market=world.rain, account=world.bob, position=100, price=50, amount=5_000, seq=2)
     MarketVisibility.objects.create(market=world.rain, account=world.bob)
     create_token(world.alice_user, "laptop")
+    Auction.objects.create(id=3, seller=world.bob, name="Lamp", status=1, creator=0, created_us=0, seq=2)
     world.alice.paid.create(id=1, to_account=world.bob, amount=CHIP, kind=1, at_us=0, seq=2)
 
 
@@ -70,12 +72,13 @@ def test_the_table_of_pages_is_not_empty() -> None:
         "admin:accounts_ownership_redistribute",
         "admin:accounts_apitoken_make",
         "admin:accounts_apitoken_revoke",
+        *(f"admin:auctions_auction_{slug}" for slug in ("edit", "settle", "withdraw")),
         *(
             f"admin:markets_market_{slug}"
             for slug in ("create", "resume", "pause", "cancel-only", "close", "settle", "edit")
         ),
     }
-    assert len([name for name, _, kind in PAGES if kind == "table"]) == 12
+    assert len([name for name, _, kind in PAGES if kind == "table"]) == 13
 
 
 def statuses(user: User | None, form: dict[str, str] | None = None) -> dict[str, int]:
@@ -116,7 +119,7 @@ class TestEveryPage:
 @pytest.mark.parametrize(("who", "answer"), [("nobody", 401), ("student", 403), ("staff", 403)])
 def test_nobody_else_can_post_an_operation(who: str, answer: int, world: Class, exchange: FakeGateway) -> None:
     user = {"nobody": None, "student": world.alice_user, "staff": world.staff_user}[who]
-    form = {"key": "k", "price": "50", "amount": "5", "name": "x", "person": "alice", "days": "1"}
+    form = {"key": "k", "price": "50", "amount": "5", "name": "x", "person": "alice", "days": "1", "buyer": "alice"}
     tokens = list(ApiToken.objects.values("pk", "revoked_at"))
     assert set(statuses(user, form).values()) == {answer}
     assert exchange.asked == []

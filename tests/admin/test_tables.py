@@ -14,6 +14,7 @@ TABLES = (
     *("accounts/account", "accounts/ownership", "accounts/transfer", "accounts/apitoken", "accounts/user"),
     *("markets/market", "markets/order", "markets/trade", "markets/exposure", "markets/payout"),
     "markets/journalentry",
+    "auctions/auction",
 )
 
 
@@ -46,7 +47,7 @@ class TestFigures:
         assert "2 Alice user account alice 1,000.00 -999.9999" in rows(operator, "accounts/account")
 
     def test_transfers(self, operator: Client, busy: Class) -> None:
-        assert rows(operator, "accounts/transfer") == ["1 1970-01-01 00:00:00 payment Alice Bob 33.3334 rent"]
+        assert rows(operator, "accounts/transfer") == ["1 1970-01-01 00:00:00 payment Alice Bob 33.3334 – rent"]
 
     def test_markets(self, operator: Client, busy: Class) -> None:
         Market.objects.update(last_price=-5)

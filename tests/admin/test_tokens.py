@@ -3,12 +3,15 @@
 import hashlib
 import re
 from datetime import timedelta
+from typing import Any
 
+import pytest
 from django.test import Client
 from django.utils import timezone
 
-from accounts.models import ApiToken
-from accounts.tokens import create_token, find_token, revoke_token
+from accounts.models import ApiToken, Ownership
+from accounts.tokens import TooManyTokens, create_token, find_token, revoke_token
+from realtime.rights import Scope
 from tests.admin.conftest import Class, FakeGateway, browser, errors, said
 
 MAKE = "/admin/accounts/apitoken/make/"
@@ -18,11 +21,11 @@ FORM = {"key": "k", "person": "Alice", "name": "laptop", "days": "7"}
 class TestTokens:
     def test_only_a_digest_of_256_random_bits_is_kept(self, world: Class) -> None:
         token, secret = create_token(world.alice_user, "laptop")
-        assert re.fullmatch(r"[-_A-Za-z0-9]{43}", secret)
+        assert re.fullmatch(r"xt_[-_A-Za-z0-9]{43}", secret)
         kept = ApiToken.objects.get(pk=token.pk)
         assert bytes(kept.digest) == hashlib.sha256(secret.encode()).digest()
         assert secret.startswith(kept.prefix)
-        assert len(kept.prefix) == 8
+        assert len(kept.prefix) == 11
         assert create_token(world.alice_user, "laptop")[1] != secret
 
     def test_the_secret_finds_it_and_its_person(self, world: Class) -> None:
@@ -55,8 +58,66 @@ class TestTokens:
         world.alice_user.save()
         assert find_token(secret) is None
 
+    def test_one_of_before_scopes_is_found_and_may_all_but_sudo(self, world: Class) -> None:
+        """Tokens had no mark then."""
+        old = "A" * 43
+        ApiToken.objects.create(
+            user=world.alice_user, name="old", prefix=old[:8], digest=hashlib.sha256(old.encode()).digest()
+        )
+        found = find_token(old)
+        assert found is not None
+        assert (found.scopes, found.account_id) == (Scope.READ | Scope.TRADE | Scope.TRANSFER | Scope.MANAGE, None)
+
+    def test_not_when_its_account_is_not_the_persons_any_more(self, world: Class) -> None:
+        token, secret = create_token(world.alice_user, "for Bot", account=world.bot)
+        assert find_token(secret) == token  # Alice owns Team, which owns Bot
+        Ownership.objects.filter(account=world.team).delete()
+        assert find_token(secret) is None
+
+    def test_a_person_has_at_most_so_many_live_ones(self, world: Class, settings: Any) -> None:
+        settings.API_TOKENS_MAX = 2
+        first, _ = create_token(world.alice_user, "1")
+        create_token(world.alice_user, "2")
+        with pytest.raises(TooManyTokens):
+            create_token(world.alice_user, "3")
+        create_token(world.bob_user, "3")
+        revoke_token(first)
+        create_token(world.alice_user, "3", timezone.now())
+        create_token(world.alice_user, "4")  # the third is over
+        assert world.alice_user.api_tokens.count() == 4
+
 
 class TestMaking:
+    def test_has_the_scopes_and_the_account_that_were_chosen(self, operator: Client, world: Class) -> None:
+        operator.post(MAKE, {**FORM, "scopes": [Scope.TRADE, Scope.MANAGE], "account": " TEAM "})
+        token = ApiToken.objects.get()
+        assert (token.scopes, token.account) == (Scope.READ | Scope.TRADE | Scope.MANAGE, world.team)
+        page = operator.get("/admin/accounts/apitoken/").content.decode()
+        assert "read, trade, manage" in page
+        assert "Team" in page
+
+    def test_only_for_an_account_of_the_persons(self, operator: Client, world: Class) -> None:
+        response = operator.post(MAKE, {**FORM, "account": "Bob's alt"})
+        assert errors(response) == {"account": ["alice cannot act as Bob's alt."]}
+        assert ApiToken.objects.count() == 0
+
+    def test_sudo_is_for_operators(self, operator: Client, world: Class) -> None:
+        response = operator.post(MAKE, {**FORM, "scopes": [Scope.SUDO]})
+        assert errors(response) == {"scopes": ["alice is no operator."]}
+        operator.post(MAKE, {**FORM, "person": "olivia", "scopes": [Scope.SUDO]})
+        assert ApiToken.objects.get().scopes == Scope.READ | Scope.SUDO
+
+    def test_one_too_many_is_told_and_the_form_can_be_sent_again(
+        self, operator: Client, world: Class, settings: Any
+    ) -> None:
+        settings.API_TOKENS_MAX = 1
+        token, _ = create_token(world.alice_user, "1")
+        response = operator.post(MAKE, FORM)
+        assert errors(response) == {"__all__": ["alice has 1 tokens already. Revoke one first."]}
+        revoke_token(token)
+        operator.post(MAKE, FORM)
+        assert ApiToken.objects.count() == 2
+
     def test_shows_the_secret_once_and_nothing_may_keep_the_page(self, operator: Client, world: Class) -> None:
         response = operator.post(MAKE, FORM)
         found = re.search(r'data-testid="secret">([^<]+)<', response.content.decode())

@@ -30,7 +30,7 @@ class FakeMatcher:
             raise self.refusal
         return self.reply
 
-    def charge_sync(self, user: int, rate_class: str, *, sudo: bool = False, cost: int = 1) -> pb.Limits:
+    def draw_sync(self, user: int, rate_class: str, *, sudo: bool = False, cost: int = 1) -> pb.Limits:
         self.charged.append((user, rate_class, sudo, cost))
         if self.busy:
             raise self.busy
@@ -41,7 +41,7 @@ class FakeMatcher:
 def matcher(monkeypatch: pytest.MonkeyPatch, settings: Any) -> FakeMatcher:
     fake = FakeMatcher()
     monkeypatch.setattr(gateway, "ask_sync", fake.ask_sync)
-    monkeypatch.setattr(gateway, "charge_sync", fake.charge_sync)
+    monkeypatch.setattr(gateway, "draw_sync", fake.draw_sync)
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     return fake
 

@@ -3,7 +3,9 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
+from exchange_client import Backoff, Exchange
 from exchange_client import exchange_pb2 as pb
 from google.protobuf.message import Message
 from websockets.asyncio.server import ServerConnection, serve
@@ -146,3 +148,17 @@ async def fake_exchange() -> AsyncIterator[FakeExchange]:
         port = next(iter(server.sockets)).getsockname()[1]
         exchange.url = f"ws://127.0.0.1:{port}/ws"
         yield exchange
+
+
+@asynccontextmanager
+async def connected(server: FakeExchange, **options: Any) -> AsyncIterator[tuple[Exchange, Socket]]:
+    """A client that is ready, and the other end of its socket. It does not come back if the socket is lost."""
+    opening = asyncio.create_task(welcome(server))
+    async with Exchange.connect(server.url, "secret", markets=[1], backoff=Backoff(attempts=0), **options) as x:
+        yield x, await opening
+
+
+async def welcome(server: FakeExchange) -> Socket:
+    socket = await server.accept()
+    await socket.welcome()
+    return socket

@@ -1,17 +1,12 @@
 """Commands, answers and errors, against a scripted exchange."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from decimal import Decimal
-from typing import Any
 
 import pytest
 from exchange_client import (
     BID,
     IOC,
-    OFFER,
-    Backoff,
     Busy,
     ConnectionLost,
     Exchange,
@@ -27,24 +22,21 @@ from exchange_client import (
 )
 from exchange_client import exchange_pb2 as pb
 from exchange_client.frames import FRAME_BYTES, FRAME_MESSAGES, pack
-from google.protobuf.message import Message
 from websockets.exceptions import InvalidURI
 
-from tests.client.script import OWN, FakeExchange, Socket, authenticated, cancelled, order, piece, ready, say, snapshot
-
-
-@asynccontextmanager
-async def connected(server: FakeExchange, **options: Any) -> AsyncIterator[tuple[Exchange, Socket]]:
-    """A client that is ready, and the other end of its socket. It does not come back if the socket is lost."""
-    opening = asyncio.create_task(welcome(server))
-    async with Exchange.connect(server.url, "secret", markets=[1], backoff=Backoff(attempts=0), **options) as x:
-        yield x, await opening
-
-
-async def welcome(server: FakeExchange) -> Socket:
-    socket = await server.accept()
-    await socket.welcome()
-    return socket
+from tests.client.script import (
+    OWN,
+    FakeExchange,
+    Socket,
+    authenticated,
+    cancelled,
+    connected,
+    order,
+    piece,
+    ready,
+    say,
+    snapshot,
+)
 
 
 async def test_it_opens_with_a_token_and_subscriptions_and_is_complete_when_it_is_open(server: FakeExchange) -> None:
@@ -73,98 +65,6 @@ async def test_an_order_goes_out_in_whole_numbers_and_its_answer_comes_back(serv
         placed = await placing
         assert (placed.body.order.id, placed.seq, placed.replayed) == (5, 21, False)
         assert 5 not in x.book(1)  # the stream will say so
-
-
-COMMANDS: list[tuple[Callable[[Exchange], Awaitable[Any]], Message, Message]] = [
-    (lambda x: x.cancel(5, key="k"), pb.CancelOrder(order_id=5, key="k"), cancelled((5, 0))),
-    (
-        lambda x: x.cancel(client_order_id="c", key="k"),
-        pb.CancelOrder(client_order_id="c", key="k"),
-        cancelled((5, 0)),
-    ),
-    (lambda x: x.out(1, OFFER, key="k"), pb.Out(market_id=1, side=OFFER, key="k"), pb.OrdersCancelled()),
-    (lambda x: x.create_user_account("Al"), pb.CreateUserAccount(name="Al"), pb.AccountCreated()),
-    (
-        lambda x: x.create_account("Al", owner_id=3, key="k"),
-        pb.CreateAccount(name="Al", owner_id=3, key="k"),
-        pb.AccountCreated(),
-    ),
-    (
-        lambda x: x.make_transfer(3, 4, "0.5", note="n", key="k"),
-        pb.MakeTransfer(from_account_id=3, to_account_id=4, amount=5000, note="n", key="k"),
-        pb.TransferCreated(),
-    ),
-    (lambda x: x.gift(4, "2", key="k"), pb.Gift(to_account_id=4, amount=20_000, key="k"), pb.TransferCreated()),
-    (
-        lambda x: x.collect(4, "2", key="k"),
-        pb.Collect(from_account_id=4, amount=20_000, key="k"),
-        pb.TransferCreated(),
-    ),
-    (
-        lambda x: x.share_account(4, 5, key="k"),
-        pb.ShareAccount(account_id=4, receiver_id=5, key="k"),
-        pb.OwnersChanged(),
-    ),
-    (lambda x: x.leave_account(4, key="k"), pb.LeaveAccount(account_id=4, key="k"), pb.OwnersChanged()),
-    (
-        lambda x: x.revoke_share(4, 5, key="k"),
-        pb.RevokeShare(account_id=4, owner_id=5, key="k"),
-        pb.OwnersChanged(),
-    ),
-    (
-        lambda x: x.redistribute(4, 5, key="k"),
-        pb.Redistribute(account_id=4, owner_id=5, key="k"),
-        pb.OwnersChanged(),
-    ),
-    (
-        lambda x: x.create_market("Rain", "-1", "100", tick_size="0.5", key="k"),
-        pb.CreateMarket(
-            name="Rain", min_settlement=-100, max_settlement=10_000, tick_size=50, smallest_size=1, key="k"
-        ),
-        pb.MarketCreated(),
-    ),
-    (
-        lambda x: x.edit_market(1, description="", key="k"),
-        pb.EditMarket(market_id=1, description="", key="k"),
-        pb.MarketUpdated(),
-    ),
-    (
-        lambda x: x.set_market_status(1, pb.PAUSED, key="k"),
-        pb.SetMarketStatus(market_id=1, status=pb.PAUSED, key="k"),
-        pb.MarketUpdated(),
-    ),
-    (
-        lambda x: x.settle_market(1, "70", key="k"),
-        pb.SettleMarket(market_id=1, price=7000, key="k"),
-        pb.MarketSettled(),
-    ),
-    (lambda x: x.act_as(8), pb.ActAs(account_id=8), pb.ActingAs(account_id=8)),
-    (lambda x: x.set_sudo(on=True), pb.SetSudo(on=True), pb.SudoSet(on=True)),
-    (
-        lambda x: x.unsubscribe(1),
-        pb.Unsubscribe(subscriptions=[pb.Subscription(market_id=1)]),
-        pb.Unsubscribed(streams=["market.1"]),
-    ),
-]
-
-
-@pytest.mark.parametrize(("call", "sent", "answer"), COMMANDS, ids=[type(item[1]).__name__ for item in COMMANDS])
-async def test_every_command(
-    server: FakeExchange, call: Callable[[Exchange], Awaitable[Any]], sent: Message, answer: Message
-) -> None:
-    async with connected(server) as (x, socket):
-        asking = asyncio.ensure_future(call(x))
-        request = await socket.request()
-        assert getattr(request, request.WhichOneof("message") or "") == sent
-        await socket.reply(request, answer)
-        assert (await asking).body == answer
-
-
-def test_every_command_of_the_contract_is_covered() -> None:
-    """A new member of ClientMessage needs a method and a line above."""
-    covered = {item[1].DESCRIPTOR.name for item in COMMANDS} | {"Authenticate", "CreateOrder", "Subscribe"}
-    members = pb.ClientMessage.DESCRIPTOR.oneofs_by_name["message"].fields
-    assert covered == {member.message_type.name for member in members if member.message_type}
 
 
 async def test_subscribe_waits_for_the_snapshot_in_whichever_order_it_comes(server: FakeExchange) -> None:

@@ -16,7 +16,7 @@ PROGRAMS = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8")
 
 
 def test_each_is_python() -> None:
-    assert len(PROGRAMS) == 3
+    assert len(PROGRAMS) == 4
     for program in PROGRAMS:
         compile(program, str(README), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
 

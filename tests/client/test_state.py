@@ -239,7 +239,7 @@ def test_unknown_messages_and_streams_are_passed_over(state: State) -> None:
         frame(
             pb.ServerMessage(seq=11),
             *piece("weather.1", 0, 11, pb.BookCleared(market_id=1)),
-            *snapshot("market.1.summary", 11, pb.Orders()),
+            *snapshot("market.1.weather", 11, pb.Orders()),
         )
     )
     assert updates == []

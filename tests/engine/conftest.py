@@ -11,3 +11,12 @@ def day() -> Scenario:
     day.people("alice", "bob", "carol", "dave", cash=1_000)
     day.market("GOLD", 0, 100)
     return day
+
+
+@pytest.fixture
+def copper(day: Scenario) -> Scenario:
+    """COPPER is for Alice's alt Desk and for Bob; Desk has 500."""
+    day.alt("alice", "Desk")
+    day.pay("alice", "Desk", 500)
+    day.market("COPPER", 0, 100, visible_to=("Desk", "bob"))
+    return day

@@ -7,7 +7,7 @@ from collections import defaultdict
 from typing import NamedTuple
 
 from markets.engine import events as e
-from markets.engine.commands import MarketStatus, Side
+from markets.engine.commands import AuctionStatus, MarketStatus, Side
 from markets.engine.engine import Engine
 from markets.engine.events import Event
 from markets.engine.state import Changed
@@ -33,6 +33,8 @@ class EventLedger:
         self.positions: dict[int, dict[int, int]] = {}  # market -> account -> size, unsettled markets
         self.statuses: dict[int, int] = {}
         self.orders: dict[int, Heard] = {}
+        self.listed: dict[int, int] = {}  # open auction -> seller
+        self.paid: dict[int, tuple[int, int, int]] = {}  # auction -> by whom, to whom, how much
         self.issued = 0
         self.traded = 0
 
@@ -54,6 +56,7 @@ class EventLedger:
                 self.cash[event.from_account] -= event.amount
                 self.cash[event.to_account] += event.amount
                 self.issued += event.amount * ((event.from_account == HOUSE) - (event.to_account == HOUSE))
+                self.hear_auction(event)
             case e.PaidOut():
                 assert self.positions[event.market].pop(event.account) == event.position
                 assert event.amount == event.position * event.price
@@ -77,8 +80,28 @@ class EventLedger:
             case e.MarketSettled():
                 self.statuses[event.market] = MarketStatus.SETTLED
                 assert not any(self.positions.pop(event.market).values()), "a holder was not paid"
-            case e.MarketEdited():
-                pass
+            case _ if type(event) is not e.MarketEdited:
+                self.hear_auction(event)
+
+    def hear_auction(self, event: Event) -> None:
+        """What is sold was paid for, by who got it, in the same breath."""
+        match event:
+            case e.Transferred():
+                if event.auction:
+                    self.paid[event.auction] = (event.from_account, event.to_account, event.amount)
+            case e.AuctionCreated():
+                self.listed[event.auction] = event.seller
+            case e.AuctionEdited():
+                assert event.auction in self.listed
+            case e.AuctionWithdrawn():
+                del self.listed[event.auction]
+            case e.AuctionSettled():
+                seller = self.listed.pop(event.auction)
+                assert event.buyer not in (seller, HOUSE)
+                paid = self.paid.pop(event.auction, None)
+                assert paid == ((event.buyer, seller, event.amount) if event.amount else None)
+            case _:
+                raise AssertionError(f"what is {event}?")
 
     def hear_trade(self, event: e.Traded) -> None:
         maker = self.orders[event.maker_order]
@@ -123,6 +146,8 @@ class EventLedger:
         assert sum(self.cash.values()) == 0
         assert self.cash == {a.id: a.cash for a in engine.accounts.values()}
         assert self.credits == {a.id: a.owners for a in engine.accounts.values()}
+        assert self.listed == {a.id: a.seller for a in engine.auctions.values() if a.status == AuctionStatus.OPEN}
+        assert not self.paid, "something was paid for that was not sold"
         assert self.statuses == {m.id: m.status for m in engine.markets.values()}
         assert self.orders == {
             o.id: Heard(o.market, o.account, o.side, o.price, o.size, o.open) for o in engine.orders.values()

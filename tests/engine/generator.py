@@ -4,70 +4,31 @@ The choice reads the engine (which orders are open, who owns what), so that canc
 and the same engine choose the same commands.
 """
 
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
 from markets.engine import commands as c
+from markets.engine.board import Auction
 from markets.engine.book import Market
-from markets.engine.commands import Command, MarketStatus, SelfTrade, Side, TimeInForce
+from markets.engine.commands import AuctionStatus, Command, MarketStatus, SelfTrade, Side, TimeInForce
 from markets.engine.credits import is_flat
 from markets.engine.engine import Engine
 from markets.engine.events import AccountKind
-
-PEOPLE = 6
-ALTS = 6
-LIVE_MARKETS = 4
-LONG_DAY = 120  # seqs after which a market is settled
-HOUSE = 1
-OPERATOR = 1  # user id
-GARBAGE = (0, 1, 2, 5, 99, -1, 10**6, 2**63, -(2**63), 10**30, -(10**30))
-NAMES = (
-    "amber",
-    "Basalt",
-    "chalk",
-    "Dolomite",
-    "Émeraude",
-    "flint",
-    "GNEISS",
-    "Straße",
-    "ﬁr",
-    "ja de",
-    "k\u200by",
-    "am\ufe0fber",
-    "",
+from tests.engine.chances import (
+    ALTS,
+    GARBAGE,
+    HOUSE,
+    LIVE_MARKETS,
+    LONG_DAY,
+    NAMES,
+    OPERATOR,
+    PEOPLE,
+    SHAPES,
+    STATUSES,
+    TIMES_IN_FORCE,
+    WEIGHTS,
 )
-SHAPES = (  # low, high, tick, smallest size
-    (0, 10_000, 1, 1),
-    (0, 10_000, 100, 100),
-    (1_000, 2_000, 10, 5),
-    (-5_000, 5_000, 50, 1),
-    (-2_000, -1_000, 5, 10),
-    (0, 1, 1, 1),
-    (0, 100_000_000, 1_000_000, 1),
-)
-TIMES_IN_FORCE = (TimeInForce.GTC,) * 10 + (TimeInForce.IOC, TimeInForce.FOK)
-STATUSES = (MarketStatus.OPEN,) * 12 + tuple(MarketStatus)
-# How often what is sent, per thousand.
-WEIGHTS = {
-    "order": 700,
-    "cancel": 110,
-    "out": 15,
-    "transfer": 45,
-    "gift": 12,
-    "collect": 6,
-    "share": 12,
-    "leave": 6,
-    "revoke": 6,
-    "redistribute": 6,
-    "sign_in": 3,
-    "alt": 5,
-    "market": 8,
-    "edit": 4,
-    "status": 10,
-    "settle": 8,
-    "again": 30,
-    "mangled": 50,
-}
 
 
 class Generator:
@@ -100,6 +61,13 @@ class Generator:
         if rng.random() < 0.02:
             return user, rng.randint(1, len(engine.accounts)), rng.random() < 0.3, self.key(keyed)
         return user, rng.choice(sorted(engine.reach(user))), False, self.key(keyed)
+
+    def trader(self, market: Market) -> tuple[int, int, bool, str]:
+        """Mostly somebody whom a restricted market is for."""
+        if not market.visible_to or self.rng.random() < 0.2:
+            return self.head(0.25)
+        account = self.rng.choice(list(market.visible_to))
+        return self.root(account), account, False, self.key(0.25)
 
     def operator(self) -> tuple[int, int, bool, str]:
         return OPERATOR, self.engine.people[OPERATOR], self.rng.random() < 0.9, self.key(0.2)
@@ -139,7 +107,7 @@ class Generator:
             return self.market()
         time_in_force = rng.choice(TIMES_IN_FORCE)
         return c.CreateOrder(
-            *self.head(0.25),
+            *self.trader(market),
             *(market.id, rng.choice((Side.BID, Side.OFFER)), self.price(market), self.size(market), time_in_force),
             *(time_in_force == TimeInForce.GTC and rng.random() < 0.08, rng.choice(list(SelfTrade))),
         )
@@ -249,13 +217,63 @@ class Generator:
             return self.settle()
         low, high, tick, smallest = rng.choice(SHAPES)
         shape = (low, high, rng.choice((tick, tick, tick, 7, 0)), smallest)
-        return c.CreateMarket(*self.head(), f"{self.name()} {self.engine.seq}", rng.choice(("", "text")), *shape)
+        name = f"{self.name()} {self.engine.seq}"
+        if rng.random() < 0.5:
+            return c.CreateMarket(*self.head(), name, rng.choice(("", "text")), *shape)
+        return c.CreateMarket(
+            *(self.operator() if rng.random() < 0.8 else self.head()),
+            *(name, ""),
+            *shape,
+            category=self.category(),
+            category_public=rng.random() < 0.5,
+            pinned=rng.random() < 0.2,
+            visible_to=self.listed(),
+            hide_account_ids=rng.random() < 0.4,
+        )
 
     def edit(self) -> Command:
+        """A description by anybody; or what operators change, some of it."""
+        rng = self.rng
         market = self.some_market()
-        head = self.operator() if self.rng.random() < 0.5 else self.head()
-        name = self.rng.choice((None, self.name()))
-        return c.EditMarket(*head, market.id if market else 0, name, self.rng.choice((None, "", "text", "\x00")))
+        id = market.id if market else 0
+        if rng.random() < 0.4:
+            head = self.operator() if rng.random() < 0.5 else self.head()
+            name = rng.choice((None, self.name()))
+            return c.EditMarket(*head, id, name, rng.choice((None, "", "text", "\x00")))
+        head = self.operator() if rng.random() < 0.9 else self.head()
+        listed = self.listed(market) if rng.random() < 0.6 else None
+        shown = (rng.choice((None, None, self.category())), rng.choice((None, True, False)), listed)
+        return c.EditMarket(*head, id, None, None, *shown, rng.choice((None, None, True, False)))
+
+    def probe(self) -> Command:
+        """By somebody who once had an order in a market that is for others now: what do they still know?"""
+        once = [(m, a) for m in self.live() if m.visible_to for a in m.holders if a not in m.visible_to]
+        if not once:
+            return self.edit()
+        market, account = self.rng.choice(once)
+        head = (self.root(account), account, False, self.key(0.2))
+        if self.rng.random() < 0.5:
+            return c.SettleMarket(*head, market.id, market.max_settlement + self.rng.randint(0, 1))
+        return c.EditMarket(*head, market.id, None, "still here")
+
+    def category(self) -> str:
+        return self.rng.choice(("", "", "metals", " metals  and ores ", "weather", " ", "x" * 41))
+
+    def listed(self, market: Market | None = None) -> tuple[int, ...]:
+        """Whom a market is for: one more or one less than before, or any of all; sometimes an account that is none."""
+        rng = self.rng
+        kind = rng.random()
+        if kind < 0.3:
+            return ()
+        if kind < 0.35:
+            return rng.choice(((HOUSE,), (self.account(), 10**6), (0,), (-1,), tuple(range(2, 1_003))))
+        before = list(market.visible_to) if market else []
+        if before and kind < 0.6:
+            return tuple(id for id in before if id != rng.choice(before))
+        if before and kind < 0.75:
+            return (*before, max(2, self.account()))
+        some = [max(2, self.account()) for _ in range(rng.randint(1, 10))]
+        return (*some, *((market.owner,) if market and rng.random() < 0.5 else ()))
 
     def status(self) -> Command:
         market = self.some_market()
@@ -275,6 +293,50 @@ class Generator:
             return c.SettleMarket(self.root(owner), owner, False, self.key(0.2), market.id, price)
         return c.SettleMarket(*(self.operator() if rng.random() < 0.8 else self.head()), market.id, price)
 
+    def some_auction(self) -> Auction | None:
+        """Mostly one that is open, mostly a new one."""
+        auctions = list(self.engine.auctions.values())[-12:]
+        if self.rng.random() < 0.85:
+            auctions = [a for a in auctions if a.status == AuctionStatus.OPEN] or auctions
+        return self.rng.choice(auctions) if auctions else None
+
+    def auction_price(self) -> int | None:
+        return self.rng.choice((None, 0, 1, self.rng.randint(1, 5_000_000), 10**13, 10**13 + 1))
+
+    def picture(self) -> str:
+        return self.rng.choice(("", "", "a1" * 16 + ".webp", "../" + "a" * 29 + ".webp"))
+
+    def list_auction(self) -> Command:
+        text = self.rng.choice(("", "as new"))
+        return c.CreateAuction(*self.head(), self.name(), text, self.picture(), self.auction_price())
+
+    def of_seller(self, auction: Auction | None) -> tuple[int, int, bool, str]:
+        """Mostly who sells it, else anybody or the operator."""
+        if auction is None or self.rng.random() < 0.2:
+            return self.operator() if self.rng.random() < 0.5 else self.head()
+        return self.root(auction.seller), auction.seller, False, self.key(0.2)
+
+    def edit_auction(self) -> Command:
+        rng, auction = self.rng, self.some_auction()
+        shown = (rng.choice((None, self.name())), rng.choice((None, "", "worn")), rng.choice((None, self.picture())))
+        price = (self.auction_price(), rng.random() < 0.1)
+        return c.EditAuction(*self.of_seller(auction), auction.id if auction else 0, *shown, *price)
+
+    def withdraw_auction(self) -> Command:
+        auction = self.some_auction()
+        return c.WithdrawAuction(*self.of_seller(auction), auction.id if auction else 0)
+
+    def buy_auction(self) -> Command:
+        auction = self.some_auction()
+        seen = auction.buy_now_price if auction and self.rng.random() < 0.9 else self.auction_price()
+        return c.BuyAuction(*self.head(), auction.id if auction else 0, seen or 0)
+
+    def settle_auction(self) -> Command:
+        auction, buyer = self.some_auction(), self.account()
+        most = max(self.engine.accounts[buyer].available, 1)
+        amount = self.rng.choice((0, self.rng.randint(1, most), most + 1))
+        return c.SettleAuction(*self.operator(), auction.id if auction else 0, buyer, amount)
+
     def root(self, account: int) -> int:
         """User id of whose tree it is in."""
         while self.engine.accounts[account].owners:
@@ -287,9 +349,11 @@ class Generator:
 
     def mangled(self) -> Command:
         """One number of a sensible command is replaced. What only the codec could let through is left alone."""
+        kinds: tuple[Callable[[], Command], ...]
         kinds = (self.order, self.cancel, self.out, self.transfer, self.gift, self.alt, self.market, self.settle)
+        kinds += (self.list_auction, self.edit_auction, self.buy_auction, self.settle_auction)
         command: Any = self.rng.choice(kinds)()
-        spared = {"sudo", "side", "time_in_force", "self_trade", "post_only", "accounts_max", "markets_max"}
+        spared = {"sudo", "side", "time_in_force", "self_trade", "post_only", "accounts_max", "markets_max", "pinned"}
         numbers = [f for f in command._fields if type(getattr(command, f)) is int and f not in spared]
         mangled: Command = command._replace(**{self.rng.choice(numbers): self.rng.choice(GARBAGE)})
         return mangled

@@ -55,8 +55,21 @@ def check_reported(events: list[Event], changed: Changed) -> None:
                 pass
             case e.CreditsChanged():
                 assert event.account in changed.owners, f"credits of {event.account}"
-            case e.MarketCreated() | e.MarketEdited() | e.MarketStatusChanged() | e.MarketSettled():
+            case e.MarketStatusChanged() | e.MarketSettled():
                 assert event.market in changed.markets, f"market {event.market}"
+            case e.AuctionCreated() | e.AuctionEdited() | e.AuctionWithdrawn() | e.AuctionSettled():
+                assert event.auction in changed.auctions, f"auction {event.auction}"
+            case e.MarketCreated() | e.MarketEdited():
+                assert event.market in changed.markets, f"market {event.market}"
+                check_sight_reported(event, changed)
+
+
+def check_sight_reported(event: e.MarketCreated | e.MarketEdited, changed: Changed) -> None:
+    before = event.visible_before if isinstance(event, e.MarketEdited) else ()
+    if before is not None and (before or event.visible_to):
+        assert event.market in changed.sights, f"who sees market {event.market}"
+        gone = {(event.market, account) for account in set(before).difference(event.visible_to)}
+        assert gone <= set(changed.unlisted), f"who is listed no longer in market {event.market}"
 
 
 def check_all(engine: Engine) -> None:
@@ -86,6 +99,11 @@ def check_market(engine: Engine, market: Market) -> None:
     check_side(market.bids, Side.BID)
     check_side(market.offers, Side.OFFER)
     best_bid, best_offer = market.bids.best(), market.offers.best()
+    if market.visible_to:
+        assert all(order.account in market.visible_to for order in (*market.bids, *market.offers)), (
+            f"market {market.id}: an order of somebody who is not listed"
+        )
+    assert list(market.visible_to) == sorted(market.visible_to), f"market {market.id}: lowest id first"
     if best_bid is not None and best_offer is not None:
         assert best_bid < best_offer, f"market {market.id}: crossed at {best_bid} and {best_offer}"
     if market.status in (MarketStatus.CLOSED, MarketStatus.SETTLED):

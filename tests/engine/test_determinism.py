@@ -104,12 +104,15 @@ def test_the_digest_notices_every_figure(history: list[tuple[Command, int]]) -> 
     account = max(engine.accounts.values(), key=lambda one: len(one.exposures))
     order = next(iter(engine.orders.values()))
     exposure = next(iter(account.exposures.values()))
+    auction = next(iter(engine.auctions.values()))
     digests = {engine.digest()}
     turns = [
         (account, ("cash", "worst", "gross")),
         (order, ("open", "filled", "cancelled", "price", "seq")),
         (exposure, ("position", "bid_size", "bid_value", "offer_size", "offer_value", "cost", "realised")),
         (engine, ("seq", "at_us", "next_account", "next_market", "next_order", "next_trade", "next_transfer")),
+        (engine, ("next_auction",)),
+        (auction, ("seller", "status", "creator", "created_us", "seq")),
     ]
     for thing, names in turns:
         for name in names:

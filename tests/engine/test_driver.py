@@ -9,9 +9,10 @@ from random import SystemRandom
 
 import pytest
 
-from markets.engine import credits, ledger, orders, settlement, transfers
-from markets.engine.book import BookSide, Order
+from markets.engine import auction, credits, ledger, listing, orders, settlement, transfers, visibility
+from markets.engine.book import BookSide, Market, Order
 from markets.engine.engine import Engine
+from markets.engine.errors import Reason, Rejected
 from markets.engine.ledger import Account, Exposure
 from markets.engine.state import Changed
 from tests.engine.driver import Driver, Failure
@@ -29,11 +30,13 @@ ANSWERS = {
     *("ShareAccount", "LeaveAccount", "RevokeShare", "Redistribute", "Collect", "NOT_A_USER", "ALREADY_OWNER"),
     *("CREDIT_REMAINS", "SHARED_ACCOUNT_NOT_FLAT", "INSUFFICIENT_CREDIT"),
     *("SetMarketStatus", "SettleMarket", "CreateOrder", "CancelOrder", "Out", "repeated"),
-    *("Traded", "OrderCancelled", "PaidOut", "CreditsChanged"),
+    *("Traded", "OrderCancelled", "NO_LONGER_LISTED", "PaidOut", "CreditsChanged"),
     *("NOT_ALLOWED", "SUDO_REQUIRED", "ACCOUNT_NOT_FOUND"),
     *("INVALID_NAME", "NAME_TAKEN", "INVALID_TEXT", "INVALID_AMOUNT"),
     *("INSUFFICIENT_FUNDS", "SAME_ACCOUNT", "TOO_MANY_ACCOUNTS", "MARKET_NOT_FOUND", "INVALID_MARKET"),
     *("MARKET_PAUSED", "MARKET_CLOSED", "MARKET_SETTLED", "SETTLER_HAS_POSITION", "INVALID_PRICE", "INVALID_SIZE"),
+    *("CreateAuction", "EditAuction", "WithdrawAuction", "BuyAuction", "SettleAuction"),
+    *("AUCTION_NOT_FOUND", "AUCTION_SETTLED", "PRICE_CHANGED", "NO_PRICE", "SAME_PERSON"),
     *("POST_ONLY_WOULD_TRADE", "FOK_NOT_FILLABLE", "ORDER_NOT_FOUND"),
 }
 
@@ -171,6 +174,68 @@ def an_order_is_not_reported(planted: pytest.MonkeyPatch) -> None:
     planted.setattr(Engine, "take_changed", take_most)
 
 
+def buyers_are_not_asked_for_funds(planted: pytest.MonkeyPatch) -> None:
+    planted.setattr(auction, "check_available", lambda *_: None)
+
+
+def sellers_are_not_paid(planted: pytest.MonkeyPatch) -> None:
+    move = transfers.move
+
+    def move_nothing(state: Engine, source: Account, target: Account, amount: int, *rest: object) -> object:
+        event = move(state, source, target, amount, *rest)  # type: ignore[arg-type]
+        target.cash -= amount
+        return event
+
+    planted.setattr(auction, "move", move_nothing)
+
+
+def anybody_trades_anywhere(planted: pytest.MonkeyPatch) -> None:
+    everywhere = visibility.market_to_trade
+
+    def to_trade(state: Engine, account: Account, market: int) -> Market:
+        return state.markets.get(market) or everywhere(state, account, market)
+
+    planted.setattr(orders, "market_to_trade", to_trade)
+
+
+def operators_trade_anywhere(planted: pytest.MonkeyPatch) -> None:
+    planted.setattr(
+        orders, "market_to_trade", lambda state, account, market: visibility.market_seen(state, 1, market, True)
+    )
+
+
+def past_traders_know_nothing(planted: pytest.MonkeyPatch) -> None:
+    planted.setattr(visibility, "knows", lambda market, account: account.id == market.owner)
+
+
+def who_had_orders_knows_for_ever(planted: pytest.MonkeyPatch) -> None:
+    planted.setattr(visibility, "knows", lambda market, account: market.id in account.exposures)
+
+
+def who_is_not_listed_keeps_orders(planted: pytest.MonkeyPatch) -> None:
+    planted.setattr(listing, "cancel_all", lambda *_: [])
+
+
+def hidden_and_missing_markets_are_told_apart(planted: pytest.MonkeyPatch) -> None:
+    def market_seen(state: Engine, by: int, market: int, sudo: bool) -> Market:
+        if market in state.markets and not sudo:
+            planted.setattr(visibility, "market_not_found", lambda _: Rejected(Reason.MARKET_NOT_FOUND, "Not for you."))
+        return visibility.market_seen(state, by, market, sudo)
+
+    planted.setattr(listing, "market_seen", market_seen)
+
+
+def the_list_is_not_reported(planted: pytest.MonkeyPatch) -> None:
+    take_changed = Engine.take_changed
+
+    def take_rest(engine: Engine) -> Changed:
+        changed = take_changed(engine)
+        changed.unlisted.clear()
+        return changed
+
+    planted.setattr(Engine, "take_changed", take_rest)
+
+
 PLANTED: list[Callable[[pytest.MonkeyPatch], None]] = [
     newest_first,
     trades_at_another_price,
@@ -185,6 +250,15 @@ PLANTED: list[Callable[[pytest.MonkeyPatch], None]] = [
     nothing_is_rebalanced,
     gifts_are_not_owed,
     an_order_is_not_reported,
+    buyers_are_not_asked_for_funds,
+    sellers_are_not_paid,
+    anybody_trades_anywhere,
+    operators_trade_anywhere,
+    past_traders_know_nothing,
+    who_had_orders_knows_for_ever,
+    who_is_not_listed_keeps_orders,
+    hidden_and_missing_markets_are_told_apart,
+    the_list_is_not_reported,
 ]
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from markets.engine.commands import CreateMarket, CreateOrder, CreateUserAccount, MarketStatus, TimeInForce
+from markets.engine.commands import BuyAuction, CreateMarket, CreateOrder, CreateUserAccount, MarketStatus, TimeInForce
 from markets.engine.errors import Reason, Rejected
 from tests.scenario import OPERATOR, Scenario
 
@@ -87,6 +87,12 @@ def post_only(day: Scenario) -> None:
     day.buy("alice", "GOLD", 50, post_only=True)
 
 
+def lamp(day: Scenario, at: int | None = 30) -> Scenario:
+    """Alice sells it."""
+    day.auction("alice", "lamp", at)
+    return day
+
+
 PROVOKED: dict[Reason, Callable[[Scenario], object]] = {
     Reason.NOT_AUTHENTICATED: lambda day: day.do(CreateUserAccount(0, 0, False, "", "nobody", 0)),
     Reason.NOT_ALLOWED: last_owner,
@@ -120,6 +126,11 @@ PROVOKED: dict[Reason, Callable[[Scenario], object]] = {
     Reason.POST_ONLY_WOULD_TRADE: post_only,
     Reason.FOK_NOT_FILLABLE: lambda day: day.buy("alice", "GOLD", 50, time_in_force=TimeInForce.FOK),
     Reason.ORDER_NOT_FOUND: lambda day: day.cancel("alice", 1),
+    Reason.AUCTION_NOT_FOUND: lambda day: day.do(BuyAuction(*day.head("bob", "", ""), 9, 0)),
+    Reason.AUCTION_SETTLED: lambda day: (lamp(day).buy_auction("bob", "lamp", 30), day.withdraw("alice", "lamp")),
+    Reason.PRICE_CHANGED: lambda day: lamp(day).buy_auction("bob", "lamp", 29),
+    Reason.NO_PRICE: lambda day: lamp(day, None).buy_auction("bob", "lamp", 30),
+    Reason.SAME_PERSON: lambda day: (lamp(day).alt("alice", "Desk"), day.buy_auction("Desk", "lamp", 30)),
 }
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from markets.engine import state, text
+from markets.engine import listing, state, text
 from markets.engine.engine import KEY_MAX
 from markets.engine.errors import Reason
 from markets.engine.ledger import KEYS_KEPT
@@ -82,6 +82,8 @@ def test_every_code_that_is_told_is_a_code(word: str) -> None:
         (3, f"{state.ISSUE_MAX // 10_000:,}", 10**13),
         (4, f"1 to {text.MARKET_NAME_MAX} characters", 80),
         (4, f"at most {text.DESCRIPTION_MAX:,} characters", 4_000),
+        (4, f"1 to {text.CATEGORY_MAX} characters", 40),
+        (4, f"at most {listing.LISTED_MAX:,} (", 1_000),
         (4, f"±{state.PRICE_MAX // 100:,}", 10**6),
         (5, f"to {state.SIZE_MAX // 100:,} and", 10**5),
         (5, f"at most {state.ORDERS_MAX:,} open orders", 1_000),

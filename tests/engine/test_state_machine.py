@@ -15,12 +15,13 @@ from hypothesis.stateful import (
 )
 
 from markets.engine import commands as c
-from markets.engine.commands import Command, MarketStatus, SelfTrade, Side, TimeInForce
+from markets.engine.commands import AuctionStatus, Command, MarketStatus, SelfTrade, Side, TimeInForce
 from markets.engine.engine import Engine
 from markets.engine.errors import Rejected, Repeated
 from markets.engine.events import AccountKind, Event
 from tests.agreement import both, differences
 from tests.engine import invariants
+from tests.engine.driver import told_as
 from tests.engine.event_ledger import EventLedger
 from tests.naive_exchange import NaiveExchange
 
@@ -42,6 +43,10 @@ amounts = st.sampled_from([1, 77, 1_000, 5_000, 0])
 mostly_the_operator = st.sampled_from([OPERATOR, OPERATOR, OPERATOR, 2])
 rare = precondition(lambda self: self.engine.seq % 4 == 0)
 statuses = st.sampled_from([MarketStatus.OPEN] * 5 + [MarketStatus.PAUSED] * 2 + list(MarketStatus))
+# Few that everybody sees, so that lists matter; 1 is the house.
+lists = st.sampled_from([None, (), (), (2,), (3,), (4, 3), (3, 5), (2, 3, 4, 5), (6, 4), (4, 7, 4), (1, 2), (99,)])
+maybe = st.sampled_from([None, True, False])
+categories = st.sampled_from([None, "", "metals", " "])
 
 
 # What must have happened among so many steps, or the machine steps around a rule.
@@ -49,7 +54,10 @@ OFTEN = {
     *("Traded", "OrderCreated", "OrderCancelled", "Transferred", "CreditsChanged", "PaidOut", "MarketSettled"),
     *("ShareCreated", "ShareEnded", "CreditRedistributed", "SHARED_ACCOUNT_NOT_FLAT", "CREDIT_REMAINS"),
     *("INSUFFICIENT_FUNDS", "MARKET_PAUSED", "MARKET_SETTLED", "POST_ONLY_WOULD_TRADE"),
+    *("AuctionCreated", "AuctionEdited", "AuctionWithdrawn", "AuctionSettled"),
+    *("AUCTION_NOT_FOUND", "AUCTION_SETTLED", "PRICE_CHANGED", "NO_PRICE", "SAME_PERSON", "SAME_ACCOUNT"),
     *("FOK_NOT_FILLABLE", "ORDER_NOT_FOUND", "NOT_ALLOWED", "repeated"),
+    *("MarketEdited", "NO_LONGER_LISTED", "MARKET_NOT_FOUND", "SUDO_REQUIRED"),
 }
 
 
@@ -76,7 +84,7 @@ class SmallExchange(RuleBasedStateMachine):
             assert self.engine.digest() == before, "a refusal changed something"
             self.answers[answer.reason.name if isinstance(answer, Rejected) else "repeated"] += 1
         else:
-            self.answers.update(type(event).__name__ for event in answer)
+            self.answers.update(map(told_as, answer))
             self.ledger.hear(answer)
             self.told += answer
 
@@ -106,6 +114,8 @@ class SmallExchange(RuleBasedStateMachine):
         self.ask(c.CreateAccount(2, 3, False, "", "team", 0))
         self.ask(c.ShareAccount(2, 3, False, "", 5, 4))
         self.ask(c.MakeTransfer(2, 3, False, "", 3, 5, 500, ""))
+        self.ask(c.CreateAuction(2, 5, False, "", "lamp", "", "", 100))
+        self.ask(c.CreateAuction(3, 4, False, "", "chair", "", "", None))
 
     @rule(user=persons, gold=st.booleans(), side=sides, price=prices, size=sizes, self_trade=st.sampled_from(SelfTrade))
     def order(self, user: int, gold: bool, side: Side, price: int, size: int, self_trade: SelfTrade) -> None:
@@ -207,6 +217,35 @@ class SmallExchange(RuleBasedStateMachine):
         self.ask(c.SetMarketStatus(*self.acting(user, 1), newest, status))
 
     @rare
+    @rule(user=mostly_the_operator, market=picks, listed=lists, hidden=maybe, pinned=maybe, category=categories)
+    def show(
+        self,
+        user: int,
+        market: int,
+        listed: tuple[int, ...] | None,
+        hidden: bool | None,
+        pinned: bool | None,
+        category: str | None,
+    ) -> None:
+        """Accounts: 2 to 4 are people's, 5 is an alt of two of them, 6 and 7 may be alts or nobody's."""
+        edited = self.open_market(True) if market > 3 else self.market(market)
+        self.ask(c.EditMarket(*self.acting(user, 0), edited, None, None, category, pinned, listed, hidden))
+
+    @rare
+    @rule(pick=picks, listed=lists, hidden=st.booleans(), category=st.sampled_from(["", "metals"]))
+    def create_restricted(self, pick: int, listed: tuple[int, ...] | None, hidden: bool, category: str) -> None:
+        """By the operator, with and without sudo."""
+        user, account, _, _ = self.oneself(OPERATOR)
+        shown = (category, pick > 4, pick == 1, listed or (), hidden)
+        shape = (f"R {self.engine.seq}", "", 0, 100, 10, 1, 20)
+        self.ask(c.CreateMarket(user, account, pick > 1, "", *shape, *shown))
+
+    @rule(user=persons, pick=picks, market=picks)
+    def describe(self, user: int, pick: int, market: int) -> None:
+        user, account, _, key = self.acting(user, pick)
+        self.ask(c.EditMarket(user, account, False, key, self.market(market), None, "By weight."))
+
+    @rare
     @rule(user=st.integers(1, 2), market=picks, price=st.one_of(prices, odd_prices))
     def settle(self, user: int, market: int, price: int) -> None:
         """GOLD is the operator's, SILVER the next person's."""
@@ -217,6 +256,39 @@ class SmallExchange(RuleBasedStateMachine):
     def create_markets(self, user: int, pick: int, low: int, high: int) -> None:
         self.ask(c.CreateMarket(*self.acting(user, pick), f"M {self.engine.seq}", "", low, high, 10, 1))
         self.ask(c.CreateMarket(*self.acting(user, pick), f"N {self.engine.seq}", "", 0, 100, 10, 1))
+
+    def auction(self, pick: int) -> int:
+        """Mostly one that is open; now and then 0: there is none."""
+        opened = [a.id for a in self.engine.auctions.values() if a.status == AuctionStatus.OPEN]
+        return opened[pick % len(opened)] if opened and pick < 7 else pick % self.engine.next_auction
+
+    @rare
+    @rule(user=persons, pick=picks, price=st.sampled_from([None, 0, 100, 700]), key=keys)
+    def list_auction(self, user: int, pick: int, price: int | None, key: str) -> None:
+        self.ask(c.CreateAuction(*self.acting(user, pick, key), "lamp", "", "", price))
+
+    @rare
+    @rule(user=persons, pick=picks, auction=picks, price=st.sampled_from([None, 100, 700]), gone=st.booleans())
+    def edit_auction(self, user: int, pick: int, auction: int, price: int | None, gone: bool) -> None:
+        """A price that is not named stays, or goes."""
+        by, account, sudo, key = self.acting(user, pick)
+        id, gone = self.auction(auction), price is None and gone
+        self.ask(c.EditAuction(by, account, sudo, key, id, None, "worn", None, price, gone))
+
+    @rare
+    @rule(user=persons, pick=picks, auction=picks)
+    def withdraw_auction(self, user: int, pick: int, auction: int) -> None:
+        self.ask(c.WithdrawAuction(*self.acting(user, pick), self.auction(auction)))
+
+    @rule(user=persons, pick=picks, auction=picks, amount=st.sampled_from([0, 100, 700]), key=keys)
+    def buy_auction(self, user: int, pick: int, auction: int, amount: int, key: str) -> None:
+        self.ask(c.BuyAuction(*self.acting(user, pick, key), self.auction(auction), amount))
+
+    @rare
+    @rule(user=mostly_the_operator, auction=picks, buyer=picks, amount=st.sampled_from([0, 100, 10**6]))
+    def settle_auction(self, user: int, auction: int, buyer: int, amount: int) -> None:
+        named = buyer % (len(self.engine.accounts) + 1)
+        self.ask(c.SettleAuction(*self.acting(user, 1), self.auction(auction), named, amount))
 
     @invariant()
     def everything_agrees(self) -> None:

@@ -179,15 +179,15 @@ class Browser:
         self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self.cookies))
 
     def get(self, path: str) -> Page:
-        return self._open(urllib.request.Request(self._absolute(path)))
+        return self.open(urllib.request.Request(self._absolute(path)))
 
-    def post(self, path: str, page: str = "", **fields: str | int) -> Page:
-        """Posts a form as found on `page` (default: the path itself), with its CSRF token."""
+    def post(self, path: str, page: str = "", **fields: str | int | tuple[str, ...]) -> Page:
+        """Posts a form as found on `page` (default: the path itself), with its CSRF token; of a tuple each."""
         form = self.get(page or path)
         found = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', form.text)
         assert found is not None, f"no form on {page or path}: {form.status}\n{form.text[:500]}"
-        data = urllib.parse.urlencode({"csrfmiddlewaretoken": found[1], **fields}).encode()
-        return self._open(urllib.request.Request(self._absolute(path), data, {"Referer": self._absolute(page or path)}))
+        data = urllib.parse.urlencode({"csrfmiddlewaretoken": found[1], **fields}, doseq=True).encode()
+        return self.open(urllib.request.Request(self._absolute(path), data, {"Referer": self._absolute(page or path)}))
 
     def sign_in(self, name: str, password: str) -> None:
         page = self.post("/sign-in/", login=name, password=password)
@@ -200,7 +200,7 @@ class Browser:
     def _absolute(self, path: str) -> str:
         return path if path.startswith("http") else self.url + path
 
-    def _open(self, request: urllib.request.Request) -> Page:
+    def open(self, request: urllib.request.Request) -> Page:
         try:
             response: HTTPResponse = self._opener.open(request, timeout=20)
         except urllib.error.HTTPError as error:

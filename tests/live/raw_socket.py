@@ -89,9 +89,13 @@ class RawSocket:
                 found.append(message)
         return found
 
+    def heard_but_refusals(self) -> list[pb.ServerMessage]:
+        return [message for message in self.heard if not message.HasField("refused")]
+
     async def until_heard(self, stream: str, seq: int) -> list[pb.ServerMessage]:
-        while not (found := self.heard_on(stream, seq)):
-            await self.receive()
+        async with asyncio.timeout(WAIT_SECONDS):
+            while not (found := self.heard_on(stream, seq)):
+                await self.receive()
         return found
 
     async def closed(self) -> int:

@@ -21,6 +21,7 @@ ENGINE_TABLES = {
     "markets_trade": "id",
     "markets_exposure": "account_id, market_id",
     "markets_payout": "market_id, account_id",
+    "auctions_auction": "id",
     "markets_journalentry": "seq",
     "markets_journalmarket": "market_id, seq",
 }

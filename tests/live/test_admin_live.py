@@ -103,7 +103,7 @@ async def test_every_operation_of_a_market_from_its_creation_to_its_settlement(
     assert tables.rows("SELECT name, description, status, settle_price FROM markets_market WHERE id = ?", market) == [
         ("Rainfall", "a\nb", 5, 7_000)
     ]
-    assert console.posted == offered("markets", "auctions")
+    assert console.posted == offered("markets")
     assert "entries" in live.verify()
 
 
@@ -122,6 +122,33 @@ def offered(*labels: str) -> set[str]:
         if isinstance(shown, Operated) and model._meta.app_label in labels
         for operation in shown.operations
     }
+
+
+async def test_every_operation_on_auctions(console: Console, tables: Tables, live: LiveExchange) -> None:
+    async with signed_in(live.ws_url, live.token("alice")) as alice:
+        for name in ("Lamp", "Chair"):
+            await alice.ask(create_auction=pb.CreateAuction(name=name, buy_now_price=5 * CHIP))
+    await asyncio.to_thread(live.browser("bob").get, "/")  # opens his account
+    await asyncio.to_thread(operate_on_auctions, console, tables)
+    assert console.posted == offered("auctions")
+    live.verify()
+
+
+def operate_on_auctions(console: Console, tables: Tables) -> None:
+    ids: dict[str, int] = dict(tables.rows("SELECT name, id FROM auctions_auction"))
+    lamp, chair = (f"/admin/auctions/auction/{ids[name]}" for name in ("Lamp", "Chair"))
+    assert "Settle" in console.browser.get(f"{lamp}/change/").text
+    begun = {"initial-name": "Lamp", "initial-price": "5"}
+    said = console.done(f"{lamp}/edit/", name="Brass lamp", description="", price="", **begun)
+    assert said == f"Brass lamp is saved: entry {tables.head}."
+    assert tables.rows("SELECT buy_now_price FROM auctions_auction WHERE name = 'Brass lamp'") == [(None,)]
+    assert console.done(f"{chair}/withdraw/") == f"Chair is withdrawn: entry {tables.head}."
+    assert refusal(console.do(f"{lamp}/settle/", buyer="alice", price="1")).startswith("The seller of Brass lamp")
+    assert "available" in refusal(console.do(f"{lamp}/settle/", buyer="bob", price="1,000,000"))
+    said = console.done(f"{lamp}/settle/", buyer="BOB", price="12.5")
+    assert said == f"Brass lamp is sold for 12.5 chips: entry {tables.head}."
+    assert tables.rows("SELECT amount, auction FROM accounts_transfer WHERE kind = 7") == [(125_000, ids["Lamp"])]
+    assert "console-buttons" not in console.browser.get(f"{lamp}/change/").text
 
 
 async def test_every_operation_on_accounts(console: Console, tables: Tables, live: LiveExchange) -> None:

@@ -6,7 +6,10 @@ import pytest
 from exchange_client import BID, OFFER, Exchange
 from playwright.async_api import Browser, Page, async_playwright, expect
 
+from proto import exchange_pb2 as pb
+from tests.live import raw_socket
 from tests.live.exchange import LiveExchange
+from tests.live.wishes import new_market
 
 pytestmark = pytest.mark.browser
 
@@ -89,3 +92,33 @@ async def settles(browser: Browser, exchange: LiveExchange, market: int) -> None
     await expect(preview).to_contain_text("140")
     await preview.get_by_role("button").first.click()
     await expect(operator.locator("body")).to_contain_text(re.compile("settled at 70", re.IGNORECASE))
+
+
+async def test_an_account_that_is_taken_away_is_told_and_the_form_posts_for_it_no_more(
+    exchange: LiveExchange, chromium_path: str
+) -> None:
+    """Bob's bot gives up what the browser acts as."""
+    async with (
+        raw_socket.signed_in(exchange.ws_url, exchange.token("alice")) as alice,
+        raw_socket.signed_in(exchange.ws_url, exchange.token("bob")) as bobs_bot,
+        async_playwright() as playwright,
+    ):
+        market = await new_market(alice)
+        team = (await alice.ask(create_account=pb.CreateAccount(name="Team"))).account_created.account.id
+        await alice.ask(share_account=pb.ShareAccount(account_id=team, receiver_id=bobs_bot.account))
+        browser = await playwright.chromium.launch(executable_path=chromium_path, args=list(FLAGS))
+        page = await signed_in(browser, exchange, "bob")
+        await page.goto(f"{exchange.url}/markets/{market}/")
+        await page.get_by_test_id("acting-as").click()
+        await page.get_by_test_id("act-as-option").filter(has_text="Team").click()
+        await expect(page.get_by_test_id("acting-as")).to_contain_text("Team")
+        await expect(page.get_by_test_id("connection")).to_contain_text("live")
+        left = await bobs_bot.ask(leave_account=pb.LeaveAccount(account_id=team))
+        assert left.HasField("owners_changed"), left
+        told = page.get_by_test_id("toast").filter(has_text="You no longer act as Team; you act as yourself again.")
+        await expect(told).to_be_visible()
+        await expect(page.get_by_test_id("acting-as")).not_to_contain_text("Team")
+        await expect(page.get_by_test_id("connection")).to_contain_text("live")
+        posting = await page.locator("input[name=account]").evaluate_all("found => found.map(one => one.value)")
+        assert set(posting) == {str(bobs_bot.account)}
+        await browser.close()

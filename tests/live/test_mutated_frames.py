@@ -43,6 +43,9 @@ def valid(rng: random.Random) -> pb.ClientMessage:
         {"act_as": pb.ActAs(account_id=rng.choice((2, 3, number)))},
         {"subscribe": pb.Subscribe(subscriptions=one_market(rng.choice((1, number))))},
         {"unsubscribe": pb.Unsubscribe(subscriptions=one_market(1))},
+        {"get_full_trade_history": pb.GetFullTradeHistory(market_id=1, after=number, limit=rng.randint(0, 9))},
+        {"get_full_order_history": pb.GetFullOrderHistory(market_id=1, after=number, limit=rng.randint(0, 9))},
+        {"get_market_positions": pb.GetMarketPositions(market_id=rng.choice((1, number)), after=number)},
         {"authenticate": pb.Authenticate(token="x" * rng.randint(0, 50), epoch=number, from_seq=number)},
     ]
     return pb.ClientMessage(request_id=str(rng.random()), **rng.choice(wishes))  # type: ignore[arg-type]

@@ -1,10 +1,12 @@
 """What REST refuses, and what it does not let one see."""
 
+import json
+import subprocess
 from typing import Any
 
 import pytest
 
-from tests.live.exchange import LiveExchange
+from tests.live.exchange import LiveExchange, manage
 from tests.live.rest import Door
 
 JSON = {"Content-Type": "application/json"}
@@ -218,3 +220,41 @@ def test_hidden_ids_read_0_everywhere_but_in_sudo(alice: Door, bob: Door, operat
         assert tuple(told[name] for name in ("buyer_id", "seller_id", "account_id")) == ids
         assert "masked" not in str(events)
     assert alice.get("/orders", market_id=market)["results"][0]["account_id"] == own(alice)
+
+
+# --- Tokens that are for less
+
+
+def test_a_token_is_held_to_its_scopes_and_its_account(live: LiveExchange, alice: Door) -> None:
+    alt = alice.post("/accounts", name="Bound")["account"]["id"]
+    market = alice.market("For tokens")
+    keys = make_keys(live, alt)
+    reader, trader, bound = (Door(live, Authorization=f"Bearer {keys[name]}") for name in ("read", "trade", "bound"))
+    assert reader.get("/me")["scopes"] == ["read"]
+    order = {"market_id": market, **ORDER}
+    assert reader.refused("POST", "/orders", json=order)[:2] == (403, "NOT_ALLOWED")
+    assert trader.ask("POST", "/orders", json=order).status_code == 201
+    assert trader.refused("POST", "/accounts", json={"name": "No"})[:2] == (403, "NOT_ALLOWED")
+    assert bound.get("/me")["acting_as"] == alt
+    assert bound.refused("GET", "/portfolio", headers={"X-Act-As": str(own(alice))})[:2] == (404, "ACCOUNT_NOT_FOUND")
+    assert [one["id"] for one in bound.get("/accounts", mine="true")["results"]] == [alt]
+
+
+def make_keys(live: LiveExchange, alt: int) -> dict[str, str]:
+    """Tokens of Alice's, made in a process of its own on the exchange's database."""
+    script = f"""
+import json
+from accounts.models import Account, User
+from accounts.tokens import create_token
+from realtime.rights import Scope
+alice, alt = User.objects.get(username="alice"), Account.objects.get(id={alt})
+print(json.dumps({{
+    "read": create_token(alice, "r", scopes=int(Scope.READ))[1],
+    "trade": create_token(alice, "t", scopes=int(Scope.TRADE))[1],
+    "bound": create_token(alice, "b", scopes=int(Scope.READ), account=alt)[1],
+}}))
+"""
+    shell = manage("shell", "--no-imports", "-c", script, env=live.env, stdout=subprocess.PIPE)
+    said, _ = shell.communicate(timeout=60)
+    keys: dict[str, str] = json.loads(said)
+    return keys

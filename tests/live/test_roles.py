@@ -63,5 +63,11 @@ async def test_orders_trade_and_survive_a_new_matcher(split: SplitExchange) -> N
         rest = await bob.place(market, BID, "50", "1")
         assert rest.body.order.filled == 100
         await bob.until(lambda: bob.portfolio().position(market) == 300)
+        await alice.until_connected()
+        (past,) = [page async for page in alice.order_history(market)]  # read by the matcher's process
+        assert [(one.open, one.WhichOneof("cause")) for one in past.changes if one.order_id == rest.body.order.id] == [
+            (100, "created"),
+            (0, "trade_id"),
+        ]
     assert split.stop() == 0
     split.verify()

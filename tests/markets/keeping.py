@@ -4,9 +4,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from random import Random
+from typing import Any
 
 from markets.engine import commands as c
-from markets.engine.commands import Command
+from markets.engine.commands import AuctionStatus, Command
 from markets.engine.credits import is_flat
 from markets.engine.engine import Engine
 from markets.engine.errors import Rejected, Repeated
@@ -91,7 +92,7 @@ class RandomDay:
 
     def _any(self) -> Command:
         kinds = (self._order, self._cancel, self._out, self._pay, self._share, self._other)
-        (kind,) = self.random.choices(kinds, (70, 12, 3, 8, 4, 7))
+        (kind,) = self.random.choices(kinds, (70, 12, 3, 8, 8, 7))
         return kind()
 
     def _head(self) -> tuple[int, int, bool, str]:
@@ -139,14 +140,15 @@ class RandomDay:
         shared = self.random.choice(alts)
         head = (1, self.random.choice(sorted(shared.owners)), True, "")
         other = self.random.choice(sorted(self.engine.people.values()))
-        kind = self.random.randint(1, 8)
-        if kind <= 3:
+        kind = self.random.randint(1, 12)
+        if kind <= 4:
             return c.ShareAccount(*head, shared.id, other)
-        if kind <= 5:
+        if kind <= 7:
             return c.LeaveAccount(*head, shared.id)
-        if kind == 6:
-            return c.RevokeShare(*head, shared.id, other)
-        if kind == 7:
+        if kind <= 9:
+            least = min(shared.owners, key=lambda owner: (shared.owners[owner], -owner))
+            return c.RevokeShare(*head, shared.id, least)
+        if kind <= 11:
             return c.Redistribute(*head, shared.id, head[1])
         return c.Collect(*head, head[1], self.random.randint(1, 1_000), "")
 
@@ -154,18 +156,56 @@ class RandomDay:
         by, account, _, key = self._head()
         head = (by, account, True, key)
         market = self._one_market()
-        kind = self.random.randint(1, 20)
+        kind = self.random.randint(1, 26)
+        if kind > 20:
+            return self._auction(kind, head)
         if kind <= 4:
             return c.CreateAccount(*head, f"Alt {self.engine.next_account}", account)
-        if kind <= 8:
+        if kind <= 6:
             return c.EditMarket(*head, market, self.random.choice((None, f"Renamed {self.at_us}")), "edited")
+        if kind <= 9:
+            return self._show(head, market)
         if kind <= 15:
             return c.SetMarketStatus(*head, market, self.random.choice((1, 1, 1, 1, 2, 3)))
         if kind <= 17:
-            return self._market(f"Market {self.engine.next_market}")
+            plain = self._market(f"Market {self.engine.next_market}")
+            shown: dict[str, Any] = {
+                "category": "metals",
+                "pinned": True,
+                "visible_to": self._listed(),
+                "hide_account_ids": kind == 17,
+            }
+            return plain._replace(**shown) if self.random.random() < 0.5 else plain
         if kind == 18:
             return c.SetMarketStatus(*head, market, 4)
         return c.SettleMarket(*head, market, self.random.randint(0, 100))
 
-    def _market(self, name: str) -> Command:
+    def _auction(self, kind: int, head: tuple[int, int, bool, str]) -> Command:
+        opened = [auction for auction in self.engine.auctions.values() if auction.status == AuctionStatus.OPEN]
+        if kind <= 22 or not opened:
+            price = self.random.choice((None, 0, self.random.randint(1, 100_000)))
+            picture = self.random.choice(("", "p" * 32 + ".webp"))
+            return c.CreateAuction(*head, f"Lot {self.engine.next_auction}", "as seen", picture, price)
+        auction = self.random.choice(opened)
+        if kind == 23:
+            return c.EditAuction(*head, auction.id, None, "as it is", None, 70_000, self.random.random() < 0.3)
+        if kind == 24:
+            return c.WithdrawAuction(*head, auction.id)
+        if kind == 25:
+            return c.SettleAuction(*head, auction.id, head[1], self.random.randint(0, 50_000))
+        return c.BuyAuction(*head, auction.id, auction.buy_now_price or 0)
+
+    def _show(self, head: tuple[int, int, bool, str], market: int) -> Command:
+        """Other people may see it from now on, or it is shown in another way."""
+        listed = self.random.choice((None, (), self._listed(), self._listed()))
+        category = self.random.choice((None, "", "metals"))
+        pinned, hidden = (self.random.choice((None, True, False)) for _ in range(2))
+        return c.EditMarket(*head, market, None, None, category, pinned, listed, hidden)
+
+    def _listed(self) -> tuple[int, ...]:
+        """Most of the accounts, so that there is somebody to trade with."""
+        accounts = range(2, self.engine.next_account)
+        return tuple(self.random.sample(accounts, self.random.randint(len(accounts) // 2, len(accounts))))
+
+    def _market(self, name: str) -> c.CreateMarket:
         return c.CreateMarket(1, self.engine.people[1], True, "", name, "", self.random.choice((0, -100)), 100, 1, 1)

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from accounts.models import Account, Ownership, Transfer
+from accounts.models import Account, Ownership, Transfer, TransferKind
+from auctions.models import Auction, AuctionStatus
 from markets.engine.commands import Command, MarketStatus
 from markets.engine.engine import Engine
 from markets.journal import Journal
@@ -39,6 +40,14 @@ def busy_day() -> Scenario:
     day.status("TEMP", MarketStatus.PAUSED)
     day.settle("GOLD", 55, who=OPERATOR)
     day.status("TEMP", MarketStatus.CLOSED)
+    day.auction("alice", "lamp", 30, "Brass,\nof 1901.", "0123456789abcdefghijklmnopqrstuv.webp")
+    day.auction("bob", "chair")
+    day.auction("bob", "vase")
+    day.edit_auction("alice", "lamp", at=25)
+    day.withdraw("bob", "vase")
+    day.buy_auction("bob", "lamp", 25, key="mine")
+    day.settle_auction("chair", "alice", 0)
+    day.auction("alice", "stool", 0)
     return day
 
 
@@ -80,6 +89,20 @@ class TestWhatIsKept:
         assert list(Transfer.objects.filter(note="prize").values_list("to_account", "amount")) == [(bob.id, 123_456)]
         silver = Market.objects.get(name="SILVER")
         assert (silver.status, silver.settle_price, silver.last_price) == (MarketStatus.SETTLED, price(55), price(49))
+
+    def test_the_board_says_who_sold_what_to_whom(self, sqlite: str) -> None:
+        keep(busy_day().history)
+        rows = Auction.objects.order_by("id").values_list("name", "status", "buy_now_price", "buyer__name")
+        assert list(rows.values_list("settle_price", flat=True)) == [money(25), 0, None, None]
+        assert list(rows) == [
+            ("lamp", AuctionStatus.SETTLED, money(25), "bob"),
+            ("chair", AuctionStatus.SETTLED, None, "alice"),
+            ("vase", AuctionStatus.WITHDRAWN, None, None),
+            ("stool", AuctionStatus.OPEN, 0, None),
+        ]
+        paid = Transfer.objects.get(auction=1)
+        assert (paid.kind, paid.from_account.name, paid.to_account.name) == (TransferKind.AUCTION, "bob", "alice")
+        assert not Transfer.objects.filter(auction__gt=1).exists()
 
     def test_the_journal_says_who_did_it(self, sqlite: str) -> None:
         day = busy_day()

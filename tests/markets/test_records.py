@@ -63,7 +63,7 @@ class TestJson:
         assert EVENTS.keys() == {cls.__name__ for cls in get_args(Event)}
 
     def test_everything_that_happens_comes_back(self) -> None:
-        outcomes = applied(Engine(), random_history(seed=41, length=1_500))
+        outcomes = applied(Engine(), random_history(seed=42, length=1_500))
         assert [entry_of(outcome, GENESIS).outcome() for outcome in outcomes] == outcomes
         assert {type(outcome.command).__name__ for outcome in outcomes} == COMMANDS.keys()
         assert {type(event).__name__ for outcome in outcomes for event in outcome.events} == EVENTS.keys()

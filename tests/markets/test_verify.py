@@ -12,6 +12,7 @@ from django.db import connection, models
 from pytest_django import DjangoDbBlocker
 
 from accounts.models import Account, Transfer
+from auctions.models import Auction
 from markets import journal
 from markets.balances import Ledger, check
 from markets.engine.commands import MakeTransfer
@@ -26,7 +27,7 @@ from markets.verification import Difference, verify
 from tests.markets.conftest import connected_to
 from tests.markets.keeping import applied, keep, proved, random_history
 
-HISTORY = random_history(seed=67, length=400)
+HISTORY = random_history(seed=72, length=400)
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -85,18 +86,49 @@ CHANGES = [
     ),
     ("UPDATE accounts_transfer SET amount = amount + 1 WHERE id = 1", "accounts_transfer 1: amount"),
     ("UPDATE markets_payout SET amount = amount + 1", "markets_payout .*: amount"),
+    ("UPDATE accounts_transfer SET auction = auction + 1 WHERE auction = 0", "accounts_transfer .*: auction"),
+    ("UPDATE auctions_auction SET seller_id = seller_id + 1 WHERE id = 1", "auctions_auction 1: seller_id"),
+    ("UPDATE auctions_auction SET buyer_id = 2 WHERE id = 2", "auctions_auction 2: buyer_id"),
+    ("UPDATE auctions_auction SET settle_price = 1 WHERE settle_price IS NULL", "auctions_auction .*: settle_price"),
+    ("UPDATE auctions_auction SET buy_now_price = 1", "auctions_auction .*: buy_now_price"),
+    ("DELETE FROM auctions_auction WHERE id = 1", "auctions_auction"),
     ("UPDATE accounts_account SET cash = cash + 1 WHERE id = 3", "accounts_account 3: cash"),
     ("UPDATE accounts_account SET available = available + 1 WHERE id = 3", "accounts_account 3: available"),
     ("UPDATE accounts_account SET name = 'Mallory' WHERE id = 3", "accounts_account 3: name"),
     ("UPDATE accounts_ownership SET credit = credit + 1", "accounts_ownership .*: credit"),
     ("DELETE FROM accounts_ownership", "accounts_ownership"),
     ("UPDATE markets_market SET last_price = 1 WHERE id = 1", "markets_market 1: last_price"),
+    ("UPDATE markets_market SET volume = volume + 1 WHERE id = 1", "markets_market 1: volume"),
+    ("UPDATE markets_market SET category = 'x' WHERE id = 2", "markets_market 2: category"),
+    ("UPDATE markets_market SET pinned = NOT pinned WHERE id = 3", "markets_market 3: pinned"),
+    ("UPDATE markets_market SET hide_account_ids = NOT hide_account_ids WHERE id = 3", "3: hide_account_ids"),
+    ("UPDATE markets_exposure SET traded = NOT traded WHERE account_id = 3", "markets_exposure 3: traded"),
+    (
+        "UPDATE markets_marketvisibility SET account_id = account_id + 1000",
+        r"markets_marketvisibility \d+: account_id is 10",
+    ),
+    (
+        "UPDATE markets_marketvisibility SET market_id = market_id + 1000",
+        r"markets_marketvisibility \d+: market_id is 10",
+    ),
+    (
+        "DELETE FROM markets_marketvisibility WHERE id IN (SELECT max(id) FROM markets_marketvisibility)",
+        "markets_marketvisibility",
+    ),
+    ("DELETE FROM markets_marketvisibility", r"markets_marketvisibility: the table has None, the replay \(\d"),
+    (
+        "INSERT INTO markets_marketvisibility (market_id, account_id) SELECT max(id), 1 FROM markets_market",
+        "markets_marketvisibility",
+    ),
     ("UPDATE markets_exposure SET position = position + 1 WHERE account_id = 3", "markets_exposure 3: position"),
     ("UPDATE markets_exposure SET realised = realised + 1 WHERE account_id = 3", "markets_exposure 3: realised"),
     ("UPDATE markets_exposure SET id = 1000000 - id", "another"),
-    ("DELETE FROM markets_journalmarket WHERE seq = 50", "markets_journalmarket"),
+    (
+        "DELETE FROM markets_journalmarket WHERE seq = (SELECT min(seq) FROM markets_journalmarket WHERE seq > 50)",
+        "markets_journalmarket",
+    ),
     ("INSERT INTO markets_journalmarket (market_id, seq) VALUES (99, 50)", "markets_journalmarket has"),
-    ("UPDATE markets_marketcheckpoint SET seq = seq + 1", "the checkpoint of market"),
+    ("UPDATE markets_marketcheckpoint SET seq = seq + 20", "the checkpoint of market"),
     ("UPDATE markets_marketcheckpoint SET seq = seq + 1000", "the checkpoint of market"),
     (f"UPDATE {TABLE} SET principal = principal + 1 WHERE seq = 50", "entry 50 does not carry on the chain"),
     (f"UPDATE {TABLE} SET at_us = at_us + 1 WHERE seq = 51", "entry 51 does not carry on the chain"),
@@ -120,7 +152,8 @@ def test_a_change_is_found_and_named(statement: str, found: str, kept: str) -> N
     ("statement", "found"),
     [
         ("UPDATE markets_order SET open = open + 1 WHERE id = 150", "markets_order 150: open"),
-        ("UPDATE markets_marketcheckpoint SET seq = seq + 1", "the checkpoint of market"),
+        ("UPDATE markets_marketcheckpoint SET seq = seq + 20", "the checkpoint of market"),
+        ("DELETE FROM markets_marketvisibility", "markets_marketvisibility: the table has None"),
         (f"UPDATE {TABLE} SET events = command WHERE seq = 53", "entry 53 does not carry on the chain"),
     ],
 )
@@ -131,7 +164,7 @@ def test_so_it_is_on_postgresql(statement: str, found: str, postgres: str) -> No
         proved()
 
 
-@pytest.mark.parametrize("model", [Account, Transfer, Market, Order, Trade, Payout])
+@pytest.mark.parametrize("model", [Account, Auction, Transfer, Market, Order, Trade, Payout])
 def test_a_row_too_many_is_found(model: type[models.Model], kept: str) -> None:
     row = model._default_manager.order_by("pk").last()
     assert row is not None
@@ -218,6 +251,12 @@ class TestARewrittenJournal:
         ("UPDATE markets_exposure SET bid_value = bid_value + 1 WHERE account_id = 4", "account 4 rests"),
         ("DELETE FROM accounts_account WHERE id = 4", "money went to accounts that are not there"),
         ("UPDATE markets_order SET side = 3 - side WHERE open > 0", "rests|crossed"),
+        (
+            "UPDATE auctions_auction SET settle_price = 7 WHERE settle_price > 0",
+            r"auction \d+ was paid by .*, due was",
+        ),
+        ("UPDATE accounts_transfer SET auction = 0", r"auction \d+ was paid by .* \[\], due was"),
+        ("DELETE FROM auctions_auction", "paid for an auction that is not there"),
     ],
 )
 def test_the_rules_are_proved_without_the_engine(statement: str, found: str, kept: str) -> None:
@@ -235,7 +274,7 @@ def by_the_tables_alone() -> list[str]:
 
 
 def test_the_rules_hold_where_nothing_was_changed(kept: str) -> None:
-    assert [line.partition(":")[0] for line in by_the_tables_alone()] == ["positions", "orders", "money"]
+    assert [line.partition(":")[0] for line in by_the_tables_alone()] == ["positions", "orders", "money", "auctions"]
 
 
 def test_it_proves_one_moment_while_the_exchange_goes_on(database: str) -> None:

@@ -8,11 +8,15 @@ from django.http import HttpResponse
 from django.template.loader import render_to_string
 from django.test import Client
 
+from auctions.models import Auction
 from markets.models import Side
 from tests.pages.conftest import World
 from tests.pages.html import Element, read
 
-PATHS = ("/", "/markets/7/", "/portfolio/", "/accounts/", "/markets/999/", "/sign-out/", "/password/reset/")
+PATHS = (
+    *("/", "/markets/7/", "/portfolio/", "/accounts/", "/keys/", "/markets/999/", "/sign-out/", "/password/reset/"),
+    *("/auctions/", "/auctions/1/", "/auctions/2/", "/auctions/new/", "/auctions/2/edit/"),
+)
 
 
 @pytest.fixture
@@ -24,6 +28,9 @@ def busy(alice: Client, world: World) -> Client:
     world.exposure(world.alice, position=100)
     world.rain.description = "It rains.\n\n<script>alert(1)</script>"
     world.rain.save()
+    for id, seller in ((1, world.bob), (2, world.alice)):
+        listed = {"status": 1, "creator": 0, "created_us": 0, "seq": 9, "picture": "a" * 32 + ".webp"}
+        Auction.objects.create(id=id, seller=seller, name="Lamp", description="It shines.", buy_now_price=5, **listed)
     return alice
 
 

@@ -4,7 +4,7 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from accounts.acting import SESSION_KEY
-from accounts.models import Transfer, TransferKind
+from accounts.models import Ownership, Transfer, TransferKind
 from markets.models import MarketStatus, Side
 from tests.pages.conftest import AT_US, CHIP, World
 from tests.pages.html import page_data, read
@@ -57,6 +57,19 @@ def test_shows_transfers_with_their_other_side_and_sign(alice: Client, world: Wo
     ]
 
 
+def test_shows_the_tree_of_accounts_and_whose_the_money_is(alice: Client, world: World) -> None:
+    Ownership.objects.filter(account=world.team).update(credit=10 * CHIP)
+    Ownership.objects.create(owner=world.bob, account=world.team, credit=30 * CHIP)
+    world.team.cash = world.team.available = 40 * CHIP
+    world.team.save()
+    rows = [row.cells() for row in read(alice.get("/portfolio/")).all("tree-row")]
+    assert rows == [
+        ["Alice", "1,000.00", "1,000.00", "–"],
+        ["Team", "40.00", "40.00", "Alice 10.00 Bob 30.00"],
+        ["Bot", "1,000.00", "1,000.00", "Team 0.00"],
+    ]
+
+
 def test_suggests_whom_the_account_may_pay(alice: Client, world: World) -> None:
     page = read(alice.get("/portfolio/"))
     assert [option.attributes["value"] for option in page.named("option")] == ["Bob", "Team"]
@@ -74,6 +87,6 @@ def test_asks_the_database_as_often_for_many_rows_as_for_few(
         market = world.market(id, f"Market {id}")
         world.exposure(world.alice, market, position=100, worst=-1)
         world.order(world.alice, Side.BID, 4_700, 150, market)
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(13):
         page = read(alice.get("/portfolio/"))
     assert (len(page.all("holding-row")), len(page.all("own-order"))) == (30, 30)

@@ -9,7 +9,7 @@ from channels.exceptions import ChannelFull
 from proto import exchange_pb2 as wire
 from realtime import frames, limits
 from realtime.groups import MATCHING
-from tests.realtime.world import QUIET_SECONDS, World, client_frame, order, subscribe, until
+from tests.realtime.world import QUIET_SECONDS, World, client_frame, encode, order, subscribe, until
 
 
 def act_as(account: int) -> wire.ClientMessage:
@@ -59,6 +59,49 @@ class TestForwarding:
             ("session", 12, ["sub"]),
             ("command", 12, ["o4", "o5"]),
         ]
+
+    async def test_histories_travel_alone_and_nothing_waits_for_them(self, world: World) -> None:
+        alice = await world.signed_in()
+        world.matching.silent = True
+        past = wire.GetFullTradeHistory(market_id=1)
+        alice.send(order("o1"), wire.ClientMessage(request_id="h", get_full_trade_history=past), order("o2"))
+        await until(lambda: len(world.matching.of("command")) == 2)
+        (history,) = world.matching.of("history")
+        assert wire.ClientFrame.FromString(history["data"]).messages[0].get_full_trade_history == past
+        assert (history["count"], history["number"]) == (1, world.matching.of("command")[0]["number"] + 1)
+
+    async def test_who_does_not_read_gets_no_second_history(self, world: World) -> None:
+        alice = await world.signed_in()
+        alice.outlet.writable = False
+        world.matching.silent = True
+        past = wire.GetFullTradeHistory(market_id=1)
+        alice.send(wire.ClientMessage(request_id="h1", get_full_trade_history=past))
+        await until(lambda: world.matching.of("history"))
+        answer = encode(wire.ServerMessage(request_id="h1", trade_history=wire.TradeHistory()))
+        await world.matching.replies(world.matching.of("history")[0], [answer] * 20, {})
+        await asyncio.sleep(QUIET_SECONDS)
+        alice.send(wire.ClientMessage(request_id="h2", get_full_trade_history=past))
+        await asyncio.sleep(QUIET_SECONDS)
+        assert alice.outlet.code is None
+        assert len(world.matching.of("history")) == 1
+        alice.outlet.drain()
+        await until(lambda: len(world.matching.of("history")) == 2)
+        assert len(alice.replies("h1")) == 20
+
+    async def test_what_sudo_has_read_is_not_told_once_it_is_off(self, world: World) -> None:
+        alice = await world.signed_in()
+        world.matching.silent = True
+        past = wire.GetFullTradeHistory(market_id=1)
+        for on, told in ((True, ["trade_history"]), (False, ["refused"])):
+            alice.send(wire.ClientMessage(request_id=f"h {on}", get_full_trade_history=past))
+            await until(lambda: len(world.matching.of("history")) == 2 - on)  # noqa: B023 - awaited here
+            alice_socket = next(iter(world.hub._sockets.values()))
+            alice_socket.sudo = on
+            answer = encode(wire.ServerMessage(request_id=f"h {on}", trade_history=wire.TradeHistory()))
+            instead = encode(wire.ServerMessage(request_id=f"h {on}", refused=wire.Refused(code=wire.SUDO_REQUIRED)))
+            await world.matching.replies(world.matching.of("history")[-1], [answer], {"unless_sudo": [instead]})
+            await alice.reply(f"h {on}")
+            assert [one.WhichOneof("message") for one in alice.replies(f"h {on}")] == told
 
     async def test_a_session_message_that_is_refused_changes_nothing(self, world: World) -> None:
         alice = await world.signed_in()
@@ -135,6 +178,56 @@ class TestRefused:
             assert await alice.refusal() == wire.INTERNAL
         alice.send(order("o2"))
         await alice.reply("o2")
+
+
+class TestCharged:
+    """What is refused here counts against the person's rates, of which the matcher keeps account."""
+
+    @staticmethod
+    def charges(world: World) -> list[tuple[int, bool, str, int]]:
+        return [(one["user"], one["sudo"], one["class"], one["cost"]) for one in world.matching.of("charge")]
+
+    async def test_once_a_frame_for_all_of_its_refusals(self, world: World) -> None:
+        alice = await world.signed_in()
+        alice.send(order("o1"), *[wire.ClientMessage(request_id="broken")] * 7, order("o2"))
+        alice.send_bytes(b"garbage")
+        alice.send_text("hello")
+        alice.send(order("o3"))
+        await alice.reply("o3")
+        assert self.charges(world) == [(1, False, "mutate", 7), (1, False, "mutate", 1), (1, False, "mutate", 1)]
+
+    async def test_what_is_taken_is_not_charged_here(self, world: World) -> None:
+        alice = await world.signed_in()
+        alice.send(order("o1"), act_as(12), subscribe(1))
+        await alice.reply("sub")
+        assert self.charges(world) == []
+
+    async def test_in_sudo_to_the_bucket_of_sudo(self, world: World) -> None:
+        await world.signed_in("bob")
+        alice = await world.signed_in()
+        for socket in world.hub._people[1].sockets:
+            socket.sudo = True
+        alice.send_bytes(b"garbage")
+        await until(lambda: world.matching.of("charge"))
+        assert self.charges(world) == [(1, True, "mutate", 1)]
+
+    async def test_before_signing_in_there_is_nobody_to_charge(self, world: World) -> None:
+        client = world.client()
+        client.send_bytes(b"garbage")
+        client.send(order("o1"))
+        assert await client.refusal("o1") == wire.NOT_AUTHENTICATED
+        await asyncio.sleep(QUIET_SECONDS)
+        assert self.charges(world) == []
+
+    async def test_it_is_lost_if_nobody_listens(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        alice = await world.signed_in()
+        monkeypatch.setattr(limits, "BEAT_SECONDS_MAX", 0.0)
+        alice.send_bytes(b"garbage")
+        assert await alice.refusal() == wire.INVALID_FRAME
+        monkeypatch.undo()
+        alice.send(order("o1"))
+        await alice.reply("o1")
+        assert self.charges(world) == []
 
 
 class TestBusy:

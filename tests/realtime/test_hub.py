@@ -213,17 +213,6 @@ class TestBeat:
         await world.matching.beat()
         await until(lambda: _up_to_date(alice.outlet.messages) == [101])
 
-    async def test_after_a_long_silence_every_stream_is_asked_for(
-        self, world: World, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """A beat only names what changed lately; what was lost before that it would not show."""
-        alice = await world.market_reader()
-        await world.matching.say(MARKET, lost=True)
-        world.matching.last.clear()
-        monkeypatch.setattr(limits, "BEAT_COVERS_SECONDS", 0.0)
-        await world.matching.beat()
-        await until(lambda: alice.heard(MARKET) == [101])
-
     async def test_another_epoch_closes_the_sockets(self, world: World) -> None:
         alice = await world.signed_in()
         world.matching.epoch += 1
@@ -288,46 +277,6 @@ class TestGrant:
         await world.matching.grant("account.12", [1])
         await asyncio.sleep(QUIET_SECONDS)
         assert alice.outlet.frames == []
-
-
-class TestReach:
-    async def test_what_is_no_longer_theirs_falls_silent(self, world: World) -> None:
-        phone, desk, bob = [await world.signed_in(name) for name in ("alice", "alice", "bob")]
-        await world.matching.grant("account.12", [1, 2])
-        await world.matching.confine(1)
-        lost = await world.matching.say("account.12")
-        own = await world.matching.say(ALICES)
-        await until(lambda: phone.heard(ALICES) == desk.heard(ALICES) == [own])
-        await until(lambda: bob.heard("account.12") == [lost])
-        assert phone.heard("account.12") == desk.heard("account.12") == []
-        told = [list(message.unsubscribed.streams) for message in phone.outlet.messages]
-        assert [streams for streams in told if streams] == [["account.12"]]
-
-    async def test_who_acted_as_it_acts_as_themselves_and_is_told(self, world: World) -> None:
-        alice, elsewhere = await world.signed_in("alice"), await world.signed_in("alice")
-        await world.matching.grant("account.12", [1])
-        alice.send(wire.ClientMessage(request_id="act", act_as=wire.ActAs(account_id=12)))
-        await alice.reply("act")
-        await world.matching.confine(1)
-        await until(lambda: alice.outlet.messages[-1].acting_as.account_id == 1)
-        alice.send(order("a1"))
-        await alice.reply("a1")
-        assert world.matching.of("command")[-1]["account"] == 1
-        assert not elsewhere.outlet.messages[-1].HasField("acting_as")
-
-    async def test_what_is_theirs_goes_on(self, world: World) -> None:
-        alice = await world.signed_in("alice", subscriptions=[wire.Subscription(market_id=1)])
-        await world.matching.grant("account.12", [1])
-        await world.matching.confine(1, "account.12")
-        await world.settled()
-        seqs = [await world.matching.say(stream) for stream in ("account.12", MARKET)]
-        await until(lambda: [alice.heard("account.12"), alice.heard(MARKET)] == [[seqs[0]], [seqs[1]]])
-
-    async def test_nobody_of_that_name_here(self, world: World) -> None:
-        bob = await world.signed_in("bob")
-        await world.matching.confine(99)
-        seq = await world.matching.say("account.2")
-        await until(lambda: bob.heard("account.2") == [seq])
 
 
 class TestReplies:

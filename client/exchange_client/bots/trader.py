@@ -45,6 +45,8 @@ class Trader:
         self._interval = interval
         self._only = only
         self._last = 0  # the market of the last step
+        # Markets that are seen through another account and not this one's to trade, as they were defined then.
+        self._barred: dict[int, pb.Market] = {}
 
     async def run(self) -> None:
         """Until it is cancelled, when it takes back its orders; raises when there is no connection to be had."""
@@ -75,7 +77,9 @@ class Trader:
         open_ones = sorted(
             view.id
             for view in self._x.state.markets.values()
-            if view.market.status == pb.OPEN and (not self._only or view.id in self._only)
+            if view.market.status == pb.OPEN
+            and (not self._only or view.id in self._only)
+            and self._barred.get(view.id) is not view.market
         )
         if not open_ones:
             return None
@@ -88,6 +92,9 @@ class Trader:
                 raise error
             log.debug("%s in market %d: %s", self._bot.name, market_id, error)
         refused = [error for error in errors if isinstance(error, Refused)]
+        view = self._x.state.markets.get(market_id)
+        if view is not None and any(error.code == pb.MARKET_NOT_FOUND for error in refused):
+            self._barred[market_id] = view.market
         if any(error.code == pb.INSUFFICIENT_FUNDS for error in refused):
             await self._x.out(market_id)  # resting orders hold the money; begin afresh
         return max((error.retry_after for error in refused), default=0.0)

@@ -5,7 +5,7 @@ import { Side, type Trade } from "../gen/proto/exchange_pb";
 import * as money from "../money";
 import type { MarketData } from "../page";
 import type { SideName } from "../risk";
-import type { Slice } from "../store";
+import type { Slice } from "../slice";
 import { find, setAttribute, setText, showEmpty, showRows, signature, slot, template, type Rows } from "./dom";
 import { OrdersView, ownOrders } from "./orders";
 import { showStatus } from "./status";

@@ -62,7 +62,7 @@ export class PortfolioView {
 
   private mark({ marketId }: Exposure): bigint | null {
     const slice = this.desk.market(marketId);
-    const market = slice?.markets.get(marketId) ?? this.desk.state.slices.get("public")?.markets.get(marketId);
+    const market = slice?.markets.get(marketId) ?? this.desk.definition(marketId);
     return money.mark(slice?.book.best("bid") ?? null, slice?.book.best("offer") ?? null, market?.lastPrice ?? null);
   }
 

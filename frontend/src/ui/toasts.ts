@@ -1,7 +1,7 @@
 // Messages that come and go: own fills (grouped), transfers, settlements, refusals. The region is aria-live.
 import type { Fill } from "../gen/proto/exchange_pb";
 import type { Desk } from "../desk";
-import type { Happening } from "../store";
+import type { Happening } from "../slice";
 import { find, stamp, template } from "./dom";
 import * as words from "./words";
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+from contextlib import suppress
 from typing import Any
 
 from django.conf import settings
@@ -10,14 +11,28 @@ from django.core.management.base import BaseCommand
 
 from accounts.models import ApiToken, User
 from accounts.tokens import create_token, revoke_token
+from auctions.demo import AUCTIONS, picture_of
 from markets import checks
 from markets.demo import TOKENS_FILE
 from markets.lock import MatcherRuns
 from markets.offline import OfflineExchange
-from proto.exchange_pb2 import ClientMessage, CreateAccount, CreateMarket, CreateUserAccount, Gift, MakeTransfer
+from proto.exchange_pb2 import (
+    BuyAuction,
+    ClientMessage,
+    CreateAccount,
+    CreateAuction,
+    CreateMarket,
+    CreateUserAccount,
+    Gift,
+    MakeTransfer,
+    ShareAccount,
+)
+from realtime.errors import RequestFailed
 
 PEOPLE = {"alice": "Alice", "bob": "Bob", "carol": "Carol", "operator": "Olivia Operator"}
 BOTS = {"maker": "Market Maker", "noise": "Noise Trader", "momentum": "Momentum Trader"}
+TEAM = "Team Lighthouse"
+TEAM_DEPOSITS = {"alice": 300, "bob": 100}  # chips, as in Example 2.5 of the rules
 BOT_GIFT = 100_000 * 10_000  # 1/10,000 chip
 CHIP = 10_000
 
@@ -48,6 +63,7 @@ class Command(BaseCommand):
                 _allow_to_operate(people["operator"])
                 _open_accounts(exchange, people)
                 _open_markets(exchange, people["operator"])
+                _list_auctions(exchange, people)
         except MatcherRuns as running:
             self.stdout.write(f"{running} The demo class is left as it is.")
             return
@@ -80,16 +96,23 @@ def _open_accounts(exchange: OfflineExchange, people: dict[str, User]) -> None:
         gift = Gift(to_account_id=accounts[bot], amount=BOT_GIFT, note="To trade with", key=f"demo-gift-{bot}")
         exchange.ask(people["operator"].pk, ClientMessage(gift=gift), sudo=True)
     alice = people["alice"].pk
-    desk = CreateAccount(name="Alice's bot", key="demo-alt")
-    alt = exchange.ask(alice, ClientMessage(create_account=desk)).account_created.account.id
-    deposit = MakeTransfer(
-        from_account_id=accounts["alice"],
-        to_account_id=alt,
-        amount=2_000 * CHIP,
-        note="Try your first bot with this",
-        key="demo-deposit",
-    )
-    exchange.ask(alice, ClientMessage(make_transfer=deposit))
+    alt = _alt(exchange, alice, "Alice's bot", "demo-alt")
+    _deposit(exchange, alice, accounts["alice"], alt, 2_000, "Try your first bot with this", "demo-deposit")
+    team = _alt(exchange, alice, TEAM, "demo-team")
+    share = ShareAccount(account_id=team, receiver_id=accounts["bob"], key="demo-team-share")
+    exchange.ask(alice, ClientMessage(share_account=share))
+    for owner, chips in TEAM_DEPOSITS.items():
+        _deposit(exchange, people[owner].pk, accounts[owner], team, chips, "My part of the team", "demo-team-part")
+
+
+def _alt(exchange: OfflineExchange, user: int, name: str, key: str) -> int:
+    made = exchange.ask(user, ClientMessage(create_account=CreateAccount(name=name, key=key)))
+    return made.account_created.account.id
+
+
+def _deposit(exchange: OfflineExchange, user: int, owner: int, owned: int, chips: int, note: str, key: str) -> None:
+    deposit = MakeTransfer(from_account_id=owner, to_account_id=owned, amount=chips * CHIP, note=note, key=key)
+    exchange.ask(user, ClientMessage(make_transfer=deposit))
 
 
 def _open_markets(exchange: OfflineExchange, operator: User) -> None:
@@ -104,6 +127,24 @@ def _open_markets(exchange: OfflineExchange, operator: User) -> None:
             key=f"demo-market-{number}",
         )
         exchange.ask(operator.pk, ClientMessage(create_market=market), sudo=True)
+
+
+def _list_auctions(exchange: OfflineExchange, people: dict[str, User]) -> None:
+    """Their pictures are painted and kept first, where they are not there yet: a name must show something."""
+    for number, lot in enumerate(AUCTIONS):
+        create = CreateAuction(
+            name=lot.name,
+            description=lot.description,
+            picture=picture_of(number, lot),
+            buy_now_price=lot.price and lot.price * CHIP,
+            key=f"demo-auction-{number}",
+        )
+        seller = people[lot.seller].pk
+        listed = exchange.ask(seller, ClientMessage(create_auction=create)).auction_created.auction
+        if lot.buyer:
+            buy = BuyAuction(auction_id=listed.id, price=listed.buy_now_price, key=f"demo-sale-{number}")
+            with suppress(RequestFailed):  # an old class may have spent its money: then it stays for sale
+                exchange.ask(people[lot.buyer].pk, ClientMessage(buy_auction=buy))
 
 
 def _write_tokens(bots: dict[str, User]) -> None:

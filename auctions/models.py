@@ -1,0 +1,41 @@
+"""The board as a table for pages, REST and the admin: engine-owned, written by markets/journal.py alone.
+
+Foreign keys carry no database constraint, for the reasons in markets/models.py. Prices: 1/10,000 chip; times UTC
+microseconds.
+"""
+
+from django.db import models
+
+from accounts.fields import EngineId
+from accounts.models import Account
+
+PICTURE_NAME_LENGTH = 37  # 32 characters and ".webp"
+
+
+class AuctionStatus(models.IntegerChoices):
+    OPEN = 1, "open"
+    WITHDRAWN = 2, "withdrawn"
+    SETTLED = 3, "sold"
+
+
+class Auction(models.Model):
+    id = EngineId(primary_key=True)
+    seller = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="auctions", db_constraint=False)
+    name = models.CharField(max_length=80)
+    description = models.TextField(blank=True)
+    picture = models.CharField(max_length=PICTURE_NAME_LENGTH, blank=True, help_text="File name of the picture.")
+    buy_now_price = models.BigIntegerField(null=True)
+    status = models.SmallIntegerField(choices=AuctionStatus)
+    buyer = models.ForeignKey(
+        Account, on_delete=models.PROTECT, null=True, related_name="auctions_won", db_constraint=False
+    )
+    settle_price = models.BigIntegerField(null=True)
+    creator = models.BigIntegerField(help_text="User id of the person who listed it.")
+    created_us = models.BigIntegerField()
+    seq = models.BigIntegerField(help_text="The command that created it.")
+
+    class Meta:
+        ordering = ("id",)
+
+    def __str__(self) -> str:
+        return self.name

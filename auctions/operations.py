@@ -1,0 +1,134 @@
+"""What operators do about auctions: each a command."""
+
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget, UnfoldBooleanSwitchWidget
+
+from accounts import money
+from accounts.console.operations import CommandOperation, OperationForm
+from accounts.forms import AccountField, LinesField, UnitsField
+from auctions import pictures
+from auctions.forms import DESCRIPTION_MAX, NAME_MAX
+from auctions.models import Auction, AuctionStatus
+from proto import exchange_pb2 as pb
+from proto.exchange_pb2 import ClientMessage, ServerMessage
+
+DECIMAL = UnfoldAdminTextInputWidget({"inputmode": "decimal"})
+
+
+class OfOpenAuction(CommandOperation):
+    @classmethod
+    def offered(cls, row: Auction) -> bool:
+        return row.status == AuctionStatus.OPEN
+
+
+class EditAuctionForm(OperationForm):
+    """What the form began with comes back with it: only what the operator changed is sent."""
+
+    name = forms.CharField(max_length=NAME_MAX, show_hidden_initial=True, widget=UnfoldAdminTextInputWidget)
+    description = LinesField(
+        max_length=DESCRIPTION_MAX,
+        required=False,
+        show_hidden_initial=True,
+        widget=UnfoldAdminTextareaWidget({"rows": 5}),
+    )
+    price = UnitsField(
+        label="Buy-it-now price",
+        decimals=money.CASH_DECIMALS,
+        required=False,
+        show_hidden_initial=True,
+        widget=DECIMAL,
+        help_text="Empty: nobody can buy it at once.",
+    )
+    remove_picture = forms.BooleanField(required=False, widget=UnfoldBooleanSwitchWidget)
+
+    def clean(self) -> dict[str, Any]:
+        if not set(self.changed_data) - {"key"}:
+            raise forms.ValidationError("You have changed nothing.")
+        return self.cleaned_data
+
+
+class EditAuction(OfOpenAuction):
+    slug = "edit"
+    title = "Edit"
+    icon = "edit"
+    form_class = EditAuctionForm
+
+    def get_initial(self) -> dict[str, Any]:
+        price = self.row.buy_now_price
+        shown = {"name": self.row.name, "description": self.row.description}
+        return {**super().get_initial(), **shown, "price": "" if price is None else money.chips(price)}
+
+    def message(self, form: OperationForm) -> ClientMessage:
+        said, changed = form.cleaned_data, form.changed_data
+        edit = pb.EditAuction(auction_id=self.row.pk, key=said["key"])
+        if "name" in changed:
+            edit.name = said["name"]
+        if "description" in changed:
+            edit.description = said["description"]
+        if "price" in changed and said["price"] is None:
+            edit.no_buy_now_price = True
+        elif "price" in changed:
+            edit.buy_now_price = said["price"]
+        if said["remove_picture"]:
+            edit.picture = ""
+        return ClientMessage(edit_auction=edit)
+
+    def done(self, reply: ServerMessage) -> str:
+        return f"{reply.auction_updated.auction.name} is saved"
+
+    def after(self, reply: ServerMessage) -> str:
+        """The picture that was taken away goes."""
+        pictures.discard(self.row.picture)
+        return super().after(reply)
+
+
+class WithdrawAuction(OfOpenAuction):
+    slug = "withdraw"
+    title = "Withdraw"
+    icon = "remove_shopping_cart"
+    danger = True
+
+    def intro(self) -> str:
+        return f"{self.row.name} of {self.row.seller.name} leaves the board for good."
+
+    def message(self, form: OperationForm) -> ClientMessage:
+        withdraw = pb.WithdrawAuction(auction_id=self.row.pk, key=form.cleaned_data["key"])
+        return ClientMessage(withdraw_auction=withdraw)
+
+    def done(self, reply: ServerMessage) -> str:
+        return f"{reply.auction_withdrawn.auction.name} is withdrawn"
+
+
+class SettleAuctionForm(OperationForm):
+    buyer = AccountField(
+        max_length=80,
+        widget=UnfoldAdminTextInputWidget({"autocomplete": "off"}),
+        help_text="The name of any account but the seller's.",
+    )
+    price = UnitsField(decimals=money.CASH_DECIMALS, widget=DECIMAL, help_text="The buyer must have it available.")
+
+
+class SettleAuction(OfOpenAuction):
+    slug = "settle"
+    title = "Settle"
+    icon = "gavel"
+    danger = True
+    form_class = SettleAuctionForm
+
+    def intro(self) -> str:
+        return f"{self.row.name} goes to the buyer, who pays {self.row.seller.name}. There is no way back."
+
+    def message(self, form: OperationForm) -> ClientMessage:
+        said = form.cleaned_data
+        settle = pb.SettleAuction(
+            auction_id=self.row.pk, buyer_id=said["buyer"].pk, price=said["price"], key=said["key"]
+        )
+        return ClientMessage(settle_auction=settle)
+
+    def done(self, reply: ServerMessage) -> str:
+        sold = reply.auction_settled.auction
+        price = f"{money.chips(sold.settle_price)} {settings.CHIP_NAME}"
+        return f"{sold.name} is sold for {price}"

@@ -1,0 +1,98 @@
+"""Pictures of auctions: files in VAR_DIR/pictures under random names, cleaned before they are kept.
+
+A file is there before the command that names it, and goes again if the command is refused or names another one later.
+"""
+
+import os
+import secrets
+import string
+import subprocess
+import sys
+from pathlib import Path
+from threading import BoundedSemaphore
+from typing import Any
+
+from django.conf import settings
+from django.core.files.uploadedfile import UploadedFile
+
+from auctions import decoder
+from auctions.models import Auction
+
+UPLOAD_BYTES_MAX = 5_000_000
+DECODE_SECONDS_MAX = 20.0
+DECODERS_MAX = 2  # at once, in this process
+WAIT_SECONDS_MAX = 10.0  # for one of them
+
+SUFFIX = ".webp"
+NAME_PATTERN = r"[a-z0-9]{32}\.webp"
+CHARACTERS = string.ascii_lowercase + string.digits
+
+_decoders = BoundedSemaphore(DECODERS_MAX)
+
+
+class PictureRefused(Exception):
+    """Why, in a sentence for who sent it."""
+
+
+def keep(upload: UploadedFile[Any]) -> str:
+    """Cleans the picture and keeps it; its name. Raises PictureRefused. What the file was called does not matter."""
+    size = upload.size or 0
+    if size > UPLOAD_BYTES_MAX:
+        most, has = UPLOAD_BYTES_MAX / 1_000_000, size / 1_000_000
+        raise PictureRefused(f"A picture has at most {most:.0f} MB, this one has {has:.1f} MB.")
+    if not size:
+        raise PictureRefused("The file of the picture is empty.")
+    return store(cleaned(upload.read()))
+
+
+def cleaned(data: bytes) -> bytes:
+    """The picture as the decoder's process gives it back. Raises PictureRefused."""
+    if not _decoders.acquire(timeout=WAIT_SECONDS_MAX):
+        raise PictureRefused("Many pictures are sent right now. Try again in a moment.")
+    try:
+        command = [sys.executable, "-I", decoder.__file__]
+        done = subprocess.run(command, input=data, capture_output=True, timeout=DECODE_SECONDS_MAX, check=False)  # noqa: S603
+    except subprocess.TimeoutExpired:
+        raise PictureRefused("This picture takes too long to be read. Send a simpler one.") from None
+    finally:
+        _decoders.release()
+    if done.returncode == decoder.REFUSED:
+        raise PictureRefused(done.stderr.decode())
+    if done.returncode or not done.stdout:
+        raise PictureRefused("This is no picture that can be read: send a whole JPEG, PNG, WebP or GIF.")
+    return done.stdout
+
+
+def store(picture: bytes) -> str:
+    """On the disk before anything may name it."""
+    name = "".join(secrets.choice(CHARACTERS) for _ in range(32)) + SUFFIX
+    write(name, picture)
+    return name
+
+
+def write(name: str, picture: bytes) -> None:
+    folder = _folder()
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with open(os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(picture)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read(name: str) -> bytes | None:
+    """None if there is none. `name` is shaped like NAME_PATTERN: the address has no other."""
+    try:
+        return (_folder() / name).read_bytes()
+    except FileNotFoundError:
+        return None
+
+
+def discard(name: str) -> None:
+    """Removes the file, unless an auction shows it."""
+    if name and not Auction.objects.filter(picture=name).exists():
+        (_folder() / name).unlink(missing_ok=True)
+
+
+def _folder() -> Path:
+    folder: Path = settings.VAR_DIR / "pictures"
+    return folder

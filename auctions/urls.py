@@ -1,0 +1,32 @@
+"""Addresses of auctions and of their pictures."""
+
+from django.urls import URLPattern, URLResolver, path, register_converter
+
+from auctions import views
+from auctions.pictures import NAME_PATTERN
+
+app_name = "auctions"
+
+
+class PictureName:
+    """By exact name only."""
+
+    regex = NAME_PATTERN
+
+    def to_python(self, value: str) -> str:
+        return value
+
+    to_url = to_python
+
+
+register_converter(PictureName, "picture")
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("auctions/", views.board, name="board"),
+    path("auctions/new/", views.create, name="create"),
+    path("auctions/<int:auction_id>/", views.auction, name="auction"),
+    path("auctions/<int:auction_id>/edit/", views.edit, name="edit"),
+    path("auctions/<int:auction_id>/withdraw/", views.withdraw, name="withdraw"),
+    path("auctions/<int:auction_id>/buy/", views.buy, name="buy"),
+    path("pictures/<picture:name>", views.picture, name="picture"),
+]

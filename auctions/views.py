@@ -1,0 +1,188 @@
+"""The board, an auction with its buy-now button, and the forms of sellers. All of it works without scripts."""
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from accounts import money
+from accounts.acting import Acting, acting, ask, complain, new_key, posting_account
+from accounts.forms import KeyedForm
+from auctions import pictures, selectors
+from auctions.forms import AuctionForm, BuyForm, EditForm
+from auctions.models import Auction, AuctionStatus
+from auctions.pictures import PictureRefused
+from proto import exchange_pb2 as pb
+from realtime.errors import RequestFailed
+
+PICTURE_CACHE = f"private, max-age={365 * 24 * 3600}, immutable"  # a name never gets another picture
+
+
+@require_GET
+@acting
+def board(request: HttpRequest, who: Acting) -> HttpResponse:
+    return render(request, "auctions/board.html", shared(who, auctions=selectors.board()))
+
+
+@require_GET
+@acting
+def auction(request: HttpRequest, who: Acting, auction_id: int) -> HttpResponse:
+    found = selectors.auction(auction_id)
+    if found is None:
+        raise Http404
+    context = shared(who, auction=found, mine=found.seller_id == who.account.id, hindrance=hindrance(who, found))
+    return render(request, "auctions/auction.html", context)
+
+
+@require_http_methods(["GET", "POST"])
+@acting
+def create(request: HttpRequest, who: Acting) -> HttpResponse:
+    """After a refusal the form comes again with what was typed."""
+    form = AuctionForm(request.POST, request.FILES) if request.method == "POST" else AuctionForm()
+    if form.is_bound:
+        reply = listed(request, who, form)
+        if reply is not None:
+            messages.success(request, f"{reply.auction_created.auction.name} is on the board.")
+            return redirect("auctions:auction", reply.auction_created.auction.id)
+    return render(request, "auctions/create.html", shared(who, form=form))
+
+
+def listed(request: HttpRequest, who: Acting, form: AuctionForm) -> pb.ServerMessage | None:
+    if not form.is_valid():
+        complain(request, form)
+        return None
+    said = form.cleaned_data
+    create = pb.CreateAuction(
+        name=said["name"], description=said["description"], buy_now_price=said["price"], key=said["key"]
+    )
+    return ask_with_picture(request, who, pb.ClientMessage(create_auction=create), create)
+
+
+@require_http_methods(["GET", "POST"])
+@acting
+def edit(request: HttpRequest, who: Acting, auction_id: int) -> HttpResponse:
+    """For its seller."""
+    found = selectors.auction(auction_id, seller_id=(posting_account(request, who) or who.account).id)
+    if found is None:
+        raise Http404
+    price = "" if found.buy_now_price is None else money.chips(found.buy_now_price)
+    initial = {"name": found.name, "description": found.description, "price": price}
+    form = EditForm(request.POST, request.FILES) if request.method == "POST" else EditForm(initial=initial)
+    if form.is_bound and edited(request, who, found, form) is not None:
+        messages.success(request, "Saved.")
+        return redirect("auctions:auction", auction_id)
+    return render(request, "auctions/edit.html", shared(who, form=form, auction=found))
+
+
+def edited(request: HttpRequest, who: Acting, found: Auction, form: EditForm) -> pb.ServerMessage | None:
+    """Sends what was changed; the picture that was replaced goes."""
+    if not form.is_valid():
+        complain(request, form)
+        return None
+    said = form.cleaned_data
+    edit = pb.EditAuction(auction_id=found.id, key=said["key"])
+    if "name" in form.changed_data:
+        edit.name = said["name"]
+    if "description" in form.changed_data:
+        edit.description = said["description"]
+    if "price" in form.changed_data and said["price"] is None:
+        edit.no_buy_now_price = True
+    elif "price" in form.changed_data:
+        edit.buy_now_price = said["price"]
+    if said["remove_picture"]:
+        edit.picture = ""
+    reply = ask_with_picture(request, who, pb.ClientMessage(edit_auction=edit), edit)
+    if reply is not None:
+        pictures.discard(found.picture)
+    return reply
+
+
+def ask_with_picture(
+    request: HttpRequest, who: Acting, message: pb.ClientMessage, body: pb.CreateAuction | pb.EditAuction
+) -> pb.ServerMessage | None:
+    """Keeps the picture that came along, if one did, and names it in the command. It goes again if that is refused;
+    if the outcome is unknown it stays, since an auction may show it."""
+    upload = request.FILES.get("picture")
+    if upload is None or posting_account(request, who) is None:
+        return ask(request, who, message)
+    try:
+        name = pictures.keep(upload)
+    except PictureRefused as refused:
+        messages.error(request, f"{refused} Nothing was sent.")
+        return None
+    body.picture = name
+    member = "create_auction" if isinstance(body, pb.CreateAuction) else "edit_auction"
+    named = pb.ClientMessage(**{member: body})  # type: ignore[arg-type]
+
+    def forget(failed: RequestFailed) -> None:
+        if failed.reason != pb.OUTCOME_UNKNOWN:
+            pictures.discard(name)
+
+    return ask(request, who, named, on_refusal=forget)
+
+
+@require_POST
+@acting
+def withdraw(request: HttpRequest, who: Acting, auction_id: int) -> HttpResponse:
+    form = KeyedForm(request.POST)
+    if not form.is_valid():
+        complain(request, form)
+        return redirect("auctions:auction", auction_id)
+    message = pb.WithdrawAuction(auction_id=auction_id, key=form.cleaned_data["key"])
+    reply = ask(request, who, pb.ClientMessage(withdraw_auction=message))
+    if reply is None:
+        return redirect("auctions:auction", auction_id)
+    messages.success(request, f"{reply.auction_withdrawn.auction.name} is withdrawn.")
+    return redirect("auctions:board")
+
+
+@require_POST
+@acting
+def buy(request: HttpRequest, who: Acting, auction_id: int) -> HttpResponse:
+    form = BuyForm(request.POST)
+    if not form.is_valid():
+        complain(request, form)
+        return redirect("auctions:auction", auction_id)
+    message = pb.BuyAuction(auction_id=auction_id, price=form.cleaned_data["price"], key=form.cleaned_data["key"])
+    reply = ask(request, who, pb.ClientMessage(buy_auction=message))
+    if reply is not None:
+        bought = reply.auction_settled.auction
+        messages.success(request, f"{bought.name} is yours for {money.chips(bought.settle_price)}.")
+    return redirect("auctions:auction", auction_id)
+
+
+@require_GET
+def picture(request: HttpRequest, name: str) -> HttpResponse:
+    """To people who are signed in, as everything here."""
+    kept = pictures.read(name) if request.user.is_authenticated else None
+    if kept is None:
+        raise Http404
+    headers = {
+        "Cache-Control": PICTURE_CACHE,
+        "Content-Disposition": f'inline; filename="{name}"',
+        "X-Content-Type-Options": "nosniff",
+        "Cross-Origin-Resource-Policy": "same-origin",
+    }
+    return HttpResponse(kept, content_type="image/webp", headers=headers)
+
+
+def hindrance(who: Acting, found: Auction) -> str:
+    """Why the account acted as cannot buy it now; "" if it can. The exchange decides when it is asked."""
+    if found.status != AuctionStatus.OPEN:
+        return "It is sold."
+    if found.seller_id == who.account.id:
+        return "You sell it."
+    if who.may_act_as(found.seller_id):
+        return f"You may act as {found.seller.name}, who sells it: nobody buys from themselves."
+    if found.buy_now_price is None:
+        return "It has no price to buy it at."
+    if found.buy_now_price > who.account.available:
+        return f"You have {money.chips(who.account.available)} {settings.CHIP_NAME} available."
+    return ""
+
+
+def shared(who: Acting, **more: Any) -> dict[str, Any]:
+    return {"who": who, "here": "auctions", "key": new_key(), "chip": settings.CHIP_NAME, **more}

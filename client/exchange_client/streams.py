@@ -1,0 +1,129 @@
+"""Streams: how they are named, where we stand on one, and the definitions of markets that it tells. Pure."""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from google.protobuf.message import Message
+
+from exchange_client import exchange_pb2 as pb
+from exchange_client.views import SummaryView, View
+
+PUBLIC = "public"
+ACCOUNT = "account"
+MARKET = "market"
+UNMASKED = "unmasked"
+SUMMARY = "summary"
+FORMS = {ACCOUNT: ("",), MARKET: ("", UNMASKED, SUMMARY)}
+
+
+class Name(NamedTuple):
+    """A stream's name, taken apart: account.<id>, market.<id>, market.<id>.unmasked, market.<id>.summary, public."""
+
+    kind: str
+    id: int = 0
+    form: str = ""
+
+    @property
+    def is_book(self) -> bool:
+        return self.kind == MARKET and self.form != SUMMARY
+
+
+def named(stream: str) -> Name | None:
+    """None for a kind of stream that this client does not know."""
+    if stream == PUBLIC:
+        return Name(PUBLIC)
+    kind, _, rest = stream.partition(".")
+    number, _, form = rest.partition(".")
+    return Name(kind, int(number), form) if number.isdecimal() and form in FORMS.get(kind, ()) else None
+
+
+def account_stream(account_id: int) -> str:
+    return f"{ACCOUNT}.{account_id}"
+
+
+def market_stream(market_id: int, form: str = "") -> str:
+    return f"{MARKET}.{market_id}.{form}" if form else f"{MARKET}.{market_id}"
+
+
+def other_form(stream: str) -> str | None:
+    """The name of the same book with or without the account ids that the market hides; None if it is no book's."""
+    name = named(stream)
+    return market_stream(name.id, "" if name.form else UNMASKED) if name and name.is_book else None
+
+
+class Definition(NamedTuple):
+    """As one stream told it, with the command `seq` or in a snapshot of then."""
+
+    seq: int
+    market: pb.Market
+
+
+class Definitions:
+    """The markets that one stream tells of. The order between streams is not promised, so each has its own."""
+
+    def __init__(self) -> None:
+        self.by_id: dict[int, Definition] = {}
+
+    def take(self, body: Message, seq: int) -> None:
+        match body:
+            case pb.Markets():
+                for market in body.markets:
+                    self._put(market, seq)
+            case pb.MarketCreated() | pb.MarketUpdated() | pb.MarketSettled():
+                self._put(body.market, seq)
+            case pb.MarketWithdrawn():
+                self.by_id.pop(body.market_id, None)
+
+    def _put(self, market: pb.Market, seq: int) -> None:
+        copy = pb.Market()
+        copy.CopyFrom(market)
+        self.by_id[market.id] = Definition(seq, copy)
+
+
+@dataclass(slots=True)
+class Stream:
+    """One that is heard, and what it has told."""
+
+    view: View
+    seq: int = 0  # where we stand
+    missed: int = 0  # the highest seq that came while something before it was missing
+    doubts: int = 0  # times that the exchange said "you have everything" since
+    definitions: Definitions = field(default_factory=Definitions)
+
+    @property
+    def whole(self) -> bool:
+        return self.seq >= self.missed
+
+    def begin(self, seq: int) -> None:
+        """A snapshot follows that was made at `seq`."""
+        self.view.clear()
+        self.definitions = Definitions()
+        self.seq, self.missed, self.doubts = seq, 0, 0
+
+    def apply(self, body: Message, seq: int) -> None:
+        self.view.apply(body)
+        self.definitions.take(body, seq)
+
+    def up_to_date(self, seq: int) -> None:
+        """The exchange says that there is nothing up to `seq` that we have not heard. Of a summary it cannot know: a
+        line is told up to 0.25 s after its command."""
+        if not self.whole:
+            self.doubts += 1
+            return
+        self.doubts = 0
+        if not isinstance(self.view, SummaryView):
+            self.seq = max(self.seq, seq)
+
+
+AUCTIONS = (pb.AuctionCreated, pb.AuctionUpdated, pb.AuctionWithdrawn, pb.AuctionSettled)
+
+
+def streams_of(body: Message, account_id: int) -> set[str]:
+    """Those that tell this account of it: a cancel of nothing is an answer only, the board is public."""
+    if isinstance(body, AUCTIONS):
+        sold = isinstance(body, pb.AuctionSettled) and body.auction.settle_price > 0
+        mine = sold and account_id in (body.auction.buyer_id, body.auction.seller_id)
+        return {PUBLIC, account_stream(account_id)} if mine else {PUBLIC}
+    if isinstance(body, pb.OrdersCancelled) and not body.orders:
+        return set()
+    return {account_stream(account_id)}

@@ -1,0 +1,142 @@
+"""The auction board (rules, section 7). Unit of prices: 1/10,000 chip."""
+
+from markets.engine.board import Auction
+from markets.engine.commands import (
+    AuctionStatus,
+    BuyAuction,
+    CreateAuction,
+    EditAuction,
+    SettleAuction,
+    WithdrawAuction,
+)
+from markets.engine.errors import Reason, Rejected
+from markets.engine.events import (
+    AuctionCreated,
+    AuctionEdited,
+    AuctionSettled,
+    AuctionWithdrawn,
+    Event,
+    TransferKind,
+)
+from markets.engine.ledger import Account
+from markets.engine.state import AMOUNT_MAX, HOUSE, State
+from markets.engine.text import AUCTION_NAME_MAX, DESCRIPTION_MAX, check_text, chips, tidy_name
+from markets.engine.transfers import check_available, move
+
+PICTURE_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789")  # of the name of a picture, 32 of them
+PICTURE_STEM, PICTURE_SUFFIX = 32, ".webp"
+
+
+def create_auction(state: State, account: Account, command: CreateAuction, at_us: int) -> list[Event]:
+    name = tidy_name(command.name, AUCTION_NAME_MAX)
+    description = check_text(command.description, DESCRIPTION_MAX, "description")
+    picture = _check_picture(command.picture)
+    price = None if command.buy_now_price is None else _check_price(command.buy_now_price)
+    auction = Auction(
+        *(state.next_auction, account.id, name, description, picture, price),
+        *(command.by, at_us, state.seq + 1),
+    )
+    state.next_auction += 1
+    state.add_auction(auction)
+    return [AuctionCreated(auction.id, account.id, name, description, picture, price, at_us)]
+
+
+def edit_auction(state: State, account: Account, command: EditAuction, at_us: int) -> list[Event]:
+    auction = _own(state, account, command)
+    name, description, picture, price = auction.name, auction.description, auction.picture, auction.buy_now_price
+    if command.name is not None:
+        name = tidy_name(command.name, AUCTION_NAME_MAX)
+    if command.description is not None:
+        description = check_text(command.description, DESCRIPTION_MAX, "description")
+    if command.picture is not None:
+        picture = _check_picture(command.picture)
+    if command.buy_now_price is not None:
+        price = _check_price(command.buy_now_price)
+    if command.no_buy_now_price:
+        price = None
+    auction.name, auction.description, auction.picture, auction.buy_now_price = name, description, picture, price
+    state.changed.auctions[auction.id] = auction
+    return [AuctionEdited(auction.id, name, description, picture, price)]
+
+
+def withdraw_auction(state: State, account: Account, command: WithdrawAuction, at_us: int) -> list[Event]:
+    auction = _own(state, account, command)
+    auction.status = AuctionStatus.WITHDRAWN
+    state.changed.auctions[auction.id] = auction
+    return [AuctionWithdrawn(auction.id)]
+
+
+def buy_auction(state: State, account: Account, command: BuyAuction, at_us: int) -> list[Event]:
+    auction = _open(state, command.auction)
+    _check_sides(auction, account)
+    if auction.seller in state.reach(command.by):
+        seller = state.accounts[auction.seller].name
+        raise Rejected(Reason.SAME_PERSON, f"You may act as {seller}, who sells this: nobody buys from themselves.")
+    price = auction.buy_now_price
+    if price is None:
+        raise Rejected(Reason.NO_PRICE, f"Without a price it cannot be bought: {auction.name}.")
+    if command.amount != price:
+        raise Rejected(Reason.PRICE_CHANGED, f"You saw {chips(command.amount)}, the price is {chips(price)} now.")
+    return _settle(state, auction, account, price, at_us)
+
+
+def settle_auction(state: State, account: Account, command: SettleAuction, at_us: int) -> list[Event]:
+    auction = _open(state, command.auction)
+    if not command.sudo:
+        raise Rejected(Reason.SUDO_REQUIRED, "Only operators in sudo settle an auction.")
+    buyer = state.known(command.buyer)
+    if buyer.id == HOUSE:
+        raise Rejected(Reason.NOT_ALLOWED, "The house never buys.")
+    _check_sides(auction, buyer)
+    return _settle(state, auction, buyer, _check_price(command.amount), at_us)
+
+
+def _settle(state: State, auction: Auction, buyer: Account, price: int, at_us: int) -> list[Event]:
+    """The last check, and then it is sold."""
+    check_available(buyer, price)
+    events: list[Event] = []
+    if price:
+        seller = state.accounts[auction.seller]
+        events.append(move(state, buyer, seller, price, TransferKind.AUCTION, auction.name, at_us, auction.id))
+    auction.status = AuctionStatus.SETTLED
+    auction.buyer = buyer.id
+    auction.settle_price = price
+    state.changed.auctions[auction.id] = auction
+    return [*events, AuctionSettled(auction.id, buyer.id, price)]
+
+
+def _open(state: State, id: int) -> Auction:
+    auction = state.auctions.get(id)
+    if auction is None or auction.status == AuctionStatus.WITHDRAWN:
+        raise Rejected(Reason.AUCTION_NOT_FOUND, f"There is no auction {id}, or it was withdrawn.")
+    if auction.buyer is not None and auction.settle_price is not None:
+        buyer, price = state.accounts[auction.buyer].name, chips(auction.settle_price)
+        raise Rejected(Reason.AUCTION_SETTLED, f"Sold already: {auction.name} went to {buyer} for {price}.")
+    return auction
+
+
+def _own(state: State, account: Account, command: EditAuction | WithdrawAuction) -> Auction:
+    """The open auction, for its seller or an operator in sudo."""
+    auction = _open(state, command.auction)
+    if not command.sudo and account.id != auction.seller:
+        raise Rejected(Reason.SUDO_REQUIRED, "Only its seller or an operator in sudo changes an auction.")
+    return auction
+
+
+def _check_sides(auction: Auction, buyer: Account) -> None:
+    if buyer.id == auction.seller:
+        raise Rejected(Reason.SAME_ACCOUNT, f"The seller of {auction.name} cannot buy it too: {buyer.name}.")
+
+
+def _check_price(price: int) -> int:
+    if not 0 <= price <= AMOUNT_MAX:
+        raise Rejected(Reason.INVALID_AMOUNT, f"The price of an auction is from 0 to {chips(AMOUNT_MAX)}.")
+    return price
+
+
+def _check_picture(picture: str) -> str:
+    stem, suffix = picture[:PICTURE_STEM], picture[PICTURE_STEM:]
+    named = len(stem) == PICTURE_STEM and PICTURE_CHARACTERS.issuperset(stem) and suffix == PICTURE_SUFFIX
+    if picture and not named:
+        raise Rejected(Reason.INVALID_TEXT, "A picture is named by 32 of a-z and 0-9, then .webp.")
+    return picture

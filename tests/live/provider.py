@@ -1,0 +1,111 @@
+"""An OpenID Connect provider for tests, over HTTP: oidc-provider-mock, with signed access tokens as real ones have.
+
+It asks for nothing but a name, and notes every request.
+"""
+
+import json
+import threading
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import flask
+import jwt
+import oidc_provider_mock
+from oidc_provider_mock._storage import storage
+from werkzeug.serving import make_server
+
+from tests.live.exchange import Browser, Page
+
+AUDIENCE = "https://exchange.example/api"
+CLIENT = "exchange-client"
+ID = "school"
+ROLE = "exchange-operators"
+
+
+class Provider:
+    def __init__(self) -> None:
+        app = flask.Flask(oidc_provider_mock.__name__)  # its templates
+        app.config["OAUTH2_ACCESS_TOKEN_GENERATOR"] = self._access_token
+        oidc_provider_mock.init_app(app)
+        self.requests: list[tuple[str, dict[str, str]]] = []  # path, and what was sent in address and body
+        app.before_request(self._note)
+        self.server = make_server("127.0.0.1", 0, app, threaded=True)
+        self.issuer = f"http://127.0.0.1:{self.server.server_port}"
+        self.claims: dict[str, dict[str, Any]] = {}  # by sub: what access tokens say of them besides
+        self.key: Any = None  # private, known from the first request on
+        self.kid = ""
+        self._storage: Any = None
+        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
+        urllib.request.urlopen(f"{self.issuer}/jwks").close()
+        self.requests.clear()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Of an exchange that people sign in to with it."""
+        return {
+            "EXCHANGE_OIDC_ISSUER": self.issuer,
+            "EXCHANGE_OIDC_ID": ID,
+            "EXCHANGE_OIDC_NAME": "the school",
+            "EXCHANGE_OIDC_CLIENT_ID": CLIENT,
+            "EXCHANGE_OIDC_CLIENT_SECRET": "s3cret",
+            "EXCHANGE_OIDC_AUDIENCE": AUDIENCE,
+            "EXCHANGE_OIDC_ROLES_CLAIM": "roles",
+            "EXCHANGE_OIDC_OPERATOR_ROLE": ROLE,
+        }
+
+    def user(self, sub: str, access: dict[str, Any] | None = None, **claims: Any) -> None:
+        """`claims` go into the id token and the user info, `access` into access tokens."""
+        self.claims[sub] = access or {}
+        headers = {"Content-Type": "application/json"}
+        request = urllib.request.Request(
+            f"{self.issuer}/users/{sub}", json.dumps(claims).encode(), headers, method="PUT"
+        )
+        urllib.request.urlopen(request).close()
+
+    def sign(self, sub: str | None, *, headers: dict[str, Any] | None = None, **claims: Any) -> str:
+        """An access token; claims that are None are left out."""
+        now = int(time.time())
+        said = {"iss": self.issuer, "aud": [AUDIENCE], "sub": sub, "iat": now, "nbf": now, "exp": now + 600, **claims}
+        said = {name: value for name, value in said.items() if value is not None}
+        return jwt.encode(said, self.key, "RS256", {"kid": self.kid, **(headers or {})})
+
+    def rotate(self) -> None:
+        """It signs with a new key from now on."""
+        self._storage.jwk = type(self._storage.jwk).generate_key(is_private=True)
+        urllib.request.urlopen(f"{self.issuer}/jwks").close()
+
+    def asked(self, path: str) -> list[dict[str, str]]:
+        """What came to this path, in order."""
+        return [sent for where, sent in self.requests if where == path]
+
+    def _access_token(self, client: Any, grant_type: str, user: Any, scope: str) -> str:
+        return self.sign(user.sub, **self.claims.get(user.sub, {}))
+
+    def _note(self) -> None:
+        proxy: Any = storage  # of the request that is being handled
+        self._storage = proxy._get_current_object()
+        private = storage.jwk.as_dict(is_private=True)
+        self.key, self.kid = jwt.PyJWK(private, algorithm="RS256").key, str(private["kid"])
+        self.requests.append((flask.request.path, flask.request.values.to_dict()))
+
+
+@contextmanager
+def provider() -> Iterator[Provider]:
+    one = Provider()
+    try:
+        yield one
+    finally:
+        one.server.shutdown()
+        one.server.server_close()
+
+
+def sign_in(browser: Browser, sub: str, at: str = "/sign-in/") -> Page:
+    """With the button on the sign-in page, then the provider's form; the page where it ends."""
+    fields = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(at).query))
+    form = browser.post("/sign-in/provider/", at, **fields)
+    assert "Authorize Client" in form.text, form.text[:2000]
+    return browser.open(urllib.request.Request(form.url, urllib.parse.urlencode({"sub": sub}).encode()))

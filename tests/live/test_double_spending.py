@@ -1,0 +1,206 @@
+"""Everybody spends the same money at once, over 50 real sockets: it is spent once.
+
+A round is about one account and all that it has: a shared one that three people act as, or one person's own over as
+many sockets as a person may have. Each of 500 commands sent together would need the whole available balance.
+"""
+
+import asyncio
+import itertools
+import random
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any, NamedTuple, TypeAlias
+
+from proto import exchange_pb2 as pb
+from tests.live.exchange import LiveExchange
+from tests.live.raw_socket import RawSocket, signed_in
+from tests.live.tables import Tables
+from tests.live.wishes import bid, hundred, offer
+
+ROUNDS = 20
+COMMANDS = 500  # a round
+SOCKETS = {"alice": 20, "bob": 15, "carol": 15}
+WHOLE = 100  # chips: what the account of a round has
+CHIP = 10_000
+SEED = 20261121
+
+Code: TypeAlias = "pb.Reason.ValueType"  # 0 if nothing was refused
+
+
+class Buyer:
+    """One socket on which many things may be asked at once."""
+
+    def __init__(self, name: str, socket: RawSocket) -> None:
+        self.name = name
+        self.account = socket.account
+        self._socket = socket
+        self._ids = itertools.count(1)
+        self._waiting: dict[str, asyncio.Future[pb.ServerMessage]] = {}
+
+    async def ask(self, **request: Any) -> pb.ServerMessage:
+        answer: asyncio.Future[pb.ServerMessage]
+        request_id = f"buy {next(self._ids)}"
+        answer = self._waiting[request_id] = asyncio.get_running_loop().create_future()
+        await self._socket.send(pb.ClientMessage(request_id=request_id, **request))
+        return await answer
+
+    async def read(self) -> None:
+        try:
+            while True:
+                for message in await self._socket.receive():
+                    if answer := self._waiting.pop(message.request_id, None):
+                        answer.set_result(message)
+        finally:  # nothing comes any more: nobody waits for it
+            for answer in self._waiting.values():
+                answer.cancel()
+
+
+@asynccontextmanager
+async def buyer(exchange: LiveExchange, name: str) -> AsyncIterator[Buyer]:
+    async with signed_in(exchange.ws_url, exchange.token(name)) as socket:
+        one = Buyer(name, socket)
+        reading = asyncio.create_task(one.read())
+        try:
+            yield one
+        finally:
+            reading.cancel()
+            await asyncio.wait([reading])
+
+
+class Scene(NamedTuple):
+    """Of a round: a market to bid in, where WHOLE chips' worth is offered at 10, and one to offer in (in one market the
+    risks of both would net); the account, one that it owns, the only owner who has credit in it (0: a user account),
+    and whom a user account may pay (0: it is none)."""
+
+    bids: int
+    offers: int
+    account: int
+    owned: int
+    owner: int
+    payee: int
+
+
+class Spender(NamedTuple):
+    """One way to spend all of the account. spend() answers with the code of the refusal, 0 if it passed; give_back()
+    undoes what passed, after the round's markets were settled at 10: anybody's socket will do for it."""
+
+    name: str
+    spend: Callable[[Buyer], Awaitable[Code]]
+    give_back: Callable[["Crowd"], Awaitable[None]]
+
+
+async def settled(crowd: "Crowd") -> None:
+    """Settling cancels what rests, and pays for a position what it cost."""
+
+
+def order(name: str, placed: pb.CreateOrder) -> Spender:
+    async def spend(one: Buyer) -> Code:
+        return (await one.ask(create_order=placed)).refused.code
+
+    return Spender(name, spend, settled)
+
+
+def transfer(name: str, payer: int, payee: int) -> Spender:
+    async def spend(one: Buyer) -> Code:
+        there = pb.MakeTransfer(from_account_id=payer, to_account_id=payee, amount=WHOLE * CHIP)
+        return (await one.ask(make_transfer=there)).refused.code
+
+    async def give_back(crowd: "Crowd") -> None:
+        back = pb.MakeTransfer(from_account_id=payee, to_account_id=payer, amount=WHOLE * CHIP)
+        payer_again = crowd.acting_as(payee)
+        assert (await payer_again.ask(make_transfer=back)).HasField("transfer_created")
+
+    return Spender(name, spend, give_back)
+
+
+# The kinds of spender, for a scene; None where the account cannot spend in this way. Whatever else takes money - buying
+# at auction, REST - is one more line here.
+KINDS: Sequence[Callable[[Scene], Spender | None]] = (
+    lambda at: order("resting bid", bid(at.bids, 500, WHOLE * 20)),
+    lambda at: order("resting offer", offer(at.offers, 9_000, WHOLE * 10)),
+    lambda at: order("bid that trades", bid(at.bids, 1_000, WHOLE * 10)),
+    lambda at: transfer("deposit below", at.account, at.owned),
+    lambda at: transfer("withdrawal", at.account, at.owner) if at.owner else None,
+    lambda at: transfer("payment", at.account, at.payee) if at.payee else None,
+)
+
+
+class Crowd:
+    """The people on their sockets, Team that the three share, and two that hold the market: one owns it, one offers."""
+
+    def __init__(self, buyers: list[Buyer], umpire: Buyer, maker: Buyer) -> None:
+        self.buyers, self.umpire, self.maker = buyers, umpire, maker
+        self.rng = random.Random(SEED)
+        self.won: Counter[str] = Counter()
+
+    def of(self, name: str) -> list[Buyer]:
+        return [one for one in self.buyers if one.name == name]
+
+    def acting_as(self, account: int) -> Buyer:
+        """Somebody who may; an account that is nobody's own is Alice's."""
+        return next((one for one in self.buyers if one.account == account), self.buyers[0])
+
+    async def found(self) -> None:
+        """Team has WHOLE chips, all of them Alice's, and so has she herself."""
+        (alice, *_), (bob, *_), (carol, *_) = map(self.of, SOCKETS)
+        self.alice, self.bob = alice.account, bob.account
+        self.team = await self.opened(alice, "Team of spenders", self.alice)
+        self.cellar = await self.opened(alice, "Cellar of spenders", self.team)
+        self.desk = await self.opened(alice, "Alice's desk", self.alice)
+        for one in (bob, carol):
+            share = pb.ShareAccount(account_id=self.team, receiver_id=one.account)
+            assert (await alice.ask(share_account=share)).HasField("owners_changed")
+        for payee, chips in ((self.team, WHOLE), (self.umpire.account, 10_000 - 2 * WHOLE)):
+            paid = pb.MakeTransfer(from_account_id=self.alice, to_account_id=payee, amount=chips * CHIP)
+            assert (await alice.ask(make_transfer=paid)).HasField("transfer_created")
+
+    async def opened(self, one: Buyer, name: str, owner: int) -> int:
+        made = await one.ask(create_account=pb.CreateAccount(name=name, owner_id=owner))
+        return made.account_created.account.id
+
+    async def market(self, name: str) -> int:
+        return (await self.umpire.ask(create_market=hundred(name))).market_created.market.id
+
+    async def round(self, number: int) -> None:
+        """Everybody spends; one does. Then all is as it was before."""
+        bids, offers = await self.market(f"Bids {number}"), await self.market(f"Offers {number}")
+        rests = await self.maker.ask(create_order=offer(bids, 1_000, WHOLE * 10))
+        assert rests.HasField("order_created")
+        if number % 2:
+            scene = Scene(bids, offers, self.alice, self.desk, owner=0, payee=self.bob)
+            buyers = self.of("alice")
+        else:
+            scene = Scene(bids, offers, self.team, self.cellar, owner=self.alice, payee=0)
+            buyers = self.buyers
+        await asyncio.gather(*(one.ask(act_as=pb.ActAs(account_id=scene.account)) for one in buyers))
+        ways = [way for kind in KINDS if (way := kind(scene))]
+        tried = [ways[index % len(ways)] for index in range(COMMANDS)]
+        self.rng.shuffle(tried)
+        codes = await asyncio.gather(*(way.spend(buyers[n % len(buyers)]) for n, way in enumerate(tried)))
+        passed = [way for way, code in zip(tried, codes, strict=True) if not code]
+        assert len(passed) == 1, f"round {number}, seed {SEED}: {[way.name for way in passed]} passed"
+        refused = Counter(pb.Reason.Name(code) for code in codes if code)
+        assert refused == {"INSUFFICIENT_FUNDS": COMMANDS - 1}, f"round {number}, seed {SEED}"
+        for market in (bids, offers):
+            assert (await self.umpire.ask(settle_market=pb.SettleMarket(market_id=market, price=1_000))).seq
+        await passed[0].give_back(self)
+        self.won[passed[0].name] += 1
+
+
+async def test_five_hundred_at_once_spend_it_once(live: LiveExchange) -> None:
+    async with AsyncExitStack() as stack:
+        buyers = [
+            await stack.enter_async_context(buyer(live, name)) for name, count in SOCKETS.items() for _ in range(count)
+        ]
+        umpire, maker = [await stack.enter_async_context(buyer(live, name)) for name in ("student0", "student1")]
+        crowd = Crowd(buyers, umpire, maker)
+        await crowd.found()
+        for number in range(ROUNDS):
+            await crowd.round(number)
+    print(crowd.won)
+    assert len(crowd.won) >= 3, "different kinds of spender came first"
+    cash: dict[int, int] = dict(Tables(live.env).rows("SELECT id, cash FROM accounts_account"))
+    kept = [cash[account] for account in (crowd.team, crowd.alice, crowd.cellar, crowd.desk)]
+    assert kept == [WHOLE * CHIP, WHOLE * CHIP, 0, 0]
+    live.verify()

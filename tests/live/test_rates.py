@@ -1,0 +1,90 @@
+"""The rates over real sockets: what one bucket holds back, and what not."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from proto import exchange_pb2 as pb
+from tests.live.exchange import LiveExchange
+from tests.live.raw_socket import RawSocket, signed_in
+from tests.live.wishes import bid, new_market
+
+FRAME = 250
+BURST = 1_000  # of orders
+REFUSED_FRAME = 256
+
+
+async def answers(socket: RawSocket, *requests: dict[str, Any]) -> list[pb.Refused]:
+    """In order; without a code where it was done. The requests travel in one frame."""
+    await socket.send(*(pb.ClientMessage(request_id=f"r{n}", **request) for n, request in enumerate(requests)))
+    replies: dict[str, pb.Refused] = {}
+    while len(replies) < len(requests):
+        for message in await socket.receive():
+            if message.request_id:
+                replies[message.request_id] = message.refused
+    socket.heard.clear()
+    return list(replies.values())
+
+
+async def codes(socket: RawSocket, *requests: dict[str, Any]) -> list[int]:
+    return [answer.code for answer in await answers(socket, *requests)]
+
+
+async def empty(socket: RawSocket, request: dict[str, Any]) -> Counter[int]:
+    """Asks until it is too fast. How many got which code."""
+    told: Counter[int] = Counter()
+    while not told[pb.RATE_LIMITED]:
+        told.update(await codes(socket, *[request] * FRAME))
+    return told
+
+
+async def test_orders_that_are_too_fast_hold_up_no_cancels(start_exchange: Callable[..., LiveExchange]) -> None:
+    live = start_exchange(RATE_FACTOR="1")
+    async with (
+        signed_in(live.ws_url, live.token("alice")) as phone,
+        signed_in(live.ws_url, live.token("alice")) as desk,
+        signed_in(live.ws_url, live.token("bob")) as bob,
+    ):
+        market = await new_market(phone)
+        order = {"create_order": bid(market, 1, 1)}
+        resting = await phone.ask(create_order=bid(market, 1, 1))
+        nowhere = {"create_order": bid(987_654, 1, 1)}
+        told = await empty(phone, nowhere)
+        assert told[pb.MARKET_NOT_FOUND] >= BURST - 1
+        assert told.keys() == {pb.MARKET_NOT_FOUND, pb.RATE_LIMITED}
+
+        # All sockets of the person together; a cancel passes, and so does everybody else.
+        await empty(desk, nowhere)
+        cancel = {"cancel_order": pb.CancelOrder(order_id=resting.order_created.order.id)}
+        assert await codes(phone, cancel) == [0]
+        assert await codes(phone, *[{"out": pb.Out(market_id=market)}] * FRAME) == [0] * FRAME
+        assert await codes(bob, order) == [0]
+
+        # It says how long to wait, and that suffices.
+        refused = (await answers(desk, *[nowhere] * FRAME))[-1]
+        assert (refused.code, 0 < refused.retry_after_ms <= 11) == (pb.RATE_LIMITED, True)
+        await asyncio.sleep(refused.retry_after_ms / 1_000)
+        assert (await phone.ask(**order)).HasField("order_created")
+
+
+async def test_frames_that_cannot_be_read_are_counted(start_exchange: Callable[..., LiveExchange]) -> None:
+    """The matcher never sees them; who sends them has fewer orders."""
+    live = start_exchange(RATE_FACTOR="1")
+    async with (
+        signed_in(live.ws_url, live.token("alice")) as bad,
+        signed_in(live.ws_url, live.token("alice")) as good,
+        signed_in(live.ws_url, live.token("bob")) as bob,
+    ):
+        nowhere = {"create_order": bid(987_654, 1, 1)}
+        await empty(good, nowhere)
+        await asyncio.sleep(1.5)
+        assert await codes(good, nowhere) == [pb.MARKET_NOT_FOUND]  # about 150 are there again
+        await bad.send(*[pb.ClientMessage(request_id="empty")] * REFUSED_FRAME)
+        heard = 0
+        while heard < REFUSED_FRAME:
+            heard += sum(message.refused.code == pb.INVALID_FRAME for message in await bad.receive())
+        told = await codes(good, *[nowhere] * 20)
+        assert told.count(pb.RATE_LIMITED) > 10, told  # 10 ms bring one back
+        assert await codes(good, {"out": pb.Out()}) == [0]
+        assert await codes(bob, nowhere) == [pb.MARKET_NOT_FOUND]
