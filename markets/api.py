@@ -32,7 +32,7 @@ class MarketView(ExchangeView):
     def market(self, market_id: int, whole: bool = True) -> models.Market:
         """Refusal MARKET_NOT_FOUND alike if there is none and if it is not there for them; `whole`: with its book."""
         found = sight.market(self.viewer, market_id)
-        if found is None or (whole and not found.whole):  # type: ignore[attr-defined]  # annotated
+        if found is None or (whole and not found.whole):
             raise not_found(wire.MARKET_NOT_FOUND, f"There is no market {market_id}.")
         return found
 

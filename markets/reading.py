@@ -43,7 +43,7 @@ def _market_message(market: Market, listed: list[int], sudo: bool) -> pb.Market:
     message = pb.Market(restricted=bool(listed), **{name: getattr(market, name) for name in MARKET_FIELDS})
     if market.settle_price is not None:
         message.settle_price = market.settle_price
-    if market.whole:  # type: ignore[attr-defined]  # annotated
+    if market.whole:
         message.volume = market.volume
         if market.last_price is not None:
             message.last_price = market.last_price
@@ -160,7 +160,7 @@ def stakes(account: Account, viewer: Viewer) -> tuple[Account, list[Stake]]:
     found = Exposure.objects.filter(account=account).select_related("account", "market").order_by("market_id")
     exposures = list(found)
     mine = {one.market_id for one in exposures}
-    whole: dict[int, bool] = {market.pk: market.whole for market in known(viewer).filter(pk__in=mine)}  # type: ignore[attr-defined]
+    whole: dict[int, bool] = {market.pk: market.whole for market in known(viewer).filter(pk__in=mine)}
     prices = best_prices(e.market_id for e in exposures if _is_marked(e, whole))
     told = [Stake(e, _mark(e, prices) if _is_marked(e, whole) else None) for e in exposures if e.market_id in whole]
     return exposures[0].account if exposures else account, told
