@@ -155,7 +155,9 @@ def _make_token(form: TokenForm, who: Acting) -> str:
 @acting
 def revoke_key(request: HttpRequest, who: Acting, token_id: int) -> HttpResponse:
     token = live_tokens(who.user).filter(pk=token_id).first()
-    if token is not None:
+    if token is None:
+        messages.error(request, "You have no such token, or it was revoked.")
+    else:
         revoke_token(token)
         messages.success(request, f"“{token.name}” is revoked. What it had open closes within seconds.")
     return redirect("accounts:keys")

@@ -15,7 +15,7 @@ SCOPES = {
     **dict.fromkeys(("get_full_trade_history", "get_full_order_history", "get_market_positions"), Scope.READ),
     "set_sudo": Scope.SUDO,
     **dict.fromkeys(("create_order", "cancel_order", "out"), Scope.TRADE),
-    "make_transfer": Scope.TRANSFER,
+    **dict.fromkeys(("make_transfer", "buy_auction"), Scope.TRANSFER),
 }
 _NEEDED = {kind: (int(scope), str(scope.name).lower()) for kind, scope in SCOPES.items()}
 _MANAGE = (int(Scope.MANAGE), "manage")

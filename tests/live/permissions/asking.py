@@ -1,9 +1,10 @@
 """One cell at one door: sets the scene, asks, and says what came of it."""
 
 from tests.live.exchange import LiveExchange
-from tests.live.permissions.doors import Answer, Console, Pages, Person, Rest
-from tests.live.permissions.operations import OPERATIONS
+from tests.live.permissions.doors import Answer, Console, Door, Pages, Person, Rest
+from tests.live.permissions.operations import OPERATIONS, Operation
 from tests.live.permissions.stage import THINGS, Scene, Stage
+from tests.live.permissions.table import ALLOWED
 
 Asked = tuple[str, str]  # door, kind of person
 
@@ -11,7 +12,7 @@ Asked = tuple[str, str]  # door, kind of person
 class Asking:
     def __init__(self, exchange: LiveExchange) -> None:
         self.stage = Stage(exchange)
-        self.doors = {
+        self.doors: dict[str, Door] = {
             "socket": self.stage.socket,
             "rest": Rest(exchange),
             "pages": Pages(exchange),
@@ -19,24 +20,30 @@ class Asking:
         }
 
     def row(self, operation: str, thing: str) -> dict[Asked, Answer]:
-        """What everybody is answered at every door that has the operation."""
+        """What everybody is answered at every door that has the operation. What one of them has used up is made anew
+        for the next."""
         wanted = OPERATIONS[operation]
-        scene = Scene(self.stage, self.stage.account(), self.stage.cast[0])
-        scene.id = THINGS[thing](scene) if wanted.uses != "thing" else 0
+        scene = self._scene(wanted, thing, self.stage.cast[0])
         found = {}
         for door in wanted.doors:
             for who in self.stage.cast:
                 if who.pages or door in ("socket", "rest"):
-                    found[door, who.kind] = self._cell(operation, thing, door, who, scene)
+                    scene = self._scene(wanted, thing, who) if thing.startswith("one's own") else scene
+                    answer = self._cell(wanted, door, who, scene)
+                    found[door, who.kind] = answer
+                    if wanted.uses and answer.means(ALLOWED):
+                        scene = self._scene(wanted, thing, who)
         return found
 
-    def _cell(self, operation: str, thing: str, door: str, who: Person, scene: Scene) -> Answer:
-        wanted = OPERATIONS[operation]
-        scene.who = who
-        if wanted.uses == "account" and thing.startswith("the account"):
-            scene.account = self.stage.account()
-        if wanted.uses:
-            scene.id = THINGS[thing](scene)
+    def _scene(self, wanted: Operation, thing: str, who: Person) -> Scene:
+        """`flat` operations have an account in which nobody trades."""
+        stage = self.stage
+        account = stage.account(money=0) if wanted.uses == "account" else stage.flat if wanted.flat else stage.trading
+        scene = Scene(stage, account, who)
+        scene.id = THINGS[thing](scene)
+        return scene
+
+    def _cell(self, wanted: Operation, door: str, who: Person, scene: Scene) -> Answer:
         acting = self.stage.acting(who, scene.account)
         return self.doors[door].ask(who, acting, getattr(wanted, door)(scene), scene.id, wanted.anew)
 

@@ -1,4 +1,4 @@
-"""The doors of a live exchange, each asked by one kind of person and answering alike: an Answer with the codes that it may mean."""
+"""The doors of a live exchange. Each is asked by one kind of person and gives an Answer: the codes that it may mean."""
 
 import itertools
 import re
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from html import unescape
 from http.cookiejar import Cookie
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlencode, urlsplit
 from urllib.request import Request
 
@@ -31,7 +31,7 @@ SENTENCES = (
     ("There is no auction", {"AUCTION_NOT_FOUND"}),
     ("cannot act as this account", {"ACCOUNT_NOT_FOUND"}),
     ("(There is|You have|No) (no )?account", {"ACCOUNT_NOT_FOUND"}),
-    ("cannot buy it too", {"SAME_ACCOUNT"}),
+    ("cannot buy it too|neither gives to itself", {"SAME_ACCOUNT"}),
     ("nobody buys from themselves", {"SAME_PERSON"}),
     ("operators? in sudo|needs sudo", NEEDS_SUDO),
     ("Shares are given by people|Through another account only", {"NOT_ALLOWED"}),
@@ -67,6 +67,13 @@ class Person:
 
 def told_apart(text: str, id: int) -> str:
     return re.sub(rf"(?<![\d]){id}(?![\d])", "N", text)
+
+
+class Door(Protocol):
+    def ask(self, who: Person, acting: int, wish: Any, id: int, anew: bool = False) -> Answer:
+        """`acting`: the account acted as, 0 for their own; `id`: what is asked about; `anew`: see Operation."""
+
+    def close(self) -> None: ...
 
 
 class Line:
@@ -127,6 +134,8 @@ class Socket:
 
     def ask(self, who: Person, acting: int, wish: Mapping[str, Any], id: int, anew: bool = False) -> Answer:
         line = self._line(who, anew)
+        if anew and who.name and "authenticate" not in wish:
+            line.sign_in(who.token)
         try:
             if "authenticate" in wish:
                 reply = line.sign_in(who.token, wish["authenticate"].act_as)
@@ -169,13 +178,15 @@ class Rest:
         self._url = f"{exchange.url}/api/v1"
         self._session = requests.Session()
 
-    def ask(self, who: Person, acting: int, wish: tuple[str, str, Any], id: int, anew: bool = False) -> Answer:
-        method, path, body = wish
+    def ask(self, who: Person, acting: int, wish: tuple[Any, ...], id: int, anew: bool = False) -> Answer:
+        """`wish`: method, path, body, and headers if there are more than usual."""
+        method, path, body, *more = wish
         headers = {"Authorization": f"Bearer {who.token}"} if who.name else {}
         if who.name and acting:
             headers["X-Act-As"] = str(acting)
         if who.sudo:
             headers["X-Sudo"] = "true"
+        headers |= more[0] if more else {}
         answer = self._session.request(method, self._url + path, headers=headers, json=body, timeout=WAIT_SECONDS)
         said = answer.json()
         if answer.ok:
@@ -212,7 +223,7 @@ class _Browsers:
         return self._browsers[who.kind]
 
     def turn_on_sudo(self, browser: Browser, who: Person) -> None:
-        """Where pages know it."""
+        assert "Sudo is on" in browser.post("/sudo/", "/portfolio/").text
 
     def send(self, who: Person, path: str, fields: Mapping[str, Any] | None) -> Page:
         browser = self.browser(who)
@@ -254,9 +265,7 @@ class Console(_Browsers):
 
     name = "console"
 
-    def ask(
-        self, who: Person, acting: int, wish: tuple[str, Mapping[str, Any]], id: int, anew: bool = False
-    ) -> Answer:
+    def ask(self, who: Person, acting: int, wish: tuple[str, Mapping[str, Any]], id: int, anew: bool = False) -> Answer:
         return answer_of(self.send(who, *wish), id)
 
 
@@ -264,7 +273,7 @@ def answer_of(page: Page, id: int) -> Answer:
     path = urlsplit(page.url).path
     if path == "/sign-in/":
         return Answer(frozenset({"NOT_AUTHENTICATED"}), (path,))
-    if path in ("/sign-in/again/", "/sudo/"):
+    if path == "/sign-in/again/":
         return Answer(frozenset({"SUDO_REQUIRED"}), (path,))
     text = re.sub(r'(value="[0-9a-zA-Z]{32,}"|nonce="[^"]+")', "", page.text)
     if page.status == 404:
@@ -282,9 +291,9 @@ def answer_of(page: Page, id: int) -> Answer:
 def _complaints(text: str) -> Iterable[str]:
     yield from re.findall(r'data-kind="error">([^<]*)<', text)
     yield from re.findall(r'console-refused" role="alert">([^<]*)<', text)
-    yield from re.findall(r'errorlist[^>]*><li>([^<]*)<', text)
+    yield from re.findall(r"errorlist[^>]*><li>([^<]*)<", text)
     yield from re.findall(r"bg-blue-100[^>]*>([^<]+)<", text)
-    yield from re.findall(r"text-error[^>]*>([^<]+)<", text)
+    yield from re.findall(r'text-offer" role="alert">([^<]+)<', text)
 
 
 def codes_of(words: str) -> frozenset[str]:

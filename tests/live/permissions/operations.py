@@ -14,14 +14,15 @@ Wish = Callable[[Scene], Any]
 
 @dataclass(frozen=True)
 class Operation:
-    """`socket`: members of a ClientMessage. `rest`: method, path, body. `pages`: path, and the fields of a form, None to
-    look. `console`: as pages. `uses`: what is asked about is not the same afterwards, "thing" or the whole "account"."""
+    """`socket`: members of a ClientMessage. `rest`: method, path, body. `pages`: path, and the fields of a form, None
+    to look. `console`: as pages. `uses`: what is not the same afterwards, the "thing" or the whole "account"."""
 
     socket: Wish | None = None
     rest: Wish | None = None
     pages: Wish | None = None
     console: Wish | None = None
     uses: str = ""
+    flat: bool = False  # the account has no order
     anew: bool = False  # on a socket of its own, signed in without sudo
 
     @property
@@ -45,6 +46,16 @@ def history(member: str, message: Any) -> Operation:
     return Operation(socket=lambda it: {member: message(market_id=it.id)})
 
 
+def status(name: str, slug: str, uses: str = "") -> Operation:
+    wanted = pb.MarketStatus.Value(name)
+    return Operation(
+        socket=lambda it: {"set_market_status": pb.SetMarketStatus(market_id=it.id, status=wanted)},
+        rest=lambda it: ("POST", f"/markets/{it.id}/status", {"status": name}),
+        console=lambda it: form(f"/admin/markets/market/{it.id}/{slug}/"),
+        uses=uses,
+    )
+
+
 def special_market(it: Scene) -> dict[str, Any]:
     market = hundred(it.name)
     market.visible_to.ids.append(it.account)
@@ -60,9 +71,15 @@ CONNECTION = {
     "authenticate": Operation(socket=lambda it: {"authenticate": pb.Authenticate(act_as=it.id)}, anew=True),
     "act_as": Operation(
         socket=lambda it: {"act_as": pb.ActAs(account_id=it.id)},
+        rest=lambda it: ("GET", "/me", None, {"X-Act-As": str(it.id)}),
         pages=lambda it: ("/act-as/", {"account": it.id}),
     ),
-    "set_sudo": Operation(socket=lambda it: {"set_sudo": pb.SetSudo(on=True)}, anew=True),
+    "set_sudo": Operation(
+        socket=lambda it: {"set_sudo": pb.SetSudo(on=True)},
+        rest=lambda it: ("GET", "/me", None, {"X-Sudo": "true"}),
+        anew=True,
+    ),
+    "turn on sudo in the browser": Operation(pages=lambda it: form("/sudo/")),
     "subscribe": Operation(socket=lambda it: {"subscribe": pb.Subscribe(subscriptions=one_market(it.id))}),
     "unsubscribe": Operation(socket=lambda it: {"unsubscribe": pb.Unsubscribe(subscriptions=one_market(it.id))}),
 }
@@ -86,11 +103,10 @@ ACCOUNTS = {
             {"from_account_id": it.id, "to_account_id": it.stage.alice.account, "amount": "0.0001"},
         ),
         pages=lambda it: form("/transfers/new/", to="alice", amount="0.0001", account=it.id),
+        flat=True,
     ),
     "make_transfer to it": Operation(
-        socket=lambda it: {
-            "make_transfer": pb.MakeTransfer(from_account_id=it.account, to_account_id=it.id, amount=1)
-        },
+        socket=lambda it: {"make_transfer": pb.MakeTransfer(from_account_id=it.account, to_account_id=it.id, amount=1)},
         rest=lambda it: (
             *("POST", "/transfers"),
             {"from_account_id": it.account, "to_account_id": it.id, "amount": "0.0001"},
@@ -107,9 +123,7 @@ ACCOUNTS = {
         console=lambda it: form(f"/admin/accounts/account/{it.id}/collect/", amount="0.0001"),
     ),
     "share_account": Operation(
-        socket=lambda it: {
-            "share_account": pb.ShareAccount(account_id=it.id, receiver_id=it.stage.dave.account)
-        },
+        socket=lambda it: {"share_account": pb.ShareAccount(account_id=it.id, receiver_id=it.stage.dave.account)},
         rest=lambda it: ("POST", f"/accounts/{it.id}/share", {"receiver_id": it.stage.dave.account}),
         pages=lambda it: form(f"/accounts/{it.id}/share/", receiver="student0"),
         uses="account",
@@ -158,11 +172,10 @@ MARKETS = {
         rest=lambda it: ("PATCH", f"/markets/{it.id}", {"name": it.name}),
         console=lambda it: form(f"/admin/markets/market/{it.id}/edit/", name=it.name, description=""),
     ),
-    "set_market_status": Operation(
-        socket=lambda it: {"set_market_status": pb.SetMarketStatus(market_id=it.id, status=pb.OPEN)},
-        rest=lambda it: ("POST", f"/markets/{it.id}/status", {"status": "OPEN"}),
-        console=lambda it: form(f"/admin/markets/market/{it.id}/pause/"),
-    ),
+    "set_market_status OPEN": status("OPEN", "resume"),
+    "set_market_status PAUSED": status("PAUSED", "pause"),
+    "set_market_status CANCEL_ONLY": status("CANCEL_ONLY", "cancel-only"),
+    "set_market_status CLOSED": status("CLOSED", "close", uses="thing"),
     "settle_market": Operation(
         socket=lambda it: {"settle_market": pb.SettleMarket(market_id=it.id, price=0)},
         rest=lambda it: ("POST", f"/markets/{it.id}/settlement", {"price": "0"}),

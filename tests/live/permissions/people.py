@@ -20,7 +20,7 @@ from accounts.tokens import create_token  # noqa: E402
 from exchange import settings  # noqa: E402
 from realtime.rights import WITHOUT_SUDO, Scope  # noqa: E402
 
-SPARES = 8  # tokens of each person, to be revoked
+SPARES = 20  # tokens of each person, to be revoked
 
 
 def stale_session(user: User) -> str:
@@ -36,10 +36,10 @@ def stale_session(user: User) -> str:
 def main() -> None:
     ids = json.loads(sys.argv[1])
     alice, operator = (User.objects.get(pk=ids[name]) for name in ("alice", "operator"))
-    scoped = {
-        scope.name.lower(): create_token(operator if scope == Scope.SUDO else alice, f"for {scope.name}", scopes=scope)
-        for scope in (Scope.READ, Scope.TRADE, Scope.TRANSFER, Scope.MANAGE, Scope.SUDO)
-    }
+    scoped = {}
+    for scope in Scope:
+        person = operator if scope == Scope.SUDO else alice
+        scoped[str(scope.name).lower()] = create_token(person, f"for {scope.name}", scopes=scope)
     annex = Account.objects.get(pk=ids["annex"])
     scoped["bound"] = create_token(alice, "for the annex", scopes=WITHOUT_SUDO, account=annex)
     secrets = {name: secret for name, (_, secret) in scoped.items()}

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from proto import exchange_pb2 as pb
-from tests.live.permissions.doors import Person, Socket
 from tests.live.exchange import ROOT, LiveExchange
+from tests.live.permissions.doors import Person, Socket
 from tests.live.tables import Tables
 from tests.live.wishes import bid, hundred
 
@@ -51,13 +51,15 @@ class Stage:
             exchange.people[name]["account"] = line.account
         self.annex = self._alt(self.alice.account)
         self.daves = self._alt(self.dave.account)
-        self.known = self.market([self.dave.account], self.director.account)  # to nobody of the cast
+        self.director.good(gift=pb.Gift(to_account_id=self.daves, amount=10 * CHIP))
+        self.flat, self.trading = self.account(), self.account()
         self.cast = self._cast()
         self.client_order_ids: dict[int, str] = {NOWHERE: "nothing"}  # by order
 
     def _cast(self) -> list[Person]:
         names = ("alice", "bob", "carol", "operator", "student0")
         ids = {name: self.exchange.people[name]["id"] for name in names} | {"annex": self.annex}
+        self.exchange.browser("operator")  # the first sign-in hashes the password anew, which ends older sessions
         made = subprocess.run(
             [sys.executable, "-m", "tests.live.permissions.people", json.dumps(ids)],
             cwd=ROOT,
@@ -91,12 +93,13 @@ class Stage:
 
     # --- Things
 
-    def account(self) -> int:
-        """Of Alice and Bob, with some money."""
+    def account(self, money: int = 10 * CHIP) -> int:
+        """Of Alice and Bob, half of the money each."""
         made = self._alt(self.alice.account)
         self.alice.act_as(self.alice.account)
         self.alice.good(share_account=pb.ShareAccount(account_id=made, receiver_id=self.bob.account))
-        self.director.good(gift=pb.Gift(to_account_id=made, amount=10 * CHIP))
+        if money:
+            self.director.good(gift=pb.Gift(to_account_id=made, amount=money))
         return made
 
     def _alt(self, owner: int) -> int:
@@ -129,10 +132,10 @@ class Stage:
         return id
 
     def share(self, account: int) -> int:
-        """The row of Bob's share."""
+        """The row of Bob's share; NOWHERE if he has none."""
         found = "SELECT id FROM accounts_ownership WHERE account_id = ? AND owner_id = ?"
-        ((id,),) = self.tables.rows(found, account, self.bob.account)
-        return int(id)
+        ids = [id for (id,) in self.tables.rows(found, account, self.bob.account)]
+        return ids[0] if ids else NOWHERE
 
     def close(self) -> None:
         for line in (self.alice, self.bob, self.carol, self.dave, self.director):
@@ -150,7 +153,7 @@ THINGS: dict[str, Callable[[Scene], int]] = {
     "a market for everybody": lambda it: it.stage.market([], it.account),
     "one for the account only": lambda it: it.stage.market([it.account], it.account),
     "the account's own, for others": lambda it: it.stage.market([it.stage.dave.account], it.account),
-    "one for others": lambda it: it.stage.market([it.stage.dave.account], it.stage.director.account),
+    "one for others": lambda it: it.stage.market([it.stage.dave.account], it.stage.dave.account),
     "no market": lambda it: NOWHERE,
     "the account's order": lambda it: it.stage.order(it.account),
     "another's order": lambda it: it.stage.order(it.stage.daves),
@@ -163,3 +166,4 @@ THINGS: dict[str, Callable[[Scene], int]] = {
     "another's token": lambda it: it.stage.spares["student0"][0],
     "no token": lambda it: NOWHERE,
 }
+NO_THINGS = frozenset({"no account", "no market", "no order", "no auction", "no token"})

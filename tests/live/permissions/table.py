@@ -7,6 +7,7 @@ from tests.tidy.sources import ROOT
 
 PAGE = ROOT / "docs" / "permissions.md"
 ALLOWED = "yes"
+NO_DOOR = "-"
 DOORS = {"S": "socket", "R": "rest", "P": "pages", "C": "console"}
 KINDS = (
     *("nobody", "stranger", "owner", "co-owner", "alt's owner", "operator", "in sudo"),
@@ -25,9 +26,7 @@ class Row(NamedTuple):
 
 def rows(text: str | None = None) -> list[Row]:
     """AssertionError for a table that is not whole: another column, a cell that is empty, a row that is there twice."""
-    found = [
-        _row(line) for line in (PAGE.read_text() if text is None else text).splitlines() if line.startswith("| `")
-    ]
+    found = [_row(line) for line in (PAGE.read_text() if text is None else text).splitlines() if line.startswith("| `")]
     named = [(row.operation, row.thing) for row in found]
     assert len(set(named)) == len(named), "a row is there twice"
     return found
@@ -41,7 +40,7 @@ def headers(text: str | None = None) -> set[tuple[str, ...]]:
 def _row(line: str) -> Row:
     operation, thing, doors, *cells = _cells(line)
     assert len(cells) == len(KINDS), line
-    assert all(re.fullmatch(f"{ALLOWED}|[A-Z_]+", cell) for cell in cells), line
+    assert all(re.fullmatch(f"{ALLOWED}|{NO_DOOR}|[A-Z_]+", cell) for cell in cells), line
     named = tuple(DOORS[letter] for letter in doors.split())
     return Row(operation.replace("`", ""), thing, named, dict(zip(KINDS, cells, strict=True)))
 

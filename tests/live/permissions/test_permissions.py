@@ -1,0 +1,108 @@
+"""Every operation x every kind of person x every door, against the tables of docs/permissions.md; and that nobody can
+tell what they may not see from what is not there."""
+
+from collections.abc import Iterator
+from itertools import groupby
+
+import pytest
+
+from tests.live.exchange import LiveExchange, Template
+from tests.live.permissions.asking import Asked, Asking
+from tests.live.permissions.doors import NEEDS_SUDO, NOT_FOUND, Answer
+from tests.live.permissions.operations import OPERATIONS
+from tests.live.permissions.stage import NO_THINGS
+from tests.live.permissions.table import ALLOWED, KINDS, NO_DOOR, Row, rows
+
+ROWS = rows()
+BY_OPERATION = {name: list(group) for name, group in groupby(ROWS, key=lambda row: row.operation)}
+MANY = {"SOCKETS_MAX": "100", "API_TOKENS_MAX": "1000", "SUBSCRIPTIONS_MAX": "10000", "UNSETTLED_MARKETS_MAX": "1000"}
+# The console is for operators who have lately shown who they are, whatever else one may do with what it shows.
+CONSOLE = {"nobody": "NOT_AUTHENTICATED", "operator": "SUDO_REQUIRED"}
+
+
+@pytest.fixture(scope="module")
+def asking(template: Template, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asking]:
+    exchange = LiveExchange(template, tmp_path_factory.mktemp("permissions") / "exchange", MANY)
+    try:
+        asking = Asking(exchange)
+        yield asking
+        asking.close()
+        exchange.verify()
+    finally:
+        exchange.close()
+
+
+@pytest.mark.parametrize("operation", BY_OPERATION)
+def test_every_door_answers_as_the_table_says(asking: Asking, operation: str) -> None:
+    answers = {row.thing: asking.row(operation, row.thing) for row in BY_OPERATION[operation]}
+    wrong = [
+        f"{operation} | {row.thing} | {kind} at the {door}: {sorted(answer.codes)}, not {expected(row, door, kind)}"
+        for row in BY_OPERATION[operation]
+        for (door, kind), answer in answers[row.thing].items()
+        if not answer.means(expected(row, door, kind)) and not is_hidden_form(row, door, kind, answer)
+    ]
+    assert not wrong, "\n".join(wrong)
+    assert not told_apart(operation, answers)
+
+
+def expected(row: Row, door: str, kind: str) -> str:
+    """What the row says for this door."""
+    if door != "console" or kind == "in sudo":
+        return row.cells[kind]
+    return CONSOLE.get(kind, "NOT_ALLOWED")
+
+
+def is_hidden_form(row: Row, door: str, kind: str, answer: Answer) -> bool:
+    """A page that is only there for those who may change the auction."""
+    return (
+        row.operation == "edit_auction"
+        and door == "pages"
+        and row.cells[kind] in NEEDS_SUDO
+        and answer.codes == NOT_FOUND
+    )
+
+
+def told_apart(operation: str, answers: dict[str, dict[Asked, Answer]]) -> list[str]:
+    """Where something that is not there for somebody is answered otherwise than something that is not there."""
+    nothing = next((found for thing, found in answers.items() if thing in NO_THINGS), {})
+    return [
+        f"{operation} | {row.thing} | {kind} at the {door}: {answers[row.thing][door, kind].said}, not {absent.said}"
+        for row in BY_OPERATION[operation]
+        for (door, kind), absent in nothing.items()
+        if row.cells[kind] in NOT_FOUND and not is_known(row, door, kind)
+        if answers[row.thing][door, kind].said != absent.said
+    ]
+
+
+def is_known(row: Row, door: str, kind: str) -> bool:
+    """Whether they know otherwise that it is there: operators by the console; and a page leads back to the market that
+    it was about, which one may see without being able to trade there."""
+    if door == "console":
+        return True
+    sight = next((one for one in BY_OPERATION["see a market"] if one.thing == row.thing), None)
+    return door == "pages" and sight is not None and sight.cells[kind] == ALLOWED
+
+
+# --- Nothing is missing
+
+
+def test_every_row_is_asked_for_at_every_door_that_has_it() -> None:
+    assert [(row.operation, row.doors) for row in ROWS] == [
+        (row.operation, OPERATIONS[row.operation].doors) for row in ROWS
+    ]
+    assert set(OPERATIONS) == set(BY_OPERATION)
+
+
+def test_who_has_no_door_has_no_cell() -> None:
+    """Tokens open no page."""
+    tokens = KINDS[KINDS.index("read") :]
+    for row in ROWS:
+        pages_only = not {"socket", "rest"}.intersection(row.doors)
+        assert {kind for kind in KINDS if row.cells[kind] == NO_DOOR} == set(tokens if pages_only else ()), row
+
+
+def test_what_is_not_there_is_among_the_things_of_every_operation_on_one() -> None:
+    """Else nothing would be compared with it."""
+    for operation, found in BY_OPERATION.items():
+        things = {row.thing for row in found}
+        assert things == {"-"} or things & NO_THINGS, operation
