@@ -45,7 +45,9 @@ class Asking:
 
     def _cell(self, wanted: Operation, door: str, who: Person, scene: Scene) -> Answer:
         acting = self.stage.acting(who, scene.account)
-        return self.doors[door].ask(who, acting, getattr(wanted, door)(scene), scene.id, wanted.anew)
+        answer = self.doors[door].ask(who, acting, getattr(wanted, door)(scene), scene.id, wanted.anew)
+        name = self.stage.names[scene.account]  # it may be another one for each row
+        return Answer(answer.codes, tuple(str(part).replace(name, "THE ACCOUNT") for part in answer.said))
 
     def close(self) -> None:
         self.stage.close()

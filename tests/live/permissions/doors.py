@@ -3,6 +3,7 @@
 import itertools
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from html import unescape
 from http.cookiejar import Cookie
@@ -22,7 +23,7 @@ CODES = frozenset(pb.Reason.keys())
 NOT_FOUND = frozenset({name for name in CODES if name.endswith("_NOT_FOUND")} | {"NOT_FOUND"})
 NEEDS_SUDO = frozenset({"NOT_ALLOWED", "SUDO_REQUIRED"})
 # Headers of REST that differ from answer to answer.
-PASSING = frozenset({"Date", "X-Request-Id", "Content-Length", "X-RateLimit-Remaining", "X-RateLimit-Reset"})
+PASSING = frozenset({"date", "x-request-id", "content-length", "x-ratelimit-remaining", "x-ratelimit-reset"})
 
 # The sentences with which pages say a code.
 SENTENCES = (
@@ -80,7 +81,9 @@ class Line:
     """A socket, asked one thing after the other."""
 
     def __init__(self, url: str) -> None:
-        self._connection = connect(url, compression=None, max_size=None, max_queue=None, ping_interval=None, proxy=None)
+        self._open = ExitStack()
+        how: dict[str, Any] = {"compression": None, "max_size": None, "max_queue": None, "ping_interval": None}
+        self._connection = self._open.enter_context(connect(url, proxy=None, **how))
         self._ids = itertools.count(1)
         self.acting = 0
         self.account = 0
@@ -120,7 +123,7 @@ class Line:
             self.good(act_as=pb.ActAs(account_id=account))
 
     def close(self) -> None:
-        self._connection.close()
+        self._open.close()
 
 
 class Socket:
@@ -192,7 +195,7 @@ class Rest:
         if answer.ok:
             return Answer(frozenset({ALLOWED}), (answer.status_code,))
         told = {name: value for name, value in said.items() if name != "request_id"}
-        kept = sorted((name, value) for name, value in answer.headers.items() if name not in PASSING)
+        kept = sorted((name.lower(), value) for name, value in answer.headers.items() if name.lower() not in PASSING)
         return Answer(frozenset({said["code"]}), (answer.status_code, told_apart(str((told, kept)), id)))
 
     def close(self) -> None:
@@ -277,7 +280,7 @@ def answer_of(page: Page, id: int) -> Answer:
         return Answer(frozenset({"SUDO_REQUIRED"}), (path,))
     text = re.sub(r'(value="[0-9a-zA-Z]{32,}"|nonce="[^"]+")', "", page.text)
     if page.status == 404:
-        return Answer(NOT_FOUND, (404, told_apart(text, id)))
+        return Answer(NOT_FOUND, (404, text.replace(f"/{id}/", "/N/")))
     if page.status != 200:
         code = {403: "NOT_ALLOWED", 503: "BUSY"}.get(page.status, f"STATUS_{page.status}")
         return Answer(frozenset({code}), (page.status,))

@@ -41,6 +41,7 @@ class Stage:
     def __init__(self, exchange: LiveExchange) -> None:
         self.exchange = exchange
         self.tables = Tables(exchange.env)
+        self.names: dict[int, str] = {}  # of alts
         self.socket = Socket(exchange)
         every = {name: Person(name, name, exchange.token(name)) for name in ("alice", "bob", "carol", "student0")}
         self.alice, self.bob, self.carol, self.dave = (self.socket.fresh(one) for one in every.values())
@@ -104,10 +105,9 @@ class Stage:
 
     def _alt(self, owner: int) -> int:
         create = pb.CreateAccount(name=f"Account {next(_numbers)}", owner_id=owner)
-        return self.director.good(create_account=create).account_created.account.id
-
-    def name_of(self, account: int) -> str:
-        return str(self.tables.accounts()[account][0])
+        made = self.director.good(create_account=create).account_created.account
+        self.names[made.id] = made.name
+        return made.id
 
     def market(self, visible_to: list[int], owner: int) -> int:
         create = hundred(f"Market {next(_numbers)}")

@@ -42,7 +42,7 @@ def test_every_door_answers_as_the_table_says(asking: Asking, operation: str) ->
         if not answer.means(expected(row, door, kind)) and not is_hidden_form(row, door, kind, answer)
     ]
     assert not wrong, "\n".join(wrong)
-    assert not told_apart(operation, answers)
+    assert not (hints := told_apart(operation, answers)), "\n".join(hints)
 
 
 def expected(row: Row, door: str, kind: str) -> str:
