@@ -68,7 +68,7 @@ def edit(request: HttpRequest, who: Acting, auction_id: int) -> HttpResponse:
     """For its seller, and operators in sudo."""
     seller = None if who.sudo else (posting_account(request, who) or who.account).id
     found = selectors.auction(auction_id, seller_id=seller)
-    if found is None:
+    if found is None or found.status != AuctionStatus.OPEN:
         raise Http404
     price = "" if found.buy_now_price is None else money.chips(found.buy_now_price)
     initial = {"name": found.name, "description": found.description, "price": price}

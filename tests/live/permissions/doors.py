@@ -66,8 +66,9 @@ class Person:
     lines: dict[str, "Line"] = field(default_factory=dict)
 
 
-def told_apart(text: str, id: int) -> str:
-    return re.sub(rf"(?<![\d]){id}(?![\d])", "N", text)
+def without(id: int, text: str) -> str:
+    """The text without the id of what was asked about, as sentences ("market 7") and addresses ("/7/") have it."""
+    return re.sub(rf"(?<=[a-z] |[a-z]/){id}(?!\d)", "N", text)
 
 
 class Door(Protocol):
@@ -150,7 +151,7 @@ class Socket:
             if anew or not who.name:
                 line.close()
         code = pb.Reason.Name(reply.refused.code) if reply.HasField("refused") else ALLOWED
-        return Answer(frozenset({code}), (code, told_apart(reply.refused.message, id)))
+        return Answer(frozenset({code}), (code, without(id, reply.refused.message)))
 
     def _line(self, who: Person, anew: bool) -> Line:
         if who.kind in self._lines and not anew:
@@ -196,7 +197,7 @@ class Rest:
             return Answer(frozenset({ALLOWED}), (answer.status_code,))
         told = {name: value for name, value in said.items() if name != "request_id"}
         kept = sorted((name.lower(), value) for name, value in answer.headers.items() if name.lower() not in PASSING)
-        return Answer(frozenset({said["code"]}), (answer.status_code, told_apart(str((told, kept)), id)))
+        return Answer(frozenset({said["code"]}), (answer.status_code, without(id, str((told, kept)))))
 
     def close(self) -> None:
         self._session.close()
@@ -280,7 +281,7 @@ def answer_of(page: Page, id: int) -> Answer:
         return Answer(frozenset({"SUDO_REQUIRED"}), (path,))
     text = re.sub(r'(value="[0-9a-zA-Z]{32,}"|nonce="[^"]+")', "", page.text)
     if page.status == 404:
-        return Answer(NOT_FOUND, (404, text.replace(f"/{id}/", "/N/")))
+        return Answer(NOT_FOUND, (404, without(id, text)))
     if page.status != 200:
         code = {403: "NOT_ALLOWED", 503: "BUSY"}.get(page.status, f"STATUS_{page.status}")
         return Answer(frozenset({code}), (page.status,))
@@ -288,7 +289,7 @@ def answer_of(page: Page, id: int) -> Answer:
     if not wrong:
         return Answer(frozenset({ALLOWED}), (200,))
     codes = frozenset(code for words in wrong for code in codes_of(words))
-    return Answer(codes, (tuple(told_apart(words, id) for words in wrong), told_apart(path, id)))
+    return Answer(codes, (tuple(without(id, words) for words in wrong), without(id, path)))
 
 
 def _complaints(text: str) -> Iterable[str]:
