@@ -13,7 +13,7 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminS
 
 from accounts import money
 from accounts.authentication import is_operator
-from accounts.console.operations import CommandOperation, Operation, OperationForm
+from accounts.console.operations import CommandForm, CommandOperation, Operation, OperationForm
 from accounts.console.rights import may_manage
 from accounts.forms import AccountField, DaysField, ScopesField, UnitsField
 from accounts.models import Account, AccountKind, ApiToken, Ownership, User
@@ -27,7 +27,7 @@ from proto.exchange_pb2 import RevokeShare as RevokeShareMessage
 from realtime.rights import Scope
 
 
-class GiftForm(OperationForm):
+class GiftForm(CommandForm):
     amount = UnitsField(decimals=money.CASH_DECIMALS, widget=UnfoldAdminTextInputWidget({"inputmode": "decimal"}))
     note = forms.CharField(
         max_length=200,

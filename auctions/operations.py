@@ -7,7 +7,7 @@ from django.conf import settings
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget, UnfoldBooleanSwitchWidget
 
 from accounts import money
-from accounts.console.operations import CommandOperation, OperationForm
+from accounts.console.operations import CommandForm, CommandOperation, OperationForm
 from accounts.forms import AccountField, LinesField, UnitsField
 from auctions import pictures
 from auctions.forms import DESCRIPTION_MAX, NAME_MAX
@@ -24,7 +24,7 @@ class OfOpenAuction(CommandOperation):
         return row.status == AuctionStatus.OPEN
 
 
-class EditAuctionForm(OperationForm):
+class EditAuctionForm(CommandForm):
     """What the form began with comes back with it: only what the operator changed is sent."""
 
     name = forms.CharField(max_length=NAME_MAX, show_hidden_initial=True, widget=UnfoldAdminTextInputWidget)
@@ -45,7 +45,7 @@ class EditAuctionForm(OperationForm):
     remove_picture = forms.BooleanField(required=False, widget=UnfoldBooleanSwitchWidget)
 
     def clean(self) -> dict[str, Any]:
-        if not set(self.changed_data) - {"key"}:
+        if not set(self.changed_data) - {"key", "reason"}:
             raise forms.ValidationError("You have changed nothing.")
         return self.cleaned_data
 
@@ -102,7 +102,7 @@ class WithdrawAuction(OfOpenAuction):
         return f"{reply.auction_withdrawn.auction.name} is withdrawn"
 
 
-class SettleAuctionForm(OperationForm):
+class SettleAuctionForm(CommandForm):
     buyer = AccountField(
         max_length=80,
         widget=UnfoldAdminTextInputWidget({"autocomplete": "off"}),

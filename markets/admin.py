@@ -196,7 +196,7 @@ class JournalMarketFilter(MarketFilter):
 
 @admin.register(JournalEntry)
 class JournalEntryAdmin(EngineOwnedAdmin):
-    list_display = ("seq", "at_us", "kind", "asked_for", "who", "acting_as")
+    list_display = ("seq", "at_us", "kind", "asked_for", "reason", "who", "acting_as")
     list_filter = (KindFilter, PersonFilter, ActingFilter, JournalMarketFilter)
     search_fields = ("id",)
     search_help_text = "Number of the entry"

@@ -12,6 +12,7 @@ from markets.engine.errors import Reason, Rejected
 from markets.engine.text import check_text
 from markets.scopes import check_rights
 from proto import exchange_pb2 as pb
+from realtime.limits import REASON_CHARACTERS_MAX
 from realtime.rights import Rights
 
 
@@ -30,6 +31,8 @@ def decode(kind: str, message: pb.ClientMessage, asker: Asker) -> Command:
     decoder = DECODERS.get(kind)
     if decoder is None:
         raise Rejected(Reason.INVALID_FRAME, "A message holds exactly one request.")
+    if message.reason:
+        check_text(message.reason, REASON_CHARACTERS_MAX, "reason")
     body = getattr(message, kind)
     check_rights(kind, body, asker.account, asker.rights)
     return decoder(body, asker.user, asker.account, asker.sudo)

@@ -302,7 +302,7 @@ class Matcher:
             slot.command, slot.seq, slot.same_body = command, repeated.seq, repeated.same_body
             return
         slot.seq = self.engine.seq
-        outcomes.append(Outcome(slot.seq, at_us, command, slot.events))
+        outcomes.append(Outcome(slot.seq, at_us, command, slot.events, request.reason))
 
     # --- Answers
 

@@ -185,6 +185,7 @@ class JournalEntry(models.Model):
     command = models.BinaryField()
     events = models.BinaryField()
     hash = models.BinaryField(max_length=32)
+    reason = models.CharField(max_length=200, blank=True, default="", help_text="Why, in the words of who asked.")
 
     class Meta:
         ordering = ("seq",)

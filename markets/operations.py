@@ -7,7 +7,7 @@ from django.urls import reverse
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from accounts import money
-from accounts.console.operations import CommandOperation, OperationForm
+from accounts.console.operations import CommandForm, CommandOperation, OperationForm
 from accounts.forms import LinesField, UnitsField
 from markets import overview
 from markets.engine.text import DESCRIPTION_MAX, MARKET_NAME_MAX
@@ -41,7 +41,7 @@ class StepField(PriceField):
         return step
 
 
-class CreateMarketForm(OperationForm):
+class CreateMarketForm(CommandForm):
     name = forms.CharField(max_length=MARKET_NAME_MAX, widget=UnfoldAdminTextInputWidget)
     description = TextField(
         max_length=DESCRIPTION_MAX, required=False, help_text="What it settles on, when, and by whose word."
@@ -63,7 +63,8 @@ class CreateMarket(CommandOperation):
         return "It is open at once. Bounds, tick and smallest size can never be changed; your own account owns it."
 
     def message(self, form: OperationForm) -> ClientMessage:
-        return ClientMessage(create_market=pb.CreateMarket(**form.cleaned_data))
+        said = {name: value for name, value in form.cleaned_data.items() if name != "reason"}
+        return ClientMessage(create_market=pb.CreateMarket(**said))
 
     def done(self, reply: ServerMessage) -> str:
         return f"{reply.market_created.market.name} is open"
@@ -72,7 +73,7 @@ class CreateMarket(CommandOperation):
         return reverse("admin:markets_market_change", args=[reply.market_created.market.id])
 
 
-class EditMarketForm(OperationForm):
+class EditMarketForm(CommandForm):
     """What the form began with comes back with it: only what the operator changed is sent, also if it is sent twice."""
 
     name = forms.CharField(max_length=MARKET_NAME_MAX, show_hidden_initial=True, widget=UnfoldAdminTextInputWidget)
@@ -94,7 +95,7 @@ class EditMarket(CommandOperation):
         return {**super().get_initial(), "name": self.row.name, "description": self.row.description}
 
     def message(self, form: OperationForm) -> ClientMessage:
-        changed = {name: form.cleaned_data[name] for name in form.changed_data if name != "key"}
+        changed = {name: form.cleaned_data[name] for name in form.changed_data if name not in ("key", "reason")}
         edit = pb.EditMarket(market_id=self.row.pk, key=form.cleaned_data["key"], **changed)
         return ClientMessage(edit_market=edit)
 
@@ -170,7 +171,7 @@ class Close(SetStatus):
         return f"{self.row.name} never trades again: {orders}. What remains is to settle it. There is no way back."
 
 
-class SettleForm(OperationForm):
+class SettleForm(CommandForm):
     """Asked twice: for the preview without a key, then to settle."""
 
     price = PriceField(label="Settlement price")
@@ -192,6 +193,7 @@ class PriceForm(SettleForm):
     """The question for the preview, which changes nothing."""
 
     key = None  # type: ignore[assignment]  # takes the field away
+    reason = None  # type: ignore[assignment]
 
 
 class Settle(CommandOperation):

@@ -49,7 +49,7 @@ def happened(outcomes: Iterable[Outcome]) -> Rows:
     """The rows that are written once and for ever, in the order in which they came to be."""
     touched: list[Row] = []
     kept: dict[Table, list[Row]] = {table: [] for table in KEPT.values()}
-    for seq, _, _, events in outcomes:
+    for seq, _, _, events, _ in outcomes:
         for event in events:
             if type(event) in KEPT:
                 kept[KEPT[type(event)]].append((*event, seq))

@@ -46,6 +46,7 @@ class Outcome(NamedTuple):
     at_us: int
     command: Command
     events: list[Event]
+    reason: str = ""  # why, in the words of who asked
 
 
 class Entry(NamedTuple):
@@ -61,20 +62,26 @@ class Entry(NamedTuple):
     command: bytes
     events: bytes
     hash: bytes
+    reason: str = ""
 
     def outcome(self) -> Outcome:
         """What was accepted, decoded. ValueError if the entry cannot be read."""
-        return Outcome(self.seq, self.at_us, decode_command(self.kind, self.command), decode_events(self.events))
+        command, events = decode_command(self.kind, self.command), decode_events(self.events)
+        return Outcome(self.seq, self.at_us, command, events, self.reason)
+
+    def follows(self, previous: bytes) -> bool:
+        """Whether it carries on the chain after the entry whose hash is `previous`."""
+        return chain(previous, *self[:-2], self.reason) == self.hash
 
 
 def entry_of(outcome: Outcome, previous: bytes) -> Entry:
     """The row of an accepted command that follows the entry whose hash is `previous`."""
-    seq, at_us, command, events = outcome
+    seq, at_us, command, events, reason = outcome
     by, account, _, key = command[:4]
     kind = type(command).__name__
     body, effects = encode_command(command), encode_events(events)
-    hash = chain(previous, seq, at_us, by, account, kind, RULES_VERSION, key, body, effects)
-    return Entry(seq, at_us, by, account, kind, RULES_VERSION, key, body, effects, hash)
+    hash = chain(previous, seq, at_us, by, account, kind, RULES_VERSION, key, body, effects, reason)
+    return Entry(seq, at_us, by, account, kind, RULES_VERSION, key, body, effects, hash, reason)
 
 
 def read_outcomes(connection: BaseDatabaseWrapper, where: str, *values: int) -> list[Outcome]:
@@ -105,11 +112,15 @@ def chain(
     key: str,
     command: bytes,
     events: bytes,
+    reason: str = "",
 ) -> bytes:
-    """SHA-256 of the previous hash and every column, each of known length: no two different rows are the same bytes."""
+    """SHA-256 of the previous hash and every column, each of known length: no two different rows are the same bytes.
+
+    A reason comes last, if there is one: entries from before there were any are the same bytes as then.
+    """
     name, token = kind.encode(), key.encode()
     header = _header(seq, at_us, principal, account, rules, len(name), len(token), len(command), len(events))
-    return sha256(b"".join((previous, header, name, token, command, events))).digest()
+    return sha256(b"".join((previous, header, name, token, command, events, reason.encode()))).digest()
 
 
 # --- Commands and events as JSON

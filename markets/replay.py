@@ -9,7 +9,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from markets.balances import Difference, require
 from markets.engine.engine import RULES_VERSION, Engine
 from markets.engine.errors import Rejected, Repeated
-from markets.records import GENESIS, Entry, Outcome, chain, read_entries
+from markets.records import GENESIS, Entry, Outcome, read_entries
 from markets.tables import dedicated_connection
 
 PAGE_ENTRIES = 1_000
@@ -49,7 +49,7 @@ class Replay:
         engine, seq = self.engine, entry.seq
         require(seq == engine.seq + 1, f"entry {engine.seq + 1} is missing, {seq} comes next")
         require(entry.at_us >= engine.at_us, f"entry {seq} is older than the one before")
-        require(chain(self.hash, *entry[:-1]) == entry.hash, f"entry {seq} does not carry on the chain of hashes")
+        require(entry.follows(self.hash), f"entry {seq} does not carry on the chain of hashes")
         require(entry.rules == RULES_VERSION, f"entry {seq} is of rules version {entry.rules}, unknown here")
         self.hash = entry.hash
         outcome = _decoded(entry)

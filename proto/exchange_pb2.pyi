@@ -406,6 +406,7 @@ class ClientMessage(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
     AUTHENTICATE_FIELD_NUMBER: _builtins.int
     ACT_AS_FIELD_NUMBER: _builtins.int
     SUBSCRIBE_FIELD_NUMBER: _builtins.int
@@ -437,6 +438,8 @@ class ClientMessage(_message.Message):
     GET_MARKET_POSITIONS_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """yours, at most 64 characters; the reply carries it back"""
+    reason: _builtins.str
+    """why, in at most 200 characters: kept in the journal with the command, told to nobody else"""
     @_builtins.property
     def authenticate(self) -> Global___Authenticate:
         """The connection
@@ -513,6 +516,7 @@ class ClientMessage(_message.Message):
         self,
         *,
         request_id: _builtins.str = ...,
+        reason: _builtins.str = ...,
         authenticate: Global___Authenticate | None = ...,
         act_as: Global___ActAs | None = ...,
         subscribe: Global___Subscribe | None = ...,
@@ -545,7 +549,7 @@ class ClientMessage(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["act_as", b"act_as", "authenticate", b"authenticate", "buy_auction", b"buy_auction", "cancel_order", b"cancel_order", "collect", b"collect", "create_account", b"create_account", "create_auction", b"create_auction", "create_market", b"create_market", "create_order", b"create_order", "create_user_account", b"create_user_account", "edit_auction", b"edit_auction", "edit_market", b"edit_market", "get_full_order_history", b"get_full_order_history", "get_full_trade_history", b"get_full_trade_history", "get_market_positions", b"get_market_positions", "gift", b"gift", "leave_account", b"leave_account", "make_transfer", b"make_transfer", "message", b"message", "out", b"out", "redistribute", b"redistribute", "revoke_share", b"revoke_share", "set_market_status", b"set_market_status", "set_sudo", b"set_sudo", "settle_auction", b"settle_auction", "settle_market", b"settle_market", "share_account", b"share_account", "subscribe", b"subscribe", "unsubscribe", b"unsubscribe", "withdraw_auction", b"withdraw_auction"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["act_as", b"act_as", "authenticate", b"authenticate", "buy_auction", b"buy_auction", "cancel_order", b"cancel_order", "collect", b"collect", "create_account", b"create_account", "create_auction", b"create_auction", "create_market", b"create_market", "create_order", b"create_order", "create_user_account", b"create_user_account", "edit_auction", b"edit_auction", "edit_market", b"edit_market", "get_full_order_history", b"get_full_order_history", "get_full_trade_history", b"get_full_trade_history", "get_market_positions", b"get_market_positions", "gift", b"gift", "leave_account", b"leave_account", "make_transfer", b"make_transfer", "message", b"message", "out", b"out", "redistribute", b"redistribute", "request_id", b"request_id", "revoke_share", b"revoke_share", "set_market_status", b"set_market_status", "set_sudo", b"set_sudo", "settle_auction", b"settle_auction", "settle_market", b"settle_market", "share_account", b"share_account", "subscribe", b"subscribe", "unsubscribe", b"unsubscribe", "withdraw_auction", b"withdraw_auction"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["act_as", b"act_as", "authenticate", b"authenticate", "buy_auction", b"buy_auction", "cancel_order", b"cancel_order", "collect", b"collect", "create_account", b"create_account", "create_auction", b"create_auction", "create_market", b"create_market", "create_order", b"create_order", "create_user_account", b"create_user_account", "edit_auction", b"edit_auction", "edit_market", b"edit_market", "get_full_order_history", b"get_full_order_history", "get_full_trade_history", b"get_full_trade_history", "get_market_positions", b"get_market_positions", "gift", b"gift", "leave_account", b"leave_account", "make_transfer", b"make_transfer", "message", b"message", "out", b"out", "reason", b"reason", "redistribute", b"redistribute", "request_id", b"request_id", "revoke_share", b"revoke_share", "set_market_status", b"set_market_status", "set_sudo", b"set_sudo", "settle_auction", b"settle_auction", "settle_market", b"settle_market", "share_account", b"share_account", "subscribe", b"subscribe", "unsubscribe", b"unsubscribe", "withdraw_auction", b"withdraw_auction"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["authenticate", "act_as", "subscribe", "unsubscribe", "set_sudo", "create_user_account", "create_account", "make_transfer", "gift", "collect", "share_account", "leave_account", "revoke_share", "redistribute", "create_market", "edit_market", "set_market_status", "settle_market", "create_order", "cancel_order", "out", "create_auction", "edit_auction", "withdraw_auction", "buy_auction", "settle_auction", "get_full_trade_history", "get_full_order_history", "get_market_positions"]  # noqa: Y015
     _WhichOneofArgType_message: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015

@@ -28,6 +28,7 @@ def _tag(number: int) -> int:
 
 _MESSAGES_TAG = _tag(wire.ClientFrame.MESSAGES_FIELD_NUMBER)
 _REQUEST_ID_TAG = _tag(wire.ClientMessage.REQUEST_ID_FIELD_NUMBER)
+_REASON_TAG = _tag(wire.ClientMessage.REASON_FIELD_NUMBER)
 _MEMBERS = wire.ClientMessage.DESCRIPTOR.oneofs_by_name["message"].fields
 _MEMBER_TAGS = frozenset(_tag(field.number) for field in _MEMBERS)
 
@@ -84,7 +85,9 @@ def _read_message(data: bytes) -> wire.ClientMessage | Refusal:
     try:
         fields = _split(data)
         request_id = _request_id([payload for tag, payload in fields if tag == _REQUEST_ID_TAG])
-        return _parse(data, [tag for tag, _ in fields if tag != _REQUEST_ID_TAG])
+        if sum(tag == _REASON_TAG for tag, _ in fields) > 1:
+            raise _invalid("A message has one reason.")
+        return _parse(data, [tag for tag, _ in fields if tag not in (_REQUEST_ID_TAG, _REASON_TAG)])
     except RequestFailed as failure:
         return Refusal(request_id, failure)
 
@@ -125,6 +128,8 @@ def _examine(message: wire.ClientMessage) -> None:
         raise _invalid("A message holds exactly one request, this one none.")
     if len(message.request_id) > limits.REQUEST_ID_CHARACTERS_MAX:
         raise _invalid(f"request_id has at most {limits.REQUEST_ID_CHARACTERS_MAX} characters.")
+    if len(message.reason) > limits.REASON_CHARACTERS_MAX:
+        raise _invalid(f"A reason has at most {limits.REASON_CHARACTERS_MAX} characters.")
     if enums := _ENUMS[member]:
         body = getattr(message, member)
         for name, numbers in enums:

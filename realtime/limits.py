@@ -8,6 +8,7 @@ MIB = 1024 * KIB
 CLIENT_FRAME_BYTES_MAX = 64 * KIB  # above: refused with a code
 CLIENT_FRAME_MESSAGES_MAX = 256
 REQUEST_ID_CHARACTERS_MAX = 64
+REASON_CHARACTERS_MAX = 200
 WEBSOCKET_MESSAGE_BYTES_MAX = 1 * MIB  # above: the server closes with 1009 and does not keep the bytes
 
 # What one socket's reader may leave unread before the server stops reading the connection (half of it: reads again).

@@ -18,6 +18,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.functional import cached_property
 from django.views.generic import FormView
 from unfold.admin import ModelAdmin
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 from accounts.acting import new_key
 from accounts.console.rights import ask_again, has_sudo, may_operate
@@ -27,6 +28,7 @@ from accounts.services import ensure_user_account
 from proto.exchange_pb2 import KEY_CONFLICT, OUTCOME_UNKNOWN, ClientMessage, ServerMessage
 from realtime import gateway
 from realtime.errors import RequestFailed
+from realtime.limits import REASON_CHARACTERS_MAX
 
 WORDS = {
     OUTCOME_UNKNOWN: "The exchange did not answer in time: it may have happened or not. Press the button again; "
@@ -40,6 +42,20 @@ class OperationForm(KeyedForm):
     """Its key was made when it was first shown, so that a double click or a reload acts once."""
 
     key = forms.CharField(max_length=KEY_MAX, widget=forms.HiddenInput)
+
+
+class CommandForm(OperationForm):
+    """Of an operation that is a command: the journal keeps why."""
+
+    reason = forms.CharField(
+        max_length=REASON_CHARACTERS_MAX,
+        widget=UnfoldAdminTextInputWidget,
+        help_text="Kept in the journal with what you do, and shown to operators only.",
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.order_fields([name for name in self.fields if name != "reason"])  # what is not named comes last
 
 
 class Button(NamedTuple):
@@ -120,6 +136,8 @@ class Operation(FormView[OperationForm]):
 class CommandOperation(Operation):
     """Sends a command with sudo, as the operator's own account, and tells the answer, which comes after the commit."""
 
+    form_class: type[OperationForm] = CommandForm
+
     def message(self, form: OperationForm) -> ClientMessage:
         raise NotImplementedError
 
@@ -130,7 +148,9 @@ class CommandOperation(Operation):
     def form_valid(self, form: OperationForm) -> HttpResponse:
         try:
             own = ensure_user_account(self.operator)
-            reply = gateway.ask_sync(self.operator.pk, self.message(form), account=own.pk, sudo=True)
+            message = self.message(form)
+            message.reason = form.cleaned_data["reason"]
+            reply = gateway.ask_sync(self.operator.pk, message, account=own.pk, sudo=True)
         except RequestFailed as failed:
             return self.refused(form, failed)
         again = ", sent twice and done once" if reply.replayed else ""

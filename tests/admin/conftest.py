@@ -53,13 +53,18 @@ class FakeGateway:
 
     def __init__(self) -> None:
         self.asked: list[Asked] = []
+        self.reasons: list[str] = []  # of each
         self.done: dict[str, pb.ClientMessage] = {}
         self.refusal: RequestFailed | None = None
 
     def ask_sync(
         self, user: int, message: pb.ClientMessage, *, account: int = 0, sudo: bool = False
     ) -> pb.ServerMessage:
-        self.asked.append(Asked(user, account, sudo, message))
+        self.reasons.append(message.reason)
+        bare = pb.ClientMessage()
+        bare.CopyFrom(message)
+        bare.reason = ""
+        self.asked.append(Asked(user, account, sudo, bare))
         if self.refusal:
             raise self.refusal
         kind = message.WhichOneof("message")
@@ -75,7 +80,7 @@ class FakeGateway:
         before = self.done.setdefault(request.key, message)
         if before != message:
             raise RequestFailed(pb.KEY_CONFLICT, "The key was used with another body.")
-        replayed = [asked.message for asked in self.asked].count(message) > 1
+        replayed = [asked.message for asked in self.asked].count(bare) > 1
         return pb.ServerMessage(seq=SEQ, replayed=replayed, **ANSWERS[kind](request))
 
     @property
@@ -140,8 +145,16 @@ def world(db: None) -> Class:
     return Class()
 
 
+class Console(Client):
+    """A browser whose operator has a reason for everything, unless the test says otherwise."""
+
+    def post(self, path: str, data: Any = None, *args: Any, **kwargs: Any) -> Any:  # type: ignore[override]
+        said = {"reason": "as agreed", **data} if isinstance(data, dict) else data
+        return super().post(path, said, *args, **kwargs)
+
+
 def browser(user: User | None) -> Client:
-    client = Client()
+    client = Console()
     if user is not None:
         client.force_login(user)
         authenticated(client, user)

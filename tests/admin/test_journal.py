@@ -58,7 +58,7 @@ def test_the_table_says_what_was_asked_for_and_by_whom(operator: Client, world: 
     page = operator.get("/admin/markets/journalentry/").content.decode()
     text = " ".join(re.sub(r"<[^>]+>", " ", page).split())
     assert "2 2026-11-23 02:03:22 CreateMarket name Rain, description Will it?, min settlement 0.00" in text
-    assert "CreateHouse the exchange -" in text
+    assert "CreateHouse - the exchange -" in text
 
 
 @pytest.mark.parametrize("kind", ["Teleport", "Gift"])

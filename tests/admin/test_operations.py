@@ -260,3 +260,9 @@ class TestButtons:
     def test_a_gift_says_who_gets_it_and_what_they_have(self, operator: Client, world: Class) -> None:
         assert "Bob, who has 1,000 chips now" in operator.get(GIFT).content.decode()
         assert world.bob.cash == 1_000 * CHIP
+
+
+def test_the_journal_gets_the_reason(operator: Client, exchange: FakeGateway) -> None:
+    operator.post(GIFT, {"amount": "5", "key": "k", "reason": " For the winner. "})
+    assert exchange.reasons == ["For the winner."]
+    assert "reason" in errors(operator.post(GIFT, {"amount": "5", "key": "k", "reason": " "}))

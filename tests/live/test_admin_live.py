@@ -38,7 +38,7 @@ class Console:
     def do(self, path: str, **fields: str | int) -> Page:
         """Opens the form and sends it."""
         form = path + (f"?price={fields['price']}" if "price" in fields else "")
-        page = self.browser.post(path, form, key=key_of(self.browser.get(form)), **fields)
+        page = self.browser.post(path, form, key=key_of(self.browser.get(form)), reason="as agreed", **fields)
         self.posted.add(re.sub(r"\d+/", "", path))
         return page
 
@@ -225,7 +225,7 @@ def test_two_clicks_at_once_act_once(live: LiveExchange, console: Console, table
     pages: list[Page] = []
 
     def click(browser: Browser) -> None:
-        pages.append(browser.post(CREATE, key=key, name="Hail", description="", **BOUNDS))
+        pages.append(browser.post(CREATE, key=key, reason="hail", name="Hail", description="", **BOUNDS))
 
     threads = [threading.Thread(target=click, args=(live.browser("operator"),)) for _ in range(4)]
     for thread in threads:

@@ -12,6 +12,7 @@ from markets.records import (
     COMMANDS,
     EVENTS,
     GENESIS,
+    Outcome,
     chain,
     decode_command,
     decode_events,
@@ -58,6 +59,13 @@ class TestJson:
         with pytest.raises(ValueError, match=r"."):
             decode_command(kind, data)
 
+    def test_a_reason_comes_back_and_is_in_the_chain(self) -> None:
+        outcome = Outcome(7, 8, EditMarket(1, 2, True, "", 3, None, "new"), [], "A typing error.")
+        entry = entry_of(outcome, GENESIS)
+        assert entry.outcome() == outcome
+        assert entry.follows(GENESIS)
+        assert not entry._replace(reason="").follows(GENESIS)
+
     def test_every_command_and_event_has_a_name(self) -> None:
         assert COMMANDS.keys() == {cls.__name__ for cls in get_args(Command)}
         assert EVENTS.keys() == {cls.__name__ for cls in get_args(Event)}
@@ -92,6 +100,7 @@ class TestTheChain:
     @pytest.mark.parametrize(
         "change",
         [
+            {"reason": "He asked."},
             {"seq": 6},
             {"at_us": 1},
             {"principal": 18},

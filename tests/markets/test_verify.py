@@ -186,7 +186,7 @@ class TestARewrittenJournal:
         execute(f"DELETE FROM {TABLE}")
         previous, rewritten = GENESIS, []
         for entry in map(change, entries):
-            previous = chain(previous, *entry[:-1])
+            previous = chain(previous, *entry[:-2], entry.reason)
             rewritten.append(JournalEntry(**entry._replace(hash=previous)._asdict()))
         JournalEntry.objects.bulk_create(rewritten)
 
