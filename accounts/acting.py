@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import wraps
 from typing import Concatenate, ParamSpec
 
@@ -16,12 +16,15 @@ from django.urls import reverse
 from django.utils.cache import add_never_cache_headers
 from django.utils.http import url_has_allowed_host_and_scheme
 
+from accounts.authentication import is_operator
 from accounts.models import Account, User
-from accounts.selectors import Branch, tree
+from accounts.selectors import Branch, other_account, tree
 from accounts.services import ensure_user_account
+from accounts.sudo import is_on
 from proto.exchange_pb2 import KEY_CONFLICT, ClientMessage, ServerMessage
 from realtime import gateway
 from realtime.errors import RequestFailed
+from realtime.rights import Rights
 
 SESSION_KEY = "acting_as"
 
@@ -30,14 +33,26 @@ P = ParamSpec("P")
 
 @dataclass(frozen=True, slots=True)
 class Acting:
-    """`account` is one of `tree`, whose first is the person's own user account."""
+    """`account` is one of `tree`, whose first is the person's own user account; in sudo any account but the house."""
 
     user: User
     account: Account
     tree: list[Branch]
+    sudo: bool = False
+
+    @property
+    def operator(self) -> bool:
+        """Whether they may turn on sudo."""
+        return is_operator(self.user)
+
+    @property
+    def accounts(self) -> list[int]:
+        """Those that are theirs to act as, by id."""
+        return [branch.account.id for branch in self.tree]
 
     def may_act_as(self, account_id: int) -> Account | None:
-        return next((branch.account for branch in self.tree if branch.account.id == account_id), None)
+        found = next((branch.account for branch in self.tree if branch.account.id == account_id), None)
+        return other_account(account_id) if found is None and self.sudo else found
 
 
 def acting(
@@ -54,9 +69,9 @@ def acting(
             own = ensure_user_account(request.user)
         except RequestFailed as failed:
             return render(request, "unavailable.html", {"reason": failed.message}, status=503)
-        person = Acting(request.user, own, tree(own))
+        person = Acting(request.user, own, tree(own), is_on(request.session, request.user))
         wanted = person.may_act_as(request.session.get(SESSION_KEY, own.id))
-        response = view(request, Acting(person.user, wanted or own, person.tree), *args, **kwargs)
+        response = view(request, replace(person, account=wanted or own), *args, **kwargs)
         add_never_cache_headers(response)  # a shared computer shows nothing after the sign-out, and keys are fresh
         return response
 
@@ -87,7 +102,8 @@ def ask(
         messages.error(request, "You cannot act as this account any more. Nothing was sent.")
         return None
     try:
-        return gateway.ask_sync(who.user.pk, message, account=account.id)
+        rights = Rights(operator=who.operator)
+        return gateway.ask_sync(who.user.pk, message, account=account.id, sudo=who.sudo, rights=rights)
     except RequestFailed as failed:
         on_refusal(failed)
         again = failed.reason == KEY_CONFLICT  # gone back to a page whose form was sent before

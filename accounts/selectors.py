@@ -3,7 +3,7 @@
 import unicodedata
 from dataclasses import dataclass
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from accounts.models import Account, AccountKind, Ownership, Transfer
 
@@ -115,7 +115,26 @@ def payees(account: Account) -> list[Account]:
     return list(found[:NAMES_SUGGESTED])
 
 
+def other_account(account_id: int) -> Account | None:
+    """Any but the house: what an operator in sudo may act as."""
+    return Account.objects.filter(id=account_id).exclude(kind=AccountKind.HOUSE).first()
+
+
 def account_named(name: str) -> Account | None:
     """By name, as the exchange compares names: NFKC and casefold."""
     key = unicodedata.normalize("NFKC", " ".join(name.split())).casefold()
     return Account.objects.filter(name_key=key).exclude(kind=AccountKind.HOUSE).first()
+
+
+def reach(root: int) -> set[int]:
+    """The ids of the accounts in the tree of an account, itself included. One query per level."""
+    seen, level = {root}, {root}
+    while level:
+        level = set(Ownership.objects.filter(owner_id__in=level).values_list("account_id", flat=True)) - seen
+        seen |= level
+    return seen
+
+
+def transfers_of(account_id: int) -> QuerySet[Transfer]:
+    """From and to an account."""
+    return Transfer.objects.filter(Q(from_account_id=account_id) | Q(to_account_id=account_id))

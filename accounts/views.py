@@ -5,6 +5,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import login
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -13,10 +14,12 @@ from accounts.acting import SESSION_KEY, Acting, acting, ask, back, complain, ne
 from accounts.console.rights import ask_again, has_sudo, may_operate
 from accounts.forms import AltForm, KeyedForm, ShareForm, TokenForm, TransferForm
 from accounts.models import AccountKind
-from accounts.selectors import people, possessions
+from accounts.selectors import account_named, people, possessions
+from accounts.sudo import is_recent, turn_off, turn_on
 from accounts.tokens import MadeBefore, TokenRefused, astray, create_token_once, live_tokens, revoke_token
 from proto.exchange_pb2 import ClientMessage, CreateAccount, LeaveAccount, MakeTransfer, ShareAccount
 
+SUDO_WANTED = "sudo_wanted"  # in the session, while the password is asked for
 THEMES = ("light", "dark")
 THEME_COOKIE = "theme"
 THEME_SECONDS = 365 * 24 * 3600
@@ -26,8 +29,11 @@ THEME_SECONDS = 365 * 24 * 3600
 @acting
 def act_as(request: HttpRequest, who: Acting) -> HttpResponse:
     """Switches the account that this browser acts as."""
-    named = request.POST.get("account", "")
-    account = who.may_act_as(int(named)) if named.isascii() and named.isdigit() else None
+    named, name = request.POST.get("account", ""), request.POST.get("name", "")
+    if name and who.sudo:
+        account = account_named(name)
+    else:
+        account = who.may_act_as(int(named)) if named.isascii() and named.isdigit() else None
     if account is None:
         messages.error(request, "You cannot act as this account.")
     else:
@@ -153,6 +159,30 @@ def revoke_key(request: HttpRequest, who: Acting, token_id: int) -> HttpResponse
         revoke_token(token)
         messages.success(request, f"“{token.name}” is revoked. What it had open closes within seconds.")
     return redirect("accounts:keys")
+
+
+@acting
+def sudo_switch(request: HttpRequest, who: Acting) -> HttpResponseBase:
+    """Turns an operator's rights on, after the password if that was long ago, and off. 404 for who is no operator.
+
+    A GET is the way back from the password: it does what the form before it asked for, once.
+    """
+    if not may_operate(request.user):
+        raise Http404
+    if request.method == "POST" and "off" in request.POST:
+        turn_off(request)
+        messages.success(request, "Sudo is off.")
+        return back(request, "markets:list")
+    if request.method == "POST":
+        request.session[SUDO_WANTED] = True
+    if not request.session.get(SUDO_WANTED):
+        return redirect("markets:list")
+    if not is_recent(request.session):
+        return ask_again(request, request.user)
+    del request.session[SUDO_WANTED]
+    turn_on(request, request.user)
+    messages.success(request, "Sudo is on: you see and may do everything. It ends by itself.")
+    return back(request, "markets:list")
 
 
 @require_POST

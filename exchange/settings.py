@@ -5,6 +5,7 @@ Every variable it reads stands here with its default.
 
 import os
 import tempfile
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ from exchange.environment import (
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
+
+VERSION: str = tomllib.loads((BASE_DIR / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
 
 # --- The machine ---------------------------------------------------------------------------------
 
@@ -82,6 +85,8 @@ INSTALLED_APPS = [
     "realtime",
     "channels",
     "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",  # the files of the API's page, which come from nowhere else
     "allauth",
     "allauth.account",
     "allauth.socialaccount",
@@ -122,7 +127,27 @@ TEMPLATES = [
 
 UNFOLD = {"SITE_TITLE": "Exchange", "SITE_HEADER": "Exchange", "SITE_URL": "/"}
 
-REST_FRAMEWORK = {"EXCEPTION_HANDLER": "rest_framework.views.exception_handler"}
+REST_FRAMEWORK = {"DEFAULT_SCHEMA_CLASS": "accounts.rest.schema.ExchangeSchema", "URL_FORMAT_OVERRIDE": None}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Exchange",
+    "VERSION": VERSION,
+    "DESCRIPTION": "Everything that the socket can do, and reads. docs/api.md tells the story.",
+    "OAS_VERSION": "3.1.0",
+    "COMPONENT_SPLIT_REQUEST": False,
+    "PATH_CONVERTER_OVERRIDES": {"id": {"type": "integer", "format": "int64", "minimum": 0, "maximum": 2**63 - 1}},
+    "ENUM_NAME_OVERRIDES": {
+        "AccountKind": "accounts.rest.fields.ACCOUNT_KINDS",
+        "CancelCause": "accounts.rest.fields.CANCEL_CAUSES",
+        "MarketStatus": "accounts.rest.fields.MARKET_STATUSES",
+        "NewMarketStatus": "markets.serializers.STATUSES",
+        "Reason": "accounts.rest.fields.REASONS",
+        "SelfTrade": "accounts.rest.fields.SELF_TRADES",
+        "Side": "accounts.rest.fields.SIDES",
+        "StatementKind": "markets.serializers.STATEMENT_KINDS",
+        "TimeInForce": "accounts.rest.fields.TIMES_IN_FORCE",
+        "TransferKind": "accounts.rest.fields.TRANSFER_KINDS",
+    },
+}
 
 # --- Database, cache, channel layer --------------------------------------------------------------
 

@@ -6,7 +6,10 @@ from allauth.socialaccount.providers.openid_connect import views as openid_conne
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, re_path
 
+from accounts.urls import api_urls as accounts_api
+from exchange import api
 from exchange.sign_in import at_provider
+from markets.urls import api_urls as markets_api
 
 # The admin's own sign-in has no rate limit; ours has one.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
@@ -36,7 +39,23 @@ sign_in_urls: list[URLPattern | URLResolver] = [
     re_path(r"^email/confirm/(?P<key>[-:\w]+)/$", sign_in.confirm_email, name="account_confirm_email"),
 ]
 
+api_urls: list[URLPattern | URLResolver] = [
+    path("time", api.Time.as_view()),
+    path("status", api.Status.as_view()),
+    path("schema", api.Schema.as_view(), name="schema"),
+    *accounts_api,
+    *markets_api,
+]
+
+handler400 = "exchange.errors.bad_request"
+handler404 = "exchange.errors.not_found"
+handler500 = "exchange.errors.server_error"
+
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("api/docs", api.docs, name="docs"),
+    path("api/v1/", include(api_urls)),
+    re_path("^api/", api.Unknown.as_view()),
+    path("proto/exchange.proto", api.contract),
     path("admin/", admin.site.urls),
     *sign_in_urls,
     path("", include("accounts.urls")),

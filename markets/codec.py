@@ -13,6 +13,7 @@ from markets.engine.events import Event
 from markets.engine.ledger import Account, Exposure
 from markets.engine.visibility import sees
 from markets.histories import Change
+from markets.rates import Left
 from markets.scopes import reach_of
 from proto import exchange_pb2 as pb
 
@@ -292,6 +293,10 @@ def _write_account_reply(reply: pb.ServerMessage, engine: Engine, happened: list
             write_owners(reply.owners_changed, engine.accounts[event.account], type(event) is not events.ShareEnded)
             return
     raise ValueError(f"no reply for {happened!r}")
+
+
+def write_limits(answer: pb.ServerMessage, left: Left) -> None:
+    answer.limits.limit, answer.limits.remaining, answer.limits.reset_ms = left
 
 
 def refusal(request_id: str, rejected: Rejected, operator: bool = False) -> pb.ServerMessage:

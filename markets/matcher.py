@@ -27,7 +27,7 @@ from markets.engine.visibility import market_not_found
 from markets.journal import Journal, JournalUnavailable
 from markets.publisher import Publisher
 from markets.quarantine import Quarantine
-from markets.rates import CLASSES, Buckets, Limits
+from markets.rates import Buckets, Limits, class_of
 from markets.records import Outcome
 from markets.scopes import may_know
 from markets.sessions import Answer, Sessions
@@ -112,6 +112,9 @@ class Matcher:
         """Takes a message of the queue, or answers BUSY at once: never blocks, never drops in silence."""
         if message["type"] == "charge":
             self._charge(message)
+            return
+        if message["type"] == "draw":
+            await self._publisher.reply(message, [encoded([self._drawn(message)])])
             return
         count = message.get("count", 1)
         slow = self._commit_began is not None and time.monotonic() - self._commit_began > BUSY_AFTER_SECONDS
@@ -258,6 +261,19 @@ class Matcher:
                 slot.message = codec.refusal(slot.request_id, rejected, asker.rights.operator)
         return Frame(message, asker, slots)
 
+    def _drawn(self, message: Message) -> pb.ServerMessage:
+        """The answer to who asks for nothing but to be charged, for what needs no engine."""
+        now_us = max(self.clock(), self.engine.at_us)
+        user, rate_class, sudo = message["user"], message["class"], message["sudo"]
+        answer = pb.ServerMessage()
+        try:
+            self.rates.charge(user, rate_class, sudo, now_us, message["cost"])
+        except Rejected as rejected:
+            self.refused += 1
+            answer = codec.refusal("", rejected)
+        codec.write_limits(answer, self.rates.left(user, rate_class, sudo, now_us))
+        return answer
+
     def _asker(self, message: Message) -> Asker:
         """Account 0 stands for the person's own."""
         user = message["user"]
@@ -269,7 +285,7 @@ class Matcher:
         self, slot: Slot, request: pb.ClientMessage, asker: Asker, at_us: int, outcomes: list[Outcome]
     ) -> None:
         kind = request.WhichOneof("message") or ""
-        self.rates.charge(asker.user, CLASSES.get(kind, "mutate"), asker.sudo, at_us)
+        self.rates.charge(asker.user, class_of(kind), asker.sudo, at_us)
         self.quarantine.check(asker, request)
         try:
             command = decode(kind, request, asker)
@@ -333,9 +349,16 @@ class Matcher:
             message.received_us = frame.message["received_us"]
             message.sequenced_us = sequenced_us
             message.committed_us = committed_us
+        if "limits" in frame.message:
+            self._tell_limits(answer, frame, sequenced_us)
         if answer.ByteSize() <= SERVER_FRAME_BYTES_MAX:
             return Answer([answer.SerializeToString()], None)
         return Answer(list(joined(encoded([message]) for message in answer.messages)), None)
+
+    def _tell_limits(self, answer: pb.ServerFrame, frame: Frame, now_us: int) -> None:
+        for request, message in zip(_parsed(frame.message).messages, answer.messages):
+            rate_class = class_of(request.WhichOneof("message") or "")
+            codec.write_limits(message, self.rates.left(frame.asker.user, rate_class, frame.asker.sudo, now_us))
 
     async def _send_answers(self, answers: list[tuple[Message, Answer | list[Message]]]) -> None:
         """One message per process that asked; resynced streams each in one of their own."""
@@ -353,8 +376,7 @@ class Matcher:
     async def _refuse_all(self, message: Message, rejected: Rejected) -> None:
         self.refused += message.get("count", 1)
         refusals = [codec.refusal(request.request_id, rejected) for request in _parsed(message).messages]
-        item = (message["origin"], message["number"], [encoded(refusals)], None)
-        await self._publisher.send_to(message["reply"], {"type": "replies", "items": [item]})
+        await self._publisher.reply(message, [encoded(refusals)])
 
 
 def _parsed(message: Message) -> pb.ClientFrame:

@@ -51,6 +51,7 @@ class Market(models.Model):
     pinned = models.BooleanField(default=False)
     hide_account_ids = models.BooleanField(default=False)
     volume = models.BigIntegerField(default=0, help_text="The sizes of all its trades.")
+    whole: bool  # no column: who asked sees its book (markets/sight.py)
 
     class Meta:
         ordering = ("id",)

@@ -42,6 +42,11 @@ class Publisher:
         except ChannelFull:
             logger.warning("the process behind %s does not read its answers", channel)
 
+    async def reply(self, message: Message, frames: list[bytes]) -> None:
+        """To whoever sent the message, at once."""
+        item = (message["origin"], message["number"], frames, None)
+        await self.send_to(message["reply"], {"type": "replies", "items": [item]})
+
     async def send(self, said: list[Said], publication: Publication, changed: Changed) -> None:
         """A batch that is committed: first who hears less from now on, then markets and public to their groups, and the
         accounts' parts together to every hub; last what is new to hear."""

@@ -4,6 +4,7 @@ A bucket is kept as the time at which it would be full again (GCRA): exact, whol
 """
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from markets.engine.errors import Reason, Rejected
 
@@ -29,13 +30,23 @@ IDLE_BUCKETS_MAX = 100_000  # buckets kept before the full ones are dropped
 Limits = Mapping[str, Mapping[str, tuple[int, int]]]  # class -> "user" or "sudo" -> (tokens a second, burst)
 
 
+class Left(NamedTuple):
+    """What a bucket holds: tokens when full, tokens now, and milliseconds until it is full again."""
+
+    limit: int
+    remaining: int
+    reset_ms: int
+
+
 class Buckets:
     def __init__(self, limits: Limits) -> None:
-        self._limits = {
-            (rate_class, mode == "sudo"): (1_000_000 // per_second, burst * 1_000_000 // per_second)
-            for rate_class, modes in limits.items()
-            for mode, (per_second, burst) in modes.items()
-        }
+        self._limits: dict[tuple[str, bool], tuple[int, int]] = {}  # microseconds of a token, and of a full bucket
+        self._bursts: dict[tuple[str, bool], int] = {}
+        for rate_class, modes in limits.items():
+            for mode, (per_second, burst) in modes.items():
+                bucket = rate_class, mode == "sudo"
+                self._limits[bucket] = max(1, 1_000_000 // per_second), burst * 1_000_000 // per_second
+                self._bursts[bucket] = burst
         self._full_at: dict[tuple[int, str, bool], int] = {}
 
     def charge(self, user: int, rate_class: str, sudo: bool, now_us: int, cost: int = 1) -> None:
@@ -64,3 +75,15 @@ class Buckets:
         self._full_at[bucket] = full_at
         if len(self._full_at) > IDLE_BUCKETS_MAX:
             self._full_at = {key: at for key, at in self._full_at.items() if at > now_us}
+
+    def left(self, user: int, rate_class: str, sudo: bool, now_us: int) -> Left:
+        """What `charge` has left of a bucket."""
+        token_us, burst_us = self._limits[rate_class, sudo]
+        owed_us = max(0, self._full_at.get((user, rate_class, sudo), 0) - now_us)
+        limit = self._bursts[rate_class, sudo]
+        return Left(limit, min(limit, max(0, burst_us - owed_us) // token_us), -(-owed_us // 1_000))
+
+
+def class_of(kind: str) -> str:
+    """Of a request of the wire, by its member."""
+    return CLASSES.get(kind, "mutate")

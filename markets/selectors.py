@@ -11,7 +11,9 @@ from django.db.models import Max, Min, QuerySet, Sum
 
 from accounts.models import Account
 from accounts.money import average_entry, mark
-from markets.models import Exposure, Market, MarketStatus, Order, Side, Trade
+from markets import sight
+from markets.models import Exposure, Market, MarketStatus, MarketVisibility, Order, Side, Trade
+from markets.sight import Viewer
 
 DEPTH = 12  # levels of a side that the ladder shows
 TRADES_SHOWN = 50
@@ -33,6 +35,7 @@ class MarketRow:
     """A line of the list of markets."""
 
     market: Market
+    whole: bool
     best: Best
     position: int
 
@@ -74,10 +77,12 @@ class Ladder:
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """An account's stake in a market with the figures that are computed where they are shown."""
+    """An account's stake in a market with the figures that are computed where they are shown. `whole`: its book is
+    there for who looks."""
 
     exposure: Exposure
     mark: int | None
+    whole: bool = True
 
     @property
     def held_back(self) -> int:
@@ -107,16 +112,19 @@ class Portfolio:
         return sum(holding.held_back for holding in self.held)
 
 
-def market(market_id: int) -> Market | None:
-    return Market.objects.select_related("owner").filter(id=market_id).first()
+def market_rows(viewer: Viewer) -> list[MarketRow]:
+    """The markets as the list shows them: pinned ones first, then open ones, settled ones last, the newest first among
+    equals. Of a market that the viewer does not see whole there are no prices."""
+    shown = list(sight.known(viewer).order_by("-pinned", "status", "-id")[:MARKETS_SHOWN])
+    prices = best_prices(market.id for market in shown if market.whole and market.status in NOT_OVER)
+    positions = dict(Exposure.objects.filter(account_id=viewer.account).values_list("market_id", "position"))
+    return [MarketRow(m, m.whole, prices.get(m.id, NO_PRICES), positions.get(m.id, 0)) for m in shown]
 
 
-def market_rows(account_id: int) -> list[MarketRow]:
-    """The markets as the list shows them: open ones first, settled ones last, the newest first among equals."""
-    shown = list(Market.objects.order_by("status", "-id")[:MARKETS_SHOWN])
-    prices = best_prices(market.id for market in shown if market.status in NOT_OVER)
-    positions = dict(Exposure.objects.filter(account_id=account_id).values_list("market_id", "position"))
-    return [MarketRow(m, prices.get(m.id, NO_PRICES), positions.get(m.id, 0)) for m in shown]
+def may_trade(account: Account, market: Market) -> bool:
+    """Whether the market is for everybody, or the account itself is listed."""
+    listed = set(MarketVisibility.objects.filter(market=market).values_list("account_id", flat=True))
+    return not listed or account.id in listed
 
 
 def best_prices(market_ids: Iterable[int]) -> dict[int, Best]:
@@ -166,9 +174,10 @@ def tape(market_id: int) -> list[Trade]:
     return list(Trade.objects.filter(market_id=market_id).order_by("-id")[:TRADES_SHOWN])
 
 
-def holding(account: Account, market: Market, best: Best) -> Holding:
+def holding(account: Account, market: Market, best: Best | None) -> Holding:
+    """Without a mark if no prices are to be seen."""
     exposure = Exposure.objects.filter(account=account, market=market).first() or no_exposure(account, market)
-    return Holding(exposure, mark(*best, market.last_price))
+    return Holding(exposure, mark(*best, market.last_price) if best is not None else None, best is not None)
 
 
 def no_exposure(account: Account, market: Market) -> Exposure:
@@ -179,17 +188,20 @@ def no_exposure(account: Account, market: Market) -> Exposure:
     return Exposure(account=account, market=market, **nothing)
 
 
-def portfolio(account_id: int) -> Portfolio:
-    """Every market the account has a stake in or ever had; two queries."""
+def portfolio(viewer: Viewer) -> Portfolio:
+    """Every market that the acting account has a stake in or ever had; three queries. Where it does not see the book
+    there is no mark either."""
     exposures = list(
-        Exposure.objects.filter(account_id=account_id).select_related("market").order_by("market__name_key")
+        Exposure.objects.filter(account_id=viewer.account).select_related("market").order_by("market__name_key")
     )
+    whole = set(sight.seen(viewer).filter(pk__in=[e.market_id for e in exposures]).values_list("pk", flat=True))
     prices = best_prices(e.market_id for e in exposures if e.market.status in NOT_OVER and e.position)
     result = Portfolio()
     for e in exposures:
         if e.position or e.bid_size or e.offer_size:
             best = prices.get(e.market_id, NO_PRICES)
-            result.held.append(Holding(e, mark(*best, e.market.last_price)))
+            sees = e.market_id in whole
+            result.held.append(Holding(e, mark(*best, e.market.last_price) if sees else None, sees))
         elif e.realised:
             result.past.append(Holding(e, None))
     return result

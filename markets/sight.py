@@ -26,8 +26,9 @@ def known(viewer: Viewer) -> QuerySet[Market]:
     their own rows."""
     markets = Market.objects.select_related("owner")
     if viewer.sudo:
-        return markets.annotate(whole=Value(True, BooleanField()))
-    return markets.annotate(whole=_whole(viewer)).filter(_whole(viewer) | _kept(viewer))
+        return markets.annotate(whole=Value(True, BooleanField()))  # type: ignore[no-redef]
+    shown = markets.filter(_whole(viewer) | _kept(viewer))
+    return shown.annotate(whole=_whole(viewer))  # type: ignore[no-redef]
 
 
 def seen(viewer: Viewer) -> QuerySet[Market]:

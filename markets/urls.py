@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from markets import views
+from markets import api, orders_api, views
 
 app_name = "markets"
 
@@ -13,4 +13,22 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("markets/<int:market_id>/cancel/", views.cancel, name="cancel_here"),
     path("portfolio/", views.portfolio, name="portfolio"),
     path("orders/cancel/", views.cancel, name="cancel"),
+]
+
+api_urls: list[URLPattern | URLResolver] = [
+    path("markets", api.Markets.as_view()),
+    path("markets/<id:market_id>", api.Market.as_view()),
+    path("markets/<id:market_id>/status", api.MarketStatus.as_view()),
+    path("markets/<id:market_id>/settlement", api.Settlement.as_view()),
+    path("markets/<id:market_id>/book", api.Book.as_view()),
+    path("markets/<id:market_id>/orders", api.RestingOrders.as_view()),
+    path("markets/<id:market_id>/trades", api.Trades.as_view()),
+    path("markets/<id:market_id>/events", api.Events.as_view()),
+    # To come: markets/<id:market_id>/history/trades, .../history/orders, .../positions (markets/histories.py)
+    path("orders", orders_api.Orders.as_view()),
+    path("orders/cancel", orders_api.CancelByClientId.as_view()),
+    path("orders/out", orders_api.Out.as_view()),
+    path("orders/<id:order_id>", orders_api.Order.as_view()),
+    path("portfolio", orders_api.Portfolio.as_view()),
+    path("statement", orders_api.Statement.as_view()),
 ]

@@ -15,9 +15,10 @@ from accounts.acting import Acting, acting, ask, back, complain, new_key
 from accounts.forms import TYPED_MAX
 from accounts.models import TransferKind
 from accounts.selectors import payees, possessions, transfers
-from markets import selectors
+from markets import selectors, sight
 from markets.forms import CancelForm, TicketForm
 from markets.models import Exposure, Market, MarketStatus, TimeInForce
+from markets.sight import Viewer
 from proto import exchange_pb2 as pb
 
 LIVE_MARKETS_MAX = 50  # that a page listens to; more would cost a browser more than they are worth
@@ -42,20 +43,23 @@ WORDS = {
 @require_GET
 @acting
 def market_list(request: HttpRequest, who: Acting) -> HttpResponse:
-    rows = selectors.market_rows(who.account.id)
-    live = [row.market.id for row in rows if row.market.status in selectors.NOT_OVER]
+    rows = selectors.market_rows(viewer_of(who))
+    live = [row.market.id for row in rows if row.whole and row.market.status in selectors.NOT_OVER]
     return render(request, "markets/list.html", {"rows": rows, **shared(who, "markets", live)})
 
 
 @require_GET
 @acting
 def market_page(request: HttpRequest, who: Acting, market_id: int) -> HttpResponse:
-    market = selectors.market(market_id)
+    market = sight.market(viewer_of(who), market_id)
     if market is None:
         raise Http404
+    if not market.whole:
+        return known_market(request, who, market)
     own = selectors.open_orders(who.account.id, market.id)
     ladder = selectors.ladder(market.id, own)
     holding = selectors.holding(who.account, market, ladder.best)
+    unlisted = "" if selectors.may_trade(who.account, market) else f"{who.account.name} is not among those it is for."
     context = {
         "market": market,
         "ladder": ladder,
@@ -63,20 +67,31 @@ def market_page(request: HttpRequest, who: Acting, market_id: int) -> HttpRespon
         "orders": own,
         "trades": selectors.tape(market.id),
         "ticket": ticket_start(request),
-        "closed_ticket": CLOSED_TICKET.get(MarketStatus(market.status), ""),
+        "closed_ticket": CLOSED_TICKET.get(MarketStatus(market.status), unlisted),
         "times_in_force": TIMES_IN_FORCE,
         **shared(who, "market", [market.id], market=market_data(market), stake=stake_data(holding.exposure)),
     }
     return render(request, "markets/market.html", context)
 
 
+def known_market(request: HttpRequest, who: Acting, market: Market) -> HttpResponse:
+    """For its owner and past traders who are not among those it is for: what it is, and how one stands there."""
+    context = {
+        "market": market,
+        "holding": selectors.holding(who.account, market, None),
+        "who": who,
+        "chip": settings.CHIP_NAME,
+    }
+    return render(request, "markets/known.html", context)
+
+
 @require_GET
 @acting
 def portfolio(request: HttpRequest, who: Acting) -> HttpResponse:
     """Of the acting account."""
-    stakes = selectors.portfolio(who.account.id)
+    stakes = selectors.portfolio(viewer_of(who))
     orders = selectors.open_orders(who.account.id)
-    live = [holding.exposure.market_id for holding in stakes.held]
+    live = [holding.exposure.market_id for holding in stakes.held if holding.whole]
     context = {
         "portfolio": stakes,
         "orders": orders,
@@ -159,6 +174,10 @@ def ticket_again(request: HttpRequest, market_id: int) -> str:
     return f"{reverse('markets:market', args=(market_id,))}?{urlencode(typed)}"
 
 
+def viewer_of(who: Acting) -> Viewer:
+    return Viewer(who.accounts, who.account.id, who.sudo)
+
+
 def shared(who: Acting, name: str, markets: list[int], **data: Any) -> dict[str, Any]:
     """What every page shows or its script needs. Ints go as text: JavaScript's numbers do not hold them."""
     return {
@@ -168,6 +187,7 @@ def shared(who: Acting, name: str, markets: list[int], **data: Any) -> dict[str,
         "page": {
             "name": name,
             "account": str(who.account.id),
+            "sudo": who.sudo,
             "accountName": who.account.name,
             "available": str(who.account.available),
             "chip": settings.CHIP_NAME,

@@ -20,14 +20,22 @@ class CloseCode(IntEnum):
 class RequestFailed(Exception):
     """The exchange refused, could not take, or did not answer a request in time (OUTCOME_UNKNOWN).
 
-    `reason` is a number of the wire's Reason, `message` a sentence for people, `retry_after_ms` 0 unless waiting helps.
+    `reason` is a number of the wire's Reason, `message` a sentence for people, `retry_after_ms` 0 unless waiting helps,
+    `limits` the bucket that was charged, if that was asked for and there was one.
     """
 
-    def __init__(self, reason: "wire.Reason.ValueType", message: str, retry_after_ms: int = 0) -> None:
+    def __init__(
+        self,
+        reason: "wire.Reason.ValueType",
+        message: str,
+        retry_after_ms: int = 0,
+        limits: wire.Limits | None = None,
+    ) -> None:
         super().__init__(f"{wire.Reason.Name(reason)}: {message}")
         self.reason = reason
         self.message = message
         self.retry_after_ms = retry_after_ms
+        self.limits = limits
 
     def frame(self, request_id: str) -> bytes:
         """The ServerFrame that tells the asker."""

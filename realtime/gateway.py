@@ -8,8 +8,9 @@ import itertools
 import logging
 import secrets
 import time
+from collections.abc import Coroutine
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 
 from channels.exceptions import ChannelFull
 from channels.layers import BaseChannelLayer
@@ -24,6 +25,8 @@ from realtime.rights import Rights
 logger = logging.getLogger(__name__)
 
 PERSON = Rights()
+
+T = TypeVar("T")
 
 
 class Gateway:
@@ -71,26 +74,31 @@ class Gateway:
             await self.send({"type": "charge", "user": user, "sudo": sudo, "class": rate_class, "cost": cost})
 
     async def ask(
-        self, user: int, message: wire.ClientMessage, account: int, sudo: bool, rights: Rights
+        self, user: int, message: wire.ClientMessage, account: int, sudo: bool, rights: Rights, limits: bool = False
     ) -> wire.ServerMessage:
+        """As the module's ask()."""
+        asked = {"account": account, "rights": rights, **({"limits": True} if limits else {})}
+        data = wire.ClientFrame(messages=[message]).SerializeToString()
+        return await self._answered({"type": "command", "user": user, "sudo": sudo, "data": data, **asked})
+
+    async def draw(self, user: int, rate_class: str, sudo: bool, cost: int) -> wire.Limits:
+        """As draw_sync()."""
+        draw = {"type": "draw", "user": user, "sudo": sudo, "class": rate_class, "cost": cost}
+        try:
+            return (await self._answered(draw)).limits
+        except RequestFailed as failed:
+            if failed.reason == wire.OUTCOME_UNKNOWN:  # nothing else hangs on it
+                raise busy("The exchange is not answering at the moment.") from failed
+            raise
+
+    async def _answered(self, message: dict[str, Any]) -> wire.ServerMessage:
+        """The reply to one message of the queue."""
         number = next(self._numbers)
         answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self._asks[number] = answer
+        asked = {"origin": f"{self.process}.ask", "number": number, "received_us": time.time_ns() // 1000, "count": 1}
         try:
-            await self.send(
-                {
-                    "type": "command",
-                    "origin": f"{self.process}.ask",
-                    "number": number,
-                    "user": user,
-                    "account": account,
-                    "sudo": sudo,
-                    "rights": rights,
-                    "received_us": time.time_ns() // 1000,
-                    "count": 1,
-                    "data": wire.ClientFrame(messages=[message]).SerializeToString(),
-                }
-            )
+            await self.send({**message, **asked})
             async with asyncio.timeout(limits.ASK_SECONDS_MAX):
                 reply = wire.ServerFrame.FromString(await answer).messages[0]
         except TimeoutError as error:
@@ -98,7 +106,8 @@ class Gateway:
         finally:
             del self._asks[number]
         if reply.HasField("refused"):
-            raise RequestFailed(reply.refused.code, reply.refused.message, reply.refused.retry_after_ms)
+            charged = reply.limits if reply.HasField("limits") else None
+            raise RequestFailed(reply.refused.code, reply.refused.message, reply.refused.retry_after_ms, charged)
         return reply
 
     def answer(self, number: int, frame: bytes) -> None:
@@ -144,15 +153,40 @@ async def ask(
 
 
 def ask_sync(
-    user: int, message: wire.ClientMessage, *, account: int = 0, sudo: bool = False, rights: Rights = PERSON
+    user: int,
+    message: wire.ClientMessage,
+    *,
+    account: int = 0,
+    sudo: bool = False,
+    rights: Rights = PERSON,
+    limits: bool = False,
 ) -> wire.ServerMessage:
-    """ask() for the thread of a synchronous view. Raises RuntimeError on the event loop's own thread too."""
+    """ask() for the thread of a synchronous view. Raises RuntimeError on the event loop's own thread too. With `limits`
+    the reply, and RequestFailed, tell of the bucket that was charged."""
     _refuse_in_transaction()
     gateway = _open_gateway()
+    return _wait(gateway, gateway.ask(user, message, account, sudo, rights, limits))
+
+
+def draw_sync(user: int, rate_class: str, *, sudo: bool = False, cost: int = 1) -> wire.Limits:
+    """Takes `cost` tokens of the person's bucket for something that the matcher has no part in, and returns what is
+    left. Raises RequestFailed: RATE_LIMITED with the bucket, or as ask_sync()."""
+    gateway = _open_gateway()
+    return _wait(gateway, gateway.draw(user, rate_class, sudo, cost))
+
+
+def is_answering() -> bool:
+    """Whether this process has heard the matcher lately."""
+    return _attached is not None and not _attached.silent
+
+
+def _wait(gateway: Gateway, asking: Coroutine[Any, Any, T]) -> T:
+    """Has the gateway's loop do it, from another thread."""
     assert gateway.loop is not None
     if _in_event_loop():
+        asking.close()
         raise RuntimeError("ask_sync() would stop the event loop that has to answer it: await ask().")
-    asked = asyncio.run_coroutine_threadsafe(gateway.ask(user, message, account, sudo, rights), gateway.loop)
+    asked = asyncio.run_coroutine_threadsafe(asking, gateway.loop)
     try:
         return asked.result(2 * limits.ASK_SECONDS_MAX)  # longer than ask() takes, unless the loop has ended
     except TimeoutError as error:

@@ -1563,6 +1563,7 @@ class ServerMessage(_message.Message):
     SEQUENCED_US_FIELD_NUMBER: _builtins.int
     COMMITTED_US_FIELD_NUMBER: _builtins.int
     REPLAYED_FIELD_NUMBER: _builtins.int
+    LIMITS_FIELD_NUMBER: _builtins.int
     REFUSED_FIELD_NUMBER: _builtins.int
     AUTHENTICATED_FIELD_NUMBER: _builtins.int
     ACTING_AS_FIELD_NUMBER: _builtins.int
@@ -1611,6 +1612,10 @@ class ServerMessage(_message.Message):
     committed_us: _builtins.int
     replayed: _builtins.bool
     """this is the first answer again: the key was used before with the same body"""
+    @_builtins.property
+    def limits(self) -> Global___Limits:
+        """REST only, which tells it in headers"""
+
     @_builtins.property
     def refused(self) -> Global___Refused: ...
     @_builtins.property
@@ -1696,6 +1701,7 @@ class ServerMessage(_message.Message):
         sequenced_us: _builtins.int = ...,
         committed_us: _builtins.int = ...,
         replayed: _builtins.bool = ...,
+        limits: Global___Limits | None = ...,
         refused: Global___Refused | None = ...,
         authenticated: Global___Authenticated | None = ...,
         acting_as: Global___ActingAs | None = ...,
@@ -1735,9 +1741,9 @@ class ServerMessage(_message.Message):
         order_history: Global___OrderHistory | None = ...,
         market_positions: Global___MarketPositions | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["account_created", b"account_created", "account_state", b"account_state", "accounts", b"accounts", "acting_as", b"acting_as", "auction_created", b"auction_created", "auction_settled", b"auction_settled", "auction_updated", b"auction_updated", "auction_withdrawn", b"auction_withdrawn", "auctions", b"auctions", "authenticated", b"authenticated", "book_cleared", b"book_cleared", "fills", b"fills", "market_created", b"market_created", "market_positions", b"market_positions", "market_settled", b"market_settled", "market_summary", b"market_summary", "market_updated", b"market_updated", "market_withdrawn", b"market_withdrawn", "markets", b"markets", "message", b"message", "order_created", b"order_created", "order_history", b"order_history", "orders", b"orders", "orders_cancelled", b"orders_cancelled", "owners_changed", b"owners_changed", "paid_out", b"paid_out", "portfolio_updated", b"portfolio_updated", "refused", b"refused", "snapshot_begin", b"snapshot_begin", "snapshot_end", b"snapshot_end", "stream_position", b"stream_position", "subscribed", b"subscribed", "sudo_set", b"sudo_set", "trade_history", b"trade_history", "trades", b"trades", "transfer_created", b"transfer_created", "transfers", b"transfers", "unsubscribed", b"unsubscribed", "up_to_date", b"up_to_date"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["account_created", b"account_created", "account_state", b"account_state", "accounts", b"accounts", "acting_as", b"acting_as", "auction_created", b"auction_created", "auction_settled", b"auction_settled", "auction_updated", b"auction_updated", "auction_withdrawn", b"auction_withdrawn", "auctions", b"auctions", "authenticated", b"authenticated", "book_cleared", b"book_cleared", "fills", b"fills", "limits", b"limits", "market_created", b"market_created", "market_positions", b"market_positions", "market_settled", b"market_settled", "market_summary", b"market_summary", "market_updated", b"market_updated", "market_withdrawn", b"market_withdrawn", "markets", b"markets", "message", b"message", "order_created", b"order_created", "order_history", b"order_history", "orders", b"orders", "orders_cancelled", b"orders_cancelled", "owners_changed", b"owners_changed", "paid_out", b"paid_out", "portfolio_updated", b"portfolio_updated", "refused", b"refused", "snapshot_begin", b"snapshot_begin", "snapshot_end", b"snapshot_end", "stream_position", b"stream_position", "subscribed", b"subscribed", "sudo_set", b"sudo_set", "trade_history", b"trade_history", "trades", b"trades", "transfer_created", b"transfer_created", "transfers", b"transfers", "unsubscribed", b"unsubscribed", "up_to_date", b"up_to_date"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_created", b"account_created", "account_state", b"account_state", "accounts", b"accounts", "acting_as", b"acting_as", "auction_created", b"auction_created", "auction_settled", b"auction_settled", "auction_updated", b"auction_updated", "auction_withdrawn", b"auction_withdrawn", "auctions", b"auctions", "authenticated", b"authenticated", "book_cleared", b"book_cleared", "committed_us", b"committed_us", "fills", b"fills", "market_created", b"market_created", "market_positions", b"market_positions", "market_settled", b"market_settled", "market_summary", b"market_summary", "market_updated", b"market_updated", "market_withdrawn", b"market_withdrawn", "markets", b"markets", "message", b"message", "order_created", b"order_created", "order_history", b"order_history", "orders", b"orders", "orders_cancelled", b"orders_cancelled", "owners_changed", b"owners_changed", "paid_out", b"paid_out", "portfolio_updated", b"portfolio_updated", "received_us", b"received_us", "refused", b"refused", "replayed", b"replayed", "request_id", b"request_id", "seq", b"seq", "sequenced_us", b"sequenced_us", "snapshot_begin", b"snapshot_begin", "snapshot_end", b"snapshot_end", "stream_position", b"stream_position", "subscribed", b"subscribed", "sudo_set", b"sudo_set", "trade_history", b"trade_history", "trades", b"trades", "transfer_created", b"transfer_created", "transfers", b"transfers", "unsubscribed", b"unsubscribed", "up_to_date", b"up_to_date"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_created", b"account_created", "account_state", b"account_state", "accounts", b"accounts", "acting_as", b"acting_as", "auction_created", b"auction_created", "auction_settled", b"auction_settled", "auction_updated", b"auction_updated", "auction_withdrawn", b"auction_withdrawn", "auctions", b"auctions", "authenticated", b"authenticated", "book_cleared", b"book_cleared", "committed_us", b"committed_us", "fills", b"fills", "limits", b"limits", "market_created", b"market_created", "market_positions", b"market_positions", "market_settled", b"market_settled", "market_summary", b"market_summary", "market_updated", b"market_updated", "market_withdrawn", b"market_withdrawn", "markets", b"markets", "message", b"message", "order_created", b"order_created", "order_history", b"order_history", "orders", b"orders", "orders_cancelled", b"orders_cancelled", "owners_changed", b"owners_changed", "paid_out", b"paid_out", "portfolio_updated", b"portfolio_updated", "received_us", b"received_us", "refused", b"refused", "replayed", b"replayed", "request_id", b"request_id", "seq", b"seq", "sequenced_us", b"sequenced_us", "snapshot_begin", b"snapshot_begin", "snapshot_end", b"snapshot_end", "stream_position", b"stream_position", "subscribed", b"subscribed", "sudo_set", b"sudo_set", "trade_history", b"trade_history", "trades", b"trades", "transfer_created", b"transfer_created", "transfers", b"transfers", "unsubscribed", b"unsubscribed", "up_to_date", b"up_to_date"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["refused", "authenticated", "acting_as", "subscribed", "unsubscribed", "sudo_set", "stream_position", "snapshot_begin", "snapshot_end", "up_to_date", "account_created", "transfer_created", "portfolio_updated", "accounts", "account_state", "transfers", "paid_out", "owners_changed", "market_created", "market_updated", "market_settled", "book_cleared", "markets", "market_summary", "market_withdrawn", "order_created", "orders_cancelled", "trades", "fills", "orders", "auction_created", "auction_updated", "auction_withdrawn", "auction_settled", "auctions", "trade_history", "order_history", "market_positions"]  # noqa: Y015
     _WhichOneofArgType_message: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
@@ -1772,6 +1778,35 @@ class Refused(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Refused: _TypeAlias = Refused  # noqa: Y015
+
+@_typing.final
+class Limits(_message.Message):
+    """The bucket that a request was charged to (rules, section 9), as it is now."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LIMIT_FIELD_NUMBER: _builtins.int
+    REMAINING_FIELD_NUMBER: _builtins.int
+    RESET_MS_FIELD_NUMBER: _builtins.int
+    limit: _builtins.int
+    """tokens of a full bucket"""
+    remaining: _builtins.int
+    reset_ms: _builtins.int
+    """until it is full again"""
+    def __init__(
+        self,
+        *,
+        limit: _builtins.int = ...,
+        remaining: _builtins.int = ...,
+        reset_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["limit", b"limit", "remaining", b"remaining", "reset_ms", b"reset_ms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Limits: _TypeAlias = Limits  # noqa: Y015
 
 @_typing.final
 class Authenticated(_message.Message):

@@ -11,6 +11,8 @@ from markets.models import Exposure, Market, MarketStatus, Order, Side, TimeInFo
 from proto import exchange_pb2 as pb
 from realtime import gateway
 from realtime.errors import RequestFailed
+from realtime.gateway import PERSON
+from realtime.rights import Rights
 
 CHIP = 10_000
 # 2026-11-23 02:03:22 UTC
@@ -38,15 +40,17 @@ class FakeGateway:
 
     def __init__(self) -> None:
         self.asked: list[Asked] = []
+        self.in_sudo: list[bool] = []  # whether each was asked with sudo
         self.reply = pb.ServerMessage()
         self.refusal: RequestFailed | None = None
         self.on_ask: Callable[[Asked], None] | None = None
 
     def ask_sync(
-        self, user: int, message: pb.ClientMessage, *, account: int = 0, sudo: bool = False
+        self, user: int, message: pb.ClientMessage, *, account: int = 0, sudo: bool = False, rights: Rights = PERSON
     ) -> pb.ServerMessage:
-        assert not sudo, "pages never ask with sudo"
+        assert rights.operator or not sudo, "only operators have sudo"
         self.asked.append(Asked(user, account, message))
+        self.in_sudo.append(sudo)
         if self.refusal:
             raise self.refusal
         if self.on_ask:

@@ -87,6 +87,6 @@ def test_asks_the_database_as_often_for_many_rows_as_for_few(
         market = world.market(id, f"Market {id}")
         world.exposure(world.alice, market, position=100, worst=-1)
         world.order(world.alice, Side.BID, 4_700, 150, market)
-    with django_assert_max_num_queries(13):
+    with django_assert_max_num_queries(14):
         page = read(alice.get("/portfolio/"))
     assert (len(page.all("holding-row")), len(page.all("own-order"))) == (30, 30)

@@ -1,0 +1,78 @@
+"""Who asks, as which account, with an operator's rights or without: what a socket keeps, a request says in headers."""
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import cached_property
+
+from rest_framework.request import Request
+
+from accounts import sudo
+from accounts.models import Account, AccountKind, User
+from accounts.rest.authentication import Session
+from accounts.rest.errors import Refusal, not_found, unreadable
+from accounts.selectors import reach
+from accounts.services import ensure_user_account
+from proto.exchange_pb2 import ACCOUNT_NOT_FOUND
+from realtime.rights import Rights, Scope
+
+
+@dataclass(frozen=True)
+class Caller:
+    """`wanted` is the account that the request names, 0 for the person's own or the token's."""
+
+    user: User
+    rights: Rights
+    sudo: bool
+    wanted: int
+
+    @cached_property
+    def own(self) -> Account:
+        """Opened at the first visit. Raises RequestFailed if the exchange does not answer."""
+        return ensure_user_account(self.user)
+
+    @cached_property
+    def reach(self) -> Collection[int]:
+        """The ids of the accounts that they may act as, but for sudo."""
+        return {self.rights.bound} if self.rights.bound else reach(self.own.id)
+
+    @cached_property
+    def account(self) -> Account:
+        """The one acted as. Refusal ACCOUNT_NOT_FOUND if it is not theirs to act as."""
+        id = self.wanted or self.rights.bound or self.own.id
+        if id == self.own.id and id in self.reach:
+            return self.own
+        found = Account.objects.filter(id=id).exclude(kind=AccountKind.HOUSE).first()
+        if found is None or not (id in self.reach or (self.sudo and not self.rights.bound)):
+            raise not_found(ACCOUNT_NOT_FOUND, f"You have no account {id} to act as.")
+        return found
+
+    def check_read(self) -> None:
+        """Refusal NOT_ALLOWED if the token is not for reading."""
+        if not self.rights.scopes & Scope.READ:
+            raise Refusal(403, "NOT_ALLOWED", "This token has not the scope 'read'.")
+
+
+def caller(request: Request) -> Caller:
+    """Of a request that is signed in. Refusal 400 for headers that cannot be read, 403 for sudo that is not theirs."""
+    user, rights = request.user, request.auth
+    assert isinstance(user, User)
+    assert isinstance(rights, Rights)
+    wanted = request.headers.get("X-Act-As", "0")
+    if re.fullmatch("[0-9]{1,18}", wanted) is None:
+        raise unreadable("This is the id of an account.", "X-Act-As")
+    return Caller(user, rights, _sudo(request, user, rights), int(wanted))
+
+
+def _sudo(request: Request, user: User, rights: Rights) -> bool:
+    wish = request.headers.get("X-Sudo", "false")
+    if wish not in ("true", "false"):
+        raise unreadable("This is true or false.", "X-Sudo")
+    if wish == "false":
+        return False
+    if not rights.operator or not rights.scopes & Scope.SUDO:
+        raise Refusal(403, "NOT_ALLOWED", "Only operators turn on sudo.")
+    in_browser = isinstance(request.successful_authenticator, Session)
+    if in_browser and not sudo.is_on(request._request.session, user):
+        raise Refusal(403, "SUDO_REQUIRED", "Turn on sudo in the pages first: your password is asked for again.")
+    return True

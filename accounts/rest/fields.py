@@ -1,0 +1,222 @@
+"""Fields of requests, which take nothing but what they say, and of answers, which are read off the wire's messages.
+
+Prices, sizes and amounts are decimal strings, whole units on the wire; ids are JSON numbers; codes are their names.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+from drf_spectacular.utils import extend_schema_field
+from google.protobuf.message import Message
+from rest_framework import serializers
+
+from accounts.money import CASH_DECIMALS, PRICE_DECIMALS, SIZE_DECIMALS
+from proto import exchange_pb2 as wire
+
+ID_MAX = 2**63 - 1
+ID_SCHEMA = {"type": "integer", "format": "int64", "minimum": 0, "maximum": ID_MAX}
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def decimal(units: int, decimals: int) -> str:
+    """Units with so many decimals, all of them written: decimal(-4850, 2) is "-48.50"."""
+    whole, fraction = divmod(abs(units), 10**decimals)
+    return f"{'-' if units < 0 else ''}{whole}.{fraction:0{decimals}d}"
+
+
+def moment(us: int) -> str:
+    """UTC microseconds as ISO 8601."""
+    return (_EPOCH + timedelta(microseconds=us)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+# --- Requests
+
+
+class Strict(serializers.Serializer[Any]):
+    """A body or a query without anything that it does not know. `example`: what one would send."""
+
+    example: Mapping[str, Any] | None = None
+
+    def to_internal_value(self, data: Any) -> Any:
+        if unknown := sorted(set(data) - set(self.fields)) if isinstance(data, Mapping) else []:
+            raise serializers.ValidationError({name: [f"There is no field {name!r} here."] for name in unknown})
+        return super().to_internal_value(data)
+
+
+class Text(serializers.CharField):
+    """A JSON string, and as it is. `reason` is the code of what is wrong with it."""
+
+    def __init__(self, *, reason: str = "INVALID_FRAME", **more: Any) -> None:
+        self.reason = reason
+        super().__init__(trim_whitespace=False, **more)
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            raise serializers.ValidationError("This is a string.", self.reason)
+        return data
+
+    def run_validation(self, data: Any = serializers.empty) -> Any:
+        try:
+            return super().run_validation(data)
+        except serializers.ValidationError as error:
+            raise _with_code(error, self.reason) from error
+
+
+class Whole(serializers.IntegerField):
+    """A JSON number without a fraction."""
+
+    def __init__(self, *, min_value: int = 0, max_value: int = ID_MAX, **more: Any) -> None:
+        super().__init__(min_value=min_value, max_value=max_value, **more)
+
+    def to_internal_value(self, data: Any) -> int:
+        if type(data) is not int:
+            raise serializers.ValidationError("This is a whole number.")
+        return data
+
+
+class Flag(serializers.BooleanField):
+    def to_internal_value(self, data: Any) -> bool:
+        if not isinstance(data, bool):
+            raise serializers.ValidationError("This is true or false.")
+        return data
+
+
+def _names(enum: str) -> list[str]:
+    """Of an enum of the wire, but for what says nothing."""
+    return [name for name in wire.DESCRIPTOR.enum_types_by_name[enum].values_by_name if not name.endswith("SPECIFIED")]
+
+
+# What the description calls them.
+SIDES = _names("Side")
+MARKET_STATUSES = _names("MarketStatus")
+ACCOUNT_KINDS = _names("AccountKind")
+TRANSFER_KINDS = _names("TransferKind")
+CANCEL_CAUSES = _names("CancelCause")
+TIMES_IN_FORCE = _names("TimeInForce")
+SELF_TRADES = _names("SelfTrade")
+REASONS = _names("Reason")
+
+
+class Code(serializers.ChoiceField):
+    """One of an enum of the wire, by its name; the number is what comes out."""
+
+    def __init__(self, enum: str, only: Sequence[str] = (), **more: Any) -> None:
+        values = wire.DESCRIPTOR.enum_types_by_name[enum].values_by_name
+        self.numbers = {name: values[name].number for name in _names(enum)}
+        super().__init__(choices=only or list(self.numbers), **more)
+
+    def to_internal_value(self, data: Any) -> Any:
+        if not isinstance(data, str) or data not in self.choices:
+            raise serializers.ValidationError(f"This is one of {', '.join(self.choices)}.")
+        return self.numbers[data]
+
+    def to_representation(self, value: Any) -> str:
+        return next((name for name, number in self.numbers.items() if number == value), str(value))
+
+
+class _UnitsIn(serializers.Field[int, str, str, Any]):
+    """A decimal string in units: at most `digits` before the point and `decimals` behind it."""
+
+    decimals = 0
+    digits = 0
+    negative = False
+    reason = "INVALID_FRAME"
+    pattern = ""
+
+    def __init_subclass__(cls) -> None:
+        sign = "-?" if cls.negative else ""
+        cls.pattern = f"{sign}[0-9]{{1,{cls.digits}}}(\\.[0-9]{{1,{cls.decimals}}})?"
+        extend_schema_field({"type": "string", "pattern": f"^{cls.pattern}$"})(cls)
+
+    def to_internal_value(self, data: Any) -> int:
+        if not isinstance(data, str) or re.fullmatch(self.pattern, data) is None:
+            said = f"This is a string like '12.5': {self.digits} digits, and {self.decimals} decimals at most."
+            raise serializers.ValidationError(said, self.reason)
+        whole, _, fraction = data.partition(".")
+        return int(whole + fraction.ljust(self.decimals, "0"))
+
+    def run_validation(self, data: Any = serializers.empty) -> Any:
+        try:
+            return super().run_validation(data)
+        except serializers.ValidationError as error:
+            raise _with_code(error, self.reason) from error
+
+
+class PriceIn(_UnitsIn):
+    decimals, digits, negative, reason = PRICE_DECIMALS, 7, True, "INVALID_PRICE"
+
+
+class SizeIn(_UnitsIn):
+    decimals, digits, reason = SIZE_DECIMALS, 6, "INVALID_SIZE"
+
+
+class AmountIn(_UnitsIn):
+    decimals, digits, reason = CASH_DECIMALS, 10, "INVALID_AMOUNT"
+
+
+# --- Queries: text that is one of the above
+
+
+class WholeText(Whole):
+    def to_internal_value(self, data: Any) -> int:
+        if re.fullmatch("[0-9]{1,19}", str(data)) is None:
+            raise serializers.ValidationError("This is a whole number.")
+        return int(data)
+
+
+class FlagText(Flag):
+    def to_internal_value(self, data: Any) -> bool:
+        if data not in ("true", "false"):
+            raise serializers.ValidationError("This is true or false.")
+        return bool(data == "true")
+
+
+# --- Answers
+
+
+class _UnitsOut(serializers.Field[int, str, str, Any]):
+    decimals = 0
+
+    def __init_subclass__(cls) -> None:
+        extend_schema_field({"type": "string", "pattern": f"^-?[0-9]+\\.[0-9]{{{cls.decimals}}}$"})(cls)
+
+    def get_attribute(self, instance: Any) -> Any:
+        """None for what a message of the wire has not set, where that is allowed."""
+        if self.allow_null and isinstance(instance, Message) and not instance.HasField(str(self.field_name)):
+            return None
+        return super().get_attribute(instance)
+
+    def to_representation(self, value: int) -> str:
+        return decimal(value, self.decimals)
+
+
+class Price(_UnitsOut):
+    decimals = PRICE_DECIMALS
+
+
+class Size(_UnitsOut):
+    decimals = SIZE_DECIMALS
+
+
+class Cash(_UnitsOut):
+    decimals = CASH_DECIMALS
+
+
+@extend_schema_field(ID_SCHEMA)
+class Id(serializers.IntegerField):
+    """Of a thing, or a seq."""
+
+
+@extend_schema_field({"type": "string", "format": "date-time"})
+class Moment(serializers.Field[int, str, str, Any]):
+    """UTC microseconds, told in ISO 8601."""
+
+    def to_representation(self, value: int) -> str:
+        return moment(value)
+
+
+def _with_code(error: serializers.ValidationError, code: str) -> serializers.ValidationError:
+    """The same sentences with the field's own code."""
+    return serializers.ValidationError([str(said) for said in cast(list[Any], error.detail)], code)

@@ -1,0 +1,129 @@
+"""Accounts and money as REST reads and tells them. Answers are read off messages of the wire, or rows named alike."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from accounts.rest.fields import AmountIn, Cash, Code, FlagText, Id, Moment, Strict, Text, Whole
+from accounts.rest.pages import PageQuery
+
+NAME: dict[str, Any] = {
+    "reason": "INVALID_NAME",
+    "max_length": 200,
+    "help_text": "1 to 40 printable characters, unique.",
+}
+
+# --- Requests
+
+
+class NewUserAccount(Strict):
+    example = {"name": "Alice"}
+
+    name = Text(**NAME)
+
+
+class NewAccount(Strict):
+    example = {"name": "Alice's bot"}
+
+    name = Text(**NAME)
+    owner_id = Whole(default=0, help_text="An account in your tree; 0, or none: the one acted as.")
+
+
+class NewTransfer(Strict):
+    example = {"to_account_id": 4, "amount": "12.5", "note": "Lunch"}
+
+    to_account_id = Whole()
+    amount = AmountIn()
+    note = Text(reason="INVALID_TEXT", default="", allow_blank=True, max_length=200)
+    from_account_id = Whole(default=0, help_text="0, or none: the one acted as.")
+
+
+class NewGift(Strict):
+    example = {"to_account_id": 4, "amount": "100", "note": "Well done"}
+
+    to_account_id = Whole()
+    amount = AmountIn()
+    note = Text(reason="INVALID_TEXT", default="", allow_blank=True, max_length=200)
+
+
+class NewCollection(Strict):
+    example = {"from_account_id": 4, "amount": "100", "note": ""}
+
+    from_account_id = Whole()
+    amount = AmountIn()
+    note = Text(reason="INVALID_TEXT", default="", allow_blank=True, max_length=200)
+
+
+class NewShare(Strict):
+    example = {"receiver_id": 5}
+
+    receiver_id = Whole(help_text="A user account.")
+
+
+class OwnerNamed(Strict):
+    example = {"owner_id": 5}
+
+    owner_id = Whole()
+
+
+class Empty(Strict):
+    """Nothing needs to be said."""
+
+
+class AccountsQuery(PageQuery):
+    mine = FlagText(default=False, help_text="true: those that you may act as.")
+
+
+# --- Answers
+
+
+class Account(serializers.Serializer[Any]):
+    id = Id()
+    name = serializers.CharField()
+    kind = Code("AccountKind")
+
+
+class Owner(serializers.Serializer[Any]):
+    """credit: what of the account's money is this owner's, as of the last rebalancing."""
+
+    owner_id = Id()
+    credit = Cash()
+
+
+class Transfer(serializers.Serializer[Any]):
+    id = Id()
+    from_account_id = Id()
+    to_account_id = Id()
+    amount = Cash()
+    kind = Code("TransferKind")
+    note = serializers.CharField()
+    at = Moment(source="at_us")
+
+
+class Me(serializers.Serializer[Any]):
+    """Who the request is, and as whom it acts."""
+
+    user_id = Id()
+    username = serializers.CharField()
+    account_id = Id(help_text="Your own user account.")
+    acting_as = Id()
+    operator = serializers.BooleanField()
+    sudo = serializers.BooleanField()
+    scopes = serializers.ListField(child=serializers.CharField())
+
+
+class Replied(serializers.Serializer[Any]):
+    """seq is the command's number in the journal."""
+
+    seq = Id()
+
+
+class AccountChanged(Replied):
+    """The account and its owners as they are now; no owners for who is none of them any more."""
+
+    account = Account()
+    owners = Owner(many=True)
+
+
+class TransferCreated(Replied):
+    transfer = Transfer()

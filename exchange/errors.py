@@ -1,0 +1,30 @@
+"""What Django answers by itself, in the words of whoever asked: JSON under /api/, else its page."""
+
+import uuid
+
+from django.http import HttpRequest, HttpResponseBase, JsonResponse
+from django.views import defaults
+
+from accounts.rest.errors import Refusal
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    return _said(request, 400, "INVALID_FRAME", "The request cannot be read.") or defaults.bad_request(
+        request, exception
+    )
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    return _said(request, 404, "INVALID_FRAME", "There is nothing at this address.") or defaults.page_not_found(
+        request, exception
+    )
+
+
+def server_error(request: HttpRequest) -> HttpResponseBase:
+    return _said(request, 500, "INTERNAL", "This is a fault of ours.") or defaults.server_error(request)
+
+
+def _said(request: HttpRequest, status: int, code: str, message: str) -> JsonResponse | None:
+    if not request.path_info.startswith("/api/"):
+        return None
+    return JsonResponse(Refusal(status, code, message).body(uuid.uuid4().hex), status=status)

@@ -1,0 +1,278 @@
+"""Markets and orders as REST reads and tells them. Answers are read off messages of the wire, or rows named alike."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from accounts.rest.fields import (
+    Cash,
+    Code,
+    Flag,
+    FlagText,
+    Id,
+    Moment,
+    Price,
+    PriceIn,
+    Size,
+    SizeIn,
+    Strict,
+    Text,
+    Whole,
+    WholeText,
+)
+from accounts.rest.pages import LIMIT_DEFAULT, LIMIT_MAX, Page, PageQuery
+from accounts.serializers import Owner, Replied
+from proto import exchange_pb2 as wire
+
+DEPTH_DEFAULT = 100
+DEPTH_MAX = 1_000
+LISTED_MAX = 1_000
+STATUSES = ["OPEN", "CANCEL_ONLY", "PAUSED", "CLOSED"]  # that one may set
+STATEMENT_KINDS = ["TRANSFER", "TRADE", "PAYOUT"]
+CLIENT_ORDER_ID: dict[str, Any] = {"reason": "INVALID_TEXT", "max_length": 36}
+VISIBLE_TO = "Accounts that may trade there, and so see it; none: everybody. Operators in sudo."
+
+# --- Requests
+
+
+class NewMarket(Strict):
+    example = {
+        "name": "Rain days",
+        "description": "Days of rain this month.",
+        "min_settlement": "0",
+        "max_settlement": "31",
+        "tick_size": "0.05",
+    }
+
+    name = Text(reason="INVALID_NAME", max_length=200, help_text="1 to 80 characters, unique.")
+    description = Text(reason="INVALID_TEXT", default="", allow_blank=True, max_length=4_000)
+    min_settlement = PriceIn()
+    max_settlement = PriceIn()
+    tick_size = PriceIn(required=False, help_text="0.01, if it is not sent.")
+    smallest_size = SizeIn(required=False, help_text="0.01, if it is not sent.")
+    category = Text(default="", allow_blank=True, max_length=40, reason="INVALID_TEXT")
+    pinned = Flag(default=False, help_text="Operators in sudo.")
+    visible_to = serializers.ListField(child=Whole(), default=list, max_length=LISTED_MAX, help_text=VISIBLE_TO)
+    hide_account_ids = Flag(default=False, help_text="Operators in sudo.")
+
+
+class MarketEdit(Strict):
+    """Only the fields that are sent change."""
+
+    example = {"description": "Days of rain this month, by the class's gauge."}
+
+    name = Text(reason="INVALID_NAME", required=False, max_length=200, help_text="Operators in sudo.")
+    description = Text(reason="INVALID_TEXT", required=False, allow_blank=True, max_length=4_000)
+    category = Text(required=False, allow_blank=True, max_length=40, reason="INVALID_TEXT")
+    pinned = Flag(required=False)
+    visible_to = serializers.ListField(child=Whole(), required=False, max_length=LISTED_MAX, help_text=VISIBLE_TO)
+    hide_account_ids = Flag(required=False)
+
+
+class NewStatus(Strict):
+    example = {"status": "PAUSED"}
+
+    status = Code("MarketStatus", only=STATUSES)
+
+
+class NewSettlement(Strict):
+    example = {"price": "12"}
+
+    price = PriceIn()
+
+
+class NewOrder(Strict):
+    """client_order_id is the idempotency key of an order; the header says the same, if it is sent too."""
+
+    example = {"market_id": 1, "side": "BID", "price": "48.5", "size": "3", "client_order_id": "my-first"}
+
+    market_id = Whole()
+    side = Code("Side")
+    price = PriceIn()
+    size = SizeIn()
+    time_in_force = Code("TimeInForce", required=False)
+    post_only = Flag(default=False)
+    self_trade = Code("SelfTrade", required=False)
+    client_order_id = Text(default="", allow_blank=True, **CLIENT_ORDER_ID)
+
+
+class OrderNamed(Strict):
+    example = {"client_order_id": "my-first"}
+
+    client_order_id = Text(**CLIENT_ORDER_ID)
+
+
+class NewOut(Strict):
+    example = {"market_id": 1, "side": "OFFER"}
+
+    market_id = Whole(default=0, help_text="0, or none: every market.")
+    side = Code("Side", required=False, help_text="None: both.")
+
+
+class MarketsQuery(PageQuery):
+    status = Code("MarketStatus", required=False)
+
+
+class BookQuery(Strict):
+    at = WholeText(required=False, help_text="A seq of the journal: the book as it was then (class expensive).")
+    depth = WholeText(min_value=1, max_value=DEPTH_MAX, default=DEPTH_DEFAULT, help_text="Levels of a side.")
+
+
+class EventsQuery(Strict):
+    after = WholeText(default=0, help_text="The seq up to which you know the market.")
+    limit = WholeText(min_value=1, max_value=LIMIT_MAX, default=LIMIT_DEFAULT, help_text="Entries of the journal.")
+
+
+class OrdersQuery(PageQuery):
+    market_id = WholeText(required=False)
+    open = FlagText(required=False, help_text="true: those that rest; false: those that do not.")
+    client_order_id = Text(required=False, **CLIENT_ORDER_ID)
+
+
+class StatementQuery(Strict):
+    limit = WholeText(min_value=1, max_value=LIMIT_MAX, default=LIMIT_DEFAULT, help_text="Lines of a page.")
+    cursor = serializers.RegexField(
+        r"^[0-9]{1,18}-[0-9]{1,18}$", required=False, help_text="The `next` of the page before."
+    )
+
+
+# --- Answers
+
+
+class Market(serializers.Serializer[Any]):
+    id = Id()
+    name = serializers.CharField()
+    description = serializers.CharField()
+    owner_id = Id()
+    min_settlement = Price()
+    max_settlement = Price()
+    tick_size = Price()
+    smallest_size = Size()
+    status = Code("MarketStatus")
+    settle_price = Price(allow_null=True)
+    last_price = Price(allow_null=True, help_text="null too where the book is not shown to you.")
+    volume = Size(help_text="Of all its trades; 0.00 where the book is not shown to you.")
+    category = serializers.CharField()
+    pinned = serializers.BooleanField()
+    hide_account_ids = serializers.BooleanField()
+    restricted = serializers.BooleanField(help_text="Only some see it.")
+    visible_to = serializers.SerializerMethodField(help_text="null, but for operators in sudo.")
+    created_at = Moment(source="created_us")
+
+    def get_visible_to(self, market: wire.Market) -> list[int] | None:
+        return list(market.visible_to.ids) if market.HasField("visible_to") else None
+
+
+class Level(serializers.Serializer[Any]):
+    price = Price()
+    size = Size()
+    orders = serializers.IntegerField(min_value=1)
+
+
+class Book(serializers.Serializer[Any]):
+    """As the market's entry `seq` left it, best first. With the stream from that seq on it is a live book."""
+
+    market_id = Id()
+    seq = Id()
+    status = Code("MarketStatus")
+    last_price = Price(allow_null=True)
+    bids = Level(many=True)
+    offers = Level(many=True)
+
+
+class Order(serializers.Serializer[Any]):
+    """filled + open + cancelled = size."""
+
+    id = Id()
+    market_id = Id()
+    account_id = Id(help_text="0 where the market hides it.")
+    side = Code("Side")
+    price = Price()
+    size = Size()
+    open = Size()
+    filled = Size()
+    time_in_force = Code("TimeInForce")
+    post_only = serializers.BooleanField()
+    client_order_id = serializers.CharField(help_text="Of your own orders.")
+    created_at = Moment(source="created_us")
+
+
+class Trade(serializers.Serializer[Any]):
+    """Account ids are 0 where the market hides them."""
+
+    id = Id()
+    market_id = Id()
+    price = Price()
+    size = Size()
+    buyer_id = Id()
+    seller_id = Id()
+    taker_side = Code("Side")
+    maker_order_id = Id()
+    taker_order_id = Id()
+    at = Moment(source="at_us")
+
+
+class CancelledOrder(serializers.Serializer[Any]):
+    order_id = Id()
+    market_id = Id()
+    open = Size(help_text="What still rests of it.")
+    cause = Code("CancelCause")
+
+
+class MarketChanged(Replied):
+    market = Market()
+
+
+class OrderCreated(Replied):
+    order = Order()
+    trades = Trade(many=True)
+
+
+class OrdersCancelled(Replied):
+    orders = CancelledOrder(many=True)
+
+
+class Exposure(serializers.Serializer[Any]):
+    """What an account has at stake in a market (docs/rules.md, section 6)."""
+
+    market_id = Id(source="exposure.market_id")
+    position = Size(source="exposure.position")
+    bid_size = Size(source="exposure.bid_size")
+    bid_value = Cash(source="exposure.bid_value")
+    offer_size = Size(source="exposure.offer_size")
+    offer_value = Cash(source="exposure.offer_value")
+    worst = Cash(source="exposure.worst")
+    cost = Cash(source="exposure.cost")
+    realised = Cash(source="exposure.realised")
+    average_entry = Cash(allow_null=True)
+    mark = Price(allow_null=True)
+    unrealised = Cash(allow_null=True)
+
+
+class Portfolio(serializers.Serializer[Any]):
+    account_id = Id()
+    cash = Cash()
+    available = Cash()
+    exposures = Exposure(many=True)
+    owners = Owner(many=True)
+
+
+class StatementLine(serializers.Serializer[Any]):
+    """One amount. price and size of a payout: what it settled at, and the position."""
+
+    seq = Id()
+    kind = serializers.ChoiceField(choices=STATEMENT_KINDS)
+    at = Moment(source="at_us")
+    amount = Cash(help_text="Below zero: it was paid.")
+    balance = Cash(help_text="The cash after it.")
+    transfer_id = Id(allow_null=True)
+    trade_id = Id(allow_null=True)
+    market_id = Id(allow_null=True)
+    order_id = Id(allow_null=True)
+    side = Code("Side", allow_null=True)
+    price = Price(allow_null=True)
+    size = Size(allow_null=True)
+
+
+class StatementPage(Page):
+    results = StatementLine(many=True)

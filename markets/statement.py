@@ -1,0 +1,121 @@
+"""An account's statement: every amount that its cash came from, and the balance after each.
+
+Transfers, trades and payouts are immutable, so a balance is the sum of what came up to its line, whatever is committed
+meanwhile. Lines stand in the order of the journal: by seq, and by id within one command, which brings about lines of
+one kind only.
+"""
+
+from typing import Any, NamedTuple
+
+from django.db.models import Case, F, Q, QuerySet, Sum, When
+
+from accounts.models import Transfer
+from accounts.selectors import transfers_of
+from markets.models import JournalEntry, Payout, Side, Trade
+from markets.reading import trades_of
+
+
+class Line(NamedTuple):
+    """`amount` and `balance` in 1/10,000 chip."""
+
+    seq: int
+    id: int
+    kind: str
+    at_us: int
+    amount: int
+    balance: int = 0
+    transfer_id: int | None = None
+    trade_id: int | None = None
+    market_id: int | None = None
+    order_id: int | None = None
+    side: int | None = None
+    price: int | None = None
+    size: int | None = None
+
+    @property
+    def cursor(self) -> str:
+        return f"{self.seq}-{self.id}"
+
+
+def lines(account: int, before: tuple[int, int] | None, limit: int) -> tuple[list[Line], bool]:
+    """The last `limit` lines before a (seq, id), newest first, and whether there are more."""
+    transfers, trades, payouts = _sources(account)
+    found = [
+        *(_of_transfer(row, account) for row in _last(transfers, "id", before, limit)),
+        *(_of_trade(row, account) for row in _last(trades, "id", before, limit)),
+        *_of_payouts(_last(payouts, "market_id", before, limit)),
+    ]
+    found.sort(reverse=True)
+    shown = found[:limit]
+    return _balanced(account, shown), len(found) > limit
+
+
+def _sources(account: int) -> tuple[QuerySet[Transfer], QuerySet[Trade], QuerySet[Payout]]:
+    return transfers_of(account), trades_of(account), Payout.objects.filter(account_id=account)
+
+
+def _last(rows: QuerySet[Any], id: str, before: tuple[int, int] | None, limit: int) -> QuerySet[Any]:
+    if before is not None:
+        seq, last = before
+        rows = rows.filter(Q(seq__lt=seq) | Q(**{"seq": seq, f"{id}__lt": last}))
+    return rows.order_by("-seq", f"-{id}")[: limit + 1]
+
+
+def _of_transfer(row: Transfer, account: int) -> Line:
+    amount = row.amount if row.to_account_id == account else -row.amount
+    return Line(row.seq, row.id, "TRANSFER", row.at_us, amount, transfer_id=row.id)
+
+
+def _of_trade(row: Trade, account: int) -> Line:
+    side = Side.BID if row.buyer_id == account else Side.OFFER
+    value = row.price * row.size
+    return Line(
+        *(row.seq, row.id, "TRADE", row.at_us, -value if side == Side.BID else value),
+        trade_id=row.id,
+        market_id=row.market_id,
+        order_id=row.taker_order if side == row.taker_side else row.maker_order,
+        side=side,
+        price=row.price,
+        size=row.size,
+    )
+
+
+def _of_payouts(rows: QuerySet[Payout]) -> list[Line]:
+    found = list(rows)
+    at = dict(JournalEntry.objects.filter(seq__in=[row.seq for row in found]).values_list("seq", "at_us"))
+    return [
+        Line(
+            *(row.seq, row.market_id, "PAYOUT", at[row.seq], row.amount),
+            market_id=row.market_id,
+            price=row.price,
+            size=row.position,
+        )
+        for row in found
+    ]
+
+
+def _balanced(account: int, shown: list[Line]) -> list[Line]:
+    """With the balance after each line."""
+    if not shown:
+        return []
+    balance = _sum_up_to(account, shown[0])
+    told = []
+    for line in shown:
+        told.append(line._replace(balance=balance))
+        balance -= line.amount
+    return told
+
+
+def _sum_up_to(account: int, line: Line) -> int:
+    transfers, trades, payouts = _sources(account)
+    value = F("price") * F("size")
+    sums = (
+        (transfers, "id", Case(When(to_account_id=account, then=F("amount")), default=-F("amount"))),
+        (trades, "id", Case(When(buyer_id=account, then=-value), default=value)),
+        (payouts, "market_id", F("amount")),
+    )
+    total = 0
+    for rows, id, amount in sums:
+        earlier = rows.filter(Q(seq__lt=line.seq) | Q(**{"seq": line.seq, f"{id}__lte": line.id}))
+        total += int(earlier.aggregate(sum=Sum(amount))["sum"] or 0)
+    return total

@@ -1,0 +1,57 @@
+"""The small exchange of the pages' tests, asked through the REST door; the gateway notes what it is asked."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from accounts.tokens import create_token
+from proto import exchange_pb2 as pb
+from realtime import gateway
+from realtime.errors import RequestFailed
+from tests.pages.conftest import World
+
+LIMITS = pb.Limits(limit=500, remaining=499, reset_ms=20)
+
+
+class FakeMatcher:
+    """Answers `reply`, or refuses commands with `refusal` and reads with `busy`."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[int, pb.ClientMessage, dict[str, Any]]] = []
+        self.charged: list[tuple[int, str, bool, int]] = []
+        self.reply = pb.ServerMessage(limits=LIMITS)
+        self.refusal: RequestFailed | None = None
+        self.busy: RequestFailed | None = None
+
+    def ask_sync(self, user: int, message: pb.ClientMessage, **more: Any) -> pb.ServerMessage:
+        self.asked.append((user, message, more))
+        if self.refusal:
+            raise self.refusal
+        return self.reply
+
+    def draw_sync(self, user: int, rate_class: str, *, sudo: bool = False, cost: int = 1) -> pb.Limits:
+        self.charged.append((user, rate_class, sudo, cost))
+        if self.busy:
+            raise self.busy
+        return LIMITS
+
+
+@pytest.fixture
+def matcher(monkeypatch: pytest.MonkeyPatch, settings: Any) -> FakeMatcher:
+    fake = FakeMatcher()
+    monkeypatch.setattr(gateway, "ask_sync", fake.ask_sync)
+    monkeypatch.setattr(gateway, "draw_sync", fake.draw_sync)
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    return fake
+
+
+@pytest.fixture
+def world(db: None) -> World:
+    return World()
+
+
+@pytest.fixture
+def alice(world: World, matcher: FakeMatcher) -> Client:
+    """By token."""
+    return Client(headers={"Authorization": f"Bearer {create_token(world.alice_user, 'test')[1]}"})

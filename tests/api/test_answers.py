@@ -1,0 +1,149 @@
+"""What is said around answers: statuses of what the exchange did not do, buckets, sessions, what a command carries."""
+
+import json
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.test import Client
+
+from accounts.rest.errors import REFUSED, STATUSES
+from proto import exchange_pb2 as pb
+from realtime.errors import RequestFailed, busy, outcome_unknown
+from realtime.limits import FAILED_SIGN_INS_MAX
+from tests.api.conftest import FakeMatcher
+from tests.pages.conftest import World
+
+ORDER = {"market_id": 7, "side": "BID", "price": "48.5", "size": "2"}
+
+
+def post(client: Client, path: str, body: Any, **headers: str) -> Any:
+    return client.post(f"/api/v1{path}", json.dumps(body), content_type="application/json", headers=headers)
+
+
+@pytest.mark.parametrize(
+    ("failed", "status", "code", "retry"),
+    [
+        (busy("Nobody answers."), 503, "BUSY", "1"),
+        (outcome_unknown(), 504, "OUTCOME_UNKNOWN", None),
+        (RequestFailed(pb.EXPIRED, "It waited."), 503, "EXPIRED", "1"),
+        (RequestFailed(pb.INTERNAL, "A fault."), 500, "INTERNAL", None),
+        (RequestFailed(pb.QUARANTINED, "Not again."), 409, "QUARANTINED", None),
+        (RequestFailed(pb.RATE_LIMITED, "Too fast.", 1_500, pb.Limits(limit=9)), 429, "RATE_LIMITED", "2"),
+    ],
+)
+def test_what_the_exchange_did_not_do(
+    alice: Client, matcher: FakeMatcher, failed: RequestFailed, status: int, code: str, retry: str | None
+) -> None:
+    matcher.refusal = failed
+    answer = post(alice, "/orders", ORDER)
+    assert (answer.status_code, answer.json()["code"], answer.headers.get("Retry-After")) == (status, code, retry)
+    assert answer.headers["X-RateLimit-Limit"] == ("9" if failed.limits else "1000")
+    assert matcher.charged == [], "what the exchange said of a command stands, whatever a charge would say"
+
+
+def test_an_unknown_outcome_stays_unknown_though_nobody_answers_any_more(alice: Client, matcher: FakeMatcher) -> None:
+    matcher.refusal, matcher.busy = outcome_unknown(), busy("Nobody answers.")
+    answer = post(alice, "/orders", ORDER)
+    assert (answer.status_code, answer.json()["code"]) == (504, "OUTCOME_UNKNOWN")
+
+
+def test_a_read_while_nobody_answers(alice: Client, matcher: FakeMatcher, settings: Any) -> None:
+    matcher.busy = busy("Nobody answers.")
+    answer = alice.get("/api/v1/markets")
+    assert (answer.status_code, answer.json()["code"]) == (503, "BUSY")
+    assert answer.headers["X-RateLimit-Limit"] == str(settings.RATES["read"]["user"][1])
+    assert (answer.headers["X-RateLimit-Remaining"], answer.headers["X-RateLimit-Reset"]) == ("0", "1")
+    assert Client().get("/api/v1/status").json()["answering"] is False
+
+
+def test_a_fault_of_ours_is_500_and_logged(
+    alice: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("markets.reading.book", lambda market, depth: 1 // 0)
+    answer = alice.get("/api/v1/markets/7/book")
+    assert (answer.status_code, answer.json()["code"]) == (500, "INTERNAL")
+    assert "ZeroDivisionError" in caplog.text
+    assert "division" not in answer.content.decode()
+
+
+def test_every_reason_has_a_status() -> None:
+    said = {name: STATUSES.get(number, REFUSED) for name, number in pb.Reason.items()}
+    not_found = {name for name, status in said.items() if status == 404}
+    assert not_found == {name for name in said if name.endswith("_NOT_FOUND")}
+    assert {name for name, status in said.items() if status == 403} == {"NOT_ALLOWED", "SUDO_REQUIRED"}
+    assert said["NAME_TAKEN"] == said["INSUFFICIENT_FUNDS"] == said["KEY_CONFLICT"] == 409
+
+
+def test_who_is_refused_here_pays_for_a_change(world: World, alice: Client, matcher: FakeMatcher) -> None:
+    assert post(alice, "/orders", {**ORDER, "price": 1}).status_code == 400
+    assert alice.put("/api/v1/orders").status_code == 405
+    assert alice.get("/api/v1/orders?x=1").status_code == 400
+    user = world.alice_user.pk
+    assert matcher.charged == [(user, "mutate", False, 1), (user, "mutate", False, 1), (user, "read", False, 1)]
+    assert matcher.asked == []
+
+
+def test_a_past_book_and_a_statement_are_expensive(alice: Client, matcher: FakeMatcher) -> None:
+    alice.get("/api/v1/markets/7/book?at=1")
+    alice.get("/api/v1/statement")
+    alice.get("/api/v1/portfolio")
+    assert [rate_class for _, rate_class, *_ in matcher.charged] == ["expensive", "expensive", "read"]
+
+
+def test_a_command_says_what_the_wire_says(world: World, alice: Client, matcher: FakeMatcher) -> None:
+    body = {**ORDER, "time_in_force": "IOC", "self_trade": "DECREMENT"}
+    headers = {"Idempotency-Key": "k-1", "X-Act-As": "4", "X-Request-Id": "r-1"}
+    assert post(alice, "/orders", body, **headers).status_code == 201
+    ((user, message, more),) = matcher.asked
+    assert (user, more["account"], more["sudo"], more["limits"]) == (world.alice_user.pk, 4, False, True)
+    assert message == pb.ClientMessage(
+        request_id="r-1",
+        create_order=pb.CreateOrder(
+            market_id=7,
+            side=pb.BID,
+            price=4_850,
+            size=200,
+            time_in_force=pb.IOC,
+            self_trade=pb.DECREMENT,
+            client_order_id="k-1",
+        ),
+    )
+
+
+# --- Sessions
+
+
+def test_a_signed_in_browser_needs_a_csrf_token_to_change(world: World, matcher: FakeMatcher, settings: Any) -> None:
+    browser = Client(enforce_csrf_checks=True)
+    browser.force_login(world.alice_user)
+    assert browser.get("/api/v1/me").json()["username"] == "alice"
+    refused = post(browser, "/orders", ORDER)
+    assert (refused.status_code, refused.json()["code"]) == (403, "NOT_ALLOWED")
+    assert (len(matcher.asked), len(matcher.charged)) == (0, 1), "only the read before"
+    assert refused.headers["X-RateLimit-Limit"] == str(FAILED_SIGN_INS_MAX * settings.RATE_FACTOR), "of the address"
+    browser.get("/accounts/")  # a page with forms
+    token = browser.cookies["csrftoken"].value
+    assert post(browser, "/orders", ORDER, **{"X-CSRFToken": token}).status_code == 201
+
+
+def test_a_browser_has_sudo_only_while_its_session_has(world: World, matcher: FakeMatcher) -> None:
+    world.alice_user.is_staff = True
+    world.alice_user.save()
+    world.alice_user.user_permissions.add(Permission.objects.get(codename="operate_exchange"))
+    browser = Client(headers={"X-Sudo": "true"})
+    browser.force_login(world.alice_user)
+    refused = browser.get("/api/v1/me")
+    assert (refused.status_code, refused.json()["code"]) == (403, "SUDO_REQUIRED")
+
+
+# --- What is open to all
+
+
+def test_the_contract_and_the_pages_of_the_api_need_no_sign_in(db: None) -> None:
+    contract = Client().get("/proto/exchange.proto")
+    assert contract.getvalue().startswith(b"// The wire contract")
+    docs = Client().get("/api/docs")
+    assert docs.status_code == 200
+    assert "unsafe" not in docs.headers["Content-Security-Policy"]
+    assert "//" not in docs.content.decode().replace("<!DOCTYPE html>", "").replace("https://", "//")

@@ -1,0 +1,53 @@
+"""The REST door of a live exchange, for tests: one person's requests."""
+
+from typing import Any
+
+import requests
+
+from tests.live.exchange import LiveExchange
+
+WAIT_SECONDS = 45.0
+
+
+class Door:
+    """As a person by token, or as nobody. `headers` go with every request."""
+
+    def __init__(self, exchange: LiveExchange, name: str = "", **headers: str) -> None:
+        self.url = f"{exchange.url}/api/v1"
+        self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
+        if name:
+            self.headers["Authorization"] = f"Bearer {exchange.token(name)}"
+
+    def ask(self, method: str, path: str, headers: dict[str, str] | None = None, **more: Any) -> requests.Response:
+        url = f"{self.url}{path}"
+        return requests.request(method, url, headers={**self.headers, **(headers or {})}, timeout=WAIT_SECONDS, **more)
+
+    def get(self, path: str, **query: Any) -> Any:
+        """What a good answer says."""
+        return self.good(self.ask("GET", path, params=query))
+
+    def post(self, path: str, key: str = "", **body: Any) -> Any:
+        headers = {"Idempotency-Key": key} if key else {}
+        return self.good(self.ask("POST", path, headers, json=body))
+
+    def refused(self, method: str, path: str, **more: Any) -> tuple[int, str, str | None]:
+        """Status, code and field."""
+        answer = self.ask(method, path, **more)
+        said = answer.json()
+        assert set(said) == {"code", "message", "field", "details", "request_id"}, said
+        assert answer.headers["X-Request-Id"] == said["request_id"]
+        assert said["message"]
+        return answer.status_code, said["code"], said["field"]
+
+    def market(self, name: str, **more: Any) -> int:
+        """A new one from 0 to 100 of theirs."""
+        said = self.post("/markets", name=name, min_settlement="0", max_settlement="100", **more)
+        return int(said["market"]["id"])
+
+    def order(self, market: int, side: str, price: str, size: str, **more: Any) -> Any:
+        return self.post("/orders", market_id=market, side=side, price=price, size=size, **more)
+
+    @staticmethod
+    def good(answer: requests.Response) -> Any:
+        assert answer.status_code in (200, 201), answer.text
+        return answer.json()

@@ -1,0 +1,127 @@
+"""Pages show a market to whom it is for, and everything to an operator in sudo."""
+
+import time
+
+import pytest
+from allauth.account.authentication import AUTHENTICATION_METHODS_SESSION_KEY
+from django.contrib.auth.models import Permission
+from django.test import Client
+
+from accounts.models import User
+from markets.models import Market, MarketVisibility, Side
+from proto import exchange_pb2 as pb
+from tests.pages.conftest import FakeGateway, World
+
+MARKET = "/markets/7/"
+
+
+@pytest.fixture
+def hidden(world: World) -> World:
+    """Rain is for Bob only; there is a book and a trade."""
+    MarketVisibility.objects.create(market=world.rain, account=world.bob)
+    world.order(world.bob, Side.OFFER, 6_150, 300)
+    world.trade(4_321, 100, world.bob, world.alice)
+    return world
+
+
+def authenticated(client: Client, user: User, seconds_ago: float = 0) -> None:
+    """As allauth notes a password."""
+    session = client.session
+    session[AUTHENTICATION_METHODS_SESSION_KEY] = [{"method": "password", "at": time.time() - seconds_ago}]
+    session["account_authentication_methods_user_id"] = str(user.pk)
+    session.save()
+
+
+def browser_of(user: User) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def bob(world: World, exchange: FakeGateway) -> Client:
+    return browser_of(world.bob_user)
+
+
+@pytest.fixture
+def operator(world: World, exchange: FakeGateway) -> Client:
+    """Bob may operate, and has just shown who he is. Rain is Alice's."""
+    world.bob_user.is_staff = True
+    world.bob_user.set_password("pass")
+    world.bob_user.save()
+    world.bob_user.user_permissions.add(Permission.objects.get(codename="operate_exchange"))
+    Market.objects.filter(pk=world.rain.pk).update(owner=world.alice)
+    client = browser_of(world.bob_user)
+    authenticated(client, world.bob_user)
+    return client
+
+
+def test_a_market_that_one_may_not_see_is_not_there(alice: Client, hidden: World) -> None:
+    assert alice.get(MARKET).status_code == alice.get("/markets/999/").status_code == 404
+    assert "Rain" not in alice.get("/").content.decode()
+
+
+def test_who_is_listed_sees_it(bob: Client, hidden: World) -> None:
+    page = bob.get(MARKET).content.decode()
+    assert "61.50" in page
+    assert "Rain" in bob.get("/").content.decode()
+
+
+def test_a_past_trader_keeps_a_view_without_the_book(alice: Client, hidden: World) -> None:
+    hidden.exposure(hidden.alice, position=100, traded=True)
+    hidden.rain.last_price = 4_321
+    hidden.rain.save()
+    page = alice.get(MARKET).content.decode()
+    assert 'data-testid="known-only"' in page
+    for told in (page, alice.get("/").content.decode(), alice.get("/portfolio/").content.decode()):
+        assert "Rain" in told
+        assert "61.50" not in told
+        assert "43.21" not in told
+
+
+def test_seeing_is_not_trading(bob: Client, hidden: World) -> None:
+    bob.post("/act-as/", {"account": hidden.bobs.id})
+    page = bob.get(MARKET).content.decode()
+    assert "61.50" in page
+    assert "alt is not among those it is for" in page.replace("&#x27;", "'")
+
+
+class TestSudo:
+    def test_takes_an_operator(self, alice: Client, world: World) -> None:
+        assert alice.post("/sudo/", {"on": 1}).status_code == 404
+        assert "sudo-switch" not in alice.get("/").content.decode()
+
+    def test_shows_everything_and_asks_with_it(self, operator: Client, world: World, exchange: FakeGateway) -> None:
+        MarketVisibility.objects.create(market=world.rain, account=world.alice)
+        assert operator.get(MARKET).status_code == 404
+        operator.post("/sudo/", {"on": 1})
+        page = operator.get(MARKET).content.decode()
+        assert 'data-testid="sudo-banner"' in page
+        assert '"sudo": true' in page
+        operator.post("/act-as/", {"name": "Alice"})
+        assert operator.get("/").content.decode().count("You act as Alice.") == 1
+        exchange.reply.orders_cancelled.SetInParent()
+        operator.post("/orders/cancel/", {"account": world.alice.id, "key": "k"})
+        assert exchange.asked[-1] == (world.bob_user.pk, world.alice.id, pb.ClientMessage(out=pb.Out(key="k")))
+        assert exchange.in_sudo[-1]
+        operator.post("/sudo/", {"off": 1})
+        page = operator.get("/").content.decode()
+        assert 'data-testid="sudo-banner"' not in page
+        assert ">Bob<" in page.replace("</span>", "<")
+        assert operator.get(MARKET).status_code == 404
+
+    def test_asks_for_the_password_again(self, operator: Client, world: World) -> None:
+        authenticated(operator, world.bob_user, seconds_ago=31 * 60)
+        asked = operator.post("/sudo/", {"on": 1})
+        assert asked.status_code == 302
+        assert "sudo-banner" not in operator.get("/").content.decode()
+        authenticated(operator, world.bob_user)
+        assert "sudo-banner" in operator.get("/sudo/", follow=True).content.decode()
+
+    def test_ends_by_itself(self, operator: Client, world: World) -> None:
+        operator.post("/sudo/", {"on": 1})
+        authenticated(operator, world.bob_user, seconds_ago=31 * 60)
+        assert "sudo-banner" not in operator.get("/").content.decode()
+
+    def test_a_link_turns_nothing_on(self, operator: Client, world: World) -> None:
+        assert "sudo-banner" not in operator.get("/sudo/", follow=True).content.decode()
