@@ -70,6 +70,8 @@ async def a_day(live: LiveExchange, commands: int, rng: random.Random) -> Day:
         for kind in (PageReader, RestReader)
         for name, operates in (*((name, False) for name in READERS), ("operator", True))
     ]
+    for reader in readers:
+        await asyncio.to_thread(reader.sign_in)
     async with AsyncExitStack() as stack:
         citizens: list[Citizen] = []
         for name in (*TRADERS, "operator"):
@@ -150,6 +152,9 @@ async def look_for_leaks(live: LiveExchange, commands: int) -> Complaints:
     for text in day.texts:
         texts.judge(text)
     report(day, truth, messages)
+    if complaints.counts and os.environ.get("LEAK_DUMP"):
+        import pickle; pickle.dump((day.recordings, day.texts, day.town.committed), open("/tmp/leak_dump.pkl", "wb"))
+        import shutil; shutil.copytree(live.folder, "/tmp/leak_db", dirs_exist_ok=True)
     assert would_notice(truth, day) >= 8
     return complaints
 

@@ -1,7 +1,7 @@
 """People who trade, share, hide and settle at random over sockets: what there is to be known, and by whom.
 
 What belongs to a market can be told from its text: its name has the token Zx<n>q, its description Dx<n>q, and it
-trades in a price band of its own. client_order_ids are co<account>o<n>.
+trades in a price band of its own. client_order_ids are co<n>t.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from proto import exchange_pb2 as pb
 from tests.live.leak.ear import Ear
 
 FRAME_COMMANDS = (1, 1, 2, 3, 20)  # now and then many at once: batches are what is told together
-PAUSE_SECONDS = (0.0, 0.15)
+PAUSE_SECONDS = (0.0, 0.4)
 MARKETS_MAX = 90  # in all: who comes back gets a snapshot of every one
 MARKETS_RUNNING_MAX = 20
 ALTS_MAX = 3  # of one person
@@ -169,7 +169,7 @@ class Citizen:
         price = band(self.town.markets[market]) + MIDDLE + rng.randint(-AROUND, AROUND)
         order = pb.CreateOrder(market_id=market, side=rng.choice((pb.BID, pb.OFFER)), price=price)
         order.size = rng.randint(*SIZES)
-        order.client_order_id = f"co{self.acting}o{next(self.town.numbers)}"
+        order.client_order_id = f"co{next(self.town.numbers)}t"
         order.time_in_force = rng.choices((pb.GTC, pb.IOC, pb.FOK), (8, 1, 1))[0]
         order.post_only = order.time_in_force == pb.GTC and rng.random() < 0.1
         order.self_trade = rng.choice((pb.CANCEL_RESTING, pb.CANCEL_INCOMING, pb.DECREMENT))
@@ -244,7 +244,7 @@ class Trader(Citizen):
         paying, to = rng.choice(sorted(self.mine)), rng.choice(others)
         if to in self.town.vaults:
             return self.order()
-        amount = rng.randint(1, 50_000_000)
+        amount = rng.randint(1, 10**9)
         return [("make_transfer", pb.MakeTransfer(from_account_id=paying, to_account_id=to, amount=amount))]
 
     def alt(self) -> list[Wish]:
@@ -277,7 +277,7 @@ class Trader(Citizen):
 class Operator(Citizen):
     """In sudo all day."""
 
-    frames = (1, 1, 1, 2)
+    frames = (1, 2, 3, 8)
 
     def wishes(self) -> list[Wish]:
         return self.choose(

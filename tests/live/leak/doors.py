@@ -35,12 +35,13 @@ class Reader:
 
     async def read(self) -> None:
         """Until cancelled."""
-        await asyncio.to_thread(self._begin)
         while True:
             await asyncio.to_thread(self._look)
             await asyncio.sleep(self.rng.uniform(*PAUSE_SECONDS))
 
-    def _begin(self) -> None:
+    def sign_in(self) -> None:
+        """One after the other: Django hashes the passwords of these tests anew at the first sign-in, which ends what
+        other sessions of the person there are."""
         raise NotImplementedError
 
     def _look(self) -> None:
@@ -62,7 +63,7 @@ class Reader:
 class PageReader(Reader):
     browser: Browser
 
-    def _begin(self) -> None:
+    def sign_in(self) -> None:
         self.browser = self.live.browser(self.name)
 
     def _ask(self) -> tuple[str, int, str]:
@@ -71,17 +72,17 @@ class PageReader(Reader):
         if self.operates and self.rng.random() < 0.1:
             self.sudo = not self.sudo
             page = self.browser.post("/sudo/", page="/accounts/", **{"on" if self.sudo else "off": 1})
-            assert page.status == 200, page.text
+            assert page.status == 200, (page.status, page.url, page.text)
         place = f"/markets/{self._market()}/" if self.rng.random() < 0.5 else self.rng.choice(PAGES)
         page = self.browser.get(place)
-        assert page.status in (200, 404), page.text
+        assert page.status in (200, 404), (place, page.status, page.text)
         return place, page.status, page.text
 
 
 class RestReader(Reader):
     door: Door
 
-    def _begin(self) -> None:
+    def sign_in(self) -> None:
         self.door = Door(self.live, self.name)
 
     def _ask(self) -> tuple[str, int, str]:

@@ -13,11 +13,12 @@ BETWEEN = frozenset({"unsubscribed", "acting_as"})
 
 @dataclass
 class Recording:
-    """Of one connection. `user` 0: nobody has signed in."""
+    """Of one connection. `named`: the markets that it asked for when it signed in, which it may hear are not there."""
 
     name: str
     user: int
     frames: list[bytes] = field(default_factory=list)
+    named: set[int] = field(default_factory=set)
 
     @property
     def messages(self) -> list[pb.ServerMessage]:

@@ -80,8 +80,6 @@ class Judge:
             self._had_sudo |= one.sudo
             if one.kind == "refused":
                 continue  # its words are looked at as text
-            if not self.user:
-                self._complain("a stranger hears something")
             if (rule := self._rules.get(one.kind)) is not None:
                 rule(one, getattr(one.message, one.kind))
 
@@ -118,7 +116,7 @@ class Judge:
 
     def _once_known(self, h: Heard, market: int, least: Degree) -> None:
         known = self.truth.ever(self.user, market, 0, self.truth.batch_end(h.at))
-        if known < least and not self._had_sudo:
+        if known < least and not self._had_sudo and market not in self._recording.named:
             self._complain("the end of a market that they never knew")
 
     # --- Streams and definitions

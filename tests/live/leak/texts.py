@@ -14,7 +14,7 @@ from tests.live.leak.truth import Degree, Truth
 REST = "/api/v1"
 
 TOKEN = re.compile(r"[ZD]x(\d+)q")
-CLIENT_ORDER_ID = re.compile(r"\bco(\d+)o\d+")
+CLIENT_ORDER_ID = re.compile(r"\bco\d+t\b")
 ACCOUNT_NAME = re.compile(r"\b(?:Al|Va)\d+t\b")
 MARKET_LINK = re.compile(r"/markets/(\d+)/")
 OF_MARKET = re.compile(rf"(?:{REST})?/markets/(\d+)(.*)")
@@ -56,9 +56,9 @@ class TextJudge:
             return
         for number in {int(match[1]) for match in TOKEN.finditer(text.text)}:
             self._there(text, self._by_number[number], f"x{number}q")
-        for account in {int(match[1]) for match in CLIENT_ORDER_ID.finditer(text.text)}:
-            if account not in self._mine(text):
-                self._complain("somebody's client_order_id", text, f"co{account}o")
+        for id in {match[0] for match in CLIENT_ORDER_ID.finditer(text.text)}:
+            if self.truth.client_order_ids[id] not in self._mine(text):
+                self._complain("somebody's client_order_id", text, id)
         if OF_PRICES.fullmatch(text.where):
             self._judge_prices(text)
         if text.where.startswith(REST):
@@ -82,7 +82,7 @@ class TextJudge:
         for market in {int(match[1]) for match in MARKET_LINK.finditer(text.text)}:
             if here is None or market != int(here[1]):
                 self._there(text, market, f"/markets/{market}/")
-        if here is None or text.status != 200:
+        if here is None or text.status != 200 or not text.user:  # who has not signed in is asked to
             return
         self._there(text, int(here[1]), "<h1")
         known = self._mine(text) | {self.truth.markets[int(here[1])].owner}

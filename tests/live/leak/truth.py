@@ -77,6 +77,7 @@ class Truth:
         self.markets: dict[int, TruthOfMarket] = {}
         self.orders: dict[int, Stake] = {}
         self.takes: dict[int, tuple[int, int, int]] = {}  # trade -> market, buyer, seller
+        self.client_order_ids: dict[str, int] = {}  # -> account
         self.users: dict[int, int] = {}  # user -> own account
         self.names: dict[int, str] = {}  # of accounts
         self.entered: dict[Stake, int] = {}  # -> seq of the first order of the account there
@@ -155,6 +156,7 @@ class Truth:
             case e.OrderCreated():
                 stake = event.market, event.account
                 self.orders[event.order] = stake
+                self.client_order_ids[event.client_order_id] = event.account
                 self.entered.setdefault(stake, seq)
                 self._quote(event.market, event.price, (event.account,))
             case e.Traded():

@@ -47,7 +47,7 @@ class Watcher:
             self.recordings.append(recording)
             with suppress(ConnectionClosed):
                 async with ear(self.live.ws_url, recording) as socket:
-                    await signed_in(socket, self.live.token(self.name), **self._wants())
+                    await signed_in(socket, self.live.token(self.name), **self._wants(recording))
                     self._epoch = next(m.authenticated.epoch for m in socket.heard if m.HasField("authenticated"))
                     socket.forgets, self.on = True, False
                     await self._stay(socket)
@@ -64,13 +64,14 @@ class Watcher:
         finally:
             acting.cancel()
 
-    def _wants(self) -> dict[str, Any]:
+    def _wants(self, recording: Recording) -> dict[str, Any]:
         """What Authenticate says: who comes back resumes from where it may have been, or from long before."""
         if not self._epoch or self.rng.random() < 0.1:
             return {"subscriptions": EVERYTHING}
         standing = [pb.Subscription(all_markets=True, from_seq=self._past()), pb.Subscription(market_summary=True)]
         known = self.rng.sample(sorted(self.town.markets), k=min(RESUMED_MARKETS, len(self.town.markets)))
         standing += [pb.Subscription(market_id=market, from_seq=self._past()) for market in known]
+        recording.named.update(known)
         return {"epoch": self._epoch, "from_seq": self._past(), "subscriptions": standing}
 
     def _past(self) -> int:
