@@ -8,7 +8,7 @@ import asyncio
 import os
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
@@ -30,6 +30,8 @@ Start = Callable[..., LiveExchange]
 
 COMMANDS = 3_000
 SOAK_COMMANDS = 20_000
+PLANTED_COMMANDS = 1_500
+SETTINGS = {"UNSETTLED_MARKETS_MAX": "10000", "STARTING_CASH": "1000000"}
 TRADERS = ("alice", "bob", "carol", "student0", "student1", "student2")
 STRANGERS = ("student8", "student9")
 READERS = ("", "alice", "carol", "student9", "operator")
@@ -61,6 +63,31 @@ def watchers_of(live: LiveExchange, town: Town, rng: random.Random) -> list[Watc
     ]
 
 
+async def live_together(citizens: Sequence[Citizen]) -> None:
+    """Until all commands are answered and what was said last has been heard."""
+    await asyncio.gather(*(one.live() for one in citizens))
+    await asyncio.sleep(QUIET_SECONDS)
+
+
+async def citizens_of(live: LiveExchange, day: Day, stack: AsyncExitStack, rng: random.Random) -> list[Citizen]:
+    """Signed in, the operator in sudo; there is a market."""
+    citizens: list[Citizen] = []
+    for name in (*TRADERS, "operator"):
+        recording = Recording(f"{name} who trades", int(live.people[name]["id"]))
+        day.recordings.append(recording)
+        socket = await stack.enter_async_context(ear(live.ws_url, recording))
+        await signed_in(socket, live.token(name), subscriptions=EVERYTHING)
+        kind = Operator if name == "operator" else Trader
+        citizens.append(kind(socket, day.town, random.Random(rng.random())))
+        day.town.users[name] = citizens[-1].own
+    operator = citizens[-1]
+    await operator.ear.ask(set_sudo=pb.SetSudo(on=True))
+    await operator.ask(operator.market())
+    while not day.town.markets:
+        await operator.listen()
+    return citizens
+
+
 async def a_day(live: LiveExchange, commands: int, rng: random.Random) -> Day:
     town = Town(commands)
     day = Day(town)
@@ -73,27 +100,15 @@ async def a_day(live: LiveExchange, commands: int, rng: random.Random) -> Day:
     for reader in readers:
         await asyncio.to_thread(reader.sign_in)
     async with AsyncExitStack() as stack:
-        citizens: list[Citizen] = []
-        for name in (*TRADERS, "operator"):
-            recording = Recording(f"{name} who trades", int(live.people[name]["id"]))
-            day.recordings.append(recording)
-            socket = await stack.enter_async_context(ear(live.ws_url, recording))
-            await signed_in(socket, live.token(name), subscriptions=EVERYTHING)
-            kind = Operator if name == "operator" else Trader
-            citizens.append(kind(socket, town, random.Random(rng.random())))
-            town.users[name] = citizens[-1].own
-        await citizens[-1].ear.ask(set_sudo=pb.SetSudo(on=True))
-        await citizens[-1].ask(citizens[-1].market())
-        while not town.markets:
-            await citizens[-1].listen()
+        citizens = await citizens_of(live, day, stack, rng)
         looking = [asyncio.create_task(one.watch()) for one in watchers]
         looking += [asyncio.create_task(one.read()) for one in readers]
-        living = asyncio.gather(*(one.live() for one in citizens), asyncio.sleep(QUIET_SECONDS))
+        living = asyncio.create_task(live_together(citizens))
         await asyncio.wait({living, *looking}, return_when=asyncio.FIRST_COMPLETED)  # the others never end
         for task in looking:
             task.cancel()
-        ended = await asyncio.gather(living, *looking, return_exceptions=True)
-        assert [one for one in ended[1:] if not isinstance(one, asyncio.CancelledError)] == []
+        ended = await asyncio.gather(*looking, return_exceptions=True)
+        assert [one for one in ended if not isinstance(one, asyncio.CancelledError)] == []
         await living
     day.recordings += [recording for watcher in watchers for recording in watcher.recordings]
     day.texts += [text for reader in readers for text in reader.texts]
@@ -152,15 +167,12 @@ async def look_for_leaks(live: LiveExchange, commands: int) -> Complaints:
     for text in day.texts:
         texts.judge(text)
     report(day, truth, messages)
-    if complaints.counts and os.environ.get("LEAK_DUMP"):
-        import pickle; pickle.dump((day.recordings, day.texts, day.town.committed), open("/tmp/leak_dump.pkl", "wb"))
-        import shutil; shutil.copytree(live.folder, "/tmp/leak_db", dirs_exist_ok=True)
     assert would_notice(truth, day) >= 8
     return complaints
 
 
 async def test_nobody_hears_what_is_not_theirs(start_exchange: Start) -> None:
-    live = start_exchange(UNSETTLED_MARKETS_MAX="10000", STARTING_CASH="1000000")
+    live = start_exchange(**SETTINGS)
     complaints = await look_for_leaks(live, COMMANDS)
     assert not complaints.counts, f"\n{complaints}"
     live.verify()
@@ -168,7 +180,26 @@ async def test_nobody_hears_what_is_not_theirs(start_exchange: Start) -> None:
 
 @pytest.mark.soak
 async def test_nobody_hears_what_is_not_theirs_for_long(start_exchange: Start) -> None:
-    live = start_exchange(UNSETTLED_MARKETS_MAX="10000", STARTING_CASH="1000000")
+    live = start_exchange(**SETTINGS)
     complaints = await look_for_leaks(live, SOAK_COMMANDS)
     assert not complaints.counts, f"\n{complaints}"
     live.verify()
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize(
+    ("leak", "kind"),
+    [
+        ("fills", "the other side of a fill, in a market that hides it"),
+        ("public", "a restricted market on public"),
+        ("floor", "who traded, in a market that hides it"),
+        ("shares", "the stream of somebody else's account"),
+        ("lists", "the book of a market that is not theirs to see"),
+        ("tables", "a market that is not there for them, in text"),
+    ],
+)
+async def test_that_a_planted_leak_is_found(start_exchange: Start, leak: str, kind: str) -> None:
+    live = start_exchange(**SETTINGS, DJANGO_SETTINGS_MODULE="tests.live.settings.leaky", PLANTED_LEAK=leak)
+    complaints = await look_for_leaks(live, PLANTED_COMMANDS)
+    print(f"{leak}: {dict(complaints.counts)}")
+    assert complaints.counts[kind] > 0

@@ -20,6 +20,7 @@ PAUSE_SECONDS = (0.0, 0.4)
 MARKETS_MAX = 90  # in all: who comes back gets a snapshot of every one
 MARKETS_RUNNING_MAX = 20
 ALTS_MAX = 3  # of one person
+LISTED_MAX = 12  # accounts that a restricted market is for
 LATELY = 14  # markets that people trade in
 
 BAND_BEGINS = 50_000_000  # 1/100 chip; every market 100 chips wide, and 100 away from the next
@@ -70,9 +71,9 @@ class Town:
     def running(self) -> int:
         return len(self.markets) - len(self.over)
 
-    def some_accounts(self, rng: random.Random) -> list[int]:
-        everybody = [*self.users.values(), *self.alts, *self.vaults]
-        return rng.sample(everybody, k=min(rng.randint(1, 4), len(everybody)))
+    def some_accounts(self, rng: random.Random, most: int = LISTED_MAX) -> list[int]:
+        everybody = [*self.users.values(), *self.alts]
+        return rng.sample(everybody, k=min(rng.randint(1, most), len(everybody)))
 
 
 class Citizen:

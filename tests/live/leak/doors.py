@@ -57,7 +57,7 @@ class Reader:
         return self.rng.choice(list(self.town.markets))
 
     def _account(self) -> int:
-        return self.rng.choice(self.town.some_accounts(self.rng))
+        return self.town.some_accounts(self.rng, most=1)[0]
 
 
 class PageReader(Reader):

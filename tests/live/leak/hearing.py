@@ -7,8 +7,6 @@ from typing import NamedTuple
 from proto import exchange_pb2 as pb
 
 HISTORIES = frozenset({"trade_history", "order_history", "market_positions"})
-# What a snapshot may consist of, and what else stands between snapshots and the reply that they belong to.
-BETWEEN = frozenset({"unsubscribed", "acting_as"})
 
 
 @dataclass
@@ -96,13 +94,15 @@ def _snapshot_ends(messages: list[pb.ServerMessage]) -> dict[int, int]:
 
 
 def _sudo(messages: list[pb.ServerMessage]) -> list[bool]:
-    """Whether an operator's rights were on; the snapshots before SudoSet are told with the new rights already."""
-    found, on, inside = [], False, _snapshot_ends(messages)
+    """Whether an operator's rights were on; what stands between the streams that ended and SudoSet is told
+    with the new rights already."""
+    found: list[bool] = []
+    on, inside = False, _snapshot_ends(messages)
     for index, message in enumerate(messages):
         if message.HasField("sudo_set"):
             on = message.sudo_set.on
             back = index - 1
-            while back >= 0 and (back in inside or messages[back].WhichOneof("message") in BETWEEN):
+            while back >= 0 and (back in inside or messages[back].HasField("acting_as")):
                 found[back] = on
                 back -= 1
         found.append(on)

@@ -11,6 +11,8 @@ from proto import exchange_pb2 as pb
 from tests.live.leak.hearing import HISTORIES, Heard, Recording, heard
 from tests.live.leak.truth import Degree, Truth
 
+Rule = Callable[[Heard, Any], None]
+
 EXAMPLES = 5  # of each kind of complaint that are told at length
 
 
@@ -43,30 +45,28 @@ class Judge:
         self._recording = recording
         self._here: Heard | None = None
         self._had_sudo = False  # at any time: then everything was known once
-        self._rules: dict[str, Callable[[Heard, Any], None]] = {
-            "stream_position": lambda h, m: self._stream(h, m.stream),
-            "snapshot_begin": lambda h, m: self._stream(h, m.stream),
-            "snapshot_end": lambda h, m: self._stream(h, m.stream),
-            "subscribed": lambda h, m: [self._stream(h, stream) for stream in m.streams] and None,
+        self._rules = self._rules_of_kinds()
+
+    def _rules_of_kinds(self) -> dict[str, Rule]:
+        """By what a message says. What is not here is everybody's, such as auctions and names of accounts."""
+        return {
+            **dict.fromkeys(("stream_position", "snapshot_begin", "snapshot_end"), _of("stream", self._stream)),
+            "subscribed": _each("streams", self._stream),
             "unsubscribed": self._unsubscribed,
-            "market_created": lambda h, m: self._definition(h, m.market),
-            "market_updated": lambda h, m: self._definition(h, m.market),
-            "market_settled": lambda h, m: self._definition(h, m.market),
-            "markets": lambda h, m: [self._definition(h, market) for market in m.markets] and None,
+            **dict.fromkeys(("market_created", "market_updated", "market_settled"), _of("market", self._definition)),
+            "markets": _each("markets", self._definition),
             "market_withdrawn": lambda h, m: self._once_known(h, m.market_id, Degree.KNOWN),
-            "market_summary": lambda h, m: self._whole(h, m.market_id),
-            "book_cleared": lambda h, m: self._whole(h, m.market_id),
-            "orders": lambda h, m: [self._order(h, order) for order in m.orders] and None,
+            **dict.fromkeys(("market_summary", "book_cleared"), _of("market_id", self._whole)),
+            "orders": _each("orders", self._order),
             "order_created": self._order_created,
-            "orders_cancelled": lambda h, m: [self._cancelled(h, one) for one in m.orders] and None,
-            "trades": lambda h, m: [self._trade(h, trade) for trade in m.trades] and None,
+            "orders_cancelled": _each("orders", self._cancelled),
+            "trades": _each("trades", self._trade),
             "fills": self._fills,
             "portfolio_updated": lambda h, m: self._portfolio(h, m.account_id, m.exposures),
             "account_state": lambda h, m: self._portfolio(h, m.account.id, m.exposures),
-            "account_created": lambda h, m: self._owners(h, m.account.id, m.owners),
-            "owners_changed": lambda h, m: self._owners(h, m.account.id, m.owners),
-            "transfers": lambda h, m: [self._transfer(h, one) for one in m.transfers] and None,
-            "transfer_created": lambda h, m: self._transfer(h, m.transfer),
+            **dict.fromkeys(("account_created", "owners_changed"), self._owners),
+            "transfers": _each("transfers", self._transfer),
+            "transfer_created": _of("transfer", self._transfer),
             "paid_out": self._paid_out,
             "trade_history": self._trade_history,
             "order_history": self._order_history,
@@ -208,8 +208,8 @@ class Judge:
                 if h.snapshot or not self.truth.list_changed(market, begins, self.truth.batch_end(h.at)):
                     self._complain("a stake in a market that is gone")
 
-    def _owners(self, h: Heard, account: int, owners: Iterable[pb.Owner]) -> None:
-        if list(owners) and not self._may_act_as(h, account):
+    def _owners(self, h: Heard, said: pb.AccountCreated | pb.OwnersChanged) -> None:
+        if said.owners and not self._may_act_as(h, said.account.id):
             self._complain("whose somebody else's account is")
 
     def _transfer(self, h: Heard, transfer: pb.Transfer) -> None:
@@ -241,3 +241,15 @@ class Judge:
         others = [row.account_id for row in said.positions if row.account_id]
         if self._hides(h, said.market_id) and not all(self._may_act_as(h, account) for account in others):
             self._complain("who holds what, in a market that hides it")
+
+
+def _of(field: str, rule: Rule) -> Rule:
+    return lambda h, said: rule(h, getattr(said, field))
+
+
+def _each(field: str, rule: Rule) -> Rule:
+    def each(h: Heard, said: Any) -> None:
+        for one in getattr(said, field):
+            rule(h, one)
+
+    return each

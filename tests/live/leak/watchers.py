@@ -104,7 +104,7 @@ class Watcher:
             every = [pb.Subscription(all_markets=True, from_seq=self._past())]
             return [{"subscribe": pb.Subscribe(subscriptions=every)}]
         if dice < 0.6:
-            return [{"act_as": pb.ActAs(account_id=rng.choice(town.some_accounts(rng)))}]
+            return [{"act_as": pb.ActAs(account_id=town.some_accounts(rng, most=1)[0])}]
         if dice < 0.7 and self.sudo is None:
             return self._toggle(market)
         limit = rng.choice((0, 50))
