@@ -38,5 +38,5 @@ async def ear(url: str, recording: Recording) -> AsyncIterator[Ear]:
 
 async def signed_in(socket: Ear, token: str, **more: Any) -> Ear:
     """`more`: fields of Authenticate."""
-    assert (await socket.sign_in(token, **more))[-1].HasField("acting_as"), socket.heard
+    assert any(message.HasField("acting_as") for message in await socket.sign_in(token, **more)), socket.heard
     return socket
