@@ -184,8 +184,8 @@ class Publication:
         account = self.engine.accounts[event.account]
         if isinstance(event, events.ShareCreated):
             self.new_shares.append(event)
-        begins = isinstance(event, events.ShareCreated)
-        for id, told in ((event.account, True), (event.owner, begins)):
+        owns = event.owner in account.owners  # now, after all of the batch
+        for id, told in ((event.account, True), (event.owner, owns)):
             codec.write_owners(self.say(stream_of_account(id), seq).owners_changed, account, told)
 
     def _clear_book(self, seq: int, market: int) -> None:

@@ -269,7 +269,7 @@ def write_reply(reply: pb.ServerMessage, engine: Engine, happened: list[Event], 
         case events.AuctionCreated() | events.AuctionEdited() | events.AuctionWithdrawn() | events.AuctionSettled():
             write_auction(reply, engine, last)
         case _:
-            _write_account_reply(reply, engine, happened)
+            _write_account_reply(reply, engine, happened, asker)
 
 
 def _told(engine: Engine, id: int, asker: Asker) -> pb.Market:
@@ -279,18 +279,22 @@ def _told(engine: Engine, id: int, asker: Asker) -> pb.Market:
     return market_message(market, asker.sudo or sees(market, reach), asker.sudo)
 
 
-def _write_account_reply(reply: pb.ServerMessage, engine: Engine, happened: list[Event]) -> None:
+def _write_account_reply(reply: pb.ServerMessage, engine: Engine, happened: list[Event], asker: Asker) -> None:
+    """Whose the money is now is not for who may not act as the account any more: the answer may be a repeated one."""
+    reach = reach_of(engine, asker.user, asker.rights)
     for event in happened:
         if type(event) is events.AccountCreated:
             account = engine.accounts[event.account]
             reply.account_created.account.CopyFrom(account_message(account))
-            reply.account_created.owners.extend(owner_messages(account))
+            if asker.sudo or account.id in reach:
+                reply.account_created.owners.extend(owner_messages(account))
             return
         if type(event) is events.Transferred:
             reply.transfer_created.transfer.CopyFrom(transfer_message(event))
             return
         if isinstance(event, events.ShareCreated | events.ShareEnded | events.CreditRedistributed):
-            write_owners(reply.owners_changed, engine.accounts[event.account], type(event) is not events.ShareEnded)
+            told = type(event) is not events.ShareEnded and (asker.sudo or event.account in reach)
+            write_owners(reply.owners_changed, engine.accounts[event.account], told)
             return
     raise ValueError(f"no reply for {happened!r}")
 

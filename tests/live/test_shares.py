@@ -82,6 +82,40 @@ async def test_who_leaves_hears_no_more_and_acts_as_themselves(live: LiveExchang
     live.verify()
 
 
+async def test_a_repeated_answer_does_not_tell_who_left_whose_the_money_is(live: LiveExchange) -> None:
+    async with (
+        signed_in(live.ws_url, live.token("alice")) as alice,
+        signed_in(live.ws_url, live.token("bob")) as bob,
+    ):
+        made = {"create_account": pb.CreateAccount(name="Team of one after all", key="made")}
+        team = (await alice.ask(**made)).account_created.account.id
+        shared = {"share_account": pb.ShareAccount(account_id=team, receiver_id=bob.account, key="shared")}
+        assert len((await alice.ask(**shared)).owners_changed.owners) == 2
+        assert (await alice.ask(leave_account=pb.LeaveAccount(account_id=team))).HasField("owners_changed")
+        paid = pb.MakeTransfer(from_account_id=bob.account, to_account_id=team, amount=1_000_000)
+        assert (await bob.ask(make_transfer=paid)).HasField("transfer_created")
+        for again in (await alice.ask(**made), await alice.ask(**shared)):
+            assert again.replayed
+            assert not [*again.account_created.owners, *again.owners_changed.owners], again
+
+
+async def test_who_shares_and_leaves_in_one_batch_is_not_told_the_rest(live: LiveExchange) -> None:
+    async with (
+        signed_in(live.ws_url, live.token("alice")) as alice,
+        signed_in(live.ws_url, live.token("bob")) as bob,
+    ):
+        team = await team_of(alice, "Team of a moment")
+        share = pb.ShareAccount(account_id=team, receiver_id=bob.account)
+        leave = pb.LeaveAccount(account_id=team)
+        await alice.send(
+            pb.ClientMessage(request_id="share", share_account=share),
+            pb.ClientMessage(request_id="leave", leave_account=leave),
+        )
+        await alice.reply("leave")
+        replies = [message for message in alice.heard if message.request_id in ("share", "leave")]
+        assert [len(reply.owners_changed.owners) for reply in replies] == [0, 0]
+
+
 async def test_who_was_away_meanwhile_begins_anew(live: LiveExchange) -> None:
     """A resumed socket is not told what came after on streams that are not, or not yet, theirs."""
     async with signed_in(live.ws_url, live.token("alice")) as alice:

@@ -1,0 +1,347 @@
+"""People who trade, share, hide and settle at random over sockets: what there is to be known, and by whom.
+
+What belongs to a market can be told from its text: its name has the token Zx<n>q, its description Dx<n>q, and it
+trades in a price band of its own. client_order_ids are co<n>t.
+"""
+
+import asyncio
+import itertools
+import random
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from proto import exchange_pb2 as pb
+from tests.live.leak.ear import Ear
+
+FRAME_COMMANDS = (1, 1, 2, 3, 20)  # now and then many at once: batches are what is told together
+PAUSE_SECONDS = (0.0, 0.4)
+MARKETS_MAX = 90  # in all: who comes back gets a snapshot of every one
+MARKETS_RUNNING_MAX = 20
+ALTS_MAX = 3  # of one person
+LISTED_MAX = 12  # accounts that a restricted market is for
+LATELY = 14  # markets that people trade in
+
+BAND_BEGINS = 50_000_000  # 1/100 chip; every market 100 chips wide, and 100 away from the next
+BAND = 10_000
+MIDDLE = 5_000
+AROUND = 40  # so far from the middle orders are placed
+SIZES = (1, 30)
+
+Wish = tuple[str, Any]
+
+
+def band(number: int) -> int:
+    """Where the prices of the market with this number begin."""
+    return BAND_BEGINS + number * 2 * BAND
+
+
+class Town:
+    """What everybody knows, so that random commands often make sense. Filled from replies."""
+
+    def __init__(self, commands: int) -> None:
+        self.left = commands  # to be sent
+        self.seq = 0
+        self.markets: dict[int, int] = {}  # id -> its number
+        self.over: set[int] = set()  # settled or closed
+        self.users: dict[str, int] = {}  # account by name
+        self.alts: dict[int, int] = {}  # -> maker's account
+        self.vaults: list[int] = []  # alts that never have money: they can be given up at any time
+        self.shares: list[tuple[int, int]] = []  # account, owner
+        self.committed: dict[int, int] = {}  # seq -> when
+        self.accepted = 0
+        self.refused: dict[int, int] = {}
+        self.numbers = itertools.count(1)
+        self.market_numbers = itertools.count(1)
+
+    def hear(self, reply: pb.ServerMessage) -> None:
+        if reply.HasField("refused"):
+            self.refused[reply.refused.code] = self.refused.get(reply.refused.code, 0) + 1
+        elif reply.committed_us:
+            self.accepted += 1
+            self.seq = max(self.seq, reply.seq)
+            self.committed[reply.seq] = reply.committed_us
+
+    def lately(self, rng: random.Random) -> int:
+        running = [market for market in self.markets if market not in self.over]
+        return rng.choice(running[-LATELY:] or list(self.markets))
+
+    @property
+    def running(self) -> int:
+        return len(self.markets) - len(self.over)
+
+    def some_accounts(self, rng: random.Random, most: int = LISTED_MAX) -> list[int]:
+        everybody = [*self.users.values(), *self.alts]
+        return rng.sample(everybody, k=min(rng.randint(1, most), len(everybody)))
+
+
+class Citizen:
+    """One person on one socket. Subclasses say what they wish for."""
+
+    frames: tuple[int, ...] = FRAME_COMMANDS
+
+    def __init__(self, ear: Ear, town: Town, rng: random.Random) -> None:
+        self.ear = ear
+        self.town = town
+        self.rng = rng
+        self.own = self.acting = ear.account
+        self.mine = {self.own}
+        self.orders: list[str] = []  # client_order_ids
+        self.made: list[int] = []  # markets
+        self.asked: dict[str, Wish] = {}  # not answered yet
+        self._ids = itertools.count(1)
+        for message in ear.heard:
+            self._hear(message)
+        ear.forgets = True
+
+    async def live(self) -> None:
+        """Until all commands are sent and answered."""
+        while self.town.left > 0:
+            wishes = [wish for _ in range(self.rng.choice(self.frames)) for wish in self.wishes()]
+            self.town.left -= len(wishes)
+            await self.ask(wishes)
+            until = time.monotonic() + self.rng.uniform(*PAUSE_SECONDS)
+            while self.asked or time.monotonic() < until:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(None if self.asked else until - time.monotonic()):
+                        await self.listen()
+
+    async def ask(self, wishes: list[Wish]) -> None:
+        messages = []
+        for kind, body in wishes:
+            id = f"{next(self._ids)}"
+            self.asked[id] = kind, body
+            messages.append(pb.ClientMessage(request_id=id, **{kind: body}))
+        await self.ear.send(*messages)
+
+    async def listen(self) -> None:
+        for message in await self.ear.receive():
+            self._hear(message)
+
+    def wishes(self) -> list[Wish]:
+        """What is asked for next."""
+        raise NotImplementedError
+
+    # --- Hearing
+
+    def _hear(self, message: pb.ServerMessage) -> None:
+        match message.WhichOneof("message"):
+            case "account_state":
+                self.mine.add(message.account_state.account.id)
+            case "acting_as":
+                self.acting = message.acting_as.account_id
+            case "unsubscribed":
+                gone = {stream for stream in message.unsubscribed.streams if stream.startswith("account.")}
+                self.mine = {account for account in self.mine if f"account.{account}" not in gone}
+        wish = self.asked.pop(message.request_id, None) if message.request_id else None
+        if wish is not None:
+            self.town.hear(message)
+            if not message.HasField("refused"):
+                self._answered(wish, message)
+
+    def _answered(self, wish: Wish, reply: pb.ServerMessage) -> None:
+        kind, asked = wish
+        town = self.town
+        match kind:
+            case "create_market":
+                market = reply.market_created.market
+                town.markets[market.id] = int(market.name[2 : market.name.index("q")])
+                self.made.append(market.id)
+            case "create_account":
+                account = reply.account_created.account
+                if account.name.startswith("Va"):
+                    town.vaults.append(account.id)
+                town.alts[account.id] = self.own
+            case "share_account":
+                town.shares.append((asked.account_id, asked.receiver_id))
+            case "settle_market":
+                town.over.add(asked.market_id)
+            case "set_market_status" if asked.status == pb.CLOSED:
+                town.over.add(asked.market_id)
+
+    # --- What everybody may wish for
+
+    def choose(self, chances: dict[Callable[[], list[Wish]], float]) -> list[Wish]:
+        return self.rng.choices(list(chances), list(chances.values()))[0]()
+
+    def order(self) -> list[Wish]:
+        rng, market = self.rng, self.town.lately(self.rng)
+        price = band(self.town.markets[market]) + MIDDLE + rng.randint(-AROUND, AROUND)
+        order = pb.CreateOrder(market_id=market, side=rng.choice((pb.BID, pb.OFFER)), price=price)
+        order.size = rng.randint(*SIZES)
+        order.client_order_id = f"co{next(self.town.numbers)}t"
+        order.time_in_force = rng.choices((pb.GTC, pb.IOC, pb.FOK), (8, 1, 1))[0]
+        order.post_only = order.time_in_force == pb.GTC and rng.random() < 0.1
+        order.self_trade = rng.choice((pb.CANCEL_RESTING, pb.CANCEL_INCOMING, pb.DECREMENT))
+        self.orders = [*self.orders[-60:], order.client_order_id]
+        return [("create_order", order)]
+
+    def cancel(self) -> list[Wish]:
+        if not self.orders:
+            return self.order()
+        return [("cancel_order", pb.CancelOrder(client_order_id=self.rng.choice(self.orders)))]
+
+    def out(self) -> list[Wish]:
+        side = self.rng.choice((pb.SIDE_UNSPECIFIED, pb.BID, pb.OFFER))
+        return [("out", pb.Out(market_id=self.rng.choice((0, self.town.lately(self.rng))), side=side))]
+
+    def history(self) -> list[Wish]:
+        market, limit = self.rng.choice(list(self.town.markets)), self.rng.choice((0, 20))
+        kinds: dict[str, Any] = {
+            "get_full_trade_history": pb.GetFullTradeHistory,
+            "get_full_order_history": pb.GetFullOrderHistory,
+            "get_market_positions": pb.GetMarketPositions,
+        }
+        kind = self.rng.choice(list(kinds))
+        return [(kind, kinds[kind](market_id=market, limit=limit))]
+
+    def market(self, **more: Any) -> list[Wish]:
+        town = self.town
+        if town.running >= MARKETS_RUNNING_MAX or len(town.markets) >= MARKETS_MAX:
+            return self.order()
+        number = next(town.market_numbers)
+        begins = band(number)
+        market = pb.CreateMarket(name=f"Zx{number}q", description=f"Dx{number}q", **more)
+        market.min_settlement, market.max_settlement = begins, begins + BAND
+        return [("create_market", market)]
+
+    def settle(self) -> list[Wish]:
+        market = self.rng.choice(self.made) if self.made else self.town.lately(self.rng)
+        return self.settling(market) if self.town.running > MARKETS_RUNNING_MAX // 2 else self.order()
+
+    def settling(self, market: int) -> list[Wish]:
+        price = band(self.town.markets[market]) + self.rng.randint(1, BAND - 1)
+        return [("settle_market", pb.SettleMarket(market_id=market, price=price))]
+
+    def describe(self) -> list[Wish]:
+        market = self.rng.choice(self.made) if self.made else self.town.lately(self.rng)
+        number = self.town.markets[market]
+        words = f"Dx{number}q in other words, {next(self.town.numbers)}"
+        return [("edit_market", pb.EditMarket(market_id=market, description=words))]
+
+
+class Trader(Citizen):
+    def wishes(self) -> list[Wish]:
+        return self.choose(
+            {
+                self.order: 58,
+                self.cancel: 10,
+                self.out: 2,
+                self.transfer: 6,
+                self.alt: 3,
+                self.share: 4,
+                self.leave: 3,
+                self.act: 5,
+                self.market: 2,
+                self.describe: 2,
+                self.settle: 1,
+                self.history: 4,
+            }
+        )
+
+    def transfer(self) -> list[Wish]:
+        rng, others = self.rng, [*self.town.users.values(), *self.mine]
+        paying, to = rng.choice(sorted(self.mine)), rng.choice(others)
+        if to in self.town.vaults:
+            return self.order()
+        amount = rng.randint(1, 10**9)
+        return [("make_transfer", pb.MakeTransfer(from_account_id=paying, to_account_id=to, amount=amount))]
+
+    def alt(self) -> list[Wish]:
+        made = sum(maker == self.own for maker in self.town.alts.values())
+        if made >= 2 * ALTS_MAX:
+            return self.order()
+        vault = made % 2
+        name = f"{'Va' if vault else 'Al'}{next(self.town.numbers)}t"
+        return [("act_as", pb.ActAs(account_id=self.own)), ("create_account", pb.CreateAccount(name=name))]
+
+    def share(self) -> list[Wish]:
+        mine = [account for account in self.town.vaults if account in self.mine]
+        if not mine:
+            return self.alt()
+        receiver = self.rng.choice(list(self.town.users.values()))
+        share = pb.ShareAccount(account_id=self.rng.choice(mine), receiver_id=receiver)
+        return [("act_as", pb.ActAs(account_id=self.own)), ("share_account", share)]
+
+    def leave(self) -> list[Wish]:
+        vaults = [account for account in self.town.vaults if account in self.mine]
+        if not vaults:
+            return self.order()
+        left = pb.LeaveAccount(account_id=self.rng.choice(vaults))
+        return [("act_as", pb.ActAs(account_id=self.own)), ("leave_account", left)]
+
+    def act(self) -> list[Wish]:
+        return [("act_as", pb.ActAs(account_id=self.rng.choice(sorted(self.mine))))]
+
+
+class Operator(Citizen):
+    """In sudo all day."""
+
+    frames = (1, 2, 3, 8)
+
+    def wishes(self) -> list[Wish]:
+        return self.choose(
+            {
+                self.list_anew: 24,
+                self.hide: 9,
+                self.status: 8,
+                self.special_market: 14,
+                self.over: 5,
+                self.revoke: 12,
+                self.redistribute: 1,
+                self.gift: 5,
+                self.rename: 4,
+                self.act_as_listed: 8,
+                self.order: 8,
+                self.history: 2,
+            }
+        )
+
+    def special_market(self) -> list[Wish]:
+        accounts = self.town.some_accounts(self.rng) if self.rng.random() < 0.6 else []
+        hides = self.rng.random() < 0.5
+        return self.market(visible_to=pb.AccountIds(ids=accounts), hide_account_ids=hides, category="Exam")
+
+    def list_anew(self) -> list[Wish]:
+        accounts = self.town.some_accounts(self.rng) if self.rng.random() < 0.7 else []
+        edit = pb.EditMarket(market_id=self.town.lately(self.rng), visible_to=pb.AccountIds(ids=accounts))
+        return [("edit_market", edit)]
+
+    def hide(self) -> list[Wish]:
+        edit = pb.EditMarket(market_id=self.town.lately(self.rng), hide_account_ids=self.rng.random() < 0.6)
+        return [("edit_market", edit)]
+
+    def status(self) -> list[Wish]:
+        status = self.rng.choices((pb.OPEN, pb.CANCEL_ONLY, pb.PAUSED, pb.CLOSED), (20, 2, 2, 1))[0]
+        return [("set_market_status", pb.SetMarketStatus(market_id=self.town.lately(self.rng), status=status))]
+
+    def over(self) -> list[Wish]:
+        many = self.town.running > MARKETS_RUNNING_MAX // 2
+        return self.settling(self.town.lately(self.rng)) if many else self.order()
+
+    def revoke(self) -> list[Wish]:
+        if not self.town.shares:
+            return self.order()
+        account, owner = self.town.shares.pop(self.rng.randrange(len(self.town.shares)))
+        return [("revoke_share", pb.RevokeShare(account_id=account, owner_id=owner))]
+
+    def redistribute(self) -> list[Wish]:
+        if not self.town.shares:
+            return self.order()
+        account, owner = self.rng.choice(self.town.shares)
+        return [("redistribute", pb.Redistribute(account_id=account, owner_id=owner))]
+
+    def gift(self) -> list[Wish]:
+        rich = [one for one in (*self.town.users.values(), *self.town.alts) if one not in self.town.vaults]
+        to = self.rng.choice(rich)
+        return [("gift", pb.Gift(to_account_id=to, amount=self.rng.randint(1, 10**8)))]
+
+    def rename(self) -> list[Wish]:
+        market = self.town.lately(self.rng)
+        name = f"Zx{self.town.markets[market]}q {next(self.town.numbers)}"
+        return [("edit_market", pb.EditMarket(market_id=market, name=name, pinned=self.rng.random() < 0.5))]
+
+    def act_as_listed(self) -> list[Wish]:
+        account = self.rng.choice([*self.town.users.values(), *self.town.alts])
+        return [("act_as", pb.ActAs(account_id=account)), *self.order()]

@@ -1,0 +1,99 @@
+"""People who read pages and REST, one answer after the other. What somebody was told is kept with the journal's head
+before and after."""
+
+import asyncio
+import random
+from dataclasses import dataclass
+
+from tests.live.exchange import Browser, LiveExchange
+from tests.live.leak.crowd import Town
+from tests.live.leak.texts import REST, Text
+from tests.live.rest import Door
+from tests.live.tables import Tables
+
+PAGES = ("/", "/", "/portfolio/", "/portfolio/", "/accounts/", "/keys/", "/auctions/")
+LISTS = ("/markets", "/orders", "/orders?open=true", "/portfolio", "/statement", "/transfers", "/accounts", "/me")
+OF_MARKET = ("", "/book", "/orders", "/trades", "/events", "/book?at={seq}", "/events?after={seq}")
+PAUSE_SECONDS = (0.05, 0.3)
+
+
+@dataclass
+class Reader:
+    """`name` "": nobody has signed in. `operates`: turns sudo on and off."""
+
+    live: LiveExchange
+    town: Town
+    name: str
+    rng: random.Random
+    operates: bool = False
+
+    def __post_init__(self) -> None:
+        self.texts: list[Text] = []
+        self.tables = Tables(self.live.env)
+        self.user = int(self.live.people[self.name]["id"]) if self.name else 0
+        self.sudo = False
+
+    async def read(self) -> None:
+        """Until cancelled."""
+        while True:
+            await asyncio.to_thread(self._look)
+            await asyncio.sleep(self.rng.uniform(*PAUSE_SECONDS))
+
+    def sign_in(self) -> None:
+        """One after the other: Django hashes the passwords of these tests anew at the first sign-in, which ends what
+        other sessions of the person there are."""
+        raise NotImplementedError
+
+    def _look(self) -> None:
+        before = self.tables.head
+        where, status, text = self._ask()
+        self.texts.append(Text(self.name, self.user, self.sudo, where, before, self.tables.head, status, text))
+
+    def _ask(self) -> tuple[str, int, str]:
+        """Where, the status and what is told."""
+        raise NotImplementedError
+
+    def _market(self) -> int:
+        return self.rng.choice(list(self.town.markets))
+
+    def _account(self) -> int:
+        return self.town.some_accounts(self.rng, most=1)[0]
+
+
+class PageReader(Reader):
+    browser: Browser
+
+    def sign_in(self) -> None:
+        self.browser = self.live.browser(self.name)
+
+    def _ask(self) -> tuple[str, int, str]:
+        if self.name and self.rng.random() < 0.1:
+            self.browser.post("/act-as/", page="/accounts/", account=self._account())
+        if self.operates and self.rng.random() < 0.1:
+            self.sudo = not self.sudo
+            page = self.browser.post("/sudo/", page="/accounts/", **{"on" if self.sudo else "off": 1})
+            assert page.status == 200, (page.status, page.url, page.text)
+        place = f"/markets/{self._market()}/" if self.rng.random() < 0.5 else self.rng.choice(PAGES)
+        page = self.browser.get(place)
+        assert page.status in (200, 404), (place, page.status, page.text)
+        return place, page.status, page.text
+
+
+class RestReader(Reader):
+    door: Door
+
+    def sign_in(self) -> None:
+        self.door = Door(self.live, self.name)
+
+    def _ask(self) -> tuple[str, int, str]:
+        headers = {"X-Act-As": str(self._account())} if self.name and self.rng.random() < 0.2 else {}
+        self.sudo = self.operates and self.rng.random() < 0.5
+        if self.sudo:
+            headers["X-Sudo"] = "true"
+        place = self.rng.choice(LISTS)
+        if self.rng.random() < 0.7:
+            seq = self.rng.randint(1, max(1, self.town.seq))
+            place = f"/markets/{self._market()}{self.rng.choice(OF_MARKET).format(seq=seq)}"
+        answer = self.door.ask("GET", place, headers)
+        assert answer.status_code in (200, 401, 404), answer.text
+        return f"{REST}{place}", answer.status_code, answer.text

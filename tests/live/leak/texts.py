@@ -1,0 +1,154 @@
+"""Pages, REST and the words of refusals: whatever text comes back is searched for what it may not tell."""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from tests.live.leak.crowd import BAND, BAND_BEGINS
+from tests.live.leak.judge import Complaints
+from tests.live.leak.truth import Degree, Truth
+
+REST = "/api/v1"
+
+TOKEN = re.compile(r"[ZD]x(\d+)q")
+CLIENT_ORDER_ID = re.compile(r"\bco\d+t\b")
+ACCOUNT_NAME = re.compile(r"\b(?:Al|Va)\d+t\b")
+MARKET_LINK = re.compile(r"/markets/(\d+)/")
+OF_MARKET = re.compile(rf"(?:{REST})?/markets/(\d+)(.*)")
+# "512,345.67" of pages, "512345.67" of REST, "51234567" of data for scripts; nothing longer.
+PRICE = re.compile(r"(?<![\d.,])(?:(\d{3}(?:,\d{3})*\.\d\d)|(\d{6}\.\d\d)|(\d{8}))(?![\d.,]*\d)")
+# Where hardly any amount is shown that is no price: cash and what was earned may be any number.
+OF_PRICES = re.compile(rf"/|/markets/.*|{REST}/markets.*|refusal")
+WHOSE = ("account_id", "buyer_id", "seller_id")
+
+
+@dataclass
+class Text:
+    """What somebody was told between two seqs of the journal's head. `user` 0: nobody has signed in."""
+
+    name: str
+    user: int
+    sudo: bool
+    where: str
+    before: int
+    after: int
+    status: int
+    text: str
+
+
+class TextJudge:
+    def __init__(self, truth: Truth, complaints: Complaints) -> None:
+        self.truth = truth
+        self.complaints = complaints
+        self._accounts = {name: id for id, name in truth.names.items()}
+
+    @cached_property
+    def _by_number(self) -> dict[int, int]:
+        """The market with the number."""
+        named = ((id, TOKEN.search(name)) for id, market in self.truth.markets.items() for name in market.names)
+        return {int(match[1]): id for id, match in named if match}
+
+    def judge(self, text: Text) -> None:
+        if text.sudo and text.user:
+            return
+        for number in {int(match[1]) for match in TOKEN.finditer(text.text)}:
+            self._there(text, self._by_number[number], f"x{number}q")
+        for id in {match[0] for match in CLIENT_ORDER_ID.finditer(text.text)}:
+            if self.truth.client_order_ids[id] not in self._mine(text):
+                self._complain("somebody's client_order_id", text, id)
+        if OF_PRICES.fullmatch(text.where):
+            self._judge_prices(text)
+        if text.where.startswith(REST):
+            self._judge_rest(text)
+        elif text.where != "refusal":
+            self._judge_page(text)
+
+    def _judge_prices(self, text: Text) -> None:
+        for shown in {match[0] for match in PRICE.finditer(text.text)}:
+            price = int(shown.replace(",", "").replace(".", ""))
+            market = self._market_at(price)
+            if market is None or self._degree(text, market) == Degree.WHOLE:
+                continue
+            truth, mine = self.truth.markets[market], self._mine(text)
+            own = {price for account in mine & truth.own.keys() for price in truth.own[account]}
+            if price in truth.prices and price not in own and price != truth.settled_at:
+                self._complain("a price of a book that is not theirs", text, shown)
+
+    def _judge_page(self, text: Text) -> None:
+        here = OF_MARKET.fullmatch(text.where)
+        for market in {int(match[1]) for match in MARKET_LINK.finditer(text.text)}:
+            if here is None or market != int(here[1]):
+                self._there(text, market, f"/markets/{market}/")
+        if here is None or text.status != 200 or not text.user:  # who has not signed in is asked to
+            return
+        self._there(text, int(here[1]), "<h1")
+        known = self._mine(text) | {self.truth.markets[int(here[1])].owner}
+        for name in {match[0] for match in ACCOUNT_NAME.finditer(text.text)}:
+            if self._accounts[name] not in known and self._hides(text, int(here[1])):
+                self._complain("whose it is, in a market that hides it", text, name)
+
+    # --- REST
+
+    def _judge_rest(self, text: Text) -> None:
+        if not text.user and text.status == 200:
+            self._complain("something for nobody", text, "")
+        if text.status != 200:
+            return
+        here = OF_MARKET.fullmatch(text.where)
+        if here is not None:
+            needed = Degree.WHOLE if here[2] else Degree.KNOWN
+            if self._degree(text, int(here[1])) < needed:
+                self._complain("a market that is not theirs to see", text, "")
+        for thing in _things(json.loads(text.text)):
+            self._judge_thing(text, thing, int(here[1]) if here else 0)
+
+    def _judge_thing(self, text: Text, thing: dict[str, Any], here: int) -> None:
+        if market := int(thing.get("market_id") or 0):
+            self._there(text, market, f'"market_id":{market}')
+        if here and any(thing.get(name) for name in WHOSE) and self._hides(text, here):
+            self._complain("whose it is, in a market that hides it", text, "")
+        if thing.get("visible_to"):
+            self._complain("who sees a market, without sudo", text, '"visible_to"')
+        if "restricted" in thing:
+            self._there(text, int(thing["id"]), thing["name"])
+            told = thing.get("last_price") is not None or float(thing.get("volume") or 0) != 0
+            if told and self._degree(text, int(thing["id"])) != Degree.WHOLE:
+                self._complain("last price or volume of a market whose book is not theirs", text, thing["name"])
+
+    # --- Rights
+
+    def _there(self, text: Text, market: int, what: str) -> None:
+        if self._degree(text, market) == Degree.NOTHING:
+            self._complain("a market that is not there for them", text, what)
+
+    def _market_at(self, price: int) -> int | None:
+        return self._by_number.get((price - BAND_BEGINS) // (2 * BAND)) if price >= BAND_BEGINS else None
+
+    def _degree(self, text: Text, market: int) -> Degree:
+        return self.truth.ever(text.user, market, text.before, text.after)
+
+    def _hides(self, text: Text, market: int) -> bool:
+        return all(self.truth.markets[market].hides.between(text.before, text.after))
+
+    def _mine(self, text: Text) -> set[int]:
+        """What they could act as at any time while they were answered."""
+        course = self.truth.reaches.get(text.user)
+        return set().union(*course.between(text.before, text.after)) if course else set()
+
+    def _complain(self, kind: str, text: Text, what: str) -> None:
+        place = max(text.text.find(what), 0)
+        around = " ".join(text.text[max(0, place - 80) : place + 80].split())
+        self.complaints.add(
+            f"{kind}, in text", f"{text.name} at {text.where}, {text.before} to {text.after}: ...{around}..."
+        )
+
+
+def _things(told: Any) -> Iterator[dict[str, Any]]:
+    """Every object in it."""
+    if isinstance(told, dict):
+        yield told
+    for part in told.values() if isinstance(told, dict) else told if isinstance(told, list) else ():
+        yield from _things(part)

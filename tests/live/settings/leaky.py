@@ -1,0 +1,68 @@
+"""An exchange that leaks: PLANTED_LEAK says where."""
+
+import os
+from typing import Any
+
+from django.apps import AppConfig
+from django.db.models import Q
+
+from exchange.settings import *  # noqa: F403
+from exchange.settings import INSTALLED_APPS
+
+
+def _fills() -> None:
+    """Whom one traded with is told where it is hidden."""
+    from markets import codec
+
+    write_fill = codec.write_fill
+    codec.write_fill = lambda fill, e, side, masked: write_fill(fill, e, side, False)
+
+
+def _public() -> None:
+    """Restricted markets are defined on public."""
+    from markets.audience import Publication
+    from realtime.groups import PUBLIC
+
+    Publication._known_on = lambda self, market: [(PUBLIC, True)]  # type: ignore[method-assign]
+
+
+def _floor() -> None:
+    """What was said before somebody's eyes changed is said again to who resumes."""
+    from markets.streams import Streams
+
+    Streams._forget = lambda self: None  # type: ignore[method-assign]
+
+
+def _shares() -> None:
+    """Who loses a share goes on hearing."""
+    from realtime.hearing import Hearing
+
+    Hearing.confine = lambda self, reach: None  # type: ignore[method-assign]
+
+
+def _lists() -> None:
+    """Who is no longer listed goes on hearing."""
+    from realtime.hearing import Hearing
+
+    Hearing.show = lambda self, socket, sight: None  # type: ignore[method-assign]
+
+
+def _tables() -> None:
+    """Pages and REST show every market."""
+    from markets import sight
+
+    sight._whole = lambda viewer: Q(pk__isnull=False)
+
+
+LEAKS = {"fills": _fills, "public": _public, "floor": _floor, "shares": _shares, "lists": _lists, "tables": _tables}
+
+
+class Leaky(AppConfig):
+    name = "tests.live.settings"
+    label = "leaky"
+
+    def ready(self) -> Any:
+        LEAKS[os.environ["PLANTED_LEAK"]]()
+
+
+INSTALLED_APPS = [*INSTALLED_APPS, "tests.live.settings.leaky.Leaky"]
