@@ -1,6 +1,7 @@
 """Pictures of auctions: files in VAR_DIR/pictures under random names, cleaned before they are kept.
 
 A file is there before the command that names it, and goes again if the command is refused or names another one later.
+One that came alone, over REST, waits for a command that names it until too many wait (sweep).
 """
 
 import os
@@ -21,6 +22,7 @@ from auctions.models import Auction
 UPLOAD_BYTES_MAX = 5_000_000
 DECODE_SECONDS_MAX = 20.0
 DECODERS_MAX = 2  # at once, in this process
+UNUSED_MAX = 1_000  # pictures that no auction shows, yet or any more
 WAIT_SECONDS_MAX = 10.0  # for one of them
 
 SUFFIX = ".webp"
@@ -32,6 +34,10 @@ _decoders = BoundedSemaphore(DECODERS_MAX)
 
 class PictureRefused(Exception):
     """Why, in a sentence for who sent it."""
+
+
+class TooManyPictures(PictureRefused):
+    """At this moment: the same picture may be kept a little later."""
 
 
 def keep(upload: UploadedFile[Any]) -> str:
@@ -48,7 +54,7 @@ def keep(upload: UploadedFile[Any]) -> str:
 def cleaned(data: bytes) -> bytes:
     """The picture as the decoder's process gives it back. Raises PictureRefused."""
     if not _decoders.acquire(timeout=WAIT_SECONDS_MAX):
-        raise PictureRefused("Many pictures are sent right now. Try again in a moment.")
+        raise TooManyPictures("Many pictures are sent right now. Try again in a moment.")
     try:
         command = [sys.executable, "-I", decoder.__file__]
         done = subprocess.run(command, input=data, capture_output=True, timeout=DECODE_SECONDS_MAX, check=False)  # noqa: S603
@@ -91,6 +97,22 @@ def discard(name: str) -> None:
     """Removes the file, unless an auction shows it."""
     if name and not Auction.objects.filter(picture=name).exists():
         (_folder() / name).unlink(missing_ok=True)
+
+
+def sweep() -> None:
+    """Of the pictures that no auction shows only the newest stay: what is sent and never named fills no disk."""
+    shown = set(Auction.objects.exclude(picture="").values_list("picture", flat=True))
+    unused = [path for path in _folder().iterdir() if path.name not in shown]
+    for path in sorted(unused, key=_kept_at, reverse=True)[UNUSED_MAX:]:
+        path.unlink(missing_ok=True)
+
+
+def _kept_at(path: Path) -> int:
+    """In ns; 0 if it went meanwhile."""
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
 
 
 def _folder() -> Path:

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path, register_converter
 
-from auctions import views
+from auctions import api, views
 from auctions.pictures import NAME_PATTERN
 
 app_name = "auctions"
@@ -29,4 +29,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("auctions/<int:auction_id>/withdraw/", views.withdraw, name="withdraw"),
     path("auctions/<int:auction_id>/buy/", views.buy, name="buy"),
     path("pictures/<picture:name>", views.picture, name="picture"),
+]
+
+api_urls: list[URLPattern | URLResolver] = [
+    path("auctions", api.Auctions.as_view()),
+    path("auctions/<id:auction_id>", api.Auction.as_view()),
+    path("auctions/<id:auction_id>/purchase", api.Purchase.as_view()),
+    path("auctions/<id:auction_id>/settlement", api.Settlement.as_view()),
+    path("pictures", api.Pictures.as_view()),
 ]

@@ -137,6 +137,7 @@ SPECTACULAR_SETTINGS = {
     "PATH_CONVERTER_OVERRIDES": {"id": {"type": "integer", "format": "int64", "minimum": 0, "maximum": 2**63 - 1}},
     "ENUM_NAME_OVERRIDES": {
         "AccountKind": "accounts.rest.fields.ACCOUNT_KINDS",
+        "AuctionStatus": "accounts.rest.fields.AUCTION_STATUSES",
         "CancelCause": "accounts.rest.fields.CANCEL_CAUSES",
         "MarketStatus": "accounts.rest.fields.MARKET_STATUSES",
         "NewMarketStatus": "markets.serializers.STATUSES",

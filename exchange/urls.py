@@ -7,6 +7,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, re_path
 
 from accounts.urls import api_urls as accounts_api
+from auctions.urls import api_urls as auctions_api
 from exchange import api
 from exchange.sign_in import at_provider
 from markets.urls import api_urls as markets_api
@@ -44,6 +45,7 @@ api_urls: list[URLPattern | URLResolver] = [
     path("status", api.Status.as_view()),
     path("schema", api.Schema.as_view(), name="schema"),
     *accounts_api,
+    *auctions_api,
     *markets_api,
 ]
 

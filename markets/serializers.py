@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts.rest.fields import (
@@ -210,6 +211,46 @@ class Trade(serializers.Serializer[Any]):
     maker_order_id = Id()
     taker_order_id = Id()
     at = Moment(source="at_us")
+
+
+class OrderSent(serializers.Serializer[Any]):
+    """An order as it came in."""
+
+    account_id = Id(help_text="0 where the market hides it.")
+    side = Code("Side")
+    price = Price()
+    size = Size()
+    time_in_force = Code("TimeInForce")
+    post_only = serializers.BooleanField()
+
+
+class OrderChange(serializers.Serializer[Any]):
+    """What one command did to one order. Of created, trade_id and cancelled one says by what, the others are null."""
+
+    seq = Id()
+    at = Moment(source="at_us")
+    order_id = Id()
+    open = Size(help_text="What is open of it from now on.")
+    created = serializers.SerializerMethodField()
+    trade_id = serializers.SerializerMethodField()
+    cancelled = serializers.SerializerMethodField()
+
+    @extend_schema_field(OrderSent(allow_null=True))
+    def get_created(self, change: wire.OrderChange) -> Any:
+        return OrderSent(change.created).data if change.HasField("created") else None
+
+    @extend_schema_field(Id(allow_null=True))
+    def get_trade_id(self, change: wire.OrderChange) -> int | None:
+        return change.trade_id if change.HasField("trade_id") else None
+
+    @extend_schema_field(Code("CancelCause", allow_null=True))
+    def get_cancelled(self, change: wire.OrderChange) -> str | None:
+        return wire.CancelCause.Name(change.cancelled) if change.HasField("cancelled") else None
+
+
+class Position(serializers.Serializer[Any]):
+    account_id = Id(help_text="0: all others together, where the market hides account ids.")
+    position = Size(help_text="Below zero: short.")
 
 
 class CancelledOrder(serializers.Serializer[Any]):

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from markets import api, orders_api, views
+from markets import api, histories_api, orders_api, views
 
 app_name = "markets"
 
@@ -24,7 +24,9 @@ api_urls: list[URLPattern | URLResolver] = [
     path("markets/<id:market_id>/orders", api.RestingOrders.as_view()),
     path("markets/<id:market_id>/trades", api.Trades.as_view()),
     path("markets/<id:market_id>/events", api.Events.as_view()),
-    # To come: markets/<id:market_id>/history/trades, .../history/orders, .../positions (markets/histories.py)
+    path("markets/<id:market_id>/history/trades", histories_api.TradeHistory.as_view()),
+    path("markets/<id:market_id>/history/orders", histories_api.OrderHistory.as_view()),
+    path("markets/<id:market_id>/positions", histories_api.Positions.as_view()),
     path("orders", orders_api.Orders.as_view()),
     path("orders/cancel", orders_api.CancelByClientId.as_view()),
     path("orders/out", orders_api.Out.as_view()),

@@ -16,10 +16,9 @@ TOO_LONG = f"What you sent is longer than {limits.REQUEST_BODY_BYTES_MAX // limi
 class LimitedRequest(WebRequest):
     """A request whose body is at most REQUEST_BODY_BYTES_MAX."""
 
-    _parsePOSTFormSubmission = False  # Django reads the form
-
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)  # type: ignore[no-untyped-call]
+        self._parsePOSTFormSubmission = False  # Django reads the form; Twisted has just said True of every request
         self._received = 0  # bytes
 
     @property

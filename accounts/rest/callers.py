@@ -47,10 +47,10 @@ class Caller:
             raise not_found(ACCOUNT_NOT_FOUND, f"You have no account {id} to act as.")
         return found
 
-    def check_read(self) -> None:
-        """Refusal NOT_ALLOWED if the token is not for reading."""
-        if not self.rights.scopes & Scope.READ:
-            raise Refusal(403, "NOT_ALLOWED", "This token has not the scope 'read'.")
+    def check(self, scope: Scope) -> None:
+        """Refusal NOT_ALLOWED if the token has it not."""
+        if not self.rights.scopes & scope:
+            raise Refusal(403, "NOT_ALLOWED", f"This token has not the scope {str(scope.name).lower()!r}.")
 
 
 def caller(request: Request) -> Caller:

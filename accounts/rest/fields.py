@@ -83,9 +83,16 @@ class Flag(serializers.BooleanField):
         return data
 
 
+def _numbers(enum: str) -> dict[str, int]:
+    """By name, of an enum of the wire ("Auction.Status": of a message), but for what says nothing."""
+    message, _, name = enum.rpartition(".")
+    home: Any = wire.DESCRIPTOR.message_types_by_name[message] if message else wire.DESCRIPTOR
+    values = home.enum_types_by_name[name].values
+    return {value.name: value.number for value in values if not value.name.endswith("SPECIFIED")}
+
+
 def _names(enum: str) -> list[str]:
-    """Of an enum of the wire, but for what says nothing."""
-    return [name for name in wire.DESCRIPTOR.enum_types_by_name[enum].values_by_name if not name.endswith("SPECIFIED")]
+    return list(_numbers(enum))
 
 
 # What the description calls them.
@@ -96,6 +103,7 @@ TRANSFER_KINDS = _names("TransferKind")
 CANCEL_CAUSES = _names("CancelCause")
 TIMES_IN_FORCE = _names("TimeInForce")
 SELF_TRADES = _names("SelfTrade")
+AUCTION_STATUSES = _names("Auction.Status")
 REASONS = _names("Reason")
 
 
@@ -103,8 +111,7 @@ class Code(serializers.ChoiceField):
     """One of an enum of the wire, by its name; the number is what comes out."""
 
     def __init__(self, enum: str, only: Sequence[str] = (), **more: Any) -> None:
-        values = wire.DESCRIPTOR.enum_types_by_name[enum].values_by_name
-        self.numbers = {name: values[name].number for name in _names(enum)}
+        self.numbers = _numbers(enum)
         super().__init__(choices=only or list(self.numbers), **more)
 
     def to_internal_value(self, data: Any) -> Any:

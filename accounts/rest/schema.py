@@ -41,7 +41,7 @@ ALWAYS = {
 }
 CHANGES = {
     409: "The exchange refused it as things stand.",
-    415: "A body is application/json.",
+    415: "A body is application/json, or what the operation says.",
     504: "No answer in time: ask again with the same Idempotency-Key.",
 }
 EXAMPLE = OpenApiExample(
@@ -165,8 +165,10 @@ class ExchangeSchema(AutoSchema):
     def get_override_parameters(self) -> list[Any]:
         """The query's serializer and the headers."""
         query = getattr(self.view, "queries", {}).get(self.method)
-        asked = () if self._is_open() else ASKED + (ASKED_OF_CHANGES if self._changes() else ())
-        told = TOLD + TOLD_WHEN_LATE + (TOLD_BY_CHANGES + TOLD_BY_NEW_THINGS if self._changes() else TOLD_BY_READS)
+        keyed = self._changes() and getattr(self.view, "keyed", True)
+        asked = () if self._is_open() else ASKED + (ASKED_OF_CHANGES if keyed else ())
+        made = (TOLD_BY_CHANGES if keyed else ()) + TOLD_BY_NEW_THINGS
+        told = TOLD + TOLD_WHEN_LATE + (made if self._changes() else TOLD_BY_READS)
         return [*([query] if query else []), *asked, *told]
 
     def get_auth(self) -> list[dict[str, list[str]]]:

@@ -7,13 +7,14 @@ and executes it like a socket's. What a request changes is always a command: vie
 import hashlib
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.utils.cache import get_conditional_response
 from rest_framework.exceptions import NotAuthenticated
+from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
@@ -29,6 +30,7 @@ from accounts.rest.rates import Rate
 from proto.exchange_pb2 import ClientMessage, ServerMessage
 from realtime import gateway
 from realtime.errors import RequestFailed
+from realtime.rights import Scope
 
 KEY = re.compile(r"[!-~]{1,36}")
 REQUEST_ID = re.compile(r"[\w.:-]{1,64}", re.ASCII)
@@ -36,15 +38,17 @@ SAFE = ("GET", "HEAD")
 
 
 class ExchangeView(APIView):
-    """`open` to people who are not signed in. `queries`: what a method reads of the query; nothing, if not here."""
+    """`open` to people who are not signed in. `keyed`: its changes take a key. `queries`: what a method reads of the
+    query; nothing, if not here."""
 
     authentication_classes = (Bearer, Session)
     permission_classes = ()
-    parser_classes = (StrictJSONParser,)
+    parser_classes: Sequence[type[BaseParser]] = (StrictJSONParser,)
     renderer_classes = (JSONRenderer,)
     http_method_names = ["get", "head", "post", "patch", "delete"]
 
     open = False
+    keyed = True
     queries: Mapping[str, type[Serializer[Any]]] = {}
     rate: Rate | None = None  # of what was charged
 
@@ -121,7 +125,7 @@ class ExchangeView(APIView):
             if request.method in SAFE:
                 rate_class, cost = self.cost()
                 self.charge(rate_class, cost)
-                self.caller.check_read()
+                self.caller.check(Scope.READ)
         elif not self.open:
             raise NotAuthenticated("Send a token, or sign in to the pages.")
         else:

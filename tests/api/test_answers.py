@@ -84,11 +84,13 @@ def test_who_is_refused_here_pays_for_a_change(world: World, alice: Client, matc
     assert matcher.asked == []
 
 
-def test_a_past_book_and_a_statement_are_expensive(alice: Client, matcher: FakeMatcher) -> None:
+def test_a_past_book_a_statement_and_a_history_are_expensive(alice: Client, matcher: FakeMatcher) -> None:
     alice.get("/api/v1/markets/7/book?at=1")
     alice.get("/api/v1/statement")
+    for path in ("history/trades", "history/orders", "positions"):
+        alice.get(f"/api/v1/markets/7/{path}")
     alice.get("/api/v1/portfolio")
-    assert [rate_class for _, rate_class, *_ in matcher.charged] == ["expensive", "expensive", "read"]
+    assert [rate_class for _, rate_class, *_ in matcher.charged] == ["expensive"] * 5 + ["read"]
 
 
 def test_a_command_says_what_the_wire_says(world: World, alice: Client, matcher: FakeMatcher) -> None:

@@ -1,5 +1,6 @@
 """What becomes of an uploaded picture: clean, small, or refused with a reason; and never much memory."""
 
+import os
 import re
 import subprocess
 import sys
@@ -222,6 +223,21 @@ def test_a_photograph_of_a_phone_is_taken() -> None:
     photograph = encoded(Image.merge("RGB", (noise, noise, noise)), "JPEG", quality=25)
     assert len(photograph) < pictures.UPLOAD_BYTES_MAX
     assert opened(pictures.cleaned(photograph)).size == (1_600, 1_200)
+
+
+def test_of_what_no_auction_shows_only_the_newest_stay(db: None, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [pictures.store(b"picture") for _ in range(6)]
+    for age, name in enumerate(reversed(names)):
+        os.utime(folder / name, ns=(0, 10**18 - age))
+    seller = Account.objects.create(
+        id=2, name="A", name_key="a", kind=AccountKind.ALT, cash=0, available=0, creator=0, seq=1
+    )
+    Auction.objects.create(
+        id=1, seller=seller, name="Lamp", picture=names[0], status=AuctionStatus.OPEN, creator=0, created_us=0, seq=3
+    )
+    monkeypatch.setattr(pictures, "UNUSED_MAX", 2)
+    pictures.sweep()
+    assert {path.name for path in folder.iterdir()} == {names[0], *names[-2:]}
 
 
 def test_only_what_no_auction_shows_is_discarded(db: None, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Everybody spends the same money at once, over 50 real sockets: it is spent once.
+"""Everybody spends the same money at once, over 50 real sockets and REST beside them: it is spent once.
 
 A round is about one account and all that it has: a shared one that three people act as, or one person's own over as
 many sockets as a person may have. Each of 500 commands sent together would need the whole available balance.
@@ -15,10 +15,12 @@ from typing import Any, NamedTuple, TypeAlias
 from proto import exchange_pb2 as pb
 from tests.live.exchange import LiveExchange
 from tests.live.raw_socket import RawSocket, signed_in
+from tests.live.rest import Door
 from tests.live.tables import Tables
 from tests.live.wishes import bid, hundred, offer
 
 ROUNDS = 20
+REST_ROUNDS = {0, 1, 10, 11}  # with REST too, where every request is a connection
 COMMANDS = 500  # a round
 SOCKETS = {"alice": 20, "bob": 15, "carol": 15}
 WHOLE = 100  # chips: what the account of a round has
@@ -31,8 +33,9 @@ Code: TypeAlias = "pb.Reason.ValueType"  # 0 if nothing was refused
 class Buyer:
     """One socket on which many things may be asked at once."""
 
-    def __init__(self, name: str, socket: RawSocket) -> None:
+    def __init__(self, name: str, socket: RawSocket, door: Door) -> None:
         self.name = name
+        self.door = door
         self.account = socket.account
         self._socket = socket
         self._ids = itertools.count(1)
@@ -59,7 +62,7 @@ class Buyer:
 @asynccontextmanager
 async def buyer(exchange: LiveExchange, name: str) -> AsyncIterator[Buyer]:
     async with signed_in(exchange.ws_url, exchange.token(name)) as socket:
-        one = Buyer(name, socket)
+        one = Buyer(name, socket, Door(exchange, name))
         reading = asyncio.create_task(one.read())
         try:
             yield one
@@ -71,7 +74,7 @@ async def buyer(exchange: LiveExchange, name: str) -> AsyncIterator[Buyer]:
 class Scene(NamedTuple):
     """Of a round: a market to bid in, where WHOLE chips' worth is offered at 10, and one to offer in (in one market the
     risks of both would net); the account, one that it owns, the only owner who has credit in it (0: a user account),
-    and whom a user account may pay (0: it is none)."""
+    whom a user account may pay (0: it is none); an auction that costs WHOLE chips; and whether REST is open."""
 
     bids: int
     offers: int
@@ -79,6 +82,8 @@ class Scene(NamedTuple):
     owned: int
     owner: int
     payee: int
+    auction: int
+    rest: bool
 
 
 class Spender(NamedTuple):
@@ -107,15 +112,49 @@ def transfer(name: str, payer: int, payee: int) -> Spender:
         return (await one.ask(make_transfer=there)).refused.code
 
     async def give_back(crowd: "Crowd") -> None:
-        back = pb.MakeTransfer(from_account_id=payee, to_account_id=payer, amount=WHOLE * CHIP)
-        payer_again = crowd.acting_as(payee)
-        assert (await payer_again.ask(make_transfer=back)).HasField("transfer_created")
+        await crowd.paid(crowd.acting_as(payee), payee, payer)
 
     return Spender(name, spend, give_back)
 
 
-# The kinds of spender, for a scene; None where the account cannot spend in this way. Whatever else takes money - buying
-# at auction, REST - is one more line here.
+def purchase(name: str, at: Scene) -> Spender:
+    async def spend(one: Buyer) -> Code:
+        now = pb.BuyAuction(auction_id=at.auction, price=WHOLE * CHIP)
+        return (await one.ask(buy_auction=now)).refused.code
+
+    async def give_back(crowd: "Crowd") -> None:
+        """The seller pays a user account, which pays what it owns."""
+        await crowd.paid(crowd.umpire, crowd.umpire.account, crowd.alice)
+        if at.account != crowd.alice:
+            await crowd.paid(crowd.acting_as(crowd.alice), crowd.alice, at.account)
+
+    return Spender(name, spend, give_back)
+
+
+def by_rest(same: Spender, account: int, path: str, **body: Any) -> Spender:
+    """The same over REST."""
+
+    async def spend(one: Buyer) -> Code:
+        headers = {"X-Act-As": str(account)}
+        answer = await asyncio.to_thread(one.door.ask, "POST", path, headers, json=body)
+        said = answer.json()
+        return pb.Reason.Value(said["code"]) if "code" in said else 0  # type: ignore[return-value]
+
+    return Spender(f"REST {same.name}", spend, same.give_back)
+
+
+def rest_order(at: Scene) -> Spender:
+    same = order("order", bid(at.bids, 1_000, WHOLE * 10))
+    return by_rest(same, at.account, "/orders", market_id=at.bids, side="BID", price="10", size=str(WHOLE // 10))
+
+
+def rest_transfer(at: Scene) -> Spender:
+    same = transfer("transfer", at.account, at.owned)
+    return by_rest(same, at.account, "/transfers", to_account_id=at.owned, amount=str(WHOLE))
+
+
+# The kinds of spender, for a scene; None where the account cannot spend in this way. Whatever else takes money is one
+# more line here.
 KINDS: Sequence[Callable[[Scene], Spender | None]] = (
     lambda at: order("resting bid", bid(at.bids, 500, WHOLE * 20)),
     lambda at: order("resting offer", offer(at.offers, 9_000, WHOLE * 10)),
@@ -123,6 +162,9 @@ KINDS: Sequence[Callable[[Scene], Spender | None]] = (
     lambda at: transfer("deposit below", at.account, at.owned),
     lambda at: transfer("withdrawal", at.account, at.owner) if at.owner else None,
     lambda at: transfer("payment", at.account, at.payee) if at.payee else None,
+    lambda at: purchase("auction purchase", at),
+    lambda at: rest_order(at) if at.rest else None,
+    lambda at: rest_transfer(at) if at.rest else None,
 )
 
 
@@ -162,16 +204,24 @@ class Crowd:
     async def market(self, name: str) -> int:
         return (await self.umpire.ask(create_market=hundred(name))).market_created.market.id
 
+    async def paid(self, one: Buyer, payer: int, payee: int) -> None:
+        """The WHOLE."""
+        there = pb.MakeTransfer(from_account_id=payer, to_account_id=payee, amount=WHOLE * CHIP)
+        assert (await one.ask(make_transfer=there)).HasField("transfer_created")
+
     async def round(self, number: int) -> None:
         """Everybody spends; one does. Then all is as it was before."""
         bids, offers = await self.market(f"Bids {number}"), await self.market(f"Offers {number}")
         rests = await self.maker.ask(create_order=offer(bids, 1_000, WHOLE * 10))
         assert rests.HasField("order_created")
+        lamp = pb.CreateAuction(name=f"Lamp {number}", buy_now_price=WHOLE * CHIP)
+        auction = (await self.umpire.ask(create_auction=lamp)).auction_created.auction.id
+        more: Any = {"auction": auction, "rest": number in REST_ROUNDS}
         if number % 2:
-            scene = Scene(bids, offers, self.alice, self.desk, owner=0, payee=self.bob)
+            scene = Scene(bids, offers, self.alice, self.desk, owner=0, payee=self.bob, **more)
             buyers = self.of("alice")
         else:
-            scene = Scene(bids, offers, self.team, self.cellar, owner=self.alice, payee=0)
+            scene = Scene(bids, offers, self.team, self.cellar, owner=self.alice, payee=0, **more)
             buyers = self.buyers
         await asyncio.gather(*(one.ask(act_as=pb.ActAs(account_id=scene.account)) for one in buyers))
         ways = [way for kind in KINDS if (way := kind(scene))]
@@ -181,7 +231,9 @@ class Crowd:
         passed = [way for way, code in zip(tried, codes, strict=True) if not code]
         assert len(passed) == 1, f"round {number}, seed {SEED}: {[way.name for way in passed]} passed"
         refused = Counter(pb.Reason.Name(code) for code in codes if code)
-        assert refused == {"INSUFFICIENT_FUNDS": COMMANDS - 1}, f"round {number}, seed {SEED}"
+        gone = {"AUCTION_SETTLED"} if passed[0].name == "auction purchase" else set()
+        assert refused.keys() - gone == {"INSUFFICIENT_FUNDS"}, f"round {number}, seed {SEED}: {refused}"
+        assert refused.total() == COMMANDS - 1
         for market in (bids, offers):
             assert (await self.umpire.ask(settle_market=pb.SettleMarket(market_id=market, price=1_000))).seq
         await passed[0].give_back(self)

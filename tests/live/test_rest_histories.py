@@ -1,0 +1,129 @@
+"""A market's whole past over REST: page by page all of it, as others see it, and for nobody else."""
+
+from typing import Any
+
+import pytest
+
+from tests.live.exchange import LiveExchange, Template
+from tests.live.rest import Door
+
+PATHS = ("/history/trades", "/history/orders", "/positions")
+
+
+@pytest.fixture
+def alice(live: LiveExchange) -> Door:
+    return Door(live, "alice")
+
+
+@pytest.fixture
+def bob(live: LiveExchange) -> Door:
+    return Door(live, "bob")
+
+
+@pytest.fixture
+def operator(live: LiveExchange) -> Door:
+    return Door(live, "operator", X_Sudo="true")
+
+
+def own(door: Door) -> int:
+    return int(door.get("/me")["account_id"])
+
+
+def whole(door: Door, path: str, limit: int) -> list[Any]:
+    """Every page's rows, of at most so many."""
+    rows: list[Any] = []
+    page = door.get(path, limit=limit)
+    while True:
+        assert len(page["results"]) <= limit
+        rows += page["results"]
+        if page["next"] is None:
+            return rows
+        page = door.get(path, limit=limit, cursor=page["next"])
+
+
+def traded(alice: Door, bob: Door, market: int) -> tuple[int, int]:
+    """Alice bids twice, Bob sells into both, she cancels what rests: 3 trades. Her orders' ids."""
+    first = alice.order(market, "BID", "50", "3", client_order_id=f"secret-{market}")["order"]["id"]
+    second = alice.order(market, "BID", "49", "2")["order"]["id"]
+    bob.order(market, "OFFER", "50", "1")
+    bob.order(market, "OFFER", "49", "3")
+    alice.ask("DELETE", f"/orders/{second}")
+    return first, second
+
+
+def test_every_page_together_is_all_of_it(alice: Door, bob: Door) -> None:
+    market = alice.market("The whole past")
+    first, second = traded(alice, bob, market)
+    trades = whole(alice, f"/markets/{market}/history/trades", 1_000)
+    assert [(t["price"], t["size"]) for t in trades] == [("50.00", "1.00"), ("50.00", "2.00"), ("49.00", "1.00")]
+    assert trades == alice.get(f"/markets/{market}/trades")["results"][::-1]
+    changes = whole(alice, f"/markets/{market}/history/orders", 1_000)
+    assert [(c["open"], cause(c)) for c in changes if c["order_id"] == first] == [
+        ("3.00", "created"),
+        ("2.00", trades[0]["id"]),
+        ("0.00", trades[1]["id"]),
+    ]
+    assert [(c["open"], cause(c)) for c in changes if c["order_id"] == second] == [
+        ("2.00", "created"),
+        ("1.00", trades[2]["id"]),
+        ("0.00", "REQUESTED"),
+    ]
+    assert [c["created"]["account_id"] for c in changes if c["created"]] == [own(alice)] * 2 + [own(bob)] * 2
+    held = {own(alice): "4.00", own(bob): "-4.00"}
+    positions = whole(bob, f"/markets/{market}/positions", 1_000)
+    assert {row["account_id"]: row["position"] for row in positions} == held
+    for path, rows in zip(PATHS, (trades, changes, positions), strict=True):
+        for limit in (1, 2):
+            assert whole(alice, f"/markets/{market}{path}", limit) == rows, path
+    assert "secret" not in str(changes), "her own too"
+
+
+def cause(change: dict[str, Any]) -> Any:
+    """Exactly one is there."""
+    (said,) = [change[name] for name in ("created", "trade_id", "cancelled") if change[name] is not None]
+    return "created" if change["created"] else said
+
+
+def test_hidden_ids_read_0_and_others_are_one_sum(alice: Door, bob: Door, operator: Door) -> None:
+    market = operator.market("Masked past", hide_account_ids=True)
+    traded(alice, bob, market)
+    for door in (alice, bob):
+        for trade in whole(door, f"/markets/{market}/history/trades", 2):
+            assert (trade["buyer_id"], trade["seller_id"]) == (0, 0)
+        changes = whole(door, f"/markets/{market}/history/orders", 2)
+        assert {c["created"]["account_id"] for c in changes if c["created"]} == {0}
+    for limit in (1, 1_000):
+        mine, others = {"account_id": own(alice), "position": "4.00"}, {"account_id": 0, "position": "-4.00"}
+        assert whole(alice, f"/markets/{market}/positions", limit) == [others, mine]
+    plain = {"X-Sudo": "false"}
+    stranger = operator.good(operator.ask("GET", f"/markets/{market}/positions", plain))
+    assert stranger["results"] == [{"account_id": 0, "position": "0.00"}], "longs and shorts together are nothing"
+    seen = {row["account_id"]: row["position"] for row in whole(operator, f"/markets/{market}/positions", 10)}
+    assert seen == {own(alice): "4.00", own(bob): "-4.00"}
+    assert whole(operator, f"/markets/{market}/history/trades", 10)[0]["buyer_id"] == own(alice)
+
+
+def test_who_does_not_see_the_book_sees_no_past(alice: Door, bob: Door, operator: Door) -> None:
+    market = operator.market("Past of a few", visible_to=[own(alice), own(bob)])
+    traded(alice, bob, market)
+    operator.good(operator.ask("PATCH", f"/markets/{market}", json={"visible_to": [own(alice)]}))
+    assert bob.get(f"/markets/{market}")["name"] == "Past of a few", "the definition stays"
+    for path in PATHS:
+        assert alice.get(f"/markets/{market}{path}")["results"]
+        assert bob.refused("GET", f"/markets/{market}{path}") == (404, "MARKET_NOT_FOUND", None)
+        assert bob.refused("GET", f"/markets/987654{path}") == (404, "MARKET_NOT_FOUND", None)
+        assert alice.refused("GET", f"/markets/{market}{path}?limit=1001") == (400, "INVALID_FRAME", "limit")
+        assert alice.ask("GET", f"/markets/{market}{path}").headers["X-RateLimit-Limit"] == bucket(alice)
+
+
+def bucket(door: Door) -> str:
+    """The size of that of the class expensive."""
+    return str(door.ask("GET", "/statement").headers["X-RateLimit-Limit"])
+
+
+@pytest.mark.postgres
+def test_on_postgresql_too(start_exchange: Any, postgres_template: Template) -> None:
+    exchange: LiveExchange = start_exchange(postgres_template)
+    alice, bob = Door(exchange, "alice"), Door(exchange, "bob")
+    test_every_page_together_is_all_of_it(alice, bob)
+    test_hidden_ids_read_0_and_others_are_one_sum(alice, bob, Door(exchange, "operator", X_Sudo="true"))
