@@ -71,8 +71,8 @@ class UserAdmin(Operated, DjangoUserAdmin, ModelAdmin):  # type: ignore[misc, ty
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         field = super().formfield_for_manytomany(db_field, request, **kwargs)
-        if db_field.name == "groups" and field is not None and not request.user.is_superuser:
-            field.queryset = Group.objects.filter(pk__in=_groups_within(request.user))  # type: ignore[attr-defined]
+        if db_field.name == "groups" and not request.user.is_superuser:
+            field.queryset = Group.objects.filter(pk__in=_groups_within(request.user))
         return field
 
     def has_view_permission(self, request: HttpRequest, obj: User | None = None) -> bool:

@@ -65,8 +65,13 @@ class RestrictedFilter(admin.SimpleListFilter):
         return [("no", "everybody"), ("yes", "some accounts")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Market]) -> QuerySet[Market]:
-        wanted = {"yes": True, "no": False}.get(self.value() or "")
-        return queryset if wanted is None else queryset.filter(is_restricted=wanted)
+        restricted = MarketVisibility.objects.values("market")
+        match self.value():
+            case "yes":
+                return queryset.filter(pk__in=restricted)
+            case "no":
+                return queryset.exclude(pk__in=restricted)
+        return queryset
 
 
 @admin.register(Market)

@@ -10,6 +10,7 @@ from django.contrib.auth.models import Group
 from django.core.management.base import BaseCommand
 
 from accounts.models import ApiToken, User
+from accounts.services import ADMINISTRATORS
 from accounts.tokens import create_token, revoke_token
 from auctions.demo import AUCTIONS, picture_of
 from markets import checks
