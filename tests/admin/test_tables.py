@@ -6,8 +6,8 @@ import pytest
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
-from accounts.models import Account
-from markets.models import Exposure, Market, Order, Payout, Side
+from accounts.models import Account, Ownership
+from markets.models import Exposure, Market, MarketVisibility, Order, Payout, Side
 from tests.admin.conftest import CHIP, Class
 
 TABLES = (

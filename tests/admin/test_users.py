@@ -1,4 +1,4 @@
-"""People: Administrators make them, deactivate them, set passwords and give roles; other rights are a superuser's to give."""
+"""People: Administrators make them, deactivate them, set passwords and give roles; all else is a superuser's."""
 
 from typing import Any
 
