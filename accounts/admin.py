@@ -9,8 +9,10 @@ from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import AnonymousUser, Group
+from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
@@ -22,13 +24,15 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 from accounts import money
 from accounts.console.filters import AccountFilter
 from accounts.console.operations import Button
-from accounts.console.rights import may_manage, may_operate
+from accounts.console.rights import has_sudo, may_manage, may_operate
 from accounts.console.tables import EngineOwnedAdmin, Operated, ReadOnlyAdmin, entry_link, links
 from accounts.console.words import person, when
 from accounts.models import Account, ApiToken, Ownership, Transfer, User
 from accounts.operations import Collect, Gift, MakeToken, RedistributeCredit, RevokeShare, RevokeToken
+from accounts.selectors import owners_above, possessions, tree
 
 RIGHTS = ("is_staff", "is_superuser", "groups", "user_permissions")
+ROLE = ("is_staff", "groups")  # what Administrators give
 
 admin.site.unregister([Group, EmailAddress])
 admin.site.unregister([SocialAccount, SocialApp, SocialToken])  # the environment names the one provider
@@ -36,7 +40,8 @@ admin.site.unregister([SocialAccount, SocialApp, SocialToken])  # the environmen
 
 @admin.register(User)
 class UserAdmin(Operated, DjangoUserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]
-    """Operators make people, deactivate them and set passwords; only superusers give rights or touch other staff."""
+    """Administrators make people, deactivate them, set passwords and give roles that are no more than they have; only
+    superusers give all else and touch other staff. Operators see who is there."""
 
     form = UserChangeForm
     add_form = UserCreationForm
@@ -48,19 +53,27 @@ class UserAdmin(Operated, DjangoUserAdmin, ModelAdmin):  # type: ignore[misc, ty
     list_per_page = 50
 
     def buttons(self, request: HttpRequest, row: Any = None) -> list[Button]:
-        if row is None or not may_manage(request.user, row):
+        if row is None or not may_operate(request.user):
             return []
-        make = MakeToken.button(ApiToken._meta)
         account = Account.objects.filter(user=row).first()
         page = reverse("admin:accounts_account_change", args=[account.pk]) if account else ""
-        return [
-            *([Button(page, "Account", "account_balance_wallet")] if page else []),
-            make._replace(url=f"{make.url}?person={row.get_username()}"),
-        ]
+        buttons = [Button(page, "Account", "account_balance_wallet")] if page else []
+        if row == request.user or may_manage(request.user, row, "accounts.add_apitoken"):
+            make = MakeToken.button(ApiToken._meta)
+            buttons.append(make._replace(url=f"{make.url}?person={row.get_username()}"))
+        return buttons
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
-        rights = () if request.user.is_superuser else RIGHTS
-        return (*self.readonly_fields, *rights)
+        if request.user.is_superuser:
+            return self.readonly_fields
+        gives = obj is not None and not obj.groups.exclude(pk__in=_groups_within(request.user)).exists()
+        return (*self.readonly_fields, *(right for right in RIGHTS if not gives or right not in ROLE))
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        field = super().formfield_for_manytomany(db_field, request, **kwargs)
+        if db_field.name == "groups" and not request.user.is_superuser:
+            field.queryset = Group.objects.filter(pk__in=_groups_within(request.user))
+        return field
 
     def has_view_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         return may_operate(request.user) or super().has_view_permission(request, obj)
@@ -69,13 +82,25 @@ class UserAdmin(Operated, DjangoUserAdmin, ModelAdmin):  # type: ignore[misc, ty
         return may_operate(request.user) or super().has_module_permission(request)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return may_operate(request.user)
+        return may_operate(request.user) and request.user.has_perm("accounts.add_user")
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        return may_operate(request.user) if obj is None else may_manage(request.user, obj)
+        if obj is None:
+            return may_operate(request.user) and request.user.has_perm("accounts.change_user")
+        return may_manage(request.user, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         return False  # the journal names people for ever: deactivate them
+
+
+def _groups_within(user: User | AnonymousUser) -> list[int]:
+    """The groups that somebody may give: none holds a permission that they do not have."""
+    own = user.get_all_permissions()
+    return [
+        group.pk
+        for group in Group.objects.prefetch_related("permissions__content_type")
+        if {f"{one.content_type.app_label}.{one.codename}" for one in group.permissions.all()} <= own
+    ]
 
 
 @admin.register(Group)
@@ -98,10 +123,13 @@ class ApiTokenAdmin(ReadOnlyAdmin):
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
         return [*self.list_display, "revoked_at"]
 
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return may_operate(request.user)
+    def get_queryset(self, request: HttpRequest) -> "QuerySet[ApiToken]":
+        """One's own; those of others for Administrators."""
+        found: QuerySet[ApiToken] = super().get_queryset(request)
+        return found if request.user.has_perm("accounts.view_apitoken") else found.filter(user=request.user.pk)
 
-    has_module_permission = has_view_permission
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return may_operate(request.user) and has_sudo(request, request.user)
 
     @admin.display(description="may")
     def may(self, token: ApiToken) -> str:
@@ -128,14 +156,16 @@ class AccountAdmin(ReadOnlyAdmin):
     also = ("owned_by", "owns", "see")
 
     @admin.display(description="owners")
-    def owned_by(self, account: Account) -> SafeString:
-        rows = account.owners.select_related("owner").order_by("owner_id")
-        return links((_share(row), f"{row.owner.name}: {money.chips(row.credit)} is theirs") for row in rows)
+    def owned_by(self, account: Account) -> SafeString | str:
+        """Whoever may act as it, each above whom it is owned by."""
+        owners = owners_above(account)[1:]
+        return render_to_string("admin/owners.html", {"owners": owners}) if owners else "nobody"
 
     @admin.display(description="owns")
-    def owns(self, account: Account) -> SafeString:
-        rows = account.owned.select_related("account").order_by("account_id")
-        return links((_page(row.account), row.account.name) for row in rows)
+    def owns(self, account: Account) -> SafeString | str:
+        """Its tree, and whose the money in it is."""
+        owned = possessions(tree(account)[1:], account)
+        return render_to_string("admin/owned.html", {"owned": owned}) if owned else "nothing"
 
     @admin.display(description="see also")
     def see(self, account: Account) -> SafeString:
@@ -146,14 +176,6 @@ class AccountAdmin(ReadOnlyAdmin):
         found = [(reverse(f"admin:{table}_changelist"), name) for table, name in tables.items()]
         found.append((reverse("admin:markets_journalentry_changelist"), "commands"))
         return links((f"{address}?account={account.pk}", name) for address, name in found)
-
-
-def _page(account: Account) -> str:
-    return reverse("admin:accounts_account_change", args=[account.pk])
-
-
-def _share(row: Ownership) -> str:
-    return reverse("admin:accounts_ownership_change", args=[row.pk])
 
 
 class EitherOwner(AccountFilter):

@@ -1,5 +1,6 @@
 """Forms about accounts. They read what a person typed; the exchange's rules are checked by the exchange."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -8,11 +9,12 @@ from django.utils import timezone
 
 from accounts import money
 from accounts.models import Account
-from accounts.selectors import Branch, account_named
+from accounts.selectors import Branch, account_named, accounts_written
 from realtime.rights import WITHOUT_SUDO, Scope
 
 TYPED_MAX = 24  # characters of a number
 KEY_MAX = 36
+UNKNOWN_SHOWN = 5  # names that are nobody's, in a refusal
 
 
 class UnitsField(forms.CharField):
@@ -63,6 +65,33 @@ class AccountField(forms.CharField):
         if account is None:
             raise forms.ValidationError("There is no account of this name.")
         return account
+
+
+class AccountsField(forms.Field):
+    """Accounts by name or id, one per line or with commas; their ids in order, each once. A line that is a name with a
+    comma in it is that name."""
+
+    def to_python(self, value: Any) -> tuple[int, ...]:
+        text = value or ""
+        if "\0" in text:  # PostgreSQL refuses to compare with it
+            raise forms.ValidationError("Enter names or ids, one per line.")
+        lines = [" ".join(line.split()) for line in text.splitlines()]
+        found = accounts_written({part for line in lines for part in (line, *_parts(line))})
+        names = [name for line in lines for name in ([line] if line in found else _parts(line))]
+        unknown = [name for name in names if name not in found]
+        if unknown:
+            more = f" and {len(unknown) - UNKNOWN_SHOWN} more" if len(unknown) > UNKNOWN_SHOWN else ""
+            raise forms.ValidationError(f"There is no account {', '.join(unknown[:UNKNOWN_SHOWN])}{more}.")
+        return tuple(sorted({found[name] for name in names}))
+
+    @staticmethod
+    def written(accounts: Iterable[Account]) -> str:
+        """As it is typed. A name that reads as an id is told by its id."""
+        return "\n".join(str(one.pk) if one.name.isdigit() else one.name for one in accounts)
+
+
+def _parts(line: str) -> list[str]:
+    return [part.strip() for part in line.split(",") if part.strip()]
 
 
 class TransferForm(KeyedForm):

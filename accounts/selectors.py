@@ -9,14 +9,16 @@ from accounts.models import Account, AccountKind, Ownership, Transfer
 
 TRANSFERS_SHOWN = 50
 NAMES_SUGGESTED = 500
+ID_DIGITS_MAX = 18
 
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """An account in somebody's tree; depth 0 is their own user account."""
+    """An account in somebody's tree; depth 0 is their own user account. `share` is how it came to be there."""
 
     account: Account
     depth: int
+    share: Ownership | None = None
 
 
 def user_account(user_id: int) -> Account | None:
@@ -28,23 +30,34 @@ def tree(root: Account) -> list[Branch]:
 
     An account that is reached twice stands where it is reached first.
     """
-    owned: dict[int, list[Account]] = {}
+    return _branches(root, "owner", "account")
+
+
+def owners_above(account: Account) -> list[Branch]:
+    """Whoever may act as it: itself, its owners, and theirs, in the same order and as many queries as tree()."""
+    return _branches(account, "account", "owner")
+
+
+def _branches(root: Account, near: str, far: str) -> list[Branch]:
+    """From `root` along Ownership, away from its side `near`."""
+    beyond: dict[int, list[Ownership]] = {}
     seen, level = {root.id}, [root.id]
     while level:
-        rows = Ownership.objects.filter(owner_id__in=level).select_related("account").order_by("account_id")
+        rows = Ownership.objects.filter(**{f"{near}_id__in": level}).select_related(near, far).order_by(f"{far}_id")
         level = []
         for row in rows:
-            if row.account_id not in seen:
-                seen.add(row.account_id)
-                level.append(row.account_id)
-                owned.setdefault(row.owner_id, []).append(row.account)
+            reached = getattr(row, f"{far}_id")
+            if reached not in seen:
+                seen.add(reached)
+                level.append(reached)
+                beyond.setdefault(getattr(row, f"{near}_id"), []).append(row)
     branches: list[Branch] = []
     waiting = [Branch(root, 0)]
     while waiting:
         branch = waiting.pop()
         branches.append(branch)
-        below = owned.get(branch.account.id, ())
-        waiting.extend(Branch(account, branch.depth + 1) for account in reversed(below))
+        shares = reversed(beyond.get(branch.account.id, []))
+        waiting.extend(Branch(getattr(share, far), branch.depth + 1, share) for share in shares)
     return branches
 
 
@@ -122,8 +135,24 @@ def other_account(account_id: int) -> Account | None:
 
 def account_named(name: str) -> Account | None:
     """By name, as the exchange compares names: NFKC and casefold."""
-    key = unicodedata.normalize("NFKC", " ".join(name.split())).casefold()
-    return Account.objects.filter(name_key=key).exclude(kind=AccountKind.HOUSE).first()
+    return Account.objects.filter(name_key=_key(name)).exclude(kind=AccountKind.HOUSE).first()
+
+
+def accounts_written(names: set[str]) -> dict[str, int]:
+    """Of these ids and names those that are some account's but the house's, with its id. An id in digits is an id, also
+    if somebody is called so. Two queries."""
+    ids = {name: int(name) for name in names if name.isascii() and name.isdigit() and len(name) <= ID_DIGITS_MAX}
+    keys = {name: _key(name) for name in names - ids.keys()}
+    others = Account.objects.exclude(kind=AccountKind.HOUSE)
+    there = set(others.filter(id__in=ids.values()).values_list("id", flat=True))
+    by_key = dict(others.filter(name_key__in=keys.values()).values_list("name_key", "id"))
+    return {name: id for name, id in ids.items() if id in there} | {
+        name: by_key[key] for name, key in keys.items() if key in by_key
+    }
+
+
+def _key(name: str) -> str:
+    return unicodedata.normalize("NFKC", " ".join(name.split())).casefold()
 
 
 def reach(root: int) -> set[int]:

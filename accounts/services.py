@@ -9,7 +9,8 @@ from proto.exchange_pb2 import ClientMessage, CreateUserAccount
 from realtime import gateway
 
 NAME_MAX = 40  # characters (rules, section 1)
-PROVIDER_OPERATORS = "operators by the provider"  # the group of those whom its roles claim makes operators
+ADMINISTRATORS = "Administrator"
+MARKET_OPERATORS = "Market operator"  # these roles are groups that a migration of markets makes
 
 
 def ensure_user_account(user: User) -> Account:
@@ -33,20 +34,21 @@ def account_name(user: User) -> str:
 
 
 def follow_operator_role(user: User, named: bool) -> None:
-    """Makes an operator of whom the provider names one, and takes that back. Rights that were given here stay."""
+    """Gives the role Market operator to whom the provider names one, and takes it back. All else that was given here
+    stays."""
     if not settings.OIDC_OPERATOR_ROLE:
         return
     if named:
-        group, made = Group.objects.get_or_create(name=PROVIDER_OPERATORS)
-        if made:
+        group, made = Group.objects.get_or_create(name=MARKET_OPERATORS)
+        if made:  # somebody had removed it
             group.permissions.add(
                 Permission.objects.get(codename="operate_exchange", content_type__app_label="markets")
             )
         user.groups.add(group)
         user.is_staff = True
         user.save(update_fields=["is_staff"])
-    elif user.groups.filter(name=PROVIDER_OPERATORS).exists():
-        user.groups.remove(*user.groups.filter(name=PROVIDER_OPERATORS))
+    elif held := user.groups.filter(name=MARKET_OPERATORS).first():
+        user.groups.remove(held)
         fresh = User.objects.get(pk=user.pk)  # permissions are remembered per object
         user.is_staff = fresh.is_superuser or fresh.get_all_permissions() != set()
         user.save(update_fields=["is_staff"])

@@ -59,6 +59,7 @@ RATES: dict[str, dict[str, tuple[int, int]]] = {
     }.items()
 }
 SUDO_SECONDS = env.int("SUDO_SECONDS", default=30 * 60)  # how long a browser session keeps sudo
+DANGER_SECONDS = env.int("DANGER_SECONDS", default=5 * 60)  # how long it may do what has no way back
 ALT_ACCOUNTS_MAX = env.int("ALT_ACCOUNTS_MAX", default=50)  # per person, as the next four
 UNSETTLED_MARKETS_MAX = env.int("UNSETTLED_MARKETS_MAX", default=20)
 SOCKETS_MAX = env.int("SOCKETS_MAX", default=20)

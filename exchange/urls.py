@@ -6,6 +6,7 @@ from allauth.socialaccount.providers.openid_connect import views as openid_conne
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, re_path
 
+from accounts.console.rights import sudo_for_all_pages
 from accounts.urls import api_urls as accounts_api
 from auctions.urls import api_urls as auctions_api
 from exchange import api
@@ -14,6 +15,7 @@ from markets.urls import api_urls as markets_api
 
 # The admin's own sign-in has no rate limit; ours has one.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
+sudo_for_all_pages(admin.site)
 
 # allauth's views under our addresses. It looks pages up by these names, so all of them are here, and sign-up too
 # while it is closed (sign_in.Adapter).

@@ -4,7 +4,7 @@ import json
 from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
@@ -57,18 +57,38 @@ class MarketFilter(TypedFilter):
         return Market.objects.filter(name_key=name_key(" ".join(name.split()))).values_list("pk", flat=True).first()
 
 
+class RestrictedFilter(admin.SimpleListFilter):
+    title = "visible to"
+    parameter_name = "restricted"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("no", "everybody"), ("yes", "some accounts")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Market]) -> QuerySet[Market]:
+        restricted = MarketVisibility.objects.values("market")
+        match self.value():
+            case "yes":
+                return queryset.filter(pk__in=restricted)
+            case "no":
+                return queryset.exclude(pk__in=restricted)
+        return queryset
+
+
 @admin.register(Market)
 class MarketAdmin(ReadOnlyAdmin):
     operations = (CreateMarket, Resume, Pause, CancelOnly, EditMarket, Close, Settle)
-    list_display = ("id", "name", "state", "min_settlement", "max_settlement", "last_price", "settle_price", "owner")
+    list_display = (
+        *("id", "name", "category", "state", "min_settlement", "max_settlement", "last_price", "settle_price", "owner"),
+        "restricted",
+    )
     list_display_links = ("id", "name")
-    list_filter = ("status",)
+    list_filter = ("status", "category", RestrictedFilter)
     list_select_related = ("owner",)
     ordering = ("-id",)
     raw_id_fields = ("owner",)
     search_fields = ("id", "name")
     instead: ClassVar = {"status": "state", "description": "text"}
-    also = ("see",)
+    also = ("visible_to", "see")
     written: ClassVar = {
         **dict.fromkeys(("min_settlement", "max_settlement", "tick_size", "settle_price", "last_price"), money.price),
         **{"smallest_size": money.size, "volume": money.size, "creator": person, "created_us": when, "seq": entry_link},
@@ -81,6 +101,21 @@ class MarketAdmin(ReadOnlyAdmin):
     @admin.display(description="description")
     def text(self, market: Market) -> str:
         return market.description  # in its lines, which the theme keeps for methods only
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Market]:
+        found: QuerySet[Market] = super().get_queryset(request)
+        return found.annotate(is_restricted=Exists(MarketVisibility.objects.filter(market=OuterRef("pk"))))
+
+    @admin.display(description="restricted", boolean=True)
+    def restricted(self, market: Any) -> bool:
+        found: bool = market.is_restricted
+        return found
+
+    @admin.display(description="visible to")
+    def visible_to(self, market: Market) -> SafeString | str:
+        rows = market.listed.select_related("account").order_by("account__name_key")
+        pages = [(reverse("admin:accounts_account_change", args=[row.account_id]), row.account.name) for row in rows]
+        return links(pages) if pages else "everybody"
 
     @admin.display(description="see also")
     def see(self, market: Market) -> SafeString:

@@ -55,7 +55,10 @@ class Market(models.Model):
 
     class Meta:
         ordering = ("id",)
-        permissions = (("operate_exchange", "Can operate the exchange (turn on sudo)"),)
+        permissions = (
+            ("operate_exchange", "Can operate the exchange (turn on sudo)"),
+            ("view_exchange", "Can look at everything of the exchange in the operator console"),
+        )
 
     def __str__(self) -> str:
         return self.name

@@ -3,14 +3,16 @@
 from typing import Any, ClassVar
 
 from django import forms
+from django.conf import settings
 from django.urls import reverse
-from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget, UnfoldBooleanSwitchWidget
 
 from accounts import money
 from accounts.console.operations import CommandForm, CommandOperation, OperationForm
-from accounts.forms import LinesField, UnitsField
+from accounts.forms import AccountsField, LinesField, UnitsField
+from accounts.models import Account
 from markets import overview
-from markets.engine.text import DESCRIPTION_MAX, MARKET_NAME_MAX
+from markets.engine.text import CATEGORY_MAX, DESCRIPTION_MAX, MARKET_NAME_MAX
 from markets.models import Market, MarketStatus
 from markets.overview import Preview
 from proto import exchange_pb2 as pb
@@ -41,6 +43,26 @@ class StepField(PriceField):
         return step
 
 
+def shown_fields(**kwargs: Any) -> dict[str, forms.Field]:
+    """How and to whom a market is shown; what only operators set."""
+    text = UnfoldAdminTextInputWidget({"autocomplete": "off"})
+    category = f"Any; people choose from {', '.join(settings.PUBLIC_CATEGORIES)}."
+    listed = (
+        "Accounts that may trade in it, by name or id, one per line or with commas. Empty: everybody. "
+        "Open orders of accounts that are no longer listed are cancelled."
+    )
+    hidden = "Nobody but operators in sudo sees whose orders and trades they are."
+    switch = UnfoldBooleanSwitchWidget
+    return {
+        "category": forms.CharField(max_length=CATEGORY_MAX, required=False, widget=text, help_text=category, **kwargs),
+        "pinned": forms.BooleanField(required=False, widget=switch, help_text="Above the others.", **kwargs),
+        "visible_to": AccountsField(
+            required=False, widget=UnfoldAdminTextareaWidget({"rows": 4}), help_text=listed, **kwargs
+        ),
+        "hide_account_ids": forms.BooleanField(required=False, widget=switch, help_text=hidden, **kwargs),
+    }
+
+
 class CreateMarketForm(CommandForm):
     name = forms.CharField(max_length=MARKET_NAME_MAX, widget=UnfoldAdminTextInputWidget)
     description = TextField(
@@ -50,6 +72,10 @@ class CreateMarketForm(CommandForm):
     max_settlement = PriceField(label="Highest settlement", initial="100")
     tick_size = StepField(initial="0.01", help_text="Prices, and both bounds, are multiples of it.")
     smallest_size = StepField(initial="0.01", help_text="Sizes of orders are multiples of it.")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields |= shown_fields()
 
 
 class CreateMarket(CommandOperation):
@@ -64,7 +90,8 @@ class CreateMarket(CommandOperation):
 
     def message(self, form: OperationForm) -> ClientMessage:
         said = {name: value for name, value in form.cleaned_data.items() if name != "reason"}
-        return ClientMessage(create_market=pb.CreateMarket(**said))
+        ids = said.pop("visible_to")
+        return ClientMessage(create_market=pb.CreateMarket(visible_to=pb.AccountIds(ids=ids) if ids else None, **said))
 
     def done(self, reply: ServerMessage) -> str:
         return f"{reply.market_created.market.name} is open"
@@ -79,8 +106,12 @@ class EditMarketForm(CommandForm):
     name = forms.CharField(max_length=MARKET_NAME_MAX, show_hidden_initial=True, widget=UnfoldAdminTextInputWidget)
     description = TextField(max_length=DESCRIPTION_MAX, required=False, show_hidden_initial=True)
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields |= shown_fields(show_hidden_initial=True)
+
     def clean(self) -> dict[str, Any]:
-        if not {"name", "description"} & set(self.changed_data):
+        if not set(self.changed_data) - {"key"}:
             raise forms.ValidationError("You have changed nothing.")
         return self.cleaned_data
 
@@ -92,10 +123,15 @@ class EditMarket(CommandOperation):
     form_class = EditMarketForm
 
     def get_initial(self) -> dict[str, Any]:
-        return {**super().get_initial(), "name": self.row.name, "description": self.row.description}
+        kept = ("name", "description", "category", "pinned", "hide_account_ids")
+        listed = Account.objects.filter(sees__market=self.row).order_by("name_key")
+        begun = {name: getattr(self.row, name) for name in kept}
+        return {**super().get_initial(), **begun, "visible_to": AccountsField.written(listed)}
 
     def message(self, form: OperationForm) -> ClientMessage:
         changed = {name: form.cleaned_data[name] for name in form.changed_data if name not in ("key", "reason")}
+        if "visible_to" in changed:  # also if it is empty now: then everybody sees it
+            changed["visible_to"] = pb.AccountIds(ids=changed["visible_to"])
         edit = pb.EditMarket(market_id=self.row.pk, key=form.cleaned_data["key"], **changed)
         return ClientMessage(edit_market=edit)
 

@@ -7,11 +7,12 @@ needs to commit the command that the view waits for.
 from typing import Any, ClassVar, NamedTuple
 
 from django import forms
+from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 from django.db.models.options import Options
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, path, reverse
@@ -29,6 +30,8 @@ from proto.exchange_pb2 import KEY_CONFLICT, OUTCOME_UNKNOWN, ClientMessage, Ser
 from realtime import gateway
 from realtime.errors import RequestFailed
 from realtime.limits import REASON_CHARACTERS_MAX
+
+UNSENT = "unsent"  # session key: (address, what was typed there) while the password is asked for
 
 WORDS = {
     OUTCOME_UNKNOWN: "The exchange did not answer in time: it may have happened or not. Press the button again; "
@@ -71,7 +74,7 @@ class Operation(FormView[OperationForm]):
     slug: ClassVar[str]
     title: ClassVar[str]
     icon: ClassVar[str]
-    danger: ClassVar[bool] = False
+    danger: ClassVar[bool] = False  # asks for the password again after DANGER_SECONDS
     of_row: ClassVar[bool] = True
     form_class: type[OperationForm] = OperationForm
     template_name = "admin/operation.html"
@@ -85,7 +88,9 @@ class Operation(FormView[OperationForm]):
     @classmethod
     def route(cls, model_admin: ModelAdmin) -> URLPattern:
         opts = model_admin.opts
-        view = model_admin.admin_site.admin_view(cls.as_view(model_admin=model_admin))
+        acts = cls.as_view(model_admin=model_admin)
+        acts.asks_itself = True  # type: ignore[attr-defined]  # dispatch() does
+        view = model_admin.admin_site.admin_view(acts)
         where = f"<int:object_id>/{cls.slug}/" if cls.of_row else f"{cls.slug}/"
         return path(where, view, name=f"{opts.app_label}_{opts.model_name}_{cls.slug}")
 
@@ -97,9 +102,19 @@ class Operation(FormView[OperationForm]):
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not may_operate(request.user):
             raise PermissionDenied
-        if not has_sudo(request, request.user):
-            return ask_again(request, request.user)
+        if not has_sudo(request, request.user, settings.DANGER_SECONDS if self.danger else None):
+            if request.method == "POST":
+                request.session[UNSENT] = (request.get_full_path(), request.POST.urlencode())
+            return ask_again(request, request.user)  # a sign-in afresh forgets it: it may be another's
         return super().dispatch(request, *args, **kwargs)
+
+    def get_form_kwargs(self) -> dict[str, Any]:
+        """With what was typed before the password was asked for: it is to be confirmed, not sent."""
+        address, typed = self.request.session.get(UNSENT, ("", ""))
+        if self.request.method != "GET" or address != self.request.get_full_path():
+            return super().get_form_kwargs()
+        del self.request.session[UNSENT]
+        return {**super().get_form_kwargs(), "data": QueryDict(typed)}
 
     @property
     def operator(self) -> User:

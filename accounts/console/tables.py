@@ -15,7 +15,7 @@ from unfold.paginator import InfinitePaginator
 
 from accounts.console.filters import typed_id
 from accounts.console.operations import Button, Operation
-from accounts.console.rights import may_operate
+from accounts.console.rights import has_sudo, may_operate, may_view
 from accounts.console.words import when
 
 Writer = Callable[[int], str]
@@ -83,7 +83,7 @@ class Operated(ModelAdmin):
 
 
 class ReadOnlyAdmin(Operated):
-    """Shows every field of every row to staff. `written` says how integer units are written, by field."""
+    """Shows every field of every row to who may see the exchange, in sudo. `written`: how integer units are written."""
 
     written: ClassVar[Mapping[str, Writer]] = {}
     also: ClassVar[Sequence[str]] = ()  # methods whose answers stand below the fields
@@ -127,10 +127,10 @@ class ReadOnlyAdmin(Operated):
     # --- What is not possible
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return self.admin_site.has_permission(request)
+        return may_view(request.user) and has_sudo(request, request.user)
 
     def has_module_permission(self, request: HttpRequest) -> bool:
-        return self.admin_site.has_permission(request)
+        return self.has_view_permission(request)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -7,6 +7,7 @@ from django import template
 from django.contrib import admin
 from django.db.models import Model
 
+from accounts.console.rights import may_view
 from accounts.models import ApiToken
 from markets import overview
 from markets.models import JournalEntry, Market
@@ -14,6 +15,12 @@ from markets.models import JournalEntry, Market
 register = template.Library()
 
 register.simple_tag(overview.figures, name="exchange_figures")
+
+
+@register.simple_tag(takes_context=True)
+def sees_exchange(context: dict[str, Any]) -> bool:
+    """Whether the home shows the exchange. The page itself asks for sudo."""
+    return may_view(context["request"].user)
 
 
 @register.simple_tag(takes_context=True)

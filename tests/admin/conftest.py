@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from allauth.account.internal.flows.login import AUTHENTICATION_METHODS_SESSION_KEY, record_authentication
-from django.contrib.auth.models import Permission
+from django.contrib.auth.models import Group, Permission
 from django.contrib.messages import get_messages
 from django.core.cache import cache
 from django.test import Client, RequestFactory
@@ -122,6 +122,11 @@ class Class(World):
         self.operator_user = User.objects.create_user("olivia", is_staff=True)
         self.operator_user.user_permissions.add(Permission.objects.get(codename="operate_exchange"))
         self.operator = self.account(9, "Olivia", AccountKind.USER, self.operator_user)
+        self.admin_user = User.objects.create_user("ada", is_staff=True)
+        self.admin_user.groups.add(Group.objects.get(name="Administrator"))
+        self.administrator = self.account(10, "Ada", AccountKind.USER, self.admin_user)
+        self.viewer_user = User.objects.create_user("vera", is_staff=True)
+        self.viewer_user.groups.add(Group.objects.get(name="Viewer"))
         self.staff_user = User.objects.create_user("steve", is_staff=True)
         self.root_user = User.objects.create_superuser("root")
         self.hash = bytes(32)
@@ -174,6 +179,11 @@ def authenticated(client: Client, user: User, seconds_ago: float = 0) -> None:
 def operator(world: Class, exchange: FakeGateway) -> Client:
     """The operator's browser."""
     return browser(world.operator_user)
+
+
+@pytest.fixture
+def administrator(world: Class, exchange: FakeGateway) -> Client:
+    return browser(world.admin_user)
 
 
 def key_on(client: Client, path: str) -> str:

@@ -11,7 +11,7 @@ from django.contrib.auth.models import Permission
 from accounts import provider
 from accounts.authentication import AccessTokenCredential, _revoked, by_bearer
 from accounts.models import User
-from accounts.services import PROVIDER_OPERATORS, follow_operator_role
+from accounts.services import MARKET_OPERATORS, follow_operator_role
 from accounts.sudo import _may_sudo
 from realtime.rights import EVERYTHING, Rights
 from tests.admin.conftest import Class
@@ -185,4 +185,4 @@ class TestRole:
         follow_operator_role(known.bob_user, True)
         assert self.operates(known.alice_user) == (True, True)
         assert self.operates(known.bob_user) == (False, False)
-        assert known.alice_user.groups.get().name == PROVIDER_OPERATORS
+        assert known.alice_user.groups.get().name == MARKET_OPERATORS

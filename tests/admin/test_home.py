@@ -31,8 +31,8 @@ def test_it_tells_the_figures(operator: Client, world: Class) -> None:
     for words in (
         "Journal head 2 2026-11-23 02:03 UTC",
         "Unsettled markets 1 2 open orders",
-        "People 3 and 3 alt accounts",
-        "Money issued 6,000.00",
+        "People 4 and 3 alt accounts",
+        "Money issued 8,000.00",
         "Sum of all cash 0.00 as it must be",
         "Rain open 48.50 50.00 – Pause Cancel only Edit Close for good Settle",
         "2 02:03:22 CreateMarket name Rain, description Will it?",
@@ -60,8 +60,15 @@ def test_it_opens_before_anything_has_happened() -> None:
     assert "Money issued 0.00" in found
 
 
-def test_staff_see_the_figures_and_no_way_to_act(world: Class) -> None:
-    page = browser(world.staff_user).get("/admin/").content.decode()
+def test_staff_without_a_permission_see_no_figures(world: Class) -> None:
+    page = browser(world.staff_user).get("/admin/")
+    assert page.status_code == 200
+    for words in ("Journal head", "Rain", "CreateMarket"):
+        assert words not in page.content.decode()
+
+
+def test_viewers_see_the_figures_and_no_way_to_act(world: Class) -> None:
+    page = browser(world.viewer_user).get("/admin/").content.decode()
     assert "Journal head" in page
     for words in ("Create a market", "Make a token", "/settle/", "/pause/"):
         assert words not in page

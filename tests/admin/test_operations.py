@@ -1,12 +1,12 @@
 """An operation is one command, sent with sudo as the operator's own account; its answer is told, and it acts once."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from django.test import Client
 
 from accounts.models import Account, AccountKind, Ownership
-from markets.models import Market, MarketStatus
+from markets.models import Market, MarketStatus, MarketVisibility
 from proto import exchange_pb2 as pb
 from realtime.errors import RequestFailed, busy
 from tests.admin.conftest import CHIP, SEQ, Class, FakeGateway, browser, errors, key_on, said
@@ -233,6 +233,59 @@ class TestForms:
         page = operator.get(f"{MARKET}/edit/").content.decode()
         assert 'name="initial-name" value="Rain"' in page
         assert 'name="name" value="Rain"' in page
+
+
+class TestVisibility:
+    """Who sees a market, and how: what only operators set."""
+
+    EDIT = f"{MARKET}/edit/"
+    BEGUN: ClassVar = {"name": "Rain", "initial-name": "Rain", "key": "k"}
+
+    def test_a_new_market_is_shown_to_accounts_by_name_or_id(self, operator: Client, exchange: FakeGateway) -> None:
+        shown = {"category": "Exam", "pinned": "on", "hide_account_ids": "on", "visible_to": " bob\r\n2, TEAM\r\n2"}
+        operator.post(CREATE, {**NEW_MARKET, **shown, "key": "k"})
+        made = exchange.last.message.create_market
+        assert (made.category, made.pinned, made.hide_account_ids) == ("Exam", True, True)
+        assert list(made.visible_to.ids) == [2, 3, 4]
+
+    @pytest.mark.parametrize("typed", ["Mallory", "99", "1", "House", "0", "9" * 40, "bob, Mallory"])
+    def test_an_account_that_is_not_there_is_named(self, typed: str, operator: Client, exchange: FakeGateway) -> None:
+        response = operator.post(self.EDIT, {**self.BEGUN, "visible_to": typed})
+        nobody = typed.removeprefix("bob, ")
+        assert errors(response) == {"visible_to": [f"There is no account {nobody}."]}
+        assert typed in response.content.decode()
+        assert exchange.asked == []
+
+    def test_a_line_is_first_a_whole_name(self, operator: Client, world: Class, exchange: FakeGateway) -> None:
+        world.account(30, "Smith, John", AccountKind.ALT)
+        operator.post(self.EDIT, {**self.BEGUN, "visible_to": "smith,  john\nAlice"})
+        assert list(exchange.last.message.edit_market.visible_to.ids) == [2, 30]
+
+    def test_the_form_begins_with_names_and_says_the_same_back(
+        self, operator: Client, world: Class, exchange: FakeGateway
+    ) -> None:
+        number = world.account(31, "7", AccountKind.ALT)
+        for account in (world.bob, world.alice, number):
+            MarketVisibility.objects.create(market=world.rain, account=account)
+        form = operator.get(self.EDIT).context["form"]
+        assert form.initial["visible_to"] == "31\nAlice\nBob"
+        listed = {"initial-visible_to": form.initial["visible_to"]}
+        again = operator.post(self.EDIT, {**self.BEGUN, **listed, "visible_to": "bob, alice, 31"})
+        assert errors(again) == {"__all__": ["You have changed nothing."]}
+        assert exchange.asked == []
+
+    def test_an_emptied_list_is_sent_and_means_everybody(self, operator: Client, exchange: FakeGateway) -> None:
+        operator.post(self.EDIT, {**self.BEGUN, "initial-visible_to": "Bob", "visible_to": ""})
+        wanted = pb.EditMarket(market_id=7, visible_to=pb.AccountIds(), key="k")
+        assert exchange.last.message.edit_market == wanted
+        assert exchange.last.message.edit_market.HasField("visible_to")
+
+    def test_a_switch_turned_off_is_sent_and_one_left_alone_is_not(
+        self, operator: Client, exchange: FakeGateway
+    ) -> None:
+        begun = {"initial-pinned": "True", "initial-hide_account_ids": "True", "hide_account_ids": "on"}
+        operator.post(self.EDIT, {**self.BEGUN, **begun, "initial-category": "Exam", "category": ""})
+        assert exchange.last.message.edit_market == pb.EditMarket(market_id=7, pinned=False, category="", key="k")
 
 
 class TestButtons:

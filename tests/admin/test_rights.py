@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.contrib import admin
+from django.contrib.auth import SESSION_KEY
 from django.test import Client
 from django.urls import reverse
 
@@ -101,24 +102,45 @@ class TestEveryPage:
     def test_is_hidden_from_students(self, world: Class) -> None:
         assert statuses(world.alice_user) == {name: 403 for name, _, _ in PAGES}
 
-    def test_staff_without_the_permission_only_read_what_the_engine_owns(self, world: Class) -> None:
-        assert statuses(world.staff_user) == {
+    def test_is_hidden_from_staff_without_a_permission(self, world: Class) -> None:
+        assert statuses(world.staff_user) == {name: 403 for name, _, _ in PAGES}
+
+    def test_viewers_read_what_the_engine_owns_and_do_nothing(self, world: Class) -> None:
+        assert statuses(world.viewer_user) == {
             name: 403 if model in OWN_TABLES or "operation" in kind else 200 for name, model, kind in PAGES
         }
 
-    def test_is_shown_to_operators(self, world: Class) -> None:
-        assert statuses(world.operator_user) == {name: 200 for name, _, _ in PAGES}
+    def test_is_shown_to_operators_but_for_the_tokens_of_others(self, world: Class) -> None:
+        others = {"admin:accounts_apitoken_revoke": 404}
+        assert statuses(world.operator_user) == {name: 200 for name, _, _ in PAGES} | others
+
+    def test_is_shown_to_administrators(self, world: Class) -> None:
+        assert statuses(world.admin_user) == {name: 200 for name, _, _ in PAGES}
+
+    def test_asks_who_may_see_it_for_sudo(self, world: Class, settings: Any) -> None:
+        """Also the history of a row, and the search behind fields: both name what is restricted."""
+        search = "/admin/autocomplete/?app_label=markets&model_name=order&field_name=market&term="
+        more = ("/admin/", "/admin/accounts/", "/admin/markets/market/7/history/", search)
+        for user in (world.viewer_user, world.operator_user, world.admin_user, world.root_user):
+            user.set_password("pass phrase")
+            user.save()
+            client = browser(user)
+            authenticated(client, user, seconds_ago=settings.SUDO_SECONDS + 1)
+            for where in (*(address(*page) for page in PAGES if "operation" not in page[2]), *more):
+                response = client.get(where)
+                assert (response.status_code, response["Location"][:15]) == (302, "/sign-in/again/"), where
 
     def test_only_operators_see_buttons(self, world: Class) -> None:
         for path in ("/admin/markets/market/", "/admin/markets/market/7/change/", "/admin/"):
-            assert "console-buttons" not in browser(world.staff_user).get(path).content.decode()
+            assert "console-buttons" not in browser(world.viewer_user).get(path).content.decode()
             assert "console-buttons" in browser(world.operator_user).get(path).content.decode()
 
 
 @pytest.mark.usefixtures("rows")
-@pytest.mark.parametrize(("who", "answer"), [("nobody", 401), ("student", 403), ("staff", 403)])
+@pytest.mark.parametrize(("who", "answer"), [("nobody", 401), ("student", 403), ("staff", 403), ("viewer", 403)])
 def test_nobody_else_can_post_an_operation(who: str, answer: int, world: Class, exchange: FakeGateway) -> None:
-    user = {"nobody": None, "student": world.alice_user, "staff": world.staff_user}[who]
+    people = {"student": world.alice_user, "staff": world.staff_user, "viewer": world.viewer_user}
+    user = people.get(who)
     form = {"key": "k", "price": "50", "amount": "5", "name": "x", "person": "alice", "days": "1", "buyer": "alice"}
     tokens = list(ApiToken.objects.values("pk", "revoked_at"))
     assert set(statuses(user, form).values()) == {answer}
@@ -194,6 +216,59 @@ class TestSudo:
         assert client.post(self.PAUSE, {"key": "k"}).status_code == 302
         assert exchange.asked == []
 
-    def test_reading_needs_none(self, operator: Client, world: Class, settings: Any) -> None:
+    def test_a_part_that_renews_itself_has_the_whole_page_ask(
+        self, operator: Client, world: Class, settings: Any
+    ) -> None:
         authenticated(operator, world.operator_user, seconds_ago=settings.SUDO_SECONDS + 1)
-        assert operator.get("/admin/markets/market/7/change/").status_code == 200
+        response = operator.get("/admin/", headers={"HX-Request": "true"})
+        assert (response.status_code, response["HX-Refresh"], response.content) == (200, "true", b"")
+        assert SESSION_KEY in operator.session  # a poll signs nobody out
+
+    def test_the_way_out_needs_none(self, operator: Client, world: Class, settings: Any) -> None:
+        authenticated(operator, world.operator_user, seconds_ago=settings.SUDO_SECONDS + 1)
+        operator.post("/admin/logout/")
+        assert SESSION_KEY not in operator.session
+
+
+class TestDanger:
+    """What has no way back asks again sooner (DANGER_SECONDS)."""
+
+    GIFT = "/admin/accounts/account/3/gift/"
+
+    @pytest.fixture
+    def late(self, operator: Client, world: Class, settings: Any) -> Client:
+        """Somebody with a password whose sudo is good, but not for that."""
+        world.operator_user.set_password("pass phrase")
+        world.operator_user.save()
+        operator.force_login(world.operator_user)
+        authenticated(operator, world.operator_user, seconds_ago=settings.DANGER_SECONDS + 1)
+        return operator
+
+    @pytest.mark.usefixtures("rows")
+    def test_is_what_it_is_said_to_be(self, late: Client, world: Class) -> None:
+        create_token(world.operator_user, "own")
+        asked = {page[0] for page in PAGES if "operation" in page[2] and late.get(address(*page)).status_code == 302}
+        assert asked == {
+            *(f"admin:accounts_account_{slug}" for slug in ("gift", "collect")),
+            *(f"admin:accounts_ownership_{slug}" for slug in ("revoke", "redistribute")),
+            *("admin:accounts_apitoken_revoke", "admin:markets_market_close", "admin:markets_market_settle"),
+            *(f"admin:auctions_auction_{slug}" for slug in ("settle", "withdraw")),
+        }
+
+    def test_what_was_typed_is_there_after_the_password_and_not_yet_sent(
+        self, late: Client, exchange: FakeGateway
+    ) -> None:
+        again = f"/sign-in/again/?next={self.GIFT}"
+        response = late.post(self.GIFT, {"key": "k", "amount": "12.5", "note": "for luck"})
+        assert (response.status_code, response["Location"]) == (302, again)
+        assert late.post(again, {"password": "pass phrase"})["Location"] == self.GIFT
+        assert exchange.asked == []
+        page = late.get(self.GIFT).content.decode()
+        for words in ('value="12.5"', 'value="for luck"', 'name="key" value="k"'):
+            assert words in page
+        assert 'value="12.5"' not in late.get(self.GIFT).content.decode()  # once
+
+    def test_is_done_in_time(self, operator: Client, world: Class, exchange: FakeGateway, settings: Any) -> None:
+        authenticated(operator, world.operator_user, seconds_ago=settings.DANGER_SECONDS - 60)
+        operator.post(self.GIFT, {"key": "k", "amount": "5"})
+        assert len(exchange.asked) == 1

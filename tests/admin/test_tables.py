@@ -6,8 +6,8 @@ import pytest
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
-from accounts.models import Account
-from markets.models import Exposure, Market, Order, Payout, Side
+from accounts.models import Account, Ownership
+from markets.models import Exposure, Market, MarketVisibility, Order, Payout, Side
 from tests.admin.conftest import CHIP, Class
 
 TABLES = (
@@ -51,7 +51,7 @@ class TestFigures:
 
     def test_markets(self, operator: Client, busy: Class) -> None:
         Market.objects.update(last_price=-5)
-        assert rows(operator, "markets/market") == ["7 Rain open 0.00 100.00 -0.05 – Bob"]
+        assert rows(operator, "markets/market") == ["7 Rain – open 0.00 100.00 -0.05 – Bob"]
 
     def test_orders_the_newest_first(self, operator: Client, busy: Class) -> None:
         time = "2026-11-23 02:03:22"
@@ -71,9 +71,61 @@ class TestFigures:
 
     def test_an_accounts_page_names_its_owners_and_what_it_owns(self, operator: Client, busy: Class) -> None:
         page = operator.get("/admin/accounts/account/4/change/").content.decode()
-        assert "Alice: 0 is theirs" in page
-        assert ">Bot</a>" in page
+        assert table(page, "Owner") == ["Alice Team 0.00"]
+        assert table(page, "Account") == ["Bot 1,000.00 Team: 0.00"]
         assert "the exchange" in page
+
+    def test_an_accounts_page_shows_the_whole_tree_indented_with_credits(self, operator: Client, busy: Class) -> None:
+        Ownership.objects.create(owner=busy.bob, account=busy.team, credit=25_000)
+        Ownership.objects.filter(owner=busy.team).update(credit=123_456)
+        page = operator.get("/admin/accounts/account/2/change/").content.decode()
+        assert table(page, "Account") == [
+            "Team 1,000.00 Alice: 0.00 · Bob: 2.50",
+            "Bot 1,000.00 Team: 12.3456",
+        ]
+        assert page.index("0.5rem") < page.index(">Team</a>") < page.index("1.5rem") < page.index(">Bot</a>")
+        page = operator.get("/admin/accounts/account/5/change/").content.decode()
+        assert table(page, "Owner") == ["Team Bot 12.3456", "Alice Team 0.00", "Bob Team 2.50"]
+        assert table(page, "Account") == []
+
+
+def table(page: str, begins: str) -> list[str]:
+    """The rows of the table whose first column is called so."""
+    _, found, rest = page.partition(f'<th scope="col">{begins}</th>')
+    rows = rest.partition("</table>")[0].split("<tr>")[1:] if found else []
+    return [" ".join(re.sub(r"<[^>]+>", " ", row).split()) for row in rows]
+
+
+class TestMarkets:
+    def test_the_page_says_who_sees_it(self, operator: Client, world: Class) -> None:
+        page = "/admin/markets/market/7/change/"
+        assert "everybody" in operator.get(page).content.decode()
+        for account in (world.bob, world.alice):
+            MarketVisibility.objects.create(market=world.rain, account=account)
+        shown = " ".join(re.sub(r"<[^>]+>", " ", operator.get(page).content.decode()).split())
+        assert "Alice · Bob" in shown
+        assert "everybody" not in shown
+
+    @pytest.mark.parametrize(
+        ("query", "found"),
+        [
+            ({}, {"7", "8", "9"}),
+            ({"category": "Class"}, {"8", "9"}),
+            ({"restricted": "yes"}, {"8"}),
+            ({"restricted": "no"}, {"7", "9"}),
+            ({"restricted": "yes", "category": "Practice"}, set()),
+        ],
+    )
+    def test_are_found_by_category_and_by_who_sees_them(
+        self, query: dict[str, str], found: set[str], operator: Client, world: Class
+    ) -> None:
+        snow = world.market(8, "Snow", category="Class")
+        world.market(9, "Hail", category="Class")
+        MarketVisibility.objects.create(market=snow, account=world.bob)
+        MarketVisibility.objects.create(market=snow, account=world.alice)
+        shown = rows(operator, "markets/market", **query)
+        assert {row.split()[0] for row in shown} == found
+        assert len(shown) == len(found)
 
 
 class TestSearch:

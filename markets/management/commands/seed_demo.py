@@ -6,10 +6,11 @@ from contextlib import suppress
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth.models import Permission
+from django.contrib.auth.models import Group
 from django.core.management.base import BaseCommand
 
 from accounts.models import ApiToken, User
+from accounts.services import ADMINISTRATORS
 from accounts.tokens import create_token, revoke_token
 from auctions.demo import AUCTIONS, picture_of
 from markets import checks
@@ -79,12 +80,11 @@ def _person(username: str, name: str) -> User:
 
 
 def _allow_to_operate(user: User) -> None:
-    """Staff with every permission of the console but those over other people's passwords and rights."""
+    """Staff in the role Administrator."""
     if not user.is_staff:
         user.is_staff = True
         user.save()
-    labels = ("accounts", "markets", "auctions")
-    user.user_permissions.set(Permission.objects.filter(content_type__app_label__in=labels))
+    user.groups.add(Group.objects.get(name=ADMINISTRATORS))
 
 
 def _open_accounts(exchange: OfflineExchange, people: dict[str, User]) -> None:
