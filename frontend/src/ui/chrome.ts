@@ -28,13 +28,16 @@ function enhanceMenus(): void {
 
 function enhanceFilters(): void {
   for (const input of document.querySelectorAll<HTMLInputElement>("input[data-filter]")) {
-    const list = document.querySelector(`[data-filtered="${input.dataset["filter"]}"]`);
-    if (!list) continue;
+    const lists = document.querySelectorAll<HTMLElement>(`[data-filtered="${input.dataset["filter"]}"]`);
+    if (lists.length === 0) continue;
     input.hidden = false;
     input.addEventListener("input", () => {
       const sought = input.value.trim().toLocaleLowerCase();
-      for (const item of list.children as HTMLCollectionOf<HTMLElement>) {
-        item.hidden = !item.textContent.toLocaleLowerCase().includes(sought);
+      for (const list of lists) {
+        // A list without a match goes with its heading.
+        const items = [...list.children].filter((item): item is HTMLElement => !item.matches("[data-heading]"));
+        for (const item of items) item.hidden = !item.textContent.toLocaleLowerCase().includes(sought);
+        list.hidden = items.every((item) => item.hidden);
       }
     });
     input.addEventListener("keydown", (event) => {
