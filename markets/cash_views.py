@@ -53,7 +53,12 @@ def statement_csv(request: HttpRequest, who: Acting) -> HttpResponseBase:
 
 async def streamed(parts: Iterator[str]) -> AsyncIterator[str]:
     """From a thread: the server would read a plain iterator to its end first."""
-    while part := await sync_to_async(next)(parts, ""):
+
+    @sync_to_async
+    def following() -> str:
+        return next(parts, "")
+
+    while part := await following():
         yield part
 
 

@@ -56,13 +56,13 @@ def lines(account: int, before: tuple[int, int] | None, limit: int) -> tuple[lis
 
 
 def whole(account: int) -> Iterator[Line]:
-    """Every line up to now, newest first. Each table is read once, a chunk at a time, and nothing is held in between."""
+    """Every line up to now, newest first. Each table is read once, in chunks; nothing is held in between."""
     head = _head()
-    transfers, trades, payouts = (rows.filter(seq__lte=head) for rows in _sources(account))
+    transfers, trades, payouts = _sources(account)
     lines = heapq.merge(
-        (_of_transfer(row, account) for row in _by_id(transfers)),
-        (_of_trade(row, account) for row in _by_id(trades)),
-        _of_payouts(payouts.order_by("-seq")),
+        (_of_transfer(row, account) for row in _by_id(transfers.filter(seq__lte=head))),
+        (_of_trade(row, account) for row in _by_id(trades.filter(seq__lte=head))),
+        _of_payouts(payouts.filter(seq__lte=head).order_by("-seq")),
         reverse=True,
     )
     balance: int | None = None
