@@ -34,9 +34,11 @@ function enhanceFilters(): void {
     input.addEventListener("input", () => {
       const sought = input.value.trim().toLocaleLowerCase();
       for (const list of lists) {
-        // A list without a match goes with its heading.
-        const items = [...list.children].filter((item): item is HTMLElement => !item.matches("[data-heading]"));
-        for (const item of items) item.hidden = !item.textContent.toLocaleLowerCase().includes(sought);
+        // What its heading says is so of all of a list; a list without a match goes with its heading.
+        const heading = list.querySelector("[data-heading]");
+        const items = [...list.children].filter((item): item is HTMLElement => item !== heading);
+        const all = heading !== null && says(heading, sought);
+        for (const item of items) item.hidden = !all && !says(item, sought);
         list.hidden = items.every((item) => item.hidden);
       }
     });
@@ -45,6 +47,8 @@ function enhanceFilters(): void {
     });
   }
 }
+
+const says = (element: Element, sought: string): boolean => element.textContent.toLocaleLowerCase().includes(sought);
 
 function enhanceTheme(): void {
   for (const form of document.querySelectorAll<HTMLFormElement>("[data-theme-switch]")) {
