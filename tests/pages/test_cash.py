@@ -91,7 +91,7 @@ class TestStatement:
 
     def test_leads_to_older_lines(self, alice: Client, past: World, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(cash_views, "LINES_SHOWN", 4)
-        whole, path = [], STATEMENT
+        whole, older, path = list[str](), list[str](), STATEMENT
         for _ in range(2):
             page = read(alice.get(path))
             whole += [row.cells()[4] for row in page.all("statement-line")]
@@ -156,8 +156,7 @@ class TestTransfers:
     def test_lists_all_page_by_page(self, alice: Client, world: World) -> None:
         for id in range(1, 121):
             transferred(id, world.house, world.alice, TransferKind.GIFT, id)
-        seen: list[str] = []
-        path = "/transfers/"
+        seen, older, path = list[str](), list[str](), "/transfers/"
         for _ in range(3):
             page = read(alice.get(path))
             seen += [row.cells()[3] for row in page.all("transfer-row")]
