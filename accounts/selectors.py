@@ -109,12 +109,14 @@ def people() -> list[Account]:
     return list(Account.objects.filter(kind=AccountKind.USER).order_by("name_key")[:NAMES_SUGGESTED])
 
 
-def transfers(account_id: int) -> list[Transfer]:
-    """The last ones of an account, newest first. Two queries: each finds its own in an index."""
+def transfers(account_id: int, before: int | None = None, limit: int = TRANSFERS_SHOWN) -> list[Transfer]:
+    """The last ones of an account before an id, newest first. Two queries: each finds its own in an index."""
     last = Transfer.objects.select_related("from_account", "to_account").order_by("-id")
-    paid = last.filter(from_account_id=account_id)[:TRANSFERS_SHOWN]
-    received = last.filter(to_account_id=account_id)[:TRANSFERS_SHOWN]
-    return sorted((*paid, *received), key=lambda transfer: -transfer.id)[:TRANSFERS_SHOWN]
+    if before is not None:
+        last = last.filter(id__lt=before)
+    paid = last.filter(from_account_id=account_id)[:limit]
+    received = last.filter(to_account_id=account_id)[:limit]
+    return sorted((*paid, *received), key=lambda transfer: -transfer.id)[:limit]
 
 
 def payees(account: Account) -> list[Account]:

@@ -40,6 +40,14 @@ class MarketRow:
     position: int
 
 
+@dataclass(frozen=True, slots=True)
+class MarketGroup:
+    """Lines of the list of markets under a heading."""
+
+    name: str
+    rows: list[MarketRow]
+
+
 @dataclass(slots=True)
 class Rung:
     """A level of the ladder. total: all up to here; share: its part of the longest bar, 0 to 100."""
@@ -113,12 +121,22 @@ class Portfolio:
 
 
 def market_rows(viewer: Viewer) -> list[MarketRow]:
-    """The markets as the list shows them: pinned ones first, then open ones, settled ones last, the newest first among
-    equals. Of a market that the viewer does not see whole there are no prices."""
+    """The markets for the list: pinned ones first, then open ones, settled ones last, the newest first among equals.
+    Of a market that the viewer does not see whole there are no prices."""
     shown = list(sight.known(viewer).order_by("-pinned", "status", "-id")[:MARKETS_SHOWN])
     prices = best_prices(market.id for market in shown if market.whole and market.status in NOT_OVER)
     positions = dict(Exposure.objects.filter(account_id=viewer.account).values_list("market_id", "position"))
     return [MarketRow(m, m.whole, prices.get(m.id, NO_PRICES), positions.get(m.id, 0)) for m in shown]
+
+
+def grouped(rows: Iterable[MarketRow]) -> list[MarketGroup]:
+    """Pinned ones, then each category in order of its name, then what has none; within a group as they came."""
+    groups: dict[tuple[int, str, str], list[MarketRow]] = {}
+    for row in rows:
+        category = row.market.category
+        rank = 0 if row.market.pinned else 1 if category else 2
+        groups.setdefault((rank, category.casefold(), category) if rank == 1 else (rank, "", ""), []).append(row)
+    return [MarketGroup(("Pinned", key[2], "Markets")[key[0]], groups[key]) for key in sorted(groups)]
 
 
 def may_trade(account: Account, market: Market) -> bool:

@@ -2,9 +2,11 @@
 
 Transfers, trades and payouts are immutable, so a balance is the sum of what came up to its line, whatever is committed
 meanwhile. Lines stand in the order of the journal: by seq, and by id within one command, which brings about lines of
-one kind only.
+one kind only. What is committed between the reads of two tables is in none of them: they are read up to one seq.
 """
 
+import heapq
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from django.db.models import Case, F, Q, QuerySet, Sum, When
@@ -13,6 +15,8 @@ from accounts.models import Transfer
 from accounts.selectors import transfers_of
 from markets.models import JournalEntry, Payout, Side, Trade
 from markets.reading import trades_of
+
+CHUNK = 1_000  # rows of a table that are read at once for a whole statement
 
 
 class Line(NamedTuple):
@@ -40,6 +44,7 @@ class Line(NamedTuple):
 def lines(account: int, before: tuple[int, int] | None, limit: int) -> tuple[list[Line], bool]:
     """The last `limit` lines before a (seq, id), newest first, and whether there are more."""
     transfers, trades, payouts = _sources(account)
+    before = before or (_head() + 1, 0)
     found = [
         *(_of_transfer(row, account) for row in _last(transfers, "id", before, limit)),
         *(_of_trade(row, account) for row in _last(trades, "id", before, limit)),
@@ -48,6 +53,36 @@ def lines(account: int, before: tuple[int, int] | None, limit: int) -> tuple[lis
     found.sort(reverse=True)
     shown = found[:limit]
     return _balanced(account, shown), len(found) > limit
+
+
+def whole(account: int) -> Iterator[Line]:
+    """Every line up to now, newest first. Each table is read once, in chunks; nothing is held in between."""
+    head = _head()
+    transfers, trades, payouts = _sources(account)
+    lines = heapq.merge(
+        (_of_transfer(row, account) for row in _by_id(transfers.filter(seq__lte=head))),
+        (_of_trade(row, account) for row in _by_id(trades.filter(seq__lte=head))),
+        _of_payouts(payouts.filter(seq__lte=head).order_by("-seq")),
+        reverse=True,
+    )
+    balance: int | None = None
+    for line in lines:
+        balance = _sum_up_to(account, line) if balance is None else balance
+        yield line._replace(balance=balance)
+        balance -= line.amount
+
+
+def _head() -> int:
+    """The seq up to which every table has everything."""
+    return JournalEntry.objects.order_by("-seq").values_list("seq", flat=True).first() or 0
+
+
+def _by_id(rows: QuerySet[Any]) -> Iterator[Any]:
+    """Newest first: ids are counters, in the order of the journal."""
+    found = list(rows.order_by("-id")[:CHUNK])
+    while found:
+        yield from found
+        found = list(rows.filter(id__lt=found[-1].id).order_by("-id")[:CHUNK])
 
 
 def _sources(account: int) -> tuple[QuerySet[Transfer], QuerySet[Trade], QuerySet[Payout]]:

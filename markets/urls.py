@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from markets import api, histories_api, orders_api, views
+from markets import api, cash_views, histories_api, orders_api, views
 
 app_name = "markets"
 
@@ -12,6 +12,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("markets/<int:market_id>/orders/", views.place_order, name="place_order"),
     path("markets/<int:market_id>/cancel/", views.cancel, name="cancel_here"),
     path("portfolio/", views.portfolio, name="portfolio"),
+    path("statement/", cash_views.statement, name="statement"),
+    path("statement.csv", cash_views.statement_csv, name="statement_csv"),
+    path("transfers/", cash_views.transfer_list, name="transfers"),
     path("orders/cancel/", views.cancel, name="cancel"),
 ]
 

@@ -45,7 +45,7 @@ WORDS = {
 def market_list(request: HttpRequest, who: Acting) -> HttpResponse:
     rows = selectors.market_rows(viewer_of(who))
     live = [row.market.id for row in rows if row.whole and row.market.status in selectors.NOT_OVER]
-    return render(request, "markets/list.html", {"rows": rows, **shared(who, "markets", live)})
+    return render(request, "markets/list.html", {"groups": selectors.grouped(rows), **shared(who, "markets", live)})
 
 
 @require_GET

@@ -11,6 +11,7 @@ import { MarketView } from "./ui/market";
 import { MarketsView } from "./ui/markets";
 import { PortfolioView } from "./ui/portfolio";
 import { Toasts } from "./ui/toasts";
+import { TransfersPageView } from "./ui/transfers";
 
 const EXPIRE_EVERY_MS = 1_000;
 const SAY_NEXT = "say next"; // of the tab's session storage: what the page that comes has to tell
@@ -61,6 +62,7 @@ function startOver({ accountName }: Page): void {
 function makeView(page: Page, desk: Desk, toasts: Toasts, redraw: () => void): View {
   const root = find(document, `[data-view="${page.name}"]`);
   if (page.name === "portfolio") return new PortfolioView(root, desk, toasts);
+  if (page.name === "transfers") return new TransfersPageView(root, desk);
   if (page.name === "markets" || !page.market) return new MarketsView(root, desk);
   const view = new MarketView(root, desk, page.market, toasts, redraw);
   enhanceKeys(root, view);

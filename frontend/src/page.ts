@@ -10,7 +10,7 @@ export interface MarketData extends Bounds {
 }
 
 export interface Page {
-  name: "markets" | "market" | "portfolio";
+  name: "markets" | "market" | "portfolio" | "transfers";
   account: bigint; // acted as
   accountName: string;
   available: bigint;

@@ -16,6 +16,7 @@ from tests.pages.html import Element, read
 PATHS = (
     *("/", "/markets/7/", "/portfolio/", "/accounts/", "/keys/", "/markets/999/", "/sign-out/", "/password/reset/"),
     *("/auctions/", "/auctions/1/", "/auctions/2/", "/auctions/new/", "/auctions/2/edit/"),
+    *("/statement/", "/transfers/"),
 )
 
 

@@ -35,6 +35,22 @@ class TestList:
             ["Snow", "settled", "70.00"],
         ]
 
+    def test_is_grouped_pinned_ones_first_and_then_by_category(self, alice: Client, world: World) -> None:
+        for id, name, category, pinned in (
+            (8, "Snow", "weather", False),
+            (9, "Bell", "School", True),
+            (10, "Exam", "School", False),
+            (11, "Hail", "weather", False),
+        ):
+            world.market(id, name, category=category, pinned=pinned)
+        groups = read(alice.get("/")).all("market-group")
+        assert [[cell.text for cell in group.named("th")] for group in groups] == [
+            ["Pinned", "Bell School"],
+            ["School", "Exam"],
+            ["weather", "Hail", "Snow"],
+            ["Markets", "Rain"],
+        ]
+
     def test_listens_to_running_markets_only(self, alice: Client, world: World) -> None:
         world.market(8, "Snow", MarketStatus.SETTLED)
         assert page_data(read(alice.get("/")))["markets"] == ["7"]

@@ -28,13 +28,18 @@ function enhanceMenus(): void {
 
 function enhanceFilters(): void {
   for (const input of document.querySelectorAll<HTMLInputElement>("input[data-filter]")) {
-    const list = document.querySelector(`[data-filtered="${input.dataset["filter"]}"]`);
-    if (!list) continue;
+    const lists = document.querySelectorAll<HTMLElement>(`[data-filtered="${input.dataset["filter"]}"]`);
+    if (lists.length === 0) continue;
     input.hidden = false;
     input.addEventListener("input", () => {
       const sought = input.value.trim().toLocaleLowerCase();
-      for (const item of list.children as HTMLCollectionOf<HTMLElement>) {
-        item.hidden = !item.textContent.toLocaleLowerCase().includes(sought);
+      for (const list of lists) {
+        // What its heading says is so of all of a list; a list without a match goes with its heading.
+        const heading = list.querySelector("[data-heading]");
+        const items = [...list.children].filter((item): item is HTMLElement => item !== heading);
+        const all = heading !== null && says(heading, sought);
+        for (const item of items) item.hidden = !all && !says(item, sought);
+        list.hidden = items.every((item) => item.hidden);
       }
     });
     input.addEventListener("keydown", (event) => {
@@ -42,6 +47,8 @@ function enhanceFilters(): void {
     });
   }
 }
+
+const says = (element: Element, sought: string): boolean => element.textContent.toLocaleLowerCase().includes(sought);
 
 function enhanceTheme(): void {
   for (const form of document.querySelectorAll<HTMLFormElement>("[data-theme-switch]")) {

@@ -1,16 +1,17 @@
 // The portfolio: balances, holdings, open orders over all markets, transfers.
 import type { Desk } from "../desk";
-import type { Exposure, Transfer } from "../gen/proto/exchange_pb";
+import type { Exposure } from "../gen/proto/exchange_pb";
 import * as money from "../money";
 import { find, setAttribute, setText, showEmpty, showRows, signature, slot, template, type Rows } from "./dom";
 import { OrdersView } from "./orders";
 import type { Toasts } from "./toasts";
+import { TransfersView } from "./transfers";
 import * as words from "./words";
 
 export class PortfolioView {
   private readonly orders: OrdersView;
   private readonly holdings: Rows<Exposure>;
-  private readonly transfers: Rows<Transfer>;
+  private readonly transfers: TransfersView;
 
   constructor(
     private readonly root: HTMLElement,
@@ -35,17 +36,12 @@ export class PortfolioView {
         ),
       fill: (row, exposure) => this.fillHolding(row, exposure),
     };
-    this.transfers = {
-      body: find(root, '[data-rows="transfer"]'),
-      template: template(root, "transfer"),
-      key: (transfer) => String(transfer.id),
-      sign: (transfer) => desk.accountName(this.other(transfer)),
-      fill: (row, transfer) => this.fillTransfer(row, transfer),
-    };
+    this.transfers = new TransfersView(root, desk);
   }
 
   render(): void {
     this.orders.render();
+    this.transfers.render();
     const { account } = this.desk;
     if (!account || !this.desk.state.slices.has("public")) return;
     const exposures = [...account.exposures.values()];
@@ -56,8 +52,6 @@ export class PortfolioView {
     setText(slot(this.root, "held-back"), money.cash(account.cash - account.available));
     showRows(this.holdings, held);
     showEmpty(this.root, "holding", held.length === 0);
-    showRows(this.transfers, account.transfers);
-    showEmpty(this.root, "transfer", account.transfers.length === 0);
   }
 
   private mark({ marketId }: Exposure): bigint | null {
@@ -80,18 +74,5 @@ export class PortfolioView {
     setText(slot(row, "bids"), money.size(e.bidSize));
     setText(slot(row, "offers"), money.size(e.offerSize));
     setText(slot(row, "held-back"), money.cash(-e.worst));
-  }
-
-  private other({ fromAccountId, toAccountId }: Transfer): bigint {
-    return fromAccountId === this.desk.page.account ? toAccountId : fromAccountId;
-  }
-
-  private fillTransfer(row: HTMLElement, transfer: Transfer): void {
-    const paid = transfer.fromAccountId === this.desk.page.account;
-    setText(slot(row, "when"), money.moment(transfer.atUs));
-    setText(slot(row, "kind"), this.desk.page.words.transferKind[String(transfer.kind)] ?? "");
-    setText(slot(row, "note"), transfer.note);
-    setText(slot(row, "with"), `${paid ? "to" : "from"} ${this.desk.accountName(this.other(transfer))}`);
-    setText(slot(row, "amount"), money.signedCash(paid ? -transfer.amount : transfer.amount));
   }
 }

@@ -18,12 +18,14 @@ from markets.demo import TOKENS_FILE
 from markets.lock import MatcherRuns
 from markets.offline import OfflineExchange
 from proto.exchange_pb2 import (
+    AccountIds,
     BuyAuction,
     ClientMessage,
     CreateAccount,
     CreateAuction,
     CreateMarket,
     CreateUserAccount,
+    EditMarket,
     Gift,
     MakeTransfer,
     ShareAccount,
@@ -51,6 +53,28 @@ MARKETS = (
         10,
     ),
 )
+# Of each market. They were made without one before there were categories, so it is an edit that gives it to them.
+CATEGORIES = ("Class", "Class", "Class", "Just for fun", "Class")
+PINNED = "Coin flips"
+MASKED = CreateMarket(
+    name="Blind auction of a chocolate bar",
+    description="What will it cost in the shop on Monday? Nobody sees whose an order or a trade is.",
+    max_settlement=500,
+    tick_size=5,
+    smallest_size=100,
+    category="Just for fun",
+    hide_account_ids=True,
+    key="demo-masked",
+)
+CLUB = CreateMarket(
+    name="Lighthouse club",
+    description="How many ships will pass on Sunday? Only Team Lighthouse and Alice trade it; nobody else sees it.",
+    max_settlement=4_000,
+    tick_size=10,
+    smallest_size=100,
+    category="Practice",
+    key="demo-club",
+)
 
 
 class Command(BaseCommand):
@@ -62,8 +86,8 @@ class Command(BaseCommand):
             with OfflineExchange() as exchange:
                 people = {username: _person(username, name) for username, name in (PEOPLE | BOTS).items()}
                 _allow_to_operate(people["operator"])
-                _open_accounts(exchange, people)
-                _open_markets(exchange, people["operator"])
+                club = _open_accounts(exchange, people)
+                _open_markets(exchange, people["operator"], club)
                 _list_auctions(exchange, people)
         except MatcherRuns as running:
             self.stdout.write(f"{running} The demo class is left as it is.")
@@ -87,7 +111,8 @@ def _allow_to_operate(user: User) -> None:
     user.groups.add(Group.objects.get(name=ADMINISTRATORS))
 
 
-def _open_accounts(exchange: OfflineExchange, people: dict[str, User]) -> None:
+def _open_accounts(exchange: OfflineExchange, people: dict[str, User]) -> list[int]:
+    """Those of the Lighthouse club: the team's account and Alice's."""
     accounts = {}
     for username, user in people.items():
         request = ClientMessage(create_user_account=CreateUserAccount(name=user.first_name))
@@ -103,6 +128,7 @@ def _open_accounts(exchange: OfflineExchange, people: dict[str, User]) -> None:
     exchange.ask(alice, ClientMessage(share_account=share))
     for owner, chips in TEAM_DEPOSITS.items():
         _deposit(exchange, people[owner].pk, accounts[owner], team, chips, "My part of the team", "demo-team-part")
+    return [team, accounts["alice"]]
 
 
 def _alt(exchange: OfflineExchange, user: int, name: str, key: str) -> int:
@@ -115,7 +141,11 @@ def _deposit(exchange: OfflineExchange, user: int, owner: int, owned: int, chips
     exchange.ask(user, ClientMessage(make_transfer=deposit))
 
 
-def _open_markets(exchange: OfflineExchange, operator: User) -> None:
+def _open_markets(exchange: OfflineExchange, operator: User, club: list[int]) -> None:
+    def make(market: CreateMarket) -> int:
+        made = exchange.ask(operator.pk, ClientMessage(create_market=market), sudo=True)
+        return made.market_created.market.id
+
     for number, (name, description, low, high, tick) in enumerate(MARKETS):
         market = CreateMarket(
             name=name,
@@ -126,7 +156,18 @@ def _open_markets(exchange: OfflineExchange, operator: User) -> None:
             smallest_size=100,
             key=f"demo-market-{number}",
         )
-        exchange.ask(operator.pk, ClientMessage(create_market=market), sudo=True)
+        edit = EditMarket(
+            market_id=make(market),
+            category=CATEGORIES[number],
+            pinned=name == PINNED,
+            key=f"demo-category-{number}",
+        )
+        exchange.ask(operator.pk, ClientMessage(edit_market=edit), sudo=True)
+    make(MASKED)
+    restricted = CreateMarket()
+    restricted.CopyFrom(CLUB)
+    restricted.visible_to.CopyFrom(AccountIds(ids=club))
+    make(restricted)
 
 
 def _list_auctions(exchange: OfflineExchange, people: dict[str, User]) -> None:

@@ -1,0 +1,66 @@
+// An account's transfers, newest first: all that are known on the portfolio; on a page of them those that belong there.
+import type { Desk } from "../desk";
+import type { Transfer } from "../gen/proto/exchange_pb";
+import * as money from "../money";
+import { find, setText, showEmpty, showRows, slot, template, type Rows } from "./dom";
+
+export class TransfersView {
+  private readonly rows: Rows<Transfer>;
+
+  constructor(
+    private readonly root: HTMLElement,
+    private readonly desk: Desk,
+    private readonly oldest = 0n, // older ones are on the next page
+  ) {
+    this.rows = {
+      body: find(root, '[data-rows="transfer"]'),
+      template: template(root, "transfer"),
+      key: (transfer) => String(transfer.id),
+      sign: (transfer) => desk.accountName(this.other(transfer)),
+      fill: (row, transfer) => this.fill(row, transfer),
+    };
+  }
+
+  /** Once the account and the names of the others are known. */
+  render(): void {
+    const { account } = this.desk;
+    if (!account || !this.desk.state.slices.has("public")) return;
+    const shown = account.transfers.filter(({ id }) => id >= this.oldest);
+    showRows(this.rows, shown);
+    showEmpty(this.root, "transfer", shown.length === 0);
+  }
+
+  private other({ fromAccountId, toAccountId }: Transfer): bigint {
+    return fromAccountId === this.desk.page.account ? toAccountId : fromAccountId;
+  }
+
+  private fill(row: HTMLElement, transfer: Transfer): void {
+    const paid = transfer.fromAccountId === this.desk.page.account;
+    setText(slot(row, "when"), money.moment(transfer.atUs));
+    setText(slot(row, "kind"), this.desk.page.words.transferKind[String(transfer.kind)] ?? "");
+    setText(slot(row, "note"), transfer.note);
+    setText(slot(row, "with"), `${paid ? "to" : "from"} ${this.desk.accountName(this.other(transfer))}`);
+    setText(slot(row, "amount"), money.signedCash(paid ? -transfer.amount : transfer.amount));
+  }
+}
+
+/** The page of transfers: what is available, and on its first page what comes. */
+export class TransfersPageView {
+  private readonly list: TransfersView | null;
+
+  constructor(
+    private readonly root: HTMLElement,
+    private readonly desk: Desk,
+  ) {
+    const body = root.querySelector('[data-rows="transfer"]');
+    const older = root.querySelector('[rel="next"]') !== null;
+    const last = body?.lastElementChild?.getAttribute("data-key");
+    this.list = body && new TransfersView(root, desk, older && last ? BigInt(last) : 0n);
+  }
+
+  render(): void {
+    const { account } = this.desk;
+    if (account) setText(slot(this.root, "available"), money.cash(account.available));
+    this.list?.render();
+  }
+}

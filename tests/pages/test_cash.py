@@ -1,0 +1,228 @@
+"""The statement, in words and as CSV, and the page of transfers with what an account may pay."""
+
+import csv
+import io
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from accounts.acting import SESSION_KEY
+from accounts.models import Account, Ownership, Transfer, TransferKind
+from markets import cash_views
+from markets.models import JournalEntry, Payout, Side
+from tests.pages.conftest import AT_US, CHIP, World
+from tests.pages.html import page_data, read
+
+STATEMENT = "/statement/"
+
+
+def journalled(last: int) -> None:
+    """Entries up to a seq."""
+    said = {"at_us": AT_US, "principal": 0, "account": 0, "kind": "x", "rules": 1}
+    kept = {"command": b"", "events": b"", "hash": b""}
+    head = JournalEntry.objects.count()
+    JournalEntry.objects.bulk_create(JournalEntry(seq=seq, **said, **kept) for seq in range(head + 1, last + 1))
+
+
+def transferred(
+    id: int, payer: Account, payee: Account, kind: TransferKind, chips: int, note: str = "", **more: Any
+) -> None:
+    Transfer.objects.create(
+        id=id,
+        seq=id,
+        at_us=AT_US,
+        from_account=payer,
+        to_account=payee,
+        amount=chips * CHIP,
+        kind=kind,
+        note=note,
+        **more,
+    )
+
+
+@pytest.fixture
+def past(world: World) -> World:
+    """Alice: starting cash 1,000, 25 paid, 2 bought at 48, a lamp sold for 30, 2 paid out at 70, a gift of 15."""
+    transferred(10, world.house, world.alice, TransferKind.STARTING_CASH, 1_000)
+    transferred(11, world.alice, world.bob, TransferKind.PAYMENT, 25, "=cmd()")
+    transferred(12, world.bob, world.bobs, TransferKind.DEPOSIT, 3, "not hers")
+    world.trade(4_800, 200, world.alice, world.bob)
+    world.exposure(world.alice, traded=True)
+    transferred(200, world.bob, world.alice, TransferKind.AUCTION, 30, "Lamp", auction=4)
+    Payout.objects.create(market=world.rain, account=world.alice, position=200, price=7_000, amount=140 * CHIP, seq=201)
+    transferred(202, world.house, world.alice, TransferKind.GIFT, 15, "Well done")
+    journalled(202)
+    world.alice.cash = world.alice.available = (1_000 - 25 - 96 + 30 + 140 + 15) * CHIP
+    world.alice.save()
+    return world
+
+
+def lines(browser: Client, path: str = STATEMENT) -> list[list[str]]:
+    return [row.cells() for row in read(browser.get(path)).all("statement-line")]
+
+
+class TestStatement:
+    def test_says_every_change_in_words_and_adds_up(self, alice: Client, past: World) -> None:
+        assert [(what, amount, balance) for _, what, _, amount, balance in lines(alice)] == [
+            ("Gift from House Well done", "+15.00", "1,064.00"),
+            ("Rain settled at 70.00, with a position of +2", "+140.00", "1,049.00"),
+            ("Sold “Lamp” to Bob", "+30.00", "909.00"),
+            ("Bought 2 at 48.00 in Rain", "-96.00", "879.00"),
+            ("Payment to Bob =cmd()", "-25.00", "975.00"),
+            ("Starting cash from House", "+1,000.00", "1,000.00"),
+        ]
+        assert read(alice.get(STATEMENT)).one("cash").text == "1,064.00"
+
+    def test_names_the_event_behind_each(self, alice: Client, past: World) -> None:
+        assert [line[2] for line in lines(alice)][:4] == [
+            "transfer 202 · entry 202",
+            "payout 7 · entry 201",
+            "transfer 200 · entry 200",
+            "trade 101 · entry 101",
+        ]
+
+    def test_is_of_the_account_acted_as(self, alice: Client, past: World) -> None:
+        session = alice.session
+        session[SESSION_KEY] = past.team.id
+        session.save()
+        assert lines(alice) == []
+        assert "Nothing yet." in read(alice.get(STATEMENT)).text
+
+    def test_leads_to_older_lines(self, alice: Client, past: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(cash_views, "LINES_SHOWN", 4)
+        whole, older, path = list[str](), list[str](), STATEMENT
+        for _ in range(2):
+            page = read(alice.get(path))
+            whole += [row.cells()[4] for row in page.all("statement-line")]
+            older = [link.attributes["href"] for link in page.named("a") if link.attributes.get("rel") == "next"]
+            path = STATEMENT + (older or [""])[0]
+        assert whole == ["1,064.00", "1,049.00", "909.00", "879.00", "975.00", "1,000.00"]
+        assert older == []
+
+    @pytest.mark.parametrize("cursor", ["x", "1", "1-", "-1-1", "1-1-1", "9" * 19 + "-1", "١-١"])
+    def test_knows_no_other_cursor(self, alice: Client, past: World, cursor: str) -> None:
+        assert alice.get(STATEMENT, {"before": cursor}).status_code == 404
+
+    def test_holds_nothing_that_was_committed_while_it_was_read(self, alice: Client, past: World) -> None:
+        """A row whose entry is not there yet came after the statement began."""
+        transferred(300, past.house, past.alice, TransferKind.GIFT, 1)
+        assert lines(alice)[0][4] == "1,064.00"
+
+
+@pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume:Warning")  # the test client is no ASGI server
+class TestSpreadsheet:
+    def rows(self, browser: Client) -> list[dict[str, str]]:
+        response = browser.get("/statement.csv")
+        assert response.headers["Content-Type"] == "text/csv; charset=utf-8"
+        assert response.headers["Content-Disposition"] == 'attachment; filename="statement-2.csv"'
+        text = b"".join(response).decode()
+        return list(csv.DictReader(io.StringIO(text, newline="")))
+
+    @pytest.mark.parametrize("chunk", [1, 2, 1_000])
+    def test_has_all_of_it(self, alice: Client, past: World, monkeypatch: pytest.MonkeyPatch, chunk: int) -> None:
+        monkeypatch.setattr("markets.statement.CHUNK", chunk)
+        monkeypatch.setattr("markets.statement_words.CHUNK", chunk)
+        rows = self.rows(alice)
+        assert [(row["event"], row["id"], row["amount"], row["balance"]) for row in rows] == [
+            ("transfer", "202", "15.0000", "1064.0000"),
+            ("payout", "7", "140.0000", "1049.0000"),
+            ("transfer", "200", "30.0000", "909.0000"),
+            ("trade", "101", "-96.0000", "879.0000"),
+            ("transfer", "11", "-25.0000", "975.0000"),
+            ("transfer", "10", "1000.0000", "1000.0000"),
+        ]
+        trade = rows[3]
+        assert (trade["market"], trade["side"], trade["price"], trade["size"]) == ("Rain", "BID", "48.00", "2.00")
+        assert (trade["with"], trade["time"]) == ("", "2026-11-23T02:03:22.000000Z")
+
+    @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+    def test_holds_no_formula_of_anybodys(self, alice: Client, past: World, start: str) -> None:
+        Transfer.objects.update(note=f"{start}1+1")
+        past.bob.name = f"{start}Bob"
+        past.bob.save()
+        past.rain.name = f"{start}Rain"
+        past.rain.save()
+        for row in self.rows(alice):
+            texts = [row[name] for name in ("what", "with", "note", "market")]
+            assert [text for text in texts if text.startswith(("=", "+", "-", "@", "\t", "\r"))] == []
+        assert self.rows(alice)[4]["note"] == f"'{start}1+1"
+
+    def test_of_an_account_without_a_past_is_a_heading(self, alice: Client, world: World) -> None:
+        assert self.rows(alice) == []
+
+
+class TestTransfers:
+    def test_lists_all_page_by_page(self, alice: Client, world: World) -> None:
+        for id in range(1, 121):
+            transferred(id, world.house, world.alice, TransferKind.GIFT, id)
+        seen, older, path = list[str](), list[str](), "/transfers/"
+        for _ in range(3):
+            page = read(alice.get(path))
+            seen += [row.cells()[3] for row in page.all("transfer-row")]
+            older = [link.attributes["href"] for link in page.named("a") if link.attributes.get("rel") == "next"]
+            path = "/transfers/" + (older or [""])[0]
+        assert seen == [f"+{id}.00" for id in range(120, 0, -1)]
+        assert older == []
+        assert alice.get("/transfers/?before=x").status_code == 404
+
+    def test_the_form_leads_back_to_it(self, alice: Client, world: World) -> None:
+        page = read(alice.get("/transfers/"))
+        form = page.one("transfer-form")
+        assert [f.attributes["value"] for f in form.named("input") if f.attributes.get("name") == "next"] == [
+            "/transfers/"
+        ]
+        assert page_data(page)["name"] == "transfers"
+
+    def test_the_portfolio_leads_to_it(self, alice: Client, world: World) -> None:
+        links = [link.attributes.get("href") for link in read(alice.get("/portfolio/")).named("a")]
+        assert links.count("/transfers/") == 2  # the menu's and that of the short list
+
+
+class TestLimits:
+    def told(self, browser: Client, account: Account) -> list[str]:
+        session = browser.session
+        session[SESSION_KEY] = account.id
+        session.save()
+        return [limit.text for limit in read(browser.get("/transfers/")).all("limit")]
+
+    def test_of_a_person_and_an_account_of_one_owner(self, alice: Client, world: World) -> None:
+        world.exposure(world.bot, position=100)
+        assert self.told(alice, world.alice) == ["To other people: what is available.", "To Team: what is available."]
+        assert self.told(alice, world.bot) == ["To Team: what is available."]
+
+    def test_of_a_shared_account_are_the_credits_after_rebalancing(self, alice: Client, world: World) -> None:
+        """Example of section 2: 300 and 100 of 400, and 200 won: 450 and 150."""
+        self.share(world, alice=300, bob=100, cash=600)
+        assert self.told(alice, world.team) == [
+            "To Bot: what is available.",
+            "To Alice: at most 450.00 by the credit there.",
+            "To Bob: at most 150.00 by the credit there.",
+        ]
+
+    def test_count_what_is_parked_below_and_stop_at_what_is_available(self, alice: Client, world: World) -> None:
+        self.share(world, alice=200, bob=200, cash=100)
+        Ownership.objects.filter(account=world.bot).update(credit=100 * CHIP)
+        Account.objects.filter(pk=world.bot.pk).update(cash=300 * CHIP, available=300 * CHIP)
+        assert self.told(alice, world.team)[1:] == [
+            "To Alice: at most 100.00 by the credit there.",
+            "To Bob: at most 100.00 by the credit there.",
+        ]
+
+    def test_while_something_below_is_open_nothing_goes_to_an_owner(self, alice: Client, world: World) -> None:
+        self.share(world, alice=300, bob=100, cash=400)
+        world.exposure(world.bot, bid_size=100)
+        nothing = "nothing while Team, or an account below it, holds a position or an open order."
+        assert self.told(alice, world.team)[1:] == [f"To Alice: {nothing}", f"To Bob: {nothing}"]
+        assert self.told(alice, world.alice)[1:] == [f"To Team: {nothing}"]
+
+    def share(self, world: World, alice: int, bob: int, cash: int) -> None:
+        Ownership.objects.filter(account=world.team).update(credit=alice * CHIP)
+        Ownership.objects.create(owner=world.bob, account=world.team, credit=bob * CHIP)
+        Account.objects.filter(pk=world.team.pk).update(cash=cash * CHIP, available=cash * CHIP)
+        Account.objects.filter(pk=world.bot.pk).update(cash=0, available=0)
+
+
+def test_a_sellers_trade_is_sold(alice: Client, past: World) -> None:
+    past.trade(5_000, 100, past.bob, past.alice, Side.OFFER)
+    assert "Sold 1 at 50.00 in Rain" in [line[1] for line in lines(alice)]
