@@ -21,7 +21,7 @@ def held(name: str) -> set[str]:
 
 def migrate() -> None:
     with connection.schema_editor() as editor:
-        import_module("markets.migrations.0003_roles").make_roles(apps, editor)
+        import_module("markets.migrations.0004_roles").make_roles(apps, editor)
 
 
 def test_each_holds_what_it_is_for() -> None:

@@ -50,7 +50,7 @@ class Migration(migrations.Migration):
         ("auth", "0012_alter_user_first_name_max_length"),
         ("contenttypes", "0002_remove_content_type_name"),
         ("accounts", "0004_token_scopes"),
-        ("markets", "0002_visibility"),
+        ("markets", "0003_reason"),
     ]
 
     operations = [
