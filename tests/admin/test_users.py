@@ -52,7 +52,7 @@ def test_an_administrator_gives_no_rights_but_roles_not_even_to_themself(
     whom: str, administrator: Client, world: Class
 ) -> None:
     user = User.objects.get(username=whom)
-    rights = {"is_staff": "on", "is_superuser": "on", "user_permissions": "1", "groups": ""}
+    rights = {"is_staff": "on", "is_superuser": "on", "user_permissions": "1"}
     response = administrator.post(f"{USERS}{user.pk}/change/", change_form(user, first_name="Changed", **rights))
     assert response.status_code == 302
     found = User.objects.get(pk=user.pk)
