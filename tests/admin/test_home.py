@@ -32,7 +32,7 @@ def test_it_tells_the_figures(operator: Client, world: Class) -> None:
         "Journal head 2 2026-11-23 02:03 UTC",
         "Unsettled markets 1 2 open orders",
         "People 4 and 3 alt accounts",
-        "Money issued 8,000.00",
+        "Money issued 7,000.00",
         "Sum of all cash 0.00 as it must be",
         "Rain open 48.50 50.00 – Pause Cancel only Edit Close for good Settle",
         "2 02:03:22 CreateMarket name Rain, description Will it?",
