@@ -31,7 +31,7 @@ class Operation:
 
 
 def form(path: str, **fields: Any) -> tuple[str, Mapping[str, Any]]:
-    return path, {"key": uuid.uuid4().hex, **fields}
+    return path, {"key": uuid.uuid4().hex, "reason": "The table asks.", **fields}
 
 
 def read(path: str) -> Wish:
