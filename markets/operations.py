@@ -109,9 +109,10 @@ class EditMarketForm(CommandForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields |= shown_fields(show_hidden_initial=True)
+        self.order_fields([name for name in self.fields if name != "reason"])
 
     def clean(self) -> dict[str, Any]:
-        if not set(self.changed_data) - {"key"}:
+        if not set(self.changed_data) - {"key", "reason"}:
             raise forms.ValidationError("You have changed nothing.")
         return self.cleaned_data
 

@@ -51,7 +51,7 @@ class TestFigures:
 
     def test_markets(self, operator: Client, busy: Class) -> None:
         Market.objects.update(last_price=-5)
-        assert rows(operator, "markets/market") == ["7 Rain – open 0.00 100.00 -0.05 – Bob"]
+        assert rows(operator, "markets/market") == ["7 Rain - open 0.00 100.00 -0.05 – Bob close_small"]
 
     def test_orders_the_newest_first(self, operator: Client, busy: Class) -> None:
         time = "2026-11-23 02:03:22"

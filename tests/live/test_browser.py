@@ -90,6 +90,7 @@ async def settles(browser: Browser, exchange: LiveExchange, market: int) -> None
     preview = operator.get_by_test_id("preview")
     await expect(preview).to_contain_text("alice")
     await expect(preview).to_contain_text("140")
+    await preview.locator("input[name=reason]").fill("The dice fell.")
     await preview.get_by_role("button").first.click()
     await expect(operator.locator("body")).to_contain_text(re.compile("settled at 70", re.IGNORECASE))
 

@@ -42,8 +42,8 @@ def look(path: str) -> Wish:
     return lambda it: (path.format(id=it.id), None)
 
 
-def history(member: str, message: Any) -> Operation:
-    return Operation(socket=lambda it: {member: message(market_id=it.id)})
+def history(member: str, message: Any, path: str) -> Operation:
+    return Operation(socket=lambda it: {member: message(market_id=it.id)}, rest=read(path))
 
 
 def status(name: str, slug: str, uses: str = "") -> Operation:
@@ -149,7 +149,7 @@ ACCOUNTS = {
     "see an account": Operation(rest=read("/accounts/{id}")),
     "see its owners": Operation(rest=read("/accounts/{id}/owners")),
     "list accounts": Operation(rest=read("/accounts"), pages=look("/accounts/")),
-    "list transfers": Operation(rest=read("/transfers")),
+    "list transfers": Operation(rest=read("/transfers"), pages=look("/transfers/")),
     "who am I": Operation(rest=read("/me")),
 }
 
@@ -182,9 +182,9 @@ MARKETS = {
         console=lambda it: form(f"/admin/markets/market/{it.id}/settle/", price="0"),
         uses="thing",
     ),
-    "get_full_trade_history": history("get_full_trade_history", pb.GetFullTradeHistory),
-    "get_full_order_history": history("get_full_order_history", pb.GetFullOrderHistory),
-    "get_market_positions": history("get_market_positions", pb.GetMarketPositions),
+    "get_full_trade_history": history("get_full_trade_history", pb.GetFullTradeHistory, "/markets/{id}/history/trades"),
+    "get_full_order_history": history("get_full_order_history", pb.GetFullOrderHistory, "/markets/{id}/history/orders"),
+    "get_market_positions": history("get_market_positions", pb.GetMarketPositions, "/markets/{id}/positions"),
     "see a market": Operation(rest=read("/markets/{id}"), pages=look("/markets/{id}/")),
     "see its book": Operation(rest=read("/markets/{id}/book")),
     "see its book then": Operation(rest=read("/markets/{id}/book?at=999999999")),
@@ -224,38 +224,47 @@ ORDERS = {
     "see an order": Operation(rest=read("/orders/{id}")),
     "list orders": Operation(rest=read("/orders")),
     "see the portfolio": Operation(rest=read("/portfolio"), pages=look("/portfolio/")),
-    "see the statement": Operation(rest=read("/statement")),
+    "see the statement": Operation(rest=read("/statement"), pages=look("/statement/")),
 }
 
 AUCTIONS = {
     "create_auction": Operation(
         socket=lambda it: {"create_auction": pb.CreateAuction(name=it.name)},
+        rest=lambda it: ("POST", "/auctions", {"name": it.name}),
         pages=lambda it: form("/auctions/new/", name=it.name),
     ),
     "edit_auction": Operation(
         socket=lambda it: {"edit_auction": pb.EditAuction(auction_id=it.id, name=it.name)},
+        rest=lambda it: ("PATCH", f"/auctions/{it.id}", {"name": it.name}),
         pages=lambda it: form(f"/auctions/{it.id}/edit/", name=it.name),
         console=lambda it: form(f"/admin/auctions/auction/{it.id}/edit/", name=it.name),
     ),
     "withdraw_auction": Operation(
         socket=lambda it: {"withdraw_auction": pb.WithdrawAuction(auction_id=it.id)},
+        rest=lambda it: ("DELETE", f"/auctions/{it.id}", None),
         pages=lambda it: form(f"/auctions/{it.id}/withdraw/"),
         console=lambda it: form(f"/admin/auctions/auction/{it.id}/withdraw/"),
         uses="thing",
     ),
     "buy_auction": Operation(
         socket=lambda it: {"buy_auction": pb.BuyAuction(auction_id=it.id)},
+        rest=lambda it: ("POST", f"/auctions/{it.id}/purchase", {"price": "0"}),
         pages=lambda it: form(f"/auctions/{it.id}/buy/", price=0),
         uses="thing",
     ),
     "settle_auction": Operation(
         socket=lambda it: {"settle_auction": pb.SettleAuction(auction_id=it.id, buyer_id=it.stage.dave.account)},
+        rest=lambda it: (
+            "POST",
+            f"/auctions/{it.id}/settlement",
+            {"buyer_id": it.stage.dave.account, "price": "0"},
+        ),
         console=lambda it: form(f"/admin/auctions/auction/{it.id}/settle/", buyer="student0", price="0"),
         uses="thing",
     ),
-    "see an auction": Operation(pages=look("/auctions/{id}/")),
+    "see an auction": Operation(rest=read("/auctions/{id}"), pages=look("/auctions/{id}/")),
     "see the form of an auction": Operation(pages=look("/auctions/{id}/edit/")),
-    "see the board": Operation(pages=look("/auctions/")),
+    "see the board": Operation(rest=read("/auctions"), pages=look("/auctions/")),
 }
 
 TOKENS = {
