@@ -174,6 +174,13 @@ class ExchangeSchema(AutoSchema):
     def get_auth(self) -> list[dict[str, list[str]]]:
         return [] if self._is_open() else super().get_auth()
 
+    def _get_request_body(self, direction: Any = "request") -> Any:
+        """A file that is sent as it is has to be there too."""
+        body = super()._get_request_body(direction)  # type: ignore[no-untyped-call]
+        if body and "application/octet-stream" in body["content"]:
+            body["required"] = True
+        return body
+
     def _get_response_bodies(self, direction: Any = "response") -> Any:
         """What was said of the success, and the refusals that hold everywhere."""
         bodies = super()._get_response_bodies(direction)

@@ -57,7 +57,7 @@ OFTEN = {
     *("AuctionCreated", "AuctionEdited", "AuctionWithdrawn", "AuctionSettled"),
     *("AUCTION_NOT_FOUND", "AUCTION_SETTLED", "PRICE_CHANGED", "NO_PRICE", "SAME_PERSON", "SAME_ACCOUNT"),
     *("FOK_NOT_FILLABLE", "ORDER_NOT_FOUND", "NOT_ALLOWED", "repeated"),
-    *("MarketEdited", "NO_LONGER_LISTED", "MARKET_NOT_FOUND", "SUDO_REQUIRED"),
+    *("MarketEdited", "MARKET_NOT_FOUND", "SUDO_REQUIRED"),
 }
 
 

@@ -1,6 +1,7 @@
 """A client that a generator makes of our description, as users do, trades on a live exchange."""
 
 import importlib
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -25,6 +26,7 @@ def generated(live: LiveExchange, tmp_path_factory: pytest.TempPathFactory) -> I
             *(str(generator), "generate", "--url", f"{live.url}/api/v1/schema"),
             *("--output-path", str(folder / PACKAGE), "--meta", "none", "--fail-on-warning"),
         ],
+        env={**os.environ, "PATH": f"{generator.parent}:{os.environ['PATH']}"},  # it tidies up with ruff
         capture_output=True,
         text=True,
     )
