@@ -5,8 +5,10 @@ Sockets of that session may turn them on while the session has them (rules, sect
 
 import time
 from collections.abc import Hashable
+from types import SimpleNamespace
+from typing import cast
 
-from allauth.account.authentication import AUTHENTICATION_METHODS_SESSION_KEY
+from allauth.account.internal.flows.login import get_authentication_records
 from channels.db import database_sync_to_async
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
@@ -15,31 +17,35 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.http import HttpRequest
 
 from accounts.authentication import (
-    OPERATOR_PERMISSION,
     AccessTokenCredential,
     SessionCredential,
     TokenCredential,
+    is_operator,
 )
-from accounts.console.rights import may_operate
 from accounts.models import ApiToken, User
 
 SESSION_KEY = "sudo"
 
 
-def is_recent(session: SessionBase) -> bool:
-    """Whether the person has shown who they are within SUDO_SECONDS."""
-    records = session.get(AUTHENTICATION_METHODS_SESSION_KEY)
-    last = records[-1].get("at", 0) if isinstance(records, list) and records else 0
-    return time.time() - last < settings.SUDO_SECONDS
+def is_recent(session: SessionBase, user: User, seconds: int | None = None) -> bool:
+    """Whether the person, whose session it is, has shown who they are within `seconds`, SUDO_SECONDS at the most."""
+    within = settings.SUDO_SECONDS if seconds is None else min(seconds, settings.SUDO_SECONDS)
+    records = get_authentication_records(cast(HttpRequest, SimpleNamespace(session=session)), user)
+    return bool(records) and time.time() - records[-1]["at"] < within
 
 
 def is_on(session: SessionBase, user: User | AnonymousUser) -> bool:
     """Whether pages of this session, which is the user's, act with sudo."""
-    return may_operate(user) and session.get(SESSION_KEY) == user.pk and is_recent(session)
+    return (
+        isinstance(user, User)
+        and is_operator(user)
+        and session.get(SESSION_KEY) == user.pk
+        and is_recent(session, user)
+    )
 
 
 def turn_on(request: HttpRequest, user: User) -> None:
-    """The caller has asked may_operate() and is_recent()."""
+    """The caller has asked who may operate, and is_recent()."""
     request.session[SESSION_KEY] = user.pk
 
 
@@ -63,7 +69,7 @@ def _may_sudo(credentials: set[Hashable]) -> set[Hashable]:
 def _tokens(credentials: set[Hashable]) -> set[Hashable]:
     tokens = {one.token: one for one in credentials if isinstance(one, TokenCredential)}
     found = ApiToken.objects.filter(pk__in=tokens, user__is_active=True).select_related("user") if tokens else ()
-    return {tokens[token.pk] for token in found if token.user.has_perm(OPERATOR_PERMISSION) and token.user.is_staff}
+    return {tokens[token.pk] for token in found if is_operator(token.user)}
 
 
 def _session(credential: SessionCredential) -> bool:
@@ -73,4 +79,5 @@ def _session(credential: SessionCredential) -> bool:
 
 def _access_token(credential: AccessTokenCredential) -> bool:
     """The token named the operators' role, and its person is an operator still."""
-    return credential.operator and may_operate(User.objects.filter(pk=credential.user).first() or AnonymousUser())
+    user = User.objects.filter(pk=credential.user).first()
+    return credential.operator and user is not None and is_operator(user)

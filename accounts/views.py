@@ -179,7 +179,7 @@ def sudo_switch(request: HttpRequest, who: Acting) -> HttpResponseBase:
         request.session[SUDO_WANTED] = True
     if not request.session.get(SUDO_WANTED):
         return redirect("markets:list")
-    if not is_recent(request.session):
+    if not is_recent(request.session, request.user):
         return ask_again(request, request.user)
     del request.session[SUDO_WANTED]
     turn_on(request, request.user)

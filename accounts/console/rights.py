@@ -1,12 +1,9 @@
 """Who may see and do what in the operator console (rules, section 8)."""
 
-import time
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeGuard
 
-from allauth.account.internal.flows.login import get_authentication_records
-from django.conf import settings
 from django.contrib.admin import AdminSite
 from django.contrib.auth import logout
 from django.contrib.auth.models import AnonymousUser
@@ -17,6 +14,7 @@ from django.shortcuts import resolve_url
 
 from accounts.authentication import is_operator
 from accounts.models import User
+from accounts.sudo import is_recent
 
 VIEW_PERMISSION = "markets.view_exchange"
 SIGN_IN_AFRESH = "sign_in_afresh"  # session key: the provider shall ask who it is, though it may remember
@@ -46,9 +44,7 @@ def may_manage(user: User | AnonymousUser, person: User, permission: str = "acco
 
 def has_sudo(request: HttpRequest, user: User, seconds: int | None = None) -> bool:
     """The person, whose session it is, has shown who they are within `seconds`, SUDO_SECONDS if nothing is said."""
-    within = settings.SUDO_SECONDS if seconds is None else min(seconds, settings.SUDO_SECONDS)
-    records = get_authentication_records(request, user)
-    return bool(records) and time.time() - records[-1]["at"] < within
+    return is_recent(request.session, user, seconds)
 
 
 def ask_again(request: HttpRequest, user: User) -> HttpResponseRedirect:

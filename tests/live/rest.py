@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 import requests
 
 from tests.live.exchange import LiveExchange
@@ -51,3 +52,25 @@ class Door:
     def good(answer: requests.Response) -> Any:
         assert answer.status_code in (200, 201), answer.text
         return answer.json()
+
+
+def own(door: Door) -> int:
+    return int(door.get("/me")["account_id"])
+
+
+# --- Fixtures, for the modules that import them
+
+
+@pytest.fixture
+def alice(live: LiveExchange) -> Door:
+    return Door(live, "alice")
+
+
+@pytest.fixture
+def bob(live: LiveExchange) -> Door:
+    return Door(live, "bob")
+
+
+@pytest.fixture
+def operator(live: LiveExchange) -> Door:
+    return Door(live, "operator", X_Sudo="true")

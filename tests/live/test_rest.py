@@ -10,25 +10,13 @@ from proto import exchange_pb2 as pb
 from tests.live.exchange import LiveExchange, Template
 from tests.live.raw_socket import signed_in
 from tests.live.rest import Door
+from tests.live.rest import alice as alice
+from tests.live.rest import bob as bob
+from tests.live.rest import operator as operator
 from tests.live.tables import Tables
 from tests.live.wishes import bid
 
 AT_ONCE = 200
-
-
-@pytest.fixture
-def alice(live: LiveExchange) -> Door:
-    return Door(live, "alice")
-
-
-@pytest.fixture
-def bob(live: LiveExchange) -> Door:
-    return Door(live, "bob")
-
-
-@pytest.fixture
-def operator(live: LiveExchange) -> Door:
-    return Door(live, "operator", X_Sudo="true")
 
 
 # --- One effect

@@ -9,29 +9,13 @@ import requests
 from auctions.pictures import UPLOAD_BYTES_MAX
 from tests.auctions.pictures import bomb, encoded, near, opened, red_left
 from tests.live.exchange import LiveExchange, Template
-from tests.live.rest import Door
+from tests.live.rest import Door, own
+from tests.live.rest import alice as alice
+from tests.live.rest import bob as bob
+from tests.live.rest import operator as operator
 from tests.live.test_rest_rights import make_keys
 
 PNG = {"Content-Type": "image/png"}
-
-
-@pytest.fixture
-def alice(live: LiveExchange) -> Door:
-    return Door(live, "alice")
-
-
-@pytest.fixture
-def bob(live: LiveExchange) -> Door:
-    return Door(live, "bob")
-
-
-@pytest.fixture
-def operator(live: LiveExchange) -> Door:
-    return Door(live, "operator", X_Sudo="true")
-
-
-def own(door: Door) -> int:
-    return int(door.get("/me")["account_id"])
 
 
 def cash(door: Door) -> int:

@@ -5,28 +5,12 @@ from typing import Any
 import pytest
 
 from tests.live.exchange import LiveExchange, Template
-from tests.live.rest import Door
+from tests.live.rest import Door, own
+from tests.live.rest import alice as alice
+from tests.live.rest import bob as bob
+from tests.live.rest import operator as operator
 
 PATHS = ("/history/trades", "/history/orders", "/positions")
-
-
-@pytest.fixture
-def alice(live: LiveExchange) -> Door:
-    return Door(live, "alice")
-
-
-@pytest.fixture
-def bob(live: LiveExchange) -> Door:
-    return Door(live, "bob")
-
-
-@pytest.fixture
-def operator(live: LiveExchange) -> Door:
-    return Door(live, "operator", X_Sudo="true")
-
-
-def own(door: Door) -> int:
-    return int(door.get("/me")["account_id"])
 
 
 def whole(door: Door, path: str, limit: int) -> list[Any]:

@@ -7,28 +7,12 @@ from typing import Any
 import pytest
 
 from tests.live.exchange import LiveExchange, manage
-from tests.live.rest import Door
+from tests.live.rest import Door, own
+from tests.live.rest import alice as alice
+from tests.live.rest import bob as bob
+from tests.live.rest import operator as operator
 
 JSON = {"Content-Type": "application/json"}
-
-
-@pytest.fixture
-def alice(live: LiveExchange) -> Door:
-    return Door(live, "alice")
-
-
-@pytest.fixture
-def bob(live: LiveExchange) -> Door:
-    return Door(live, "bob")
-
-
-@pytest.fixture
-def operator(live: LiveExchange) -> Door:
-    return Door(live, "operator", X_Sudo="true")
-
-
-def own(door: Door) -> int:
-    return int(door.get("/me")["account_id"])
 
 
 # --- Statuses

@@ -1,15 +1,13 @@
 """Pages show a market to whom it is for, and everything to an operator in sudo."""
 
-import time
-
 import pytest
-from allauth.account.authentication import AUTHENTICATION_METHODS_SESSION_KEY
 from django.contrib.auth.models import Permission
 from django.test import Client
 
 from accounts.models import User
 from markets.models import Market, MarketVisibility, Side
 from proto import exchange_pb2 as pb
+from tests.admin.conftest import authenticated
 from tests.pages.conftest import FakeGateway, World
 
 MARKET = "/markets/7/"
@@ -22,14 +20,6 @@ def hidden(world: World) -> World:
     world.order(world.bob, Side.OFFER, 6_150, 300)
     world.trade(4_321, 100, world.bob, world.alice)
     return world
-
-
-def authenticated(client: Client, user: User, seconds_ago: float = 0) -> None:
-    """As allauth notes a password."""
-    session = client.session
-    session[AUTHENTICATION_METHODS_SESSION_KEY] = [{"method": "password", "at": time.time() - seconds_ago}]
-    session["account_authentication_methods_user_id"] = str(user.pk)
-    session.save()
 
 
 def browser_of(user: User) -> Client:
