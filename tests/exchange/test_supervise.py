@@ -70,6 +70,7 @@ def start(arguments: Sequence[str], script: str) -> "subprocess.Popen[str]":
         stdout=subprocess.PIPE,
         text=True,
         cwd=supervise.__file__.rsplit("/", 2)[0],
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # these tests may themselves run under nohup
     )
     assert supervisor.stdout
     while (line := supervisor.stdout.readline().strip()) != "ready":

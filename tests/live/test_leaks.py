@@ -17,7 +17,7 @@ import pytest
 from proto import exchange_pb2 as pb
 from tests.live.exchange import LiveExchange
 from tests.live.leak.crowd import Citizen, Operator, Town, Trader
-from tests.live.leak.doors import PageReader, Reader, RestReader
+from tests.live.leak.doors import PageReader, Reader, RestReader, RestTrader
 from tests.live.leak.ear import ear, signed_in
 from tests.live.leak.hearing import Recording, heard
 from tests.live.leak.judge import Complaints, Judge
@@ -25,6 +25,7 @@ from tests.live.leak.texts import Text, TextJudge
 from tests.live.leak.truth import Truth
 from tests.live.leak.watchers import EVERYTHING, Watcher
 from tests.live.tables import Tables
+from tests.live.test_keys import TRADE, token_for
 
 Start = Callable[..., LiveExchange]
 
@@ -35,6 +36,7 @@ SETTINGS = {"UNSETTLED_MARKETS_MAX": "10000", "STARTING_CASH": "1000000"}
 TRADERS = ("alice", "bob", "carol", "student0", "student1", "student2")
 STRANGERS = ("student8", "student9")
 READERS = ("", "alice", "carol", "student9", "operator")
+ALICE_BOUND, BOUND = "alice, by a bound token", -1  # a person of their own: less is theirs than Alice's
 QUIET_SECONDS = 1.5  # for what is said last
 
 
@@ -45,6 +47,7 @@ class Day:
     town: Town
     recordings: list[Recording] = field(default_factory=list)
     texts: list[Text] = field(default_factory=list)
+    bound: dict[int, int] = field(default_factory=dict)  # who uses a bound token -> its account
 
 
 def watchers_of(live: LiveExchange, town: Town, rng: random.Random) -> list[Watcher]:
@@ -60,6 +63,18 @@ def watchers_of(live: LiveExchange, town: Town, rng: random.Random) -> list[Watc
         one("operator", called="operator in sudo", sudo=True),
         one("operator", called="operator without", comes_and_goes=True),
         one("operator", called="operator now and then", sudo=None),
+        one(ALICE_BOUND, comes_and_goes=True),
+    ]
+
+
+def readers_of(live: LiveExchange, town: Town, rng: random.Random) -> list[Reader]:
+    def one(kind: type[Reader], name: str, operates: bool = False) -> Reader:
+        return kind(live, town, name, random.Random(rng.random()), operates)
+
+    return [
+        *(one(kind, name) for kind in (PageReader, RestReader) for name in READERS),
+        *(one(kind, "operator", operates=True) for kind in (PageReader, RestReader)),
+        *(one(RestTrader, name) for name in ("bob", "student9", ALICE_BOUND)),
     ]
 
 
@@ -91,16 +106,15 @@ async def citizens_of(live: LiveExchange, day: Day, stack: AsyncExitStack, rng: 
 async def a_day(live: LiveExchange, commands: int, rng: random.Random) -> Day:
     town = Town(commands)
     day = Day(town)
-    watchers = watchers_of(live, town, rng)
-    readers: list[Reader] = [
-        kind(live, town, name, random.Random(rng.random()), operates)
-        for kind in (PageReader, RestReader)
-        for name, operates in (*((name, False) for name in READERS), ("operator", True))
-    ]
-    for reader in readers:
-        await asyncio.to_thread(reader.sign_in)
     async with AsyncExitStack() as stack:
         citizens = await citizens_of(live, day, stack, rng)
+        day.bound[BOUND] = town.users["alice"]
+        token = await token_for(live, "alice", TRADE, account=town.users["alice"])
+        live.people[ALICE_BOUND] = {"id": BOUND, "token": token}
+        watchers = watchers_of(live, town, rng)
+        readers = readers_of(live, town, rng)
+        for reader in readers:
+            await asyncio.to_thread(reader.sign_in)
         looking = [asyncio.create_task(one.watch()) for one in watchers]
         looking += [asyncio.create_task(one.read()) for one in readers]
         living = asyncio.create_task(live_together(citizens))
@@ -161,7 +175,7 @@ async def look_for_leaks(live: LiveExchange, commands: int) -> Complaints:
     seed = int(os.environ.get("SEED", random.randrange(2**32)))
     print(f"SEED={seed}")
     day = await a_day(live, int(os.environ.get("LEAK_COMMANDS", commands)), random.Random(seed))
-    truth = Truth(Tables(live.env), day.town.committed)
+    truth = Truth(Tables(live.env), day.town.committed, day.bound)
     complaints, messages = judged(truth, day.recordings)
     texts = TextJudge(truth, complaints)
     for text in day.texts:

@@ -6,14 +6,17 @@ import random
 from dataclasses import dataclass
 
 from tests.live.exchange import Browser, LiveExchange
-from tests.live.leak.crowd import Town
+from tests.live.leak.crowd import AROUND, MIDDLE, Town, band
 from tests.live.leak.texts import REST, Text
 from tests.live.rest import Door
 from tests.live.tables import Tables
 
 PAGES = ("/", "/", "/portfolio/", "/portfolio/", "/accounts/", "/keys/", "/auctions/")
 LISTS = ("/markets", "/orders", "/orders?open=true", "/portfolio", "/statement", "/transfers", "/accounts", "/me")
-OF_MARKET = ("", "/book", "/orders", "/trades", "/events", "/book?at={seq}", "/events?after={seq}")
+OF_MARKET = (
+    *("", "/book", "/orders", "/trades", "/events", "/book?at={seq}", "/events?after={seq}"),
+    *("/history/trades", "/history/orders", "/positions"),
+)
 PAUSE_SECONDS = (0.05, 0.3)
 
 
@@ -80,7 +83,10 @@ class PageReader(Reader):
 
 
 class RestReader(Reader):
+    """`trades`: places orders, too."""
+
     door: Door
+    trades = False
 
     def sign_in(self) -> None:
         self.door = Door(self.live, self.name)
@@ -91,9 +97,23 @@ class RestReader(Reader):
         if self.sudo:
             headers["X-Sudo"] = "true"
         place = self.rng.choice(LISTS)
+        if self.trades and self.rng.random() < 0.5:
+            return self._order(headers)
         if self.rng.random() < 0.7:
             seq = self.rng.randint(1, max(1, self.town.seq))
             place = f"/markets/{self._market()}{self.rng.choice(OF_MARKET).format(seq=seq)}"
         answer = self.door.ask("GET", place, headers)
         assert answer.status_code in (200, 401, 404), answer.text
         return f"{REST}{place}", answer.status_code, answer.text
+
+    def _order(self, headers: dict[str, str]) -> tuple[str, int, str]:
+        market = self.town.lately(self.rng)
+        price = band(self.town.markets[market]) + MIDDLE + self.rng.randint(-AROUND, AROUND)
+        order = {"side": self.rng.choice(("BID", "OFFER")), "price": f"{price / 100:.2f}", "size": "0.05"}
+        answer = self.door.ask("POST", "/orders", headers, json={"market_id": market, **order})
+        assert answer.status_code in (201, 404, 409), answer.text
+        return f"{REST}/orders", 200 if answer.ok else answer.status_code, answer.text
+
+
+class RestTrader(RestReader):
+    trades = True

@@ -23,6 +23,7 @@ PRICE = re.compile(r"(?<![\d.,])(?:(\d{3}(?:,\d{3})*\.\d\d)|(\d{6}\.\d\d)|(\d{8}
 # Where hardly any amount is shown that is no price: cash and what was earned may be any number.
 OF_PRICES = re.compile(rf"/|/markets/.*|{REST}/markets.*|refusal")
 WHOSE = ("account_id", "buyer_id", "seller_id")
+OF_ALL = re.compile(r"/(?:book|orders|trades|events|history).*")  # of a market that hides ids: one's own read 0 too
 
 
 @dataclass
@@ -102,13 +103,17 @@ class TextJudge:
             needed = Degree.WHOLE if here[2] else Degree.KNOWN
             if self._degree(text, int(here[1])) < needed:
                 self._complain("a market that is not theirs to see", text, "")
+        known = set() if here and OF_ALL.fullmatch(here[2]) else self._mine(text)
         for thing in _things(json.loads(text.text)):
-            self._judge_thing(text, thing, int(here[1]) if here else 0)
+            self._judge_thing(text, thing, int(here[1]) if here else 0, known)
 
-    def _judge_thing(self, text: Text, thing: dict[str, Any], here: int) -> None:
-        if market := int(thing.get("market_id") or 0):
+    def _judge_thing(self, text: Text, thing: dict[str, Any], here: int, known: set[int]) -> None:
+        """`known`: whose rows may say so even if their market hides it."""
+        market = int(thing.get("market_id") or here)
+        if market:
             self._there(text, market, f'"market_id":{market}')
-        if here and any(thing.get(name) for name in WHOSE) and self._hides(text, here):
+        others = {int(thing.get(name) or 0) for name in WHOSE} - {0} - known
+        if market and others and self._hides(text, market):
             self._complain("whose it is, in a market that hides it", text, "")
         if thing.get("visible_to"):
             self._complain("who sees a market, without sudo", text, '"visible_to"')

@@ -71,9 +71,10 @@ class TruthOfMarket:
 
 
 class Truth:
-    """`committed`: of replies, seq -> when it was durable, the same for all of a batch."""
+    """`committed`: of replies, seq -> when it was durable, the same for all of a batch. `bound`: who uses a token that
+    is bound to an account -> that account, which is all they may act as; no ids of users."""
 
-    def __init__(self, tables: Tables, committed: dict[int, int]) -> None:
+    def __init__(self, tables: Tables, committed: dict[int, int], bound: dict[int, int]) -> None:
         self.markets: dict[int, TruthOfMarket] = {}
         self.orders: dict[int, Stake] = {}
         self.takes: dict[int, tuple[int, int, int]] = {}  # trade -> market, buyer, seller
@@ -81,7 +82,9 @@ class Truth:
         self.users: dict[int, int] = {}  # user -> own account
         self.names: dict[int, str] = {}  # of accounts
         self.entered: dict[Stake, int] = {}  # -> seq of the first order of the account there
-        self.reaches: dict[int, Course[frozenset[int]]] = {}  # by user
+        self.reaches: dict[int, Course[frozenset[int]]] = {
+            user: Course(frozenset({account})) for user, account in bound.items()
+        }  # by user
         self._owners: dict[int, set[int]] = defaultdict(set)
         self._owned: dict[int, set[int]] = defaultdict(set)
         self.head = 0
