@@ -20,7 +20,6 @@ from tests.live.tables import Tables
 from tests.live.wishes import bid, hundred, offer
 
 ROUNDS = 20
-REST_ROUNDS = {0, 1, 10, 11}  # with REST too, where every request is a connection
 COMMANDS = 500  # a round
 SOCKETS = {"alice": 20, "bob": 15, "carol": 15}
 WHOLE = 100  # chips: what the account of a round has
@@ -74,7 +73,7 @@ async def buyer(exchange: LiveExchange, name: str) -> AsyncIterator[Buyer]:
 class Scene(NamedTuple):
     """Of a round: a market to bid in, where WHOLE chips' worth is offered at 10, and one to offer in (in one market the
     risks of both would net); the account, one that it owns, the only owner who has credit in it (0: a user account),
-    whom a user account may pay (0: it is none); an auction that costs WHOLE chips; and whether REST is open."""
+    whom a user account may pay (0: it is none); and an auction that costs WHOLE chips."""
 
     bids: int
     offers: int
@@ -83,7 +82,6 @@ class Scene(NamedTuple):
     owner: int
     payee: int
     auction: int
-    rest: bool
 
 
 class Spender(NamedTuple):
@@ -163,8 +161,8 @@ KINDS: Sequence[Callable[[Scene], Spender | None]] = (
     lambda at: transfer("withdrawal", at.account, at.owner) if at.owner else None,
     lambda at: transfer("payment", at.account, at.payee) if at.payee else None,
     lambda at: purchase("auction purchase", at),
-    lambda at: rest_order(at) if at.rest else None,
-    lambda at: rest_transfer(at) if at.rest else None,
+    rest_order,
+    rest_transfer,
 )
 
 
@@ -216,12 +214,11 @@ class Crowd:
         assert rests.HasField("order_created")
         lamp = pb.CreateAuction(name=f"Lamp {number}", buy_now_price=WHOLE * CHIP)
         auction = (await self.umpire.ask(create_auction=lamp)).auction_created.auction.id
-        more: Any = {"auction": auction, "rest": number in REST_ROUNDS}
         if number % 2:
-            scene = Scene(bids, offers, self.alice, self.desk, owner=0, payee=self.bob, **more)
+            scene = Scene(bids, offers, self.alice, self.desk, owner=0, payee=self.bob, auction=auction)
             buyers = self.of("alice")
         else:
-            scene = Scene(bids, offers, self.team, self.cellar, owner=self.alice, payee=0, **more)
+            scene = Scene(bids, offers, self.team, self.cellar, owner=self.alice, payee=0, auction=auction)
             buyers = self.buyers
         await asyncio.gather(*(one.ask(act_as=pb.ActAs(account_id=scene.account)) for one in buyers))
         ways = [way for kind in KINDS if (way := kind(scene))]

@@ -209,7 +209,9 @@ class Judge:
                     self._complain("a stake in a market that is gone")
 
     def _owners(self, h: Heard, said: pb.AccountCreated | pb.OwnersChanged) -> None:
-        if said.owners and not self._may_act_as(h, said.account.id):
+        """Who owns it may know, though a token that is bound to an owner may not act as what that owns."""
+        knows = (said.account.id, *(owner.owner_id for owner in said.owners))
+        if said.owners and not any(self._may_act_as(h, account) for account in knows):
             self._complain("whose somebody else's account is")
 
     def _transfer(self, h: Heard, transfer: pb.Transfer) -> None:
