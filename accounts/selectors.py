@@ -136,25 +136,34 @@ def other_account(account_id: int) -> Account | None:
 
 
 def account_named(name: str) -> Account | None:
-    """By name, as the exchange compares names: NFKC and casefold."""
-    return Account.objects.filter(name_key=_key(name)).exclude(kind=AccountKind.HOUSE).first()
+    """By name, as it stands or with other capitals and compatible characters."""
+    named = Q(name=_tidy(name)) | Q(name_key=_key(name))
+    return Account.objects.filter(named).exclude(kind=AccountKind.HOUSE).first()
 
 
 def accounts_written(names: set[str]) -> dict[str, int]:
     """Of these ids and names those that are some account's but the house's, with its id. An id in digits is an id, also
     if somebody is called so. Two queries."""
     ids = {name: int(name) for name in names if name.isascii() and name.isdigit() and len(name) <= ID_DIGITS_MAX}
-    keys = {name: _key(name) for name in names - ids.keys()}
+    words = names - ids.keys()
     others = Account.objects.exclude(kind=AccountKind.HOUSE)
     there = set(others.filter(id__in=ids.values()).values_list("id", flat=True))
-    by_key = dict(others.filter(name_key__in=keys.values()).values_list("name_key", "id"))
+    named = Q(name__in={_tidy(name) for name in words}) | Q(name_key__in={_key(name) for name in words})
+    found: dict[str, int] = {}
+    for id, name, key in others.filter(named).values_list("id", "name", "name_key"):
+        found |= {name: id, key: id}
     return {name: id for name, id in ids.items() if id in there} | {
-        name: by_key[key] for name, key in keys.items() if key in by_key
+        name: found[way] for name in words if (way := _tidy(name)) in found or (way := _key(name)) in found
     }
 
 
+def _tidy(name: str) -> str:
+    return " ".join(name.split())
+
+
 def _key(name: str) -> str:
-    return unicodedata.normalize("NFKC", " ".join(name.split())).casefold()
+    """Of almost every name what the engine calls it by; where marks that nobody sees are in it, its name finds it."""
+    return unicodedata.normalize("NFKC", _tidy(name)).casefold()
 
 
 def reach(root: int) -> set[int]:

@@ -2,10 +2,13 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from accounts import models
 from accounts.rest.fields import AmountIn, Cash, Code, FlagText, Id, Moment, Strict, Text, Whole
 from accounts.rest.pages import PageQuery
+from proto import exchange_pb2 as wire
 
 NAME: dict[str, Any] = {
     "reason": "INVALID_NAME",
@@ -97,7 +100,12 @@ class Transfer(serializers.Serializer[Any]):
     amount = Cash()
     kind = Code("TransferKind")
     note = serializers.CharField()
+    auction_id = serializers.SerializerMethodField(help_text="What it was paid for.")
     at = Moment(source="at_us")
+
+    @extend_schema_field(Id(allow_null=True))
+    def get_auction_id(self, told: wire.Transfer | models.Transfer) -> int | None:
+        return (told.auction_id if isinstance(told, wire.Transfer) else told.auction) or None
 
 
 class Me(serializers.Serializer[Any]):

@@ -177,7 +177,7 @@ def hindrance(who: Acting, found: Auction) -> str:
         return "It is sold."
     if found.seller_id == who.account.id:
         return "You sell it."
-    if who.may_act_as(found.seller_id):
+    if found.seller_id in who.accounts:  # sudo not counted
         return f"You may act as {found.seller.name}, who sells it: nobody buys from themselves."
     if found.buy_now_price is None:
         return "It has no price to buy it at."

@@ -160,6 +160,7 @@ class OrderAdmin(EngineOwnedAdmin):
     list_select_related = ("market", "account")
     raw_id_fields = ("market", "account")
     search_fields = ("id",)
+    exclude = ("client_order_id",)  # its account's alone (rules, section 4)
     written: ClassVar = {
         **dict.fromkeys(("size", "open", "filled", "cancelled"), money.size),
         **{"price": money.price, "created_us": when, "seq": entry_link},

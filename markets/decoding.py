@@ -111,6 +111,8 @@ def _edit_market(m: pb.EditMarket, user: int, account: int, sudo: bool) -> Comma
 
 
 def _set_market_status(m: pb.SetMarketStatus, user: int, account: int, sudo: bool) -> Command:
+    if not m.status:
+        raise Rejected(Reason.INVALID_FRAME, "Say a status: OPEN, CANCEL_ONLY, PAUSED or CLOSED.")
     return commands.SetMarketStatus(user, account, sudo, _key(m.key), m.market_id, m.status)
 
 

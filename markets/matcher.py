@@ -17,7 +17,7 @@ from markets import codec
 from markets.archive import Archive
 from markets.audience import Publication
 from markets.decoding import Asker, decode
-from markets.engine.commands import Command, CreateHouse
+from markets.engine.commands import TRADING, Command, CreateHouse, same_wish
 from markets.engine.engine import Engine
 from markets.engine.errors import Reason, Rejected, Repeated
 from markets.engine.events import Event
@@ -315,13 +315,12 @@ class Matcher:
         for slot, asker in repeats:
             entry = first[slot.seq]
             try:
-                if slot.same_body and entry.command != slot.command:
-                    conflict = f"The key {slot.command.key} was used for something else, in entry {slot.seq}."  # type: ignore[union-attr]
-                    raise Rejected(Reason.KEY_CONFLICT, conflict)
+                if slot.same_body:
+                    _check_repeat(slot.command, entry.command, slot.seq)
                 self._check_known(slot.command, asker)
                 slot.events = [event for event in entry.events if self._is_known(event, asker)]
             except Rejected as rejected:
-                slot.message = codec.refusal(slot.request_id, rejected)
+                slot.message = codec.refusal(slot.request_id, rejected, asker.rights.operator)
                 self.refused += 1
 
     def _check_known(self, command: Any, asker: Asker) -> None:
@@ -377,6 +376,14 @@ class Matcher:
         self.refused += message.get("count", 1)
         refusals = [codec.refusal(request.request_id, rejected) for request in _parsed(message).messages]
         await self._publisher.reply(message, [encoded(refusals)])
+
+
+def _check_repeat(command: Any, first: Any, seq: int) -> None:
+    """Rejected if the first command with the key was another one, or needed sudo that is off now."""
+    if not same_wish(command, first):
+        raise Rejected(Reason.KEY_CONFLICT, f"The key {command.key} was used for something else, in entry {seq}.")
+    if first.sudo and not command.sudo and not isinstance(command, TRADING):
+        raise Rejected(Reason.SUDO_REQUIRED, f"Entry {seq} was made in sudo: turn it on to have its answer again.")
 
 
 def _parsed(message: Message) -> pb.ClientFrame:

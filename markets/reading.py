@@ -161,13 +161,14 @@ def stakes(account: Account, viewer: Viewer) -> tuple[Account, list[Stake]]:
     exposures = list(found)
     mine = {one.market_id for one in exposures}
     whole: dict[int, bool] = {market.pk: market.whole for market in known(viewer).filter(pk__in=mine)}
-    prices = best_prices(e.market_id for e in exposures if _is_marked(e, whole))
+    marked = [e for e in exposures if _is_marked(e, whole)]
+    prices = best_prices(e.market_id for e in marked if e.market.status in NOT_OVER)
     told = [Stake(e, _mark(e, prices) if _is_marked(e, whole) else None) for e in exposures if e.market_id in whole]
     return exposures[0].account if exposures else account, told
 
 
 def _is_marked(exposure: Exposure, whole: dict[int, bool]) -> bool:
-    return bool(exposure.position and whole.get(exposure.market_id) and exposure.market.status in NOT_OVER)
+    return bool(exposure.position and whole.get(exposure.market_id))
 
 
 def _mark(exposure: Exposure, prices: dict[int, Best]) -> int | None:

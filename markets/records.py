@@ -14,7 +14,6 @@ import orjson
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from markets.engine.commands import Command
-from markets.engine.engine import RULES_VERSION
 from markets.engine.events import (
     AccountCreated,
     AuctionCreated,
@@ -28,6 +27,7 @@ from markets.engine.events import (
     ShareEnded,
     Transferred,
 )
+from markets.engine.state import RULES_VERSION
 from markets.tables import fetch
 
 GENESIS = bytes(32)  # the hash before the first entry

@@ -7,8 +7,9 @@ from itertools import zip_longest
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from markets.balances import Difference, require
-from markets.engine.engine import RULES_VERSION, Engine
+from markets.engine.engine import Engine
 from markets.engine.errors import Rejected, Repeated
+from markets.engine.state import RULES_VERSION
 from markets.records import GENESIS, Entry, Outcome, read_entries
 from markets.tables import dedicated_connection
 
@@ -50,12 +51,13 @@ class Replay:
         require(seq == engine.seq + 1, f"entry {engine.seq + 1} is missing, {seq} comes next")
         require(entry.at_us >= engine.at_us, f"entry {seq} is older than the one before")
         require(entry.follows(self.hash), f"entry {seq} does not carry on the chain of hashes")
-        require(entry.rules == RULES_VERSION, f"entry {seq} is of rules version {entry.rules}, unknown here")
+        require(1 <= entry.rules <= RULES_VERSION, f"entry {seq} is of rules version {entry.rules}, unknown here")
         self.hash = entry.hash
         outcome = _decoded(entry)
         command = outcome.command
         same = (entry.principal, entry.account, entry.key) == (command.by, command.account, command.key)
         require(same, f"entry {seq} is not that of its command")
+        engine.rules = entry.rules
         try:
             events = engine.apply(command, entry.at_us)
         except (Rejected, Repeated) as refusal:

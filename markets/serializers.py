@@ -56,6 +56,11 @@ class NewMarket(Strict):
     visible_to = serializers.ListField(child=Whole(), default=list, max_length=LISTED_MAX, help_text=VISIBLE_TO)
     hide_account_ids = Flag(default=False, help_text="Operators in sudo.")
 
+    def to_internal_value(self, data: Any) -> Any:
+        """On the wire 0 asks for the default. Whoever writes "0" asked for 0, which the exchange refuses like less."""
+        said = super().to_internal_value(data)
+        return said | {name: -1 for name in ("tick_size", "smallest_size") if said.get(name) == 0}
+
 
 class MarketEdit(Strict):
     """Only the fields that are sent change."""

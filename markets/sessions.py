@@ -188,7 +188,7 @@ class Sessions:
             return
         body = getattr(message, kind, None)
         wish = body.subscriptions if isinstance(body, pb.Authenticate | pb.Subscribe) else ()
-        heavy = _everything(wish) or any(one.from_seq for one in wish)
+        heavy = any(one.all_markets or one.from_seq for one in wish)
         self.rates.charge(asker.user, "read", asker.sudo, now_us, HEAVY_READ_COST if heavy else 1)
 
     # --- Streams

@@ -36,14 +36,24 @@ def tidy(name: str) -> str:
 
 def as_name(wish: str) -> str:
     """A person who signs in always gets a name: the printable part of the wish, 40 characters of it."""
-    return tidy("".join(c if c.isprintable() else " " for c in wish))[:40].rstrip() or "Trader"
+    name = tidy("".join(c if c.isprintable() else " " for c in wish))[:40].rstrip()
+    return (name if honest(name) else tidy(read(name))) or "Trader"
+
+
+def read(name: str) -> str:
+    """As a reader sees it."""
+    return "".join(" " if c == "\u2800" else c for c in name if not unseen(ord(c)))
+
+
+def honest(name: str) -> bool:
+    """Whether it has no other spaces than those that it seems to have."""
+    return "\u2800" not in name and read(name) == tidy(read(name))
 
 
 @cache
 def folded(name: str) -> str:
     """Two names are the same if this is. (Folding may undo the normal form: it is restored.)"""
-    seen = "".join(c for c in name if not unseen(ord(c)))
-    return normalize("NFKC", normalize("NFKC", seen).casefold())
+    return normalize("NFKC", normalize("NFKC", "".join(c for c in name if not unseen(ord(c)))).casefold())
 
 
 def unseen(point: int) -> bool:
@@ -54,7 +64,7 @@ def unseen(point: int) -> bool:
 
 
 def valid_name(name: str, longest: int) -> bool:
-    return 1 <= len(tidy(name)) <= longest and tidy(name).isprintable()
+    return 1 <= len(tidy(name)) <= longest and tidy(name).isprintable() and honest(tidy(name))
 
 
 def bad_amount(amount: int) -> set[Reason]:

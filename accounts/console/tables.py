@@ -106,7 +106,8 @@ class ReadOnlyAdmin(Operated):
         return [self._shown.get(name, name) for name in super().get_list_display(request)]
 
     def get_fields(self, request: HttpRequest, obj: Model | None = None) -> list[Any]:
-        return [*(self._shown.get(field.name, field.name) for field in self.opts.concrete_fields), *self.also]
+        names = [field.name for field in self.opts.concrete_fields if field.name not in (self.exclude or ())]
+        return [*(self._shown.get(name, name) for name in names), *self.also]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> list[Any]:
         return self.get_fields(request, obj)

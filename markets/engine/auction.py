@@ -28,7 +28,7 @@ PICTURE_STEM, PICTURE_SUFFIX = 32, ".webp"
 
 
 def create_auction(state: State, account: Account, command: CreateAuction, at_us: int) -> list[Event]:
-    name = tidy_name(command.name, AUCTION_NAME_MAX)
+    name = tidy_name(command.name, AUCTION_NAME_MAX, state.rules)
     description = check_text(command.description, DESCRIPTION_MAX, "description")
     picture = _check_picture(command.picture)
     price = None if command.buy_now_price is None else _check_price(command.buy_now_price)
@@ -45,7 +45,7 @@ def edit_auction(state: State, account: Account, command: EditAuction, at_us: in
     auction = _own(state, account, command)
     name, description, picture, price = auction.name, auction.description, auction.picture, auction.buy_now_price
     if command.name is not None:
-        name = tidy_name(command.name, AUCTION_NAME_MAX)
+        name = tidy_name(command.name, AUCTION_NAME_MAX, state.rules)
     if command.description is not None:
         description = check_text(command.description, DESCRIPTION_MAX, "description")
     if command.picture is not None:

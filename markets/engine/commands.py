@@ -316,3 +316,15 @@ Command = (
     | BuyAuction
     | SettleAuction
 )
+
+# What a trader does: operators in sudo may no more than everybody, but for other accounts.
+TRADING = (CreateOrder, CancelOrder, Out)
+
+# Fields that tell how something was asked for, not what.
+_CIRCUMSTANCES = frozenset({"by", "sudo", "accounts_max", "markets_max", "category_public"})
+
+
+def same_wish(one: Command, other: Command) -> bool:
+    """Whether both ask for the same, whoever says it under whatever settings: so a key may be repeated."""
+    said = zip(one._fields, one, other, strict=False)
+    return type(one) is type(other) and all(a == b for name, a, b in said if name not in _CIRCUMSTANCES)

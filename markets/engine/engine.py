@@ -49,9 +49,6 @@ from markets.engine.settlement import set_market_status, settle_market
 from markets.engine.state import State
 from markets.engine.transfers import collect, gift, make_transfer
 
-# Raised by every change that alters the result of an accepted command; the journal keeps it per entry.
-RULES_VERSION = 1
-
 KEY_MAX = 36  # characters
 
 # What an account acted as asks for: handler(state, acting account, command, at_us).

@@ -26,7 +26,7 @@ def create_market(state: State, account: Account, command: CreateMarket, at_us: 
     _check_public(command)
     name = _free_name(state, command.name)
     description = check_text(command.description, DESCRIPTION_MAX, "description")
-    category = _category(command.category)
+    category = _category(state, command.category)
     visible_to = _listed(state, command.visible_to)
     _check_bounds(command)
     made = state.markets_made.get(command.by, 0)
@@ -63,7 +63,7 @@ def edit_market(state: State, account: Account, command: EditMarket, at_us: int)
     if command.description is not None:
         description = check_text(command.description, DESCRIPTION_MAX, "description")
     if command.category is not None:
-        category = _category(command.category)
+        category = _category(state, command.category)
     visible_to = market.visible_to if command.visible_to is None else _listed(state, command.visible_to)
     del state.market_names[name_key(market.name)]
     state.market_names[name_key(name)] = market.id
@@ -125,8 +125,8 @@ def _check_editor(market: Market, account: Account, command: EditMarket) -> None
         raise Rejected(Reason.SUDO_REQUIRED, "A market's owner changes its description, operators in sudo the rest.")
 
 
-def _category(wish: str) -> str:
-    return tidy_name(wish, CATEGORY_MAX) if wish else ""
+def _category(state: State, wish: str) -> str:
+    return tidy_name(wish, CATEGORY_MAX, state.rules) if wish else ""
 
 
 def _listed(state: State, accounts: tuple[int, ...]) -> dict[int, None]:
@@ -143,7 +143,7 @@ def _listed(state: State, accounts: tuple[int, ...]) -> dict[int, None]:
 
 
 def _free_name(state: State, wish: str, market: Market | None = None) -> str:
-    name = tidy_name(wish, MARKET_NAME_MAX)
+    name = tidy_name(wish, MARKET_NAME_MAX, state.rules)
     known = state.market_names.get(name_key(name))
     if known is not None and (market is None or known != market.id):
         raise Rejected(Reason.NAME_TAKEN, f"There is a market called {name} already.")

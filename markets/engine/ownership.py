@@ -43,7 +43,7 @@ def create_user_account(state: State, command: CreateUserAccount, at_us: int) ->
     if command.starting_cash:
         check_amount(command.starting_cash)
         check_issue(state, command.starting_cash)
-    name = free_name(command.name, state.names)
+    name = free_name(command.name, state.names, state.rules)
     events: list[Event] = [_open_account(state, name, AccountKind.USER, command.by, command.by, 0)]
     if command.starting_cash:
         account = state.accounts[state.people[command.by]]
@@ -54,7 +54,7 @@ def create_user_account(state: State, command: CreateUserAccount, at_us: int) ->
 
 def create_account(state: State, acting: Account, command: CreateAccount, at_us: int) -> list[Event]:
     owner = state.acting(command.by, command.owner or acting.id, command.sudo)
-    name = tidy_name(command.name, ACCOUNT_NAME_MAX)
+    name = tidy_name(command.name, ACCOUNT_NAME_MAX, state.rules)
     if name_key(name) in state.names:
         raise Rejected(Reason.NAME_TAKEN, f"There is an account called {name} already.")
     made = state.alts_made.get(command.by, 0)

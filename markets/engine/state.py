@@ -13,6 +13,10 @@ from markets.engine.text import name_key
 
 HOUSE = 1  # account id
 
+# Raised by every change that alters the result of an accepted command; the journal keeps it per entry.
+# 2: names hide no spaces.
+RULES_VERSION = 2
+
 PRICE_MAX = 100_000_000  # 1/100 chip, either sign: 1,000,000.00
 SIZE_MAX = 10_000_000  # 1/100: 100,000.00
 ORDERS_MAX = 1_000  # open, per account and market
@@ -55,9 +59,11 @@ class Changed:
 
 
 class State:
-    """Everything the rules read and change. `seq` and `at_us` are those of the last accepted command."""
+    """Everything the rules read and change. `seq` and `at_us` are those of the last accepted command; `rules` is the
+    version that a replay sets to that of the entry."""
 
     def __init__(self) -> None:
+        self.rules = RULES_VERSION
         self.seq = 0
         self.at_us = 0
         self.accounts: dict[int, Account] = {}

@@ -19,6 +19,7 @@ _UNSEEN_RANGES: tuple[tuple[int, int], ...] = ((0x34F, 0x34F), (0x115F, 0x1160),
 _UNSEEN_RANGES += ((0x180B, 0x180F), (0x3164, 0x3164))
 _UNSEEN_RANGES += ((0xFE00, 0xFE0F), (0xFFA0, 0xFFA0), (0xE0100, 0xE01EF))
 _UNSEEN = {point: None for first, last in _UNSEEN_RANGES for point in range(first, last + 1)}
+_BLANK = "\u2800"  # braille without a dot: no space to Unicode, and one to every reader
 
 
 def name_key(name: str) -> str:
@@ -29,22 +30,25 @@ def name_key(name: str) -> str:
     return key
 
 
-def tidy_name(name: str, length_max: int) -> str:
-    """The name trimmed, with single spaces. Rejected INVALID_NAME unless 1 to length_max printable characters."""
+def tidy_name(name: str, length_max: int, rules: int) -> str:
+    """The name trimmed, with single spaces. Rejected INVALID_NAME unless 1 to length_max printable characters, and from
+    version 2 of the rules on if what nobody sees hides further spaces: " Alice" would read like Alice."""
     tidied = " ".join(name.split())
     if not 1 <= len(tidied) <= length_max:
         raise Rejected(Reason.INVALID_NAME, f"A name has 1 to {length_max} characters, this one has {len(tidied)}.")
     if not tidied.isprintable():
         raise Rejected(Reason.INVALID_NAME, "A name has printable characters only.")
-    if not _is_keyed(tidied, length_max):
+    if not _is_keyed(tidied, length_max) or (rules >= 2 and _hides_spaces(tidied)):
         raise Rejected(Reason.INVALID_NAME, "A name needs characters that can be seen and told apart.")
     return tidied
 
 
-def free_name(wish: str, taken: Mapping[str, int]) -> str:
+def free_name(wish: str, taken: Mapping[str, int], rules: int) -> str:
     """The name for a person who signs in: as near to the wish as can be, " 2", " 3" ... if it is taken."""
     printable = "".join(c if c.isprintable() else " " for c in wish)
     name = " ".join(printable.split())[:ACCOUNT_NAME_MAX].rstrip()
+    if rules >= 2 and _hides_spaces(name):
+        name = " ".join(_seen(name).split())
     if not _is_keyed(name, ACCOUNT_NAME_MAX):
         name = "Trader"
     number, candidate = 1, name
@@ -53,6 +57,15 @@ def free_name(wish: str, taken: Mapping[str, int]) -> str:
         suffix = f" {number}"
         candidate = name[: ACCOUNT_NAME_MAX - len(suffix)].rstrip() + suffix
     return candidate
+
+
+def _seen(name: str) -> str:
+    return name.translate(_UNSEEN).replace(_BLANK, " ")
+
+
+def _hides_spaces(name: str) -> bool:
+    seen = _seen(name)
+    return _BLANK in name or seen != " ".join(seen.split())
 
 
 def _is_keyed(name: str, length_max: int) -> bool:

@@ -9,6 +9,7 @@ from django.db.models import Model
 from accounts.models import Account as AccountRow
 from markets.engine.commands import CreateAccount, CreateMarket
 from markets.engine.errors import Reason, Rejected
+from markets.engine.state import RULES_VERSION
 from markets.engine.text import name_key
 from markets.models import Market as MarketRow
 from tests.scenario import Scenario
@@ -145,6 +146,39 @@ def test_market_names_are_unique_among_markets(day: Scenario) -> None:
         with day.refuses(Reason.NAME_TAKEN):
             day.market(name, 0, 100)
     day.market("alice", 0, 100)  # an account's name is free for a market
+
+
+HIDDEN_SPACES = ["\ufe0f alice", "alice \ufe0f", "al \u3164 ice", "alice\u2800", "\u2800"]
+
+
+@pytest.mark.parametrize("name", HIDDEN_SPACES)
+def test_a_name_hides_no_spaces(day: Scenario, name: str) -> None:
+    """To every reader it would be another one's."""
+    with day.refuses(Reason.INVALID_NAME):
+        day.alt("bob", name)
+    with day.refuses(Reason.INVALID_NAME):
+        day.market(name, 0, 100)
+
+
+@pytest.mark.parametrize("name", ["❤\ufe0f bob", "bob ❤\ufe0f", "rock \u00b4n roll", "\u00b4bob"])
+def test_marks_that_hide_nothing_are_welcome(day: Scenario, name: str) -> None:
+    assert day.alt("bob", name) == [f"account {name} under bob"]
+
+
+def test_who_signs_in_gets_a_name_without_hidden_spaces() -> None:
+    day = Scenario(compare=False)
+    day.people("alice", "\ufe0f alice", "\u2800bob\u2800", "\u2800")
+    assert [account.name for account in day.engine.accounts.values()][2:] == ["alice", "alice 2", "bob", "Trader"]
+
+
+def test_before_version_2_names_hid_spaces() -> None:
+    """And a replay of that time accepts what was accepted."""
+    assert RULES_VERSION == 2
+    day = Scenario(compare=False)
+    day.people("alice", "bob")
+    day.engine.rules = 1
+    ask(day, CreateAccount(*day.head("bob", "", ""), "\ufe0f alice", 0))
+    assert "\ufe0f alice" in {account.name for account in day.engine.accounts.values()}
 
 
 def test_a_settled_market_keeps_its_name(day: Scenario) -> None:

@@ -4,6 +4,8 @@ import asyncio
 import json
 import re
 import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -12,7 +14,7 @@ from proto import exchange_pb2 as pb
 from tests.live.exchange import Browser, LiveExchange, manage
 from tests.live.raw_socket import RawSocket, raw_socket, signed_in
 from tests.live.test_signing_out import is_closed_soon
-from tests.live.wishes import bid, hundred, new_market
+from tests.live.wishes import bid, hundred, new_market, one_market
 
 TRADE, TRANSFER, MANAGE, SUDO = "2", "4", "8", "16"
 
@@ -112,6 +114,30 @@ async def test_sudo_takes_the_scope_and_the_person(live: LiveExchange) -> None:
         async with signed_in(live.ws_url, token) as socket:
             reply = await socket.ask(set_sudo=pb.SetSudo(on=True))
             assert reply.refused.code == (pb.NOT_ALLOWED if refusal else 0), reply
+
+
+async def test_a_bound_token_in_sudo_sees_everything_and_is_its_account(live: LiveExchange) -> None:
+    async with signed_in(live.ws_url, live.token("alice")) as alice, operators(live) as operator:
+        exam = hundred("Exam of Alice")
+        exam.visible_to.ids.append(alice.account)
+        hidden = (await operator.ask(create_market=exam)).market_created.market.id
+        token = await token_for(live, "operator", TRADE, TRANSFER, SUDO, account=operator.account)
+        async with signed_in(live.ws_url, token) as bot:
+            subscribe = pb.Subscribe(subscriptions=one_market(hidden))
+            assert (await bot.ask(subscribe=subscribe)).refused.code == pb.MARKET_NOT_FOUND
+            assert (await bot.ask(set_sudo=pb.SetSudo(on=True))).sudo_set.on
+            assert (await bot.ask(subscribe=subscribe)).subscribed.streams == [f"market.{hidden}"]
+            payment = pb.MakeTransfer(from_account_id=alice.account, to_account_id=bot.account, amount=1)
+            for wish in ({"act_as": pb.ActAs(account_id=alice.account)}, {"make_transfer": payment}):
+                assert (await bot.ask(**wish)).refused.code == pb.ACCOUNT_NOT_FOUND, wish
+
+
+@asynccontextmanager
+async def operators(live: LiveExchange) -> AsyncIterator[RawSocket]:
+    """A socket of the operator in sudo."""
+    async with signed_in(live.ws_url, live.token("operator")) as socket:
+        await socket.ask(set_sudo=pb.SetSudo(on=True))
+        yield socket
 
 
 async def test_who_stops_being_an_operator_loses_the_sockets_that_they_have_as_one(live: LiveExchange) -> None:

@@ -206,7 +206,7 @@ async def test_nobody_hears_what_is_not_theirs_for_long(start_exchange: Start) -
     [
         ("fills", "the other side of a fill, in a market that hides it"),
         ("public", "a restricted market on public"),
-        ("floor", "who traded, in a market that hides it"),
+        ("floor", ", in a market that hides it"),
         ("shares", "the stream of somebody else's account"),
         ("lists", "the book of a market that is not theirs to see"),
         ("tables", "a market that is not there for them, in text"),
@@ -216,4 +216,4 @@ async def test_that_a_planted_leak_is_found(start_exchange: Start, leak: str, ki
     live = start_exchange(**SETTINGS, DJANGO_SETTINGS_MODULE="tests.live.settings.leaky", PLANTED_LEAK=leak)
     complaints = await look_for_leaks(live, PLANTED_COMMANDS)
     print(f"{leak}: {dict(complaints.counts)}")
-    assert complaints.counts[kind] > 0
+    assert any(kind in one for one in complaints.counts)

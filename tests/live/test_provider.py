@@ -211,6 +211,24 @@ class TestAccessTokens:
             gift = await socket.ask(gift=pb.Gift(to_account_id=2, amount=1))
             assert gift.refused.code == pb.NOT_ALLOWED
 
+    async def test_of_operators_turn_on_sudo_as_long_as_both_say_so(self, live: LiveExchange, school: Provider) -> None:
+        """The token names the role, and the person is an operator."""
+        school.user("sub-otto", preferred_username="otto", roles=[ROLE], auth_time=int(time.time()))
+        await asyncio.to_thread(sign_in, live.browser(), "sub-otto")
+        sudo = pb.SetSudo(on=True)
+        async with signed_in(live.ws_url, school.sign("sub-otto")) as plain:
+            assert (await plain.ask(set_sudo=sudo)).refused.code == pb.NOT_ALLOWED
+        async with signed_in(live.ws_url, school.sign("sub-otto", roles=[ROLE])) as otto:
+            gift = pb.Gift(to_account_id=otto.account, amount=1)
+            assert (await otto.ask(gift=gift)).refused.code == pb.SUDO_REQUIRED
+            assert (await otto.ask(set_sudo=sudo)).sudo_set.on
+            assert (await otto.ask(gift=gift)).HasField("transfer_created")
+            school.user("sub-otto", preferred_username="otto", roles=[])
+            await asyncio.to_thread(sign_in, live.browser(), "sub-otto")
+            await is_closed_soon(otto)
+        async with signed_in(live.ws_url, school.sign("sub-otto", roles=[ROLE])) as otto:
+            assert (await otto.ask(set_sudo=sudo)).refused.code == pb.NOT_ALLOWED
+
     async def test_end_with_the_person(self, live: LiveExchange, school: Provider) -> None:
         school.user("sub-gus", preferred_username="gus")
         await asyncio.to_thread(sign_in, live.browser(), "sub-gus")

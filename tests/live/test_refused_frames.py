@@ -142,6 +142,11 @@ async def test_more_than_1_mib_cuts_the_socket_and_only_that(live: LiveExchange,
     await still_alive(alice)
 
 
+async def test_a_status_that_is_not_said_is_no_status(live: LiveExchange, alice: RawSocket) -> None:
+    reply = await alice.ask(set_market_status=pb.SetMarketStatus(market_id=1))
+    assert reply.refused.code == pb.INVALID_FRAME
+
+
 NUMBERS = (-1, 0, 1, INT64_MAX, INT64_MIN, 10**17, 2**31, 2**32)
 AMOUNT_FIELDS: list[tuple[str, pb.CreateOrder | pb.CreateMarket | pb.MakeTransfer | pb.Out, list[str]]] = [
     ("create_order", GOOD, ["market_id", "price", "size"]),

@@ -56,7 +56,7 @@ def test_from_the_listing_to_the_sale(live: LiveExchange, alice: Door, bob: Door
     assert sold == alice.get(at)
     assert (cash(alice) - before[0], cash(bob) - before[1]) == (400_000, -400_000)
     paid = alice.get("/transfers", limit=1)["results"][0]
-    assert (paid["kind"], paid["amount"]) == ("AUCTION", "40.0000")
+    assert (paid["kind"], paid["amount"], paid["auction_id"]) == ("AUCTION", "40.0000", sold["id"])
     assert bob.refused("POST", f"{at}/purchase", json={"price": "40"}) == (409, "AUCTION_SETTLED", None)
     assert sold["id"] in [one["id"] for one in bob.get("/auctions", status="SETTLED")["results"]]
     assert sold["id"] not in [one["id"] for one in bob.get("/auctions", status="OPEN")["results"]]

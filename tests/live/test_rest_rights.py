@@ -242,3 +242,20 @@ print(json.dumps({{
     said, _ = shell.communicate(timeout=60)
     keys: dict[str, str] = json.loads(said)
     return keys
+
+
+@pytest.mark.parametrize("field", ["tick_size", "smallest_size"])
+def test_0_is_no_step(alice: Door, field: str) -> None:
+    """On the wire it stands for the default."""
+    body = {"name": f"No {field}", "min_settlement": "0", "max_settlement": "100", field: "0.00"}
+    assert alice.refused("POST", "/markets", json=body) == (409, "INVALID_MARKET", None)
+
+
+def test_a_closed_market_has_the_mark_of_its_last_trade(alice: Door, bob: Door, operator: Door) -> None:
+    market = alice.market("Soon settled")
+    alice.order(market, "BID", "50", "1")
+    bob.order(market, "OFFER", "50", "1")
+    alice.order(market, "BID", "10", "1")
+    operator.good(operator.ask("POST", f"/markets/{market}/status", json={"status": "CLOSED"}))
+    stake = next(one for one in bob.get("/portfolio")["exposures"] if one["market_id"] == market)
+    assert (stake["mark"], stake["unrealised"]) == ("50.00", "0.0000")

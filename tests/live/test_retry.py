@@ -59,6 +59,38 @@ async def test_a_key_used_for_something_else_is_a_conflict(live: LiveExchange) -
         assert Tables(live.env).digest() == before
 
 
+async def test_it_does_not_matter_who_repeats_it(live: LiveExchange) -> None:
+    """The key is the account's, whoever acts as it."""
+    async with signed_in(live.ws_url, live.token("alice")) as alice, signed_in(live.ws_url, live.token("bob")) as bob:
+        market = await new_market(alice)
+        team = (await alice.ask(create_account=pb.CreateAccount(name="Team of two"))).account_created.account.id
+        await alice.ask(share_account=pb.ShareAccount(account_id=team, receiver_id=bob.account))
+        paid = pb.MakeTransfer(from_account_id=alice.account, to_account_id=team, amount=10_000_000)
+        await alice.ask(make_transfer=paid)
+        for one in (alice, bob):
+            await one.ask(act_as=pb.ActAs(account_id=team))
+        order = bid(market, 5_000, 100, client_order_id="ours")
+        same_answer(await alice.ask(create_order=order), await bob.ask(create_order=order))
+
+
+async def test_what_was_done_in_sudo_is_repeated_in_sudo(live: LiveExchange) -> None:
+    """A socket that comes back has sudo off."""
+    sudo = pb.SetSudo(on=True)
+    async with signed_in(live.ws_url, live.token("operator")) as operator:
+        market = await new_market(operator)
+        await operator.ask(set_sudo=sudo)
+        order = bid(market, 5_000, 100, client_order_id="before")
+        gift = pb.Gift(to_account_id=operator.account, amount=1, key="gift")
+        placed, given = await operator.ask(create_order=order), await operator.ask(gift=gift)
+        assert placed.HasField("order_created")
+        assert given.HasField("transfer_created")
+    async with signed_in(live.ws_url, live.token("operator")) as operator:
+        same_answer(placed, await operator.ask(create_order=order))  # traders need none
+        assert (await operator.ask(gift=gift)).refused.code == pb.SUDO_REQUIRED
+        await operator.ask(set_sudo=sudo)
+        same_answer(given, await operator.ask(gift=gift))
+
+
 async def test_a_refusal_leaves_its_key_unused(live: LiveExchange) -> None:
     async with signed_in(live.ws_url, live.token("carol")) as carol:
         market = await new_market(carol)

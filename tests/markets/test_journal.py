@@ -10,6 +10,7 @@ from accounts.models import Account, Ownership, Transfer, TransferKind
 from auctions.models import Auction, AuctionStatus
 from markets.engine.commands import Command, MarketStatus
 from markets.engine.engine import Engine
+from markets.engine.state import RULES_VERSION
 from markets.journal import Journal
 from markets.models import JournalEntry, JournalMarket, Market, Order, Payout, Trade
 from markets.records import GENESIS, Entry, entry_of
@@ -109,7 +110,7 @@ class TestWhatIsKept:
         keep(day.history)
         entry = JournalEntry.objects.get(key="alice-1")
         assert (entry.kind, entry.principal, entry.account) == ("CreateOrder", day.users["alice"], day.ids["alice"])
-        assert entry.rules == 1
+        assert entry.rules == RULES_VERSION
 
     def test_it_finds_the_entries_of_a_market(self, sqlite: str) -> None:
         day = busy_day()

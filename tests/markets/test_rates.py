@@ -224,6 +224,18 @@ class TestMatcher:
         codes = [(await desk.ask(ALICE, request, kind="session"))[0] for _ in range(501)]
         assert codes == [pb.NOT_ALLOWED] * 500 + [pb.RATE_LIMITED]
 
+    async def test_all_books_and_resuming_cost_20(self, desk: Desk) -> None:
+        """500 to begin with; summaries are a line each."""
+        for cost, wish in (
+            (1, pb.Subscription(market_summary=True)),
+            (20, pb.Subscription(all_markets=True)),
+            (20, pb.Subscription(market_summary=True, from_seq=1)),
+        ):
+            then = desk.matcher.rates.left(ALICE, "read", False, desk.now_us).remaining
+            ask = pb.ClientMessage(request_id="s", subscribe=pb.Subscribe(subscriptions=[wish]))
+            assert await desk.ask(ALICE, ask, kind="session") == [0]
+            assert then - desk.matcher.rates.left(ALICE, "read", False, desk.now_us).remaining == cost, wish
+
     async def test_what_others_refused_is_charged(self, desk: Desk) -> None:
         await desk.charge(ALICE, 700)
         codes = await desk.ask(ALICE, *[order()] * 301)

@@ -4,8 +4,10 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
+from markets.balances import Difference
+from markets.models import JournalEntry
 from markets.triggers import TABLE
-from tests.markets.keeping import keep
+from tests.markets.keeping import keep, proved
 from tests.scenario import Scenario
 
 
@@ -72,3 +74,27 @@ def test_a_journal_that_is_not_right(day: Scenario) -> None:
         cursor.execute(f"UPDATE {TABLE} SET account = 1 WHERE seq = 7")
     with pytest.raises(CommandError, match="entry 7 does not carry on the chain"):
         call_command("replay", "--until", "8", "--market", "1")
+
+
+def test_every_entry_by_the_rules_of_its_time(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name that version 2 refuses, accepted before."""
+    day = Scenario(compare=False)
+    day.engine.rules = 1
+    day.people("alice")
+    day.alt("alice", "alice \ufe0f")
+    with monkeypatch.context() as then:
+        then.setattr("markets.records.RULES_VERSION", 1)
+        then.setattr("markets.engine.state.RULES_VERSION", 1)
+        keep(day.history)
+    day.engine.rules = 2
+    told = len(day.history)
+    day.alt("alice", "Desk")
+    keep(day.history[told:])
+    assert list(JournalEntry.objects.order_by("seq").values_list("rules", flat=True)) == [*[1] * told, 2]
+    proved()
+
+
+def test_rules_of_a_time_to_come(day: Scenario, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("markets.replay.RULES_VERSION", 1)
+    with pytest.raises(Difference, match="entry 1 is of rules version 2, unknown here"):
+        proved()

@@ -18,6 +18,7 @@ from markets.balances import Ledger, check
 from markets.engine.commands import MakeTransfer
 from markets.engine.engine import Engine
 from markets.engine.events import Traded
+from markets.engine.state import RULES_VERSION
 from markets.models import JournalEntry, Market, Order, Payout, Trade
 from markets.projection import KEPT
 from markets.records import GENESIS, Entry, chain, encode_command, encode_events
@@ -132,7 +133,7 @@ CHANGES = [
     ("UPDATE markets_marketcheckpoint SET seq = seq + 1000", "the checkpoint of market"),
     (f"UPDATE {TABLE} SET principal = principal + 1 WHERE seq = 50", "entry 50 does not carry on the chain"),
     (f"UPDATE {TABLE} SET at_us = at_us + 1 WHERE seq = 51", "entry 51 does not carry on the chain"),
-    (f"UPDATE {TABLE} SET rules = 2 WHERE seq = 52", "entry 52 does not carry on the chain"),
+    (f"UPDATE {TABLE} SET rules = 1 WHERE seq = 52", "entry 52 does not carry on the chain"),
     (f"UPDATE {TABLE} SET events = command WHERE seq = 53", "entry 53 does not carry on the chain"),
     (f"UPDATE {TABLE} SET hash = command WHERE seq = 54", "entry 54 does not carry on the chain"),
     (f"DELETE FROM {TABLE} WHERE seq = 55", "entry 55 is missing"),
@@ -231,8 +232,8 @@ class TestARewrittenJournal:
             proved()
 
     def test_by_rules_this_program_does_not_know(self, kept: str) -> None:
-        self.rewrite(lambda entry: entry._replace(rules=2) if entry.seq == 70 else entry)
-        with pytest.raises(Difference, match="entry 70 is of rules version 2"):
+        self.rewrite(lambda entry: entry._replace(rules=RULES_VERSION + 1) if entry.seq == 70 else entry)
+        with pytest.raises(Difference, match=f"entry 70 is of rules version {RULES_VERSION + 1}"):
             proved()
 
 

@@ -4,6 +4,8 @@ import pytest
 from django.test import Client
 
 from accounts.acting import SESSION_KEY
+from accounts.forms import AccountsField
+from accounts.models import Account
 from proto import exchange_pb2 as pb
 from realtime.errors import RequestFailed
 from tests.pages.conftest import CHIP, FakeGateway, World
@@ -161,6 +163,14 @@ class TestTransfer:
         page = read(alice.post("/transfers/new/", {**self.FORM, field: value}, follow=True))
         assert exchange.asked == []
         assert toasts(page) == [words]
+
+    def test_finds_a_name_with_marks_that_nobody_sees(self, alice: Client, world: World, exchange: FakeGateway) -> None:
+        """The engine's key leaves them out."""
+        Account.objects.filter(pk=world.bob.pk).update(name="❤\ufe0f Bob", name_key="❤ bob")
+        for written in ("❤\ufe0f Bob", " ❤\ufe0f  Bob ", "❤ BOB"):
+            alice.post("/transfers/new/", {**self.FORM, "to": written})
+            assert exchange.last.message.make_transfer.to_account_id == world.bob.pk
+            assert AccountsField().clean(written) == (world.bob.pk,)
 
     def test_is_never_paid_by_somebody_else(self, alice: Client, exchange: FakeGateway) -> None:
         alice.post("/transfers/new/", {**self.FORM, "account": "3"})

@@ -5,6 +5,7 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 
 from accounts.models import User
+from auctions.models import Auction, AuctionStatus
 from markets.models import Market, MarketVisibility, Side
 from proto import exchange_pb2 as pb
 from tests.admin.conftest import authenticated
@@ -77,6 +78,13 @@ def test_seeing_is_not_trading(bob: Client, hidden: World) -> None:
 
 
 class TestSudo:
+    def test_does_not_make_one_the_seller(self, operator: Client, world: World) -> None:
+        """In sudo one may act as everybody, and buys from them all the same."""
+        given = {"name": "Lamp", "status": AuctionStatus.OPEN, "creator": 0, "created_us": 0, "seq": 1}
+        Auction.objects.create(id=1, seller=world.alice, buy_now_price=1, **given)
+        operator.post("/sudo/", {"on": 1})
+        assert 'data-testid="buy-form"' in operator.get("/auctions/1/").content.decode()
+
     def test_takes_an_operator(self, alice: Client, world: World) -> None:
         assert alice.post("/sudo/", {"on": 1}).status_code == 404
         assert "sudo-switch" not in alice.get("/").content.decode()
