@@ -25,7 +25,8 @@ class Grants:
         # Of the last beats. Whoever's reach changed: it as it is now, by user; who sees a market now, by market.
         self._reaches: deque[dict[int, Message]] = deque([{}], maxlen=SPOKE_BEATS)
         self._sights: deque[dict[int, Message]] = deque([{}], maxlen=SPOKE_BEATS)
-        self._grants: deque[list[Message]] = deque([[]], maxlen=SPOKE_BEATS)
+        # Streams that somebody may hear from now on, without their snapshots: who missed one asks for it.
+        self._grants: deque[dict[str, Message]] = deque([{}], maxlen=SPOKE_BEATS)
         self._reach_changed_at: dict[int, int] = {}  # user -> the head of the journal when their reach changed last
         self._sights_changed_at = 0
 
@@ -46,13 +47,19 @@ class Grants:
         return {"type": "control", "reaches": reaches, "sights": sights, "grants": []} if reaches or sights else None
 
     async def granting(self, publication: Publication) -> Message | None:
-        """Streams that open sockets could not know of when they subscribed, from their snapshots on."""
-        granted = [await self._grant(stream_of_account(id), users) for id, users in self._listeners(publication)]
+        """Streams that open sockets could not know of when they subscribed: what is new with its snapshot, what is
+        shared without, because it may be much and nobody there to hear it."""
+        new = {account.id for account in publication.new_accounts}
+        granted = [await self._grant(stream_of_account(id), self._users_of([id])) for id in sorted(new)]
+        granted += [_grant(stream, self._engine.seq, users) for stream, users in self._shared(publication) if users]
         for market in publication.new_markets:
             if not market.visible_to and not market.hide_account_ids:
                 granted.append(await self._grant(stream_of_market(market.id), None))
                 granted.append(await self._grant(stream_of_market(market.id, SUMMARY), None))
-        self._grants[-1] += granted
+        for one in granted:
+            for beat in self._grants:
+                beat.pop(one["stream"], None)
+            self._grants[-1][one["stream"]] = one | {"frames": []}
         return {"type": "control", "reaches": [], "sights": [], "grants": granted} if granted else None
 
     def lately(self) -> Message:
@@ -60,14 +67,14 @@ class Grants:
         return {
             "reaches": [reach for some in self._reaches for reach in some.values()],
             "sights": [sight for some in self._sights for sight in some.values()],
-            "grants": [grant for some in self._grants for grant in some],
+            "grants": [grant for some in self._grants for grant in some.values()],
         }
 
     def turn(self) -> None:
         """A beat has passed."""
         self._reaches.append({})
         self._sights.append({})
-        self._grants.append([])
+        self._grants.append({})
 
     # --- Accounts
 
@@ -88,19 +95,17 @@ class Grants:
 
     def _take_back(self, user: int, streams: list[str]) -> None:
         """No grant that is repeated brings back what the person has lost."""
-        for grant in (grant for some in self._grants for grant in some):
+        for grant in (grant for some in self._grants for grant in some.values()):
             if grant["users"] is not None and grant["stream"] not in streams:
                 grant["users"] = [other for other in grant["users"] if other != user]
 
-    def _listeners(self, publication: Publication) -> Iterator[tuple[int, list[int]]]:
-        """Accounts, each with the user ids of those who may act as it. Hubs pass over sockets that hear it already."""
-        engine = self._engine
-        new = {account.id for account in publication.new_accounts}
-        for share in publication.new_shares:
-            new |= {share.account, *engine.below(share.account)}
-        for id in sorted(new):
-            if users := self._users_of([id]):
-                yield id, users
+    def _shared(self, publication: Publication) -> Iterator[tuple[str, list[int]]]:
+        """Streams of accounts that were shared or are below one, each with the user ids of those who may act as it.
+        Hubs pass over sockets that hear it already."""
+        shared = {share.account for share in publication.new_shares}
+        below = {id for account in shared for id in self._engine.below(account)}
+        for id in sorted(shared | below):
+            yield stream_of_account(id), self._users_of([id])
 
     # --- Markets
 
@@ -122,9 +127,9 @@ class Grants:
 
     def _withdraw(self, market: Market, sight: Message) -> None:
         """No grant to everybody that is repeated shows what only some may see, or ids that are hidden now."""
-        hidden = (sight["plain"], sight["summary"])
         for beat in self._grants if market.visible_to or market.hide_account_ids else ():
-            beat[:] = [grant for grant in beat if grant["stream"] not in hidden]
+            beat.pop(sight["plain"], None)
+            beat.pop(sight["summary"], None)
 
     def _users_of(self, accounts: Iterable[int]) -> list[int]:
         """User ids of those who may act as one of the accounts."""
@@ -134,4 +139,9 @@ class Grants:
     async def _grant(self, stream: str, users: list[int] | None) -> Message:
         """`users` None: everybody who follows all markets, or all summaries."""
         frames = list(joined(await self._streams.snapshot(stream)))
-        return {"stream": stream, "seq": self._engine.seq, "frames": frames, "users": users}
+        return _grant(stream, self._engine.seq, users) | {"frames": frames}
+
+
+def _grant(stream: str, seq: int, users: list[int] | None) -> Message:
+    """Without the snapshot: the hubs ask for it where somebody is there to hear it."""
+    return {"stream": stream, "seq": seq, "frames": [], "users": users}

@@ -25,6 +25,7 @@ CLASSES = {
     "unsubscribe": "read",
 }
 HEAVY_READ_COST = 20  # ALL_MARKETS and resume
+SNAPSHOT_BYTES_A_TOKEN = 16 * 1024  # of one's accounts and of what is public, told again
 IDLE_BUCKETS_MAX = 100_000  # buckets kept before the full ones are dropped
 
 Limits = Mapping[str, Mapping[str, tuple[int, int]]]  # class -> "user" or "sudo" -> (tokens a second, burst)

@@ -13,7 +13,7 @@ from markets.engine.book import Market
 from markets.engine.errors import Reason, Rejected
 from markets.engine.visibility import market_not_found, sees
 from markets.grants import Grants
-from markets.rates import HEAVY_READ_COST, Buckets
+from markets.rates import HEAVY_READ_COST, SNAPSHOT_BYTES_A_TOKEN, Buckets
 from markets.scopes import check_rights, reach_of
 from markets.streams import Streams, joined
 from proto import exchange_pb2 as pb
@@ -80,7 +80,7 @@ class Sessions:
         wanted = dict.fromkeys([PUBLIC, *self._accounts(asker)], wish.from_seq if resumes else 0)
         followed, unseen = self._streams_of(wish.subscriptions, asker)
         wanted |= followed if resumes else dict.fromkeys(followed, 0)
-        pieces += await self._states(wanted)
+        pieces += await self._states(wanted, asker, now_us)
         if unseen:  # it may have been seen before the connection was lost
             pieces.append(_frame(pb.ServerMessage(unsubscribed=pb.Unsubscribed(streams=unseen))))
         pieces.append(self._reply(message, acting_as=pb.ActingAs(account_id=acting)))
@@ -93,7 +93,7 @@ class Sessions:
         mine = {stream_of_account(acting), *self._accounts(asker)}
         others = [stream for stream in hears["streams"] if named(stream).kind == ACCOUNT and stream not in mine]
         join = {} if stream_of_account(acting) in hears["streams"] else {stream_of_account(acting): 0}
-        pieces = _unsubscribed(others) + await self._states(join)
+        pieces = _unsubscribed(others) + await self._states(join, asker, now_us)
         pieces.append(self._reply(message, acting_as=pb.ActingAs(account_id=acting)))
         control = {"account": acting, "leave": others, "join": dict.fromkeys(join, self.engine.seq)}
         return Answer(list(joined(pieces)), control)
@@ -103,7 +103,7 @@ class Sessions:
         wanted, unseen = self._streams_of(wish, asker)
         if unseen:
             raise market_not_found(named(unseen[0]).id)
-        pieces = await self._states(wanted)
+        pieces = await self._states(wanted, asker, now_us)
         pieces.append(self._reply(message, subscribed=pb.Subscribed(streams=wanted)))
         return Answer(list(joined(pieces)), self._joining(wanted, wish))
 
@@ -126,7 +126,7 @@ class Sessions:
         acting = self._acting_or_own(then)
         keeps = {PUBLIC, stream_of_account(acting), *self._accounts(then), *self._markets_heard(hears, then)}
         join = dict.fromkeys(sorted(keeps.difference(hears["streams"])), 0)
-        pieces = await self._states(join)
+        pieces = await self._states(join, asker, now_us)
         if acting != asker.account:
             pieces.append(_frame(pb.ServerMessage(acting_as=pb.ActingAs(account_id=acting))))
         pieces.append(self._reply(message, sudo_set=pb.SudoSet(on=on)))
@@ -188,7 +188,8 @@ class Sessions:
             return
         body = getattr(message, kind, None)
         wish = body.subscriptions if isinstance(body, pb.Authenticate | pb.Subscribe) else ()
-        heavy = any(one.all_markets or one.from_seq for one in wish)
+        heavy = kind == "authenticate" and bool(message.authenticate.from_seq)
+        heavy = heavy or any(one.all_markets or one.from_seq for one in wish)
         self.rates.charge(asker.user, "read", asker.sudo, now_us, HEAVY_READ_COST if heavy else 1)
 
     # --- Streams
@@ -217,12 +218,17 @@ class Sessions:
                     raise Rejected(Reason.INVALID_FRAME, "A subscription names a market, all of them, or summaries.")
         return streams, unseen
 
-    async def _states(self, wanted: dict[str, int]) -> list[bytes]:
-        """What the socket needs to stand at the head on each stream: what came after its seq, or a snapshot."""
+    async def _states(self, wanted: dict[str, int], asker: Asker, now_us: int) -> list[bytes]:
+        """What the socket needs to stand at the head on each stream: what came after its seq, or a snapshot. Snapshots
+        of accounts are made each time, so large ones are paid for by their size; those of books are kept."""
         pieces: list[bytes] = []
+        made = 0
         for stream, from_seq in wanted.items():
             missed = await self.streams.resume(stream, from_seq) if from_seq else None
-            pieces += await self.streams.snapshot(stream) if missed is None else missed
+            told = await self.streams.snapshot(stream) if missed is None else missed
+            made += sum(map(len, told)) if missed is None and named(stream).kind != MARKET else 0
+            pieces += told
+        self.rates.drain(asker.user, "read", asker.sudo, now_us, made // SNAPSHOT_BYTES_A_TOKEN)
         return pieces
 
     def _joining(self, wanted: dict[str, int], wish: Sequence[pb.Subscription]) -> Control:

@@ -24,7 +24,9 @@ KEPT_PER_STREAM = 1_000  # group messages
 SPOKE_BEATS = 10  # beats for which a stream counts as changed lately
 KEPT_BYTES_MAX = 64 * 1024 * 1024  # of all streams together
 SUMMARY_PIECE = 100  # summaries that are made at a time
-REPLAYED_ENTRIES_MAX = 10_000  # journal entries read to resume a stream
+REPLAYED_ENTRIES_MAX = 10_000  # journal entries read to resume a stream; and by all in a burst, then
+REPLAYED_ENTRIES_A_BEAT = 2_000  # as many, so that nobody's resuming holds up orders: a snapshot does as well
+REPLAY_PIECE = 100  # entries that are told at a time
 
 
 class Said:
@@ -56,6 +58,7 @@ class Streams:
         self._kept_in_order: deque[Said] = deque()
         self._kept_bytes = 0
         self._books: dict[tuple[int, bool], list[bytes]] = {}  # (market, masked) -> encoded snapshot, until it changes
+        self._replayable = REPLAYED_ENTRIES_MAX  # journal entries, now
         self.summarises = False  # somebody has asked for summaries
         self._news: dict[int, bool] = {}  # markets with something for their summary; True: the definition too
 
@@ -142,6 +145,7 @@ class Streams:
     def turn(self) -> None:
         """A beat has passed."""
         self._spoke.append({})
+        self._replayable = min(REPLAYED_ENTRIES_MAX, self._replayable + REPLAYED_ENTRIES_A_BEAT)
 
     # --- Reading
 
@@ -193,19 +197,21 @@ class Streams:
 
     async def _from_journal(self, stream: str, from_seq: int, last: int) -> list[bytes] | None:
         kind, id, form = named(stream)
-        if form == SUMMARY:
-            outcomes = None
-        elif kind == MARKET:
-            outcomes = await self.journal.market_outcomes(id, from_seq, REPLAYED_ENTRIES_MAX)
-        elif self.engine.seq - from_seq <= REPLAYED_ENTRIES_MAX:
-            outcomes = await self.journal.outcomes(from_seq, REPLAYED_ENTRIES_MAX)
+        most = self._replayable
+        if form == SUMMARY or not most or (kind != MARKET and self.engine.seq - from_seq > most):
+            return None
+        if kind == MARKET:
+            outcomes = await self.journal.market_outcomes(id, from_seq, most)
         else:
-            outcomes = None
+            outcomes = await self.journal.outcomes(from_seq, most)
+        self._replayable -= most if outcomes is None else len(outcomes)  # what was read in vain is read, too
         if outcomes is None:
             return None
         publication = Publication(self.engine)
-        for outcome in outcomes:
+        for number, outcome in enumerate(outcomes):
             publication.add(outcome.seq, outcome.events)
+            if not number % REPLAY_PIECE:
+                await asyncio.sleep(0)
         if kind == ACCOUNT:
             publication.add_portfolios(last, self._portfolio(id))
         frame = publication.frames.get(stream)

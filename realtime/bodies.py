@@ -40,6 +40,8 @@ class LimitedRequest(WebRequest):
 
     def process(self) -> Any:
         if not self._is_too_long:
+            if not self.requestHeaders.hasHeader(b"content-length"):  # it came in chunks; Django and DRF go by a length
+                self.requestHeaders.setRawHeaders(b"content-length", [b"%d" % self._received])
             return super().process()
         self.basic_error(413, b"Content Too Large", TOO_LONG)  # type: ignore[no-untyped-call]
         return None

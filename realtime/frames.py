@@ -30,6 +30,7 @@ _MESSAGES_TAG = _tag(wire.ClientFrame.MESSAGES_FIELD_NUMBER)
 _REQUEST_ID_TAG = _tag(wire.ClientMessage.REQUEST_ID_FIELD_NUMBER)
 _REASON_TAG = _tag(wire.ClientMessage.REASON_FIELD_NUMBER)
 _MEMBERS = wire.ClientMessage.DESCRIPTOR.oneofs_by_name["message"].fields
+_MESSAGE_FIELDS_MAX = 3  # request_id, reason and the request: of more, one is there twice
 _MEMBER_TAGS = frozenset(_tag(field.number) for field in _MEMBERS)
 
 
@@ -72,18 +73,19 @@ def _read_at_once(data: bytes) -> list[wire.ClientMessage]:
 
 
 def _messages(data: bytes) -> list[bytes]:
-    fields = _split(data)
+    most = limits.CLIENT_FRAME_MESSAGES_MAX
+    fields = _split(data, most)
     if any(tag != _MESSAGES_TAG for tag, _ in fields):
         raise _invalid("A ClientFrame holds messages and nothing else.")
-    if not 1 <= len(fields) <= limits.CLIENT_FRAME_MESSAGES_MAX:
-        raise _invalid(f"A frame has 1 to {limits.CLIENT_FRAME_MESSAGES_MAX} messages, this one {len(fields)}.")
+    if not 1 <= len(fields) <= most:
+        raise _invalid(f"A frame has 1 to {most} messages, this one {'more' if fields else 'none'}.")
     return [message for _, message in fields]
 
 
 def _read_message(data: bytes) -> wire.ClientMessage | Refusal:
     request_id = ""
     try:
-        fields = _split(data)
+        fields = _split(data, _MESSAGE_FIELDS_MAX)
         request_id = _request_id([payload for tag, payload in fields if tag == _REQUEST_ID_TAG])
         if sum(tag == _REASON_TAG for tag, _ in fields) > 1:
             raise _invalid("A message has one reason.")
@@ -106,7 +108,7 @@ def _request_id(found: list[bytes]) -> str:
 
 def _parse(data: bytes, tags: list[int]) -> wire.ClientMessage:
     if len(tags) != 1:
-        raise _invalid(f"A message holds exactly one request, this one {len(tags)}.")
+        raise _invalid(f"A message holds exactly one request, this one {'none' if not tags else 'more'}.")
     if tags[0] not in _MEMBER_TAGS:
         raise _invalid(f"There is no request with field number {tags[0] >> 3}.")
     try:
@@ -137,11 +139,12 @@ def _examine(message: wire.ClientMessage) -> None:
                 raise _invalid(f"{name} has no value {getattr(body, name)}.")
 
 
-def _split(data: bytes) -> list[tuple[int, bytes]]:
-    """Tag and payload of every field. Raises RequestFailed if one is not length-delimited or the bytes end early."""
-    fields = []
+def _split(data: bytes, most: int) -> list[tuple[int, bytes]]:
+    """Tag and payload of every field, and no more than one beyond `most`: 64 KiB hold 32,768 empty ones. Raises
+    RequestFailed if one is not length-delimited or the bytes end early."""
+    fields: list[tuple[int, bytes]] = []
     at, end = 0, len(data)
-    while at < end:
+    while at < end and len(fields) <= most:
         tag, at = _read_varint(data, at)
         if tag & 7 != _LENGTH_DELIMITED:
             raise _invalid(f"There is no field with tag {tag}.")

@@ -88,9 +88,13 @@ class Hearing:
         for name in wanted:
             known = name in socket.streams
             if not known or (sight["again"] and name == book and self.streams[name].seq < sight["seq"]):
-                self.join(socket, name, 0)
-                self.streams[name].waiting = True
-                self.look_at(self.streams[name])
+                self._join_anew(socket, name)
+
+    def _join_anew(self, socket: Socket, name: str) -> None:
+        """It begins with a snapshot, for which the stream asks."""
+        self.join(socket, name, 0)
+        self.streams[name].waiting = True
+        self.look_at(self.streams[name])
 
     def lose(self, socket: Socket, names: list[str]) -> None:
         for name in names:
@@ -106,8 +110,11 @@ class Hearing:
         for socket in [socket for person in people for socket in person.sockets]:
             wanted = getattr(socket, everything) if users is None else not socket.rights.bound
             if socket.ready and wanted and stream not in socket.streams and stream not in socket.left:
-                socket.catch_up(grant["frames"])
-                self.join(socket, stream, grant["seq"])
+                if grant["frames"]:
+                    socket.catch_up(grant["frames"])
+                    self.join(socket, stream, grant["seq"])
+                else:
+                    self._join_anew(socket, stream)
 
 
 def forms_of(name: str) -> set[str]:

@@ -57,7 +57,10 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _whole(text: str) -> int:
     """1.0 and 1e2 are whole numbers to JSON. ValueError for all others: prices, sizes and amounts are strings."""
-    number = Decimal(text)
+    try:
+        number = Decimal(text)
+    except ArithmeticError:  # an exponent that not even Decimal holds
+        return _no_number(text)
     if abs(number.adjusted()) > WHOLE_DIGITS_MAX or number != number.to_integral_value():
         return _no_number(text)
     return int(number)

@@ -121,6 +121,10 @@ class ExchangeView(APIView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Signed in? Charged, if it is a read. The headers, then the query are read."""
         super().initial(request, *args, **kwargs)
+        if "HTTP_TRANSFER_ENCODING" in request.META and "CONTENT_LENGTH" not in request.META:
+            raise Refusal(
+                411, "INVALID_FRAME", "Say how long the body is, in Content-Length."
+            )  # DRF would read nothing
         if request.user.is_authenticated:
             if request.method in SAFE:
                 rate_class, cost = self.cost()
@@ -198,6 +202,8 @@ class Nothing(Strict):
 
 def tagged(request: HttpRequest, response: HttpResponse) -> HttpResponse:
     """With the digest of what it says, or 304 if the asker has that already."""
+    for only_if in ("HTTP_IF_MATCH", "HTTP_IF_UNMODIFIED_SINCE"):  # reads do not look at these
+        request.META.pop(only_if, None)
     etag = f'"{hashlib.sha256(response.content).hexdigest()[:32]}"'
     response["ETag"] = etag
     answer = get_conditional_response(request, etag=etag, response=response) or response

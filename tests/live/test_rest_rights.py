@@ -244,6 +244,28 @@ print(json.dumps({{
     return keys
 
 
+def test_a_body_in_chunks_is_read(alice: Door) -> None:
+    """It has no Content-Length; DRF would take it for empty, and cancel everywhere."""
+    here, there = (alice.market(f"Chunks {name}") for name in ("here", "there"))
+    for market in (here, there):
+        alice.order(market, "BID", "10", "1")
+    body = iter([b'{"market_', b'id": %d}' % here])
+    cancelled = alice.good(alice.ask("POST", "/orders/out", {"Content-Type": "application/json"}, data=body))
+    assert len(cancelled["orders"]) == 1
+    assert [one["market_id"] for one in alice.get("/orders", open="true", market_id=there)["results"]] == [there]
+
+
+@pytest.mark.parametrize("body", [b'{"market_id": 1e99999999999999999999}', b'{"market_id": -1E-99999999999999999999}'])
+def test_an_exponent_beyond_all_is_no_number(alice: Door, body: bytes) -> None:
+    at = alice.ask("POST", "/orders/out", {"Content-Type": "application/json"}, data=body)
+    assert (at.status_code, at.json()["code"]) == (400, "INVALID_FRAME")
+
+
+def test_conditions_on_writing_say_nothing_about_reading(alice: Door) -> None:
+    read = alice.ask("GET", "/me", {"If-Match": '"x"', "If-Unmodified-Since": "Mon, 01 Jan 2001 00:00:00 GMT"})
+    assert read.status_code == 200
+
+
 @pytest.mark.parametrize("field", ["tick_size", "smallest_size"])
 def test_0_is_no_step(alice: Door, field: str) -> None:
     """On the wire it stands for the default."""

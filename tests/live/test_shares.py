@@ -50,6 +50,24 @@ async def test_who_gets_a_share_hears_and_trades_at_once(live: LiveExchange) -> 
     live.verify()
 
 
+async def test_a_share_of_much_weighs_little(live: LiveExchange) -> None:
+    """Snapshots are made for who is there to hear them: else anybody could have a hundred made with every share."""
+    async with signed_in(live.ws_url, live.token("carol")) as carol, signed_in(live.ws_url, live.token("bob")) as bob:
+        top = await team_of(carol, "Top of many")
+        below = [await team_of(carol, f"Below {number}", top) for number in range(20)]
+        shared = await carol.ask(share_account=pb.ShareAccount(account_id=top, receiver_id=bob.account))
+        assert shared.HasField("owners_changed")
+        for account in (top, *below):
+            await until_snapshot(bob, f"account.{account}")
+        left = await bob.ask(leave_account=pb.LeaveAccount(account_id=top))
+        assert left.HasField("owners_changed")
+        again = await carol.ask(share_account=pb.ShareAccount(account_id=top, receiver_id=bob.account))
+        bob.heard.clear()
+        for account in (top, *below):
+            await until_snapshot(bob, f"account.{account}")
+        assert again.HasField("owners_changed")
+
+
 async def test_who_leaves_hears_no_more_and_acts_as_themselves(live: LiveExchange) -> None:
     async with (
         signed_in(live.ws_url, live.token("alice")) as alice,

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 
-from markets import rates
+from markets import rates, sessions
 from markets.engine import commands as c
 from markets.engine.engine import Engine
 from markets.engine.errors import Reason, Rejected
@@ -235,6 +235,18 @@ class TestMatcher:
             ask = pb.ClientMessage(request_id="s", subscribe=pb.Subscribe(subscriptions=[wish]))
             assert await desk.ask(ALICE, ask, kind="session") == [0]
             assert then - desk.matcher.rates.left(ALICE, "read", False, desk.now_us).remaining == cost, wish
+
+    async def test_to_sign_in_where_one_left_off_costs_20(self, desk: Desk) -> None:
+        for cost, wish in ((1, pb.Authenticate()), (20, pb.Authenticate(from_seq=1, epoch=desk.matcher.epoch))):
+            then = desk.matcher.rates.left(ALICE, "read", False, desk.now_us).remaining
+            assert await desk.ask(ALICE, pb.ClientMessage(request_id="s", authenticate=wish), kind="session") != []
+            assert then - desk.matcher.rates.left(ALICE, "read", False, desk.now_us).remaining == cost
+
+    async def test_large_snapshots_are_paid_for(self, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+        """They are made each time: somebody with many open orders could have them made all day."""
+        monkeypatch.setattr(sessions, "SNAPSHOT_BYTES_A_TOKEN", 16)
+        await desk.ask(ALICE, pb.ClientMessage(request_id="s", authenticate=pb.Authenticate()), kind="session")
+        assert desk.matcher.rates.left(ALICE, "read", False, desk.now_us).remaining < 495
 
     async def test_what_others_refused_is_charged(self, desk: Desk) -> None:
         await desk.charge(ALICE, 700)

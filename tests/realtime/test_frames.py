@@ -75,10 +75,10 @@ class TestRefusedMessages:
     @pytest.mark.parametrize(
         ("message", "says"),
         [
-            (REQUEST_ID, "this one 0"),
-            (REQUEST_ID + CANCEL + OUT, "this one 2"),
-            (REQUEST_ID + CANCEL + CANCEL, "this one 2"),
-            (REQUEST_ID + CANCEL + field(32, b""), "this one 2"),
+            (REQUEST_ID, "this one none"),
+            (REQUEST_ID + CANCEL + OUT, "this one more"),
+            (REQUEST_ID + CANCEL + CANCEL, "this one more"),
+            (REQUEST_ID + CANCEL + field(32, b""), "this one more"),
             (REQUEST_ID + field(9, b""), "no request with field number 9"),
             (REQUEST_ID + field(2000, b"x"), "no request with field number 2000"),
             (REQUEST_ID + b"\x80\x01\x05", "no field with tag 128"),
@@ -146,8 +146,26 @@ class TestNoFrame:
         assert refused.value.reason == wire.INVALID_FRAME
 
     def test_too_many_messages(self) -> None:
-        with pytest.raises(RequestFailed, match="1 to 256 messages, this one 257"):
+        with pytest.raises(RequestFailed, match="1 to 256 messages, this one more"):
             frames.read(client_frame(*(order(str(number)) for number in range(257))))
+
+    def test_no_frame_is_walked_further_than_needed(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """64 KiB hold 32,768 empty messages, or one of as many fields: to count them would hold the loop for 50 ms."""
+        read: list[int] = []
+        varint = frames._read_varint
+
+        def counted(data: bytes, at: int) -> tuple[int, int]:
+            read.append(at)
+            return varint(data, at)
+
+        monkeypatch.setattr(frames, "_read_varint", counted)
+        many_fields = field(1, b"\x0a\x00" * 30_000)
+        with pytest.raises(RequestFailed, match="this one more"):
+            frames.read(b"\x0a\x00" * 32_000)
+        assert len(read) <= 2 * (limits.CLIENT_FRAME_MESSAGES_MAX + 1)
+        (refused,) = frames.read(many_fields)
+        assert isinstance(refused, frames.Refusal)
+        assert len(read) <= 2 * (limits.CLIENT_FRAME_MESSAGES_MAX + 8)
 
     def test_too_many_bytes(self) -> None:
         large = wire.ClientMessage(create_market=wire.CreateMarket(description="x" * limits.CLIENT_FRAME_BYTES_MAX))

@@ -247,6 +247,19 @@ class TestGrant:
         await until(lambda: phone.heard("account.12") == desk.heard("account.12") == [seq])
         assert bob.heard("account.12") == []
 
+    async def test_without_its_snapshot_the_hub_asks_for_it(self, world: World) -> None:
+        """Where somebody is there to hear it, and once for all of them."""
+        world.matching.snapshots = True
+        phone, desk, bob = [await world.signed_in(name) for name in ("alice", "alice", "bob")]
+        await world.matching.grant("account.12", [1, 99], whole=False)
+        await world.matching.grant("account.13", [99], whole=False)
+        await until(lambda: phone.snapshots("account.12") == desk.snapshots("account.12") == [100])
+        seq = await world.matching.say("account.12")
+        await until(lambda: phone.heard("account.12") == desk.heard("account.12") == [seq])
+        assert bob.snapshots("account.12") == []
+        asked = [stream for message in world.matching.of("resync") for stream in message["streams"]]
+        assert [stream for stream in asked if stream.startswith("account.1")] == ["account.12"]
+
     async def test_who_hears_it_already_gets_no_second_snapshot(self, world: World) -> None:
         alice = await world.market_reader()
         await world.matching.grant(MARKET, [1])

@@ -134,9 +134,10 @@ class Matching:
         beat = {"type": "beat", "epoch": self.epoch, "head": self.seq, "streams": dict(self.last)}
         await self.layer.group_send(HUBS, beat | {"reaches": [], "sights": [], "grants": []})
 
-    async def grant(self, stream: str, users: list[int] | None) -> None:
-        """None: everybody who follows all markets."""
-        grant = {"users": users, "stream": stream, "seq": self.seq, "frames": [self.snapshot(stream)]}
+    async def grant(self, stream: str, users: list[int] | None, *, whole: bool = True) -> None:
+        """None: everybody who follows all markets. `whole`: with the snapshot."""
+        frames = [self.snapshot(stream)] if whole else []
+        grant = {"users": users, "stream": stream, "seq": self.seq, "frames": frames}
         await self.layer.group_send(HUBS, {"type": "control", "reaches": [], "sights": [], "grants": [grant]})
 
     async def confine(self, user: int, *streams: str) -> None:
