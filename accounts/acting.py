@@ -114,7 +114,7 @@ def ask(
 def complain(request: HttpRequest, form: Form) -> None:
     """What is wrong with a form, for the next page."""
     for field, errors in form.errors.items():
-        name = "" if field == NON_FIELD_ERRORS else f"{field.replace('_', ' ').capitalize()}: "
+        name = "" if field == NON_FIELD_ERRORS else f"{form[field].label}: "
         messages.error(request, name + " ".join(str(error) for error in errors))
 
 

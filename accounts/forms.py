@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.utils import timezone
+from django.utils.safestring import SafeString
 
 from accounts import money
 from accounts.models import Account
@@ -48,6 +49,20 @@ class KeyedForm(forms.Form):
     """A form that acts once, though it may be posted twice."""
 
     key = forms.CharField(max_length=KEY_MAX, required=False)
+
+
+class OnlyChanges(forms.Form):
+    """Fields with show_hidden_initial come back with what they began with: only what was changed is sent, so that two
+    editors do not meet, also if the form is sent twice. What else is sent, such as a file, is a change too."""
+
+    def initials(self) -> list[SafeString]:
+        """What it began with, hidden."""
+        return [bound.as_hidden(only_initial=True) for bound in self if bound.field.show_hidden_initial]
+
+    def clean(self) -> dict[str, Any]:
+        if not set(self.changed_data) - {"key", "reason"}:
+            raise forms.ValidationError("You have changed nothing.")
+        return self.cleaned_data
 
 
 class AltForm(KeyedForm):

@@ -1,12 +1,9 @@
 """What a person typed about an auction. The exchange's rules are checked by the exchange."""
 
-from typing import Any
-
 from django import forms
-from django.utils.safestring import SafeString
 
 from accounts import money
-from accounts.forms import KeyedForm, LinesField, UnitsField
+from accounts.forms import KeyedForm, LinesField, OnlyChanges, UnitsField
 
 NAME_MAX = 80  # characters, as below
 DESCRIPTION_MAX = 4_000
@@ -22,22 +19,11 @@ class AuctionForm(KeyedForm):
     picture = forms.FileField(required=False)
 
 
-class EditForm(AuctionForm):
-    """What it began with comes back with it: only what was changed is sent, so that two editors do not meet."""
-
+class EditForm(OnlyChanges, AuctionForm):
     name = forms.CharField(max_length=NAME_MAX, show_hidden_initial=True)
     description = LinesField(max_length=DESCRIPTION_MAX, required=False, show_hidden_initial=True)
     price = UnitsField(decimals=money.CASH_DECIMALS, required=False, show_hidden_initial=True)
     remove_picture = forms.BooleanField(required=False)
-
-    def initials(self) -> list[SafeString]:
-        """What it began with, hidden."""
-        return [bound.as_hidden(only_initial=True) for bound in self if bound.field.show_hidden_initial]
-
-    def clean(self) -> dict[str, Any]:
-        if not set(self.changed_data) - {"key"}:
-            raise forms.ValidationError("You have changed nothing.")
-        return self.cleaned_data
 
 
 class BuyForm(KeyedForm):

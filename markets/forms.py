@@ -1,21 +1,41 @@
-"""What a person typed into the ticket. Tick, bounds and funds are checked by the exchange, which says so in words."""
+"""What a person typed about orders and markets. Tick, bounds and funds are checked by the exchange, which says so in
+words."""
 
 from typing import Any
 
 from django import forms
+from django.conf import settings
 
 from accounts import money
-from accounts.forms import KeyedForm, UnitsField
-from markets.models import Side, TimeInForce
+from accounts.forms import KeyedForm, LinesField, OnlyChanges, UnitsField
+from markets.engine.text import DESCRIPTION_MAX, MARKET_NAME_MAX
+from markets.models import Market, Side, TimeInForce
 
 ID_MAX = 2**63 - 1
+
+
+class PriceField(UnitsField):
+    """A price, and what is counted like one: 1/100."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(decimals=money.PRICE_DECIMALS, **kwargs)
+
+
+class StepField(PriceField):
+    """Of prices or sizes."""
+
+    def clean(self, value: Any) -> Any:
+        step = super().clean(value)
+        if step <= 0:  # 0 on the wire means the default
+            raise forms.ValidationError("It is at least 0.01.")
+        return step
 
 
 class TicketForm(KeyedForm):
     """`key` becomes the client_order_id."""
 
     side = forms.TypedChoiceField(choices=[("bid", Side.BID), ("offer", Side.OFFER)], coerce=lambda s: Side[s.upper()])
-    price = UnitsField(decimals=money.PRICE_DECIMALS)
+    price = PriceField()
     size = UnitsField(decimals=money.SIZE_DECIMALS)
     time_in_force = forms.TypedChoiceField(
         choices=[(tif.name, tif.label) for tif in TimeInForce], coerce=lambda name: TimeInForce[name]
@@ -31,3 +51,48 @@ class CancelForm(KeyedForm):
 
     def clean_order(self) -> Any:
         return self.cleaned_data["order"] or 0
+
+
+# --- Markets of one's own
+
+
+def public_categories() -> list[tuple[str, str]]:
+    return [("", "None"), *((name, name) for name in settings.PUBLIC_CATEGORIES)]
+
+
+class MarketForm(KeyedForm):
+    """Its fields are called as in CreateMarket. What only operators set is in the console's form (operations.py)."""
+
+    name = forms.CharField(max_length=MARKET_NAME_MAX)
+    description = LinesField(max_length=DESCRIPTION_MAX, required=False)
+    category = forms.ChoiceField(choices=public_categories, required=False)
+    min_settlement = PriceField(label="Lowest settlement", initial="0")
+    max_settlement = PriceField(label="Highest settlement", initial="100")
+    tick_size = StepField(initial="0.01")
+    smallest_size = StepField(initial="0.01")
+
+
+class DescribeForm(OnlyChanges, KeyedForm):
+    description = LinesField(max_length=DESCRIPTION_MAX, required=False, show_hidden_initial=True)
+
+
+class SettlementForm(forms.Form):
+    """At what price `market` would settle: the question for a preview, which changes nothing."""
+
+    price = PriceField(label="Settlement price")
+
+    def __init__(self, *args: Any, market: Market, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.market = market
+        low, high = money.price(market.min_settlement), money.price(market.max_settlement)
+        self.fields["price"].help_text = f"From {low} to {high}."
+
+    def clean_price(self) -> int:
+        price: int = self.cleaned_data["price"]
+        if not self.market.min_settlement <= price <= self.market.max_settlement:
+            raise forms.ValidationError(str(self.fields["price"].help_text))
+        return price
+
+
+class SettleForm(SettlementForm, KeyedForm):
+    """The deed."""

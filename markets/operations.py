@@ -9,10 +9,11 @@ from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from accounts import money
 from accounts.console.operations import CommandForm, CommandOperation, OperationForm
-from accounts.forms import AccountsField, LinesField, UnitsField
+from accounts.forms import AccountsField, LinesField, OnlyChanges
 from accounts.models import Account
 from markets import overview
 from markets.engine.text import CATEGORY_MAX, DESCRIPTION_MAX, MARKET_NAME_MAX
+from markets.forms import PriceField, SettlementForm, StepField
 from markets.models import Market, MarketStatus
 from markets.overview import Preview
 from proto import exchange_pb2 as pb
@@ -21,26 +22,13 @@ from proto.exchange_pb2 import ClientMessage, ServerMessage
 RUNNING = (MarketStatus.OPEN, MarketStatus.CANCEL_ONLY, MarketStatus.PAUSED)
 
 
-class PriceField(UnitsField):
-    """A price, and what is counted like one: 1/100."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(
-            decimals=money.PRICE_DECIMALS, widget=UnfoldAdminTextInputWidget({"inputmode": "decimal"}), **kwargs
-        )
+def number() -> UnfoldAdminTextInputWidget:
+    return UnfoldAdminTextInputWidget({"inputmode": "decimal"})
 
 
 class TextField(LinesField):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(widget=UnfoldAdminTextareaWidget({"rows": 5}), **kwargs)
-
-
-class StepField(PriceField):
-    def clean(self, value: Any) -> Any:
-        step = super().clean(value)
-        if step <= 0:  # 0 on the wire means the default
-            raise forms.ValidationError("It is at least 0.01.")
-        return step
 
 
 def shown_fields(**kwargs: Any) -> dict[str, forms.Field]:
@@ -68,10 +56,10 @@ class CreateMarketForm(CommandForm):
     description = TextField(
         max_length=DESCRIPTION_MAX, required=False, help_text="What it settles on, when, and by whose word."
     )
-    min_settlement = PriceField(label="Lowest settlement", initial="0")
-    max_settlement = PriceField(label="Highest settlement", initial="100")
-    tick_size = StepField(initial="0.01", help_text="Prices, and both bounds, are multiples of it.")
-    smallest_size = StepField(initial="0.01", help_text="Sizes of orders are multiples of it.")
+    min_settlement = PriceField(label="Lowest settlement", initial="0", widget=number())
+    max_settlement = PriceField(label="Highest settlement", initial="100", widget=number())
+    tick_size = StepField(initial="0.01", widget=number(), help_text="Prices, and both bounds, are multiples of it.")
+    smallest_size = StepField(initial="0.01", widget=number(), help_text="Sizes of orders are multiples of it.")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -100,9 +88,7 @@ class CreateMarket(CommandOperation):
         return reverse("admin:markets_market_change", args=[reply.market_created.market.id])
 
 
-class EditMarketForm(CommandForm):
-    """What the form began with comes back with it: only what the operator changed is sent, also if it is sent twice."""
-
+class EditMarketForm(OnlyChanges, CommandForm):
     name = forms.CharField(max_length=MARKET_NAME_MAX, show_hidden_initial=True, widget=UnfoldAdminTextInputWidget)
     description = TextField(max_length=DESCRIPTION_MAX, required=False, show_hidden_initial=True)
 
@@ -110,11 +96,6 @@ class EditMarketForm(CommandForm):
         super().__init__(*args, **kwargs)
         self.fields |= shown_fields(show_hidden_initial=True)
         self.order_fields([name for name in self.fields if name != "reason"])
-
-    def clean(self) -> dict[str, Any]:
-        if not set(self.changed_data) - {"key", "reason"}:
-            raise forms.ValidationError("You have changed nothing.")
-        return self.cleaned_data
 
 
 class EditMarket(CommandOperation):
@@ -208,29 +189,12 @@ class Close(SetStatus):
         return f"{self.row.name} never trades again: {orders}. What remains is to settle it. There is no way back."
 
 
-class SettleForm(CommandForm):
-    """Asked twice: for the preview without a key, then to settle."""
-
-    price = PriceField(label="Settlement price")
-
-    def __init__(self, *args: Any, market: Market, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.market = market
-        low, high = money.price(market.min_settlement), money.price(market.max_settlement)
-        self.fields["price"].help_text = f"From {low} to {high}."
-
-    def clean_price(self) -> int:
-        price: int = self.cleaned_data["price"]
-        if not self.market.min_settlement <= price <= self.market.max_settlement:
-            raise forms.ValidationError(str(self.fields["price"].help_text))
-        return price
+class PriceForm(SettlementForm):
+    price = PriceField(label="Settlement price", widget=number())
 
 
-class PriceForm(SettleForm):
-    """The question for the preview, which changes nothing."""
-
-    key = None  # type: ignore[assignment]  # takes the field away
-    reason = None  # type: ignore[assignment]
+class SettleForm(PriceForm, CommandForm):
+    """Asked twice: PriceForm for the preview, then this to settle."""
 
 
 class Settle(CommandOperation):

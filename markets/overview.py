@@ -1,4 +1,4 @@
-"""What the operator console reads about the exchange as a whole, and about a settlement before it happens.
+"""What the operator console reads about the exchange as a whole, and who settles a market about what that would do.
 
 Units: price and size 1/100, cash and amount 1/10,000 chip.
 """

@@ -2,13 +2,16 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from markets import api, cash_views, histories_api, orders_api, views
+from markets import api, cash_views, histories_api, orders_api, owner_views, views
 
 app_name = "markets"
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", views.market_list, name="list"),
+    path("markets/new/", owner_views.create, name="create"),
     path("markets/<int:market_id>/", views.market_page, name="market"),
+    path("markets/<int:market_id>/describe/", owner_views.describe, name="describe"),
+    path("markets/<int:market_id>/settle/", owner_views.settle, name="settle"),
     path("markets/<int:market_id>/orders/", views.place_order, name="place_order"),
     path("markets/<int:market_id>/cancel/", views.cancel, name="cancel_here"),
     path("portfolio/", views.portfolio, name="portfolio"),

@@ -62,6 +62,7 @@ def market_page(request: HttpRequest, who: Acting, market_id: int) -> HttpRespon
     unlisted = "" if selectors.may_trade(who.account, market) else f"{who.account.name} is not among those it is for."
     context = {
         "market": market,
+        "mine": is_mine(who, market),
         "ladder": ladder,
         "holding": holding,
         "orders": own,
@@ -78,6 +79,7 @@ def known_market(request: HttpRequest, who: Acting, market: Market) -> HttpRespo
     """For its owner and past traders who are not among those it is for: what it is, and how one stands there."""
     context = {
         "market": market,
+        "mine": is_mine(who, market),
         "holding": selectors.holding(who.account, market, None),
         "who": who,
         "chip": settings.CHIP_NAME,
@@ -172,6 +174,11 @@ def ticket_again(request: HttpRequest, market_id: int) -> str:
     """The market's page with what was typed, after a refusal."""
     typed = {name: request.POST.get(name, "")[:TYPED_MAX] for name in ("side", "price", "size")}
     return f"{reverse('markets:market', args=(market_id,))}?{urlencode(typed)}"
+
+
+def is_mine(who: Acting, market: Market) -> bool:
+    """Whether one describes and settles it: as its owner, or in sudo."""
+    return who.sudo or market.owner_id == who.account.id
 
 
 def viewer_of(who: Acting) -> Viewer:

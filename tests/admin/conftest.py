@@ -5,11 +5,10 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import pytest
-from allauth.account.internal.flows.login import AUTHENTICATION_METHODS_SESSION_KEY, record_authentication
 from django.contrib.auth.models import Group, Permission
 from django.contrib.messages import get_messages
 from django.core.cache import cache
-from django.test import Client, RequestFactory
+from django.test import Client
 
 from accounts.models import Account, AccountKind, User
 from markets.engine import commands, events
@@ -20,7 +19,7 @@ from markets.records import Outcome, entry_of
 from proto import exchange_pb2 as pb
 from realtime import gateway
 from realtime.errors import RequestFailed
-from tests.pages.conftest import AT_US, CHIP, World
+from tests.pages.conftest import AT_US, CHIP, World, authenticated
 
 SEQ = 2001  # of the entry that the fake gateway answers with
 
@@ -164,15 +163,6 @@ def browser(user: User | None) -> Client:
         client.force_login(user)
         authenticated(client, user)
     return client
-
-
-def authenticated(client: Client, user: User, seconds_ago: float = 0) -> None:
-    """As allauth notes it in the session when somebody signs in."""
-    request = RequestFactory().get("/")
-    request.session = client.session
-    record_authentication(request, user, method="password")
-    request.session[AUTHENTICATION_METHODS_SESSION_KEY][-1]["at"] -= seconds_ago
-    request.session.save()
 
 
 @pytest.fixture

@@ -4,7 +4,9 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import pytest
-from django.test import Client
+from allauth.account.internal.flows.login import AUTHENTICATION_METHODS_SESSION_KEY, record_authentication
+from django.contrib.auth.models import Permission
+from django.test import Client, RequestFactory
 
 from accounts.models import Account, AccountKind, Ownership, User
 from markets.models import Exposure, Market, MarketStatus, Order, Side, TimeInForce, Trade
@@ -105,7 +107,7 @@ class World:
             name=name,
             name_key=name.casefold(),
             status=status,
-            owner=self.bob,
+            **{"owner": self.bob, **fields},
             min_settlement=0,
             max_settlement=10_000,
             tick_size=50,
@@ -113,7 +115,6 @@ class World:
             creator=0,
             created_us=AT_US,
             seq=id,
-            **fields,
         )
 
     def order(self, account: Account, side: Side, price: int, open: int, market: Market | None = None) -> Order:
@@ -165,9 +166,35 @@ def world(db: None) -> World:
     return World()
 
 
+def browser_of(user: User) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def authenticated(client: Client, user: User, seconds_ago: float = 0) -> None:
+    """As allauth notes it in the session when somebody signs in."""
+    request = RequestFactory().get("/")
+    request.session = client.session
+    record_authentication(request, user, method="password")
+    request.session[AUTHENTICATION_METHODS_SESSION_KEY][-1]["at"] -= seconds_ago
+    request.session.save()
+
+
 @pytest.fixture
 def alice(world: World, exchange: FakeGateway) -> Client:
     """Alice's browser."""
-    client = Client()
-    client.force_login(world.alice_user)
+    return browser_of(world.alice_user)
+
+
+@pytest.fixture
+def operator(world: World, exchange: FakeGateway) -> Client:
+    """Bob may operate, and has just shown who he is. Rain is Alice's."""
+    world.bob_user.is_staff = True
+    world.bob_user.set_password("pass")
+    world.bob_user.save()
+    world.bob_user.user_permissions.add(Permission.objects.get(codename="operate_exchange"))
+    Market.objects.filter(pk=world.rain.pk).update(owner=world.alice)
+    client = browser_of(world.bob_user)
+    authenticated(client, world.bob_user)
     return client

@@ -16,7 +16,8 @@ from tests.pages.html import Element, read
 PATHS = (
     *("/", "/markets/7/", "/portfolio/", "/accounts/", "/keys/", "/markets/999/", "/sign-out/", "/password/reset/"),
     *("/auctions/", "/auctions/1/", "/auctions/2/", "/auctions/new/", "/auctions/2/edit/"),
-    *("/statement/", "/transfers/"),
+    *("/statement/", "/transfers/", "/markets/new/"),
+    *("/markets/8/", "/markets/8/describe/", "/markets/8/settle/", "/markets/8/settle/?price=50"),
 )
 
 
@@ -29,6 +30,8 @@ def busy(alice: Client, world: World) -> Client:
     world.exposure(world.alice, position=100)
     world.rain.description = "It rains.\n\n<script>alert(1)</script>"
     world.rain.save()
+    mine = world.market(8, "Snow", owner=world.alice, description="<script>alert(1)</script>")
+    world.exposure(world.bob, mine, position=100)
     for id, seller in ((1, world.bob), (2, world.alice)):
         listed = {"status": 1, "creator": 0, "created_us": 0, "seq": 9, "picture": "a" * 32 + ".webp"}
         Auction.objects.create(id=id, seller=seller, name="Lamp", description="It shines.", buy_now_price=5, **listed)

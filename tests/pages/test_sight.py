@@ -1,15 +1,12 @@
 """Pages show a market to whom it is for, and everything to an operator in sudo."""
 
 import pytest
-from django.contrib.auth.models import Permission
 from django.test import Client
 
-from accounts.models import User
 from auctions.models import Auction, AuctionStatus
-from markets.models import Market, MarketVisibility, Side
+from markets.models import MarketVisibility, Side
 from proto import exchange_pb2 as pb
-from tests.admin.conftest import authenticated
-from tests.pages.conftest import FakeGateway, World
+from tests.pages.conftest import FakeGateway, World, authenticated, browser_of
 
 MARKET = "/markets/7/"
 
@@ -23,28 +20,9 @@ def hidden(world: World) -> World:
     return world
 
 
-def browser_of(user: User) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
-
-
 @pytest.fixture
 def bob(world: World, exchange: FakeGateway) -> Client:
     return browser_of(world.bob_user)
-
-
-@pytest.fixture
-def operator(world: World, exchange: FakeGateway) -> Client:
-    """Bob may operate, and has just shown who he is. Rain is Alice's."""
-    world.bob_user.is_staff = True
-    world.bob_user.set_password("pass")
-    world.bob_user.save()
-    world.bob_user.user_permissions.add(Permission.objects.get(codename="operate_exchange"))
-    Market.objects.filter(pk=world.rain.pk).update(owner=world.alice)
-    client = browser_of(world.bob_user)
-    authenticated(client, world.bob_user)
-    return client
 
 
 def test_a_market_that_one_may_not_see_is_not_there(alice: Client, hidden: World) -> None:

@@ -65,7 +65,7 @@ def special_market(it: Scene) -> dict[str, Any]:
 ORDER = {"side": "BID", "price": "0", "size": "1"}
 TICKET = {"side": "bid", "price": "0", "size": "1", "time_in_force": "GTC"}
 BOUNDS = {"min_settlement": "0", "max_settlement": "100"}
-CONSOLE_BOUNDS = {**BOUNDS, "tick_size": "0.01", "smallest_size": "0.01", "description": ""}
+FORM_BOUNDS = {**BOUNDS, "tick_size": "0.01", "smallest_size": "0.01", "description": ""}
 
 CONNECTION = {
     "authenticate": Operation(socket=lambda it: {"authenticate": pb.Authenticate(act_as=it.id)}, anew=True),
@@ -157,15 +157,17 @@ MARKETS = {
     "create_market": Operation(
         socket=lambda it: {"create_market": hundred(it.name)},
         rest=lambda it: ("POST", "/markets", {"name": it.name, **BOUNDS}),
+        pages=lambda it: form("/markets/new/", name=it.name, **FORM_BOUNDS),
     ),
     "create_market for some": Operation(
         socket=special_market,
         rest=lambda it: ("POST", "/markets", {"name": it.name, **BOUNDS, "visible_to": [it.account]}),
-        console=lambda it: form("/admin/markets/market/create/", name=it.name, **CONSOLE_BOUNDS),
+        console=lambda it: form("/admin/markets/market/create/", name=it.name, **FORM_BOUNDS),
     ),
     "edit_market description": Operation(
         socket=lambda it: {"edit_market": pb.EditMarket(market_id=it.id, description=it.name)},
         rest=lambda it: ("PATCH", f"/markets/{it.id}", {"description": it.name}),
+        pages=lambda it: form(f"/markets/{it.id}/describe/", description=it.name),
     ),
     "edit_market name": Operation(
         socket=lambda it: {"edit_market": pb.EditMarket(market_id=it.id, name=it.name)},
@@ -179,9 +181,12 @@ MARKETS = {
     "settle_market": Operation(
         socket=lambda it: {"settle_market": pb.SettleMarket(market_id=it.id, price=0)},
         rest=lambda it: ("POST", f"/markets/{it.id}/settlement", {"price": "0"}),
+        pages=lambda it: form(f"/markets/{it.id}/settle/", price="0"),
         console=lambda it: form(f"/admin/markets/market/{it.id}/settle/", price="0"),
         uses="thing",
     ),
+    "see the form of a description": Operation(pages=look("/markets/{id}/describe/")),
+    "see what a settlement would pay": Operation(pages=look("/markets/{id}/settle/?price=0")),
     "get_full_trade_history": history("get_full_trade_history", pb.GetFullTradeHistory, "/markets/{id}/history/trades"),
     "get_full_order_history": history("get_full_order_history", pb.GetFullOrderHistory, "/markets/{id}/history/orders"),
     "get_market_positions": history("get_market_positions", pb.GetMarketPositions, "/markets/{id}/positions"),

@@ -16,6 +16,7 @@ from tests.live.permissions.table import ALLOWED, KINDS, NO_DOOR, Row, rows
 ROWS = rows()
 BY_OPERATION = {name: list(group) for name, group in groupby(ROWS, key=lambda row: row.operation)}
 MANY = {"SOCKETS_MAX": "100", "API_TOKENS_MAX": "1000", "SUBSCRIPTIONS_MAX": "10000", "UNSETTLED_MARKETS_MAX": "1000"}
+HIDDEN_FORMS = ("edit_auction", "edit_market description", "settle_market")
 # The console is for operators who have lately shown who they are, whatever else one may do with what it shows.
 CONSOLE = {"nobody": "NOT_AUTHENTICATED", "operator": "SUDO_REQUIRED"}
 
@@ -53,9 +54,9 @@ def expected(row: Row, door: str, kind: str) -> str:
 
 
 def is_hidden_form(row: Row, door: str, kind: str, answer: Answer) -> bool:
-    """A page that is only there for those who may change the auction."""
+    """A page that is only there for those who may change the auction, or the market."""
     return (
-        row.operation == "edit_auction"
+        row.operation in HIDDEN_FORMS
         and door == "pages"
         and row.cells[kind] in NEEDS_SUDO
         and answer.codes == NOT_FOUND
