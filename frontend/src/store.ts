@@ -184,10 +184,13 @@ function begin(state: State, stream: string, seq: bigint): Slice {
 
 function position(state: State, stream: string, prevSeq: bigint, seq: bigint): Happening[] {
   state.section = null;
-  const at = state.standing.get(stream) ?? (isAccount(stream) ? state.accountFloor : null);
-  if (at === null || seq <= at) return [];
+  const known = state.slices.has(stream);
+  if (!known && isBook(stream) && hearsBook(state, marketOf(stream))) return []; // it goes on in its other form
+  // A stream that we do not know stands at its beginning: a first piece with nothing before it tells all of it.
+  const at = state.standing.get(stream) ?? (isAccount(stream) ? state.accountFloor : null) ?? 0n;
+  if (seq <= at) return [];
   if (prevSeq > at) {
-    if (state.gaps.has(stream) || !state.slices.has(stream)) return [];
+    if (state.gaps.has(stream) || !known) return [];
     state.gaps.add(stream);
     return [{ kind: "gap", stream }];
   }

@@ -152,8 +152,16 @@ test("a section ends with a reply, another stream's position and the end of its 
 
 test("a stream that was never snapshotted is not built from its middle", () => {
   const state = newState();
-  assert.deepEqual(applyFrame(state, [at("market.7", 0n, 1n), orders(bid(1n, 4_800n, 100n))]), []);
-  assert.equal(state.slices.size, 0);
+  assert.deepEqual(applyFrame(state, [at("market.7", 4n, 5n), orders(bid(1n, 4_800n, 100n))]), []);
+  assert.deepEqual([state.slices.size, state.gaps.size], [0, 0]);
+});
+
+test("a stream whose first piece has nothing before it is whole without a snapshot", () => {
+  const state = newState();
+  applyFrame(state, [at("market.7", 0n, 5n), created(bid(1n, 4_800n, 100n)), created(bid(2n, 4_700n, 100n))]);
+  applyFrame(state, [at("market.7", 5n, 6n), cancelled(1n), at("market.8", 2n, 6n), cancelled(3n)]);
+  assert.deepEqual(levels(state), ["100 @ 4700"]);
+  assert.deepEqual([...state.standing], [["market.7", 6n]]);
 });
 
 test("the tape keeps the last trades only", () => {
