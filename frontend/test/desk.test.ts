@@ -12,7 +12,7 @@ import {
   type ServerMessage,
 } from "../src/gen/proto/exchange_pb";
 import type { Page } from "../src/page";
-import { at, begin, cancelled, end, frame, say } from "./say";
+import { at, begin, cancelled, end, frame, say, trade } from "./say";
 
 const page: Page = {
   name: "market",
@@ -219,6 +219,20 @@ test("nothing is sent in the name of an account that is not the page's any more"
   hear(...snapshots, say({ case: "actingAs", value: { accountId: 3n } }));
   assert.equal((await desk.cancel(1n)).kind, "unsent");
   assert.deepEqual(kinds(sent), ["authenticate"]);
+});
+
+test("own trades are known from fills, also where the market hides whose they are, and after a snapshot", () => {
+  const bounds = { minSettlement: 0n, maxSettlement: 100n, tickSize: 1n, smallestSize: 1n };
+  const { desk, hear } = newDesk({ market: { id: 7n, status: 1, depth: 12, ...bounds } });
+  const fills = (accountId: bigint, marketId: bigint, tradeId: bigint): ServerMessage =>
+    say({ case: "fills", value: { accountId, fills: [{ marketId, tradeId }] } });
+  hear(...snapshots, begin("account.6"), end("account.6", 10n));
+  hear(at("account.5", 10n, 11n), fills(5n, 7n, 1n), fills(5n, 8n, 2n), at("account.6", 10n, 11n), fills(6n, 7n, 3n));
+  const own = (): boolean[] => [1n, 2n, 3n].map((id) => desk.isOwn(trade(id, 99n, 0n)));
+  assert.deepEqual(own(), [true, false, false]);
+  hear(begin("account.5"), end("account.5", 12n));
+  assert.deepEqual(own(), [true, false, false]);
+  assert.equal(desk.isOwn({ ...trade(4n, 99n, 0n), sellerId: 5n }), true); // told before we listened
 });
 
 test("a page that wants summaries gets a line of every market, anew with each connection", () => {

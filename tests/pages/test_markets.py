@@ -5,7 +5,7 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from accounts.acting import SESSION_KEY
-from markets.models import MarketStatus, Side
+from markets.models import Market, MarketStatus, Side
 from tests.pages.conftest import CHIP, World
 from tests.pages.html import Element, page_data, read
 
@@ -105,6 +105,14 @@ class TestPage:
             ["02:03:22", "48.00", "1", "▼ offer"],
         ]
         assert [row.attributes.get("class") for row in rows] == [None, "mine"]
+
+    def test_marks_own_trades_also_where_account_ids_are_hidden(self, alice: Client, world: World) -> None:
+        Market.objects.filter(pk=world.rain.pk).update(hide_account_ids=True)
+        world.trade(4_800, 100, world.alice, world.bob)
+        world.trade(4_900, 100, world.bob, world.bobs)
+        world.trade(5_000, 100, world.bob, world.alice)
+        rows = read(alice.get("/markets/7/")).all("tape-row")
+        assert [row.attributes.get("class") for row in rows] == ["mine", None, "mine"]
 
     def test_shows_the_position_with_profit_at_the_mid(self, alice: Client, world: World) -> None:
         world.order(world.bob, Side.BID, 4_800, 100)
