@@ -16,7 +16,8 @@ import { newKey, Requests, type Answer } from "./requests";
 import {
   applyFrame,
   bookSlice,
-  definition,
+  complete,
+  definitions,
   hearsBook,
   newState,
   resume,
@@ -42,6 +43,7 @@ export class Desk {
   readonly state: State = newState();
   readonly connection: Connection;
   readonly requests: Requests;
+  private defined: Map<bigint, Market> | null = null; // since the last frame
   private ownTrades: bigint[] = []; // of the page's account in the page's market, told as fills; the oldest first
   private greeted = false; // this connection is ready, and what has to follow at once was said
   everLive = false; // else sockets may be blocked on the way, and forms post as without scripts
@@ -72,8 +74,17 @@ export class Desk {
     return bookSlice(this.state, id);
   }
 
+  /** Every market that we know of, by id; null while some may not have been told yet. */
+  get markets(): Map<bigint, Market> | null {
+    return complete(this.state) ? this.definitions : null;
+  }
+
   definition(id: bigint): Market | undefined {
-    return definition(this.state, id);
+    return this.definitions.get(id);
+  }
+
+  private get definitions(): Map<bigint, Market> {
+    return (this.defined ??= definitions(this.state));
   }
 
   summary(id: bigint): MarketSummary | undefined {
@@ -152,14 +163,15 @@ export class Desk {
 
   private frame(messages: readonly ServerMessage[]): void {
     const happenings = applyFrame(this.state, messages);
+    if (messages.some(({ requestId, message }) => requestId === SUDO_ID && message.case === "refused")) {
+      switched(this.state);
+    }
+    this.defined = null;
     this.noteFills(happenings);
     this.requests.answer(messages);
     if (happenings.some((what) => what.kind === "put back")) {
       this.connection.loseAccount();
       return;
-    }
-    if (messages.some(({ requestId, message }) => requestId === SUDO_ID && message.case === "refused")) {
-      switched(this.state);
     }
     if (happenings.some((what) => what.kind === "ready")) {
       this.everLive = true;

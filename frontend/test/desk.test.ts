@@ -221,6 +221,33 @@ test("nothing is sent in the name of an account that is not the page's any more"
   assert.deepEqual(kinds(sent), ["authenticate"]);
 });
 
+const defined = (...ids: bigint[]): ServerMessage =>
+  say({ case: "markets", value: { markets: ids.map((id) => ({ id, name: `Market ${id}` })) } });
+
+const listed = (desk: Desk): bigint[] | null => desk.markets && [...desk.markets.keys()];
+
+test("the list's markets come and go: made, withdrawn, lost", () => {
+  const { desk, hear } = newDesk({ markets: [], summaries: true });
+  hear(begin("public"), defined(7n), end("public", 10n));
+  assert.equal(listed(desk), null); // more may follow
+  hear(begin("market.8.summary"), defined(8n), end("market.8.summary", 10n), ready);
+  assert.deepEqual(listed(desk), [7n, 8n]);
+  hear(at("public", 10n, 11n), say({ case: "marketCreated", value: { market: { id: 9n } } }));
+  assert.deepEqual(listed(desk), [7n, 9n, 8n]);
+  hear(say({ case: "unsubscribed", value: { streams: ["market.8.summary"] } }));
+  hear(at("public", 11n, 12n), say({ case: "marketWithdrawn", value: { marketId: 7n } }));
+  assert.deepEqual([listed(desk), desk.summary(8n)], [[9n], undefined]);
+});
+
+test("in sudo the list waits for what only sudo shows", () => {
+  const { desk, hear } = newDesk({ markets: [], summaries: true, sudo: true });
+  hear(own, begin("public"), defined(7n), end("public", 10n), readyAsOwn);
+  assert.equal(listed(desk), null);
+  hear(begin("market.8.summary"), defined(8n), end("market.8.summary", 10n));
+  hear(say({ case: "sudoSet", value: { on: true } }, "sudo"));
+  assert.deepEqual(listed(desk), [7n, 8n]);
+});
+
 test("own trades are known from fills, also where the market hides whose they are, and after a snapshot", () => {
   const bounds = { minSettlement: 0n, maxSettlement: 100n, tickSize: 1n, smallestSize: 1n };
   const { desk, hear } = newDesk({ market: { id: 7n, status: 1, depth: 12, ...bounds } });
