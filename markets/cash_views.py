@@ -78,6 +78,6 @@ def transfer_list(request: HttpRequest, who: Acting) -> HttpResponse:
         "is_newest": not before,
         "payees": payees(who.account),
         "limits": limits(who.account),
-        **shared(who, "transfers", []),
+        **shared(who, "transfers"),
     }
     return render(request, "markets/transfers.html", context)

@@ -42,8 +42,9 @@ class MarketRow:
 
 @dataclass(frozen=True, slots=True)
 class MarketGroup:
-    """Lines of the list of markets under a heading."""
+    """Lines of the list of markets under a heading. `key`: its name for the script."""
 
+    key: str
     name: str
     rows: list[MarketRow]
 
@@ -85,12 +86,10 @@ class Ladder:
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """An account's stake in a market with the figures that are computed where they are shown. `whole`: its book is
-    there for who looks."""
+    """An account's stake in a market with the figures that are computed where they are shown."""
 
     exposure: Exposure
     mark: int | None
-    whole: bool = True
 
     @property
     def held_back(self) -> int:
@@ -122,7 +121,7 @@ class Portfolio:
 
 def market_rows(viewer: Viewer) -> list[MarketRow]:
     """The markets for the list: pinned ones first, then open ones, settled ones last, the newest first among equals.
-    Of a market that the viewer does not see whole there are no prices."""
+    Of a market that the viewer does not see whole there are no prices. frontend/src/listing.ts has the same order."""
     shown = list(sight.known(viewer).order_by("-pinned", "status", "-id")[:MARKETS_SHOWN])
     prices = best_prices(market.id for market in shown if market.whole and market.status in NOT_OVER)
     positions = dict(Exposure.objects.filter(account_id=viewer.account).values_list("market_id", "position"))
@@ -130,13 +129,17 @@ def market_rows(viewer: Viewer) -> list[MarketRow]:
 
 
 def grouped(rows: Iterable[MarketRow]) -> list[MarketGroup]:
-    """Pinned ones, then each category in order of its name, then what has none; within a group as they came."""
+    """Pinned ones, then each category in order of its name, then what has none; within a group as they came. As
+    frontend/src/listing.ts has it."""
     groups: dict[tuple[int, str, str], list[MarketRow]] = {}
     for row in rows:
         category = row.market.category
         rank = 0 if row.market.pinned else 1 if category else 2
         groups.setdefault((rank, category.casefold(), category) if rank == 1 else (rank, "", ""), []).append(row)
-    return [MarketGroup(("Pinned", key[2], "Markets")[key[0]], groups[key]) for key in sorted(groups)]
+    return [
+        MarketGroup(f"{rank} {category}", ("Pinned", category, "Markets")[rank], groups[rank, folded, category])
+        for rank, folded, category in sorted(groups)
+    ]
 
 
 def may_trade(account: Account, market: Market) -> bool:
@@ -195,7 +198,7 @@ def tape(market_id: int) -> list[Trade]:
 def holding(account: Account, market: Market, best: Best | None) -> Holding:
     """Without a mark if no prices are to be seen."""
     exposure = Exposure.objects.filter(account=account, market=market).first() or no_exposure(account, market)
-    return Holding(exposure, mark(*best, market.last_price) if best is not None else None, best is not None)
+    return Holding(exposure, mark(*best, market.last_price) if best is not None else None)
 
 
 def no_exposure(account: Account, market: Market) -> Exposure:
@@ -218,8 +221,7 @@ def portfolio(viewer: Viewer) -> Portfolio:
     for e in exposures:
         if e.position or e.bid_size or e.offer_size:
             best = prices.get(e.market_id, NO_PRICES)
-            sees = e.market_id in whole
-            result.held.append(Holding(e, mark(*best, e.market.last_price) if sees else None, sees))
+            result.held.append(Holding(e, mark(*best, e.market.last_price) if e.market_id in whole else None))
         elif e.realised:
             result.past.append(Holding(e, None))
     return result

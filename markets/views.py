@@ -1,5 +1,6 @@
 """The pages of markets and the portfolio. Complete on first paint; their forms work with and without scripts."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
@@ -21,8 +22,6 @@ from markets.models import Exposure, Market, MarketStatus, TimeInForce
 from markets.sight import Viewer
 from proto import exchange_pb2 as pb
 
-LIVE_MARKETS_MAX = 50  # that a page listens to; more would cost a browser more than they are worth
-
 WIRE_SIDES = {"": pb.SIDE_UNSPECIFIED, "bid": pb.BID, "offer": pb.OFFER}
 TIMES_IN_FORCE = [(tif.name, tif.label) for tif in TimeInForce]
 # Why a ticket takes no order now.
@@ -43,9 +42,9 @@ WORDS = {
 @require_GET
 @acting
 def market_list(request: HttpRequest, who: Acting) -> HttpResponse:
-    rows = selectors.market_rows(viewer_of(who))
-    live = [row.market.id for row in rows if row.whole and row.market.status in selectors.NOT_OVER]
-    return render(request, "markets/list.html", {"groups": selectors.grouped(rows), **shared(who, "markets", live)})
+    """Follows a line of every market (summaries), never their books."""
+    groups = selectors.grouped(selectors.market_rows(viewer_of(who)))
+    return render(request, "markets/list.html", {"groups": groups, **shared(who, "markets", summaries=True)})
 
 
 @require_GET
@@ -90,17 +89,14 @@ def known_market(request: HttpRequest, who: Acting, market: Market) -> HttpRespo
 @require_GET
 @acting
 def portfolio(request: HttpRequest, who: Acting) -> HttpResponse:
-    """Of the acting account."""
-    stakes = selectors.portfolio(viewer_of(who))
-    orders = selectors.open_orders(who.account.id)
-    live = [holding.exposure.market_id for holding in stakes.held if holding.whole]
+    """Of the acting account. Marks come from summaries."""
     context = {
-        "portfolio": stakes,
-        "orders": orders,
+        "portfolio": selectors.portfolio(viewer_of(who)),
+        "orders": selectors.open_orders(who.account.id),
         "transfers": transfers(who.account.id),
         "payees": payees(who.account),
         "possessions": possessions(who.tree, who.account),
-        **shared(who, "portfolio", live),
+        **shared(who, "portfolio", summaries=True),
     }
     return render(request, "markets/portfolio.html", context)
 
@@ -185,8 +181,9 @@ def viewer_of(who: Acting) -> Viewer:
     return Viewer(who.accounts, who.account.id, who.sudo)
 
 
-def shared(who: Acting, name: str, markets: list[int], **data: Any) -> dict[str, Any]:
-    """What every page shows or its script needs. Ints go as text: JavaScript's numbers do not hold them."""
+def shared(who: Acting, name: str, markets: Sequence[int] = (), **data: Any) -> dict[str, Any]:
+    """What every page shows or its script needs: `markets` are those whose books it follows. Ints go as text:
+    JavaScript's numbers do not hold them."""
     return {
         "who": who,
         "chip": settings.CHIP_NAME,
@@ -198,7 +195,7 @@ def shared(who: Acting, name: str, markets: list[int], **data: Any) -> dict[str,
             "accountName": who.account.name,
             "available": str(who.account.available),
             "chip": settings.CHIP_NAME,
-            "markets": [str(id) for id in markets[:LIVE_MARKETS_MAX]],
+            "markets": [str(id) for id in markets],
             "words": WORDS,
             **data,
         },

@@ -3,20 +3,28 @@ import { Connection, FRAMES_PER_SECOND, type Light, type World } from "./connect
 import type { Request } from "./frames";
 import type { Side } from "./gen/proto/exchange_pb";
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import type { CreateOrderSchema, Market, MarketSummary, ServerMessage, SubscriptionSchema } from "./gen/proto/exchange_pb";
+import type {
+  CreateOrderSchema,
+  Market,
+  MarketSummary,
+  ServerMessage,
+  SubscriptionSchema,
+  Trade,
+} from "./gen/proto/exchange_pb";
 import type { Page } from "./page";
 import { newKey, Requests, type Answer } from "./requests";
 import {
   applyFrame,
   bookSlice,
-  definition,
+  complete,
+  definitions,
   hearsBook,
   newState,
   resume,
   switched,
   type State,
 } from "./store";
-import type { Happening, Slice } from "./slice";
+import { TRADES_KEPT, type Happening, type Slice } from "./slice";
 import { accountStream, marketStream, summaryStream } from "./streams";
 
 const SUDO_ID = "sudo"; // request id of what turns it on
@@ -35,6 +43,8 @@ export class Desk {
   readonly state: State = newState();
   readonly connection: Connection;
   readonly requests: Requests;
+  private defined: Map<bigint, Market> | null = null; // since the last frame
+  private ownTrades: bigint[] = []; // of the page's account in the page's market, told as fills; the oldest first
   private greeted = false; // this connection is ready, and what has to follow at once was said
   everLive = false; // else sockets may be blocked on the way, and forms post as without scripts
 
@@ -64,12 +74,27 @@ export class Desk {
     return bookSlice(this.state, id);
   }
 
+  /** Every market that we know of, by id; null while some may not have been told yet. */
+  get markets(): Map<bigint, Market> | null {
+    return complete(this.state) ? this.definitions : null;
+  }
+
   definition(id: bigint): Market | undefined {
-    return definition(this.state, id);
+    return this.definitions.get(id);
+  }
+
+  private get definitions(): Map<bigint, Market> {
+    return (this.defined ??= definitions(this.state));
   }
 
   summary(id: bigint): MarketSummary | undefined {
     return this.state.slices.get(summaryStream(id))?.summary ?? undefined;
+  }
+
+  /** Whether the page's account traded there. A market that hides account ids does not say so; our fills do. */
+  isOwn(trade: Trade): boolean {
+    const { account } = this.page;
+    return this.ownTrades.includes(trade.id) || trade.buyerId === account || trade.sellerId === account;
   }
 
   accountName = (id: bigint): string => this.state.slices.get("public")?.accounts.get(id)?.name ?? `account ${id}`;
@@ -127,15 +152,26 @@ export class Desk {
     if (!this.acts) connection.send("act as", { case: "actAs", value: { accountId: page.account } });
   }
 
+  private noteFills(happenings: readonly Happening[]): void {
+    const { account, market } = this.page;
+    for (const what of happenings) {
+      if (what.kind !== "fills" || what.accountId !== account) continue;
+      this.ownTrades.push(...what.fills.filter((fill) => fill.marketId === market?.id).map((fill) => fill.tradeId));
+    }
+    this.ownTrades = this.ownTrades.slice(-TRADES_KEPT); // the tape shows no more
+  }
+
   private frame(messages: readonly ServerMessage[]): void {
     const happenings = applyFrame(this.state, messages);
+    if (messages.some(({ requestId, message }) => requestId === SUDO_ID && message.case === "refused")) {
+      switched(this.state);
+    }
+    this.defined = null;
+    this.noteFills(happenings);
     this.requests.answer(messages);
     if (happenings.some((what) => what.kind === "put back")) {
       this.connection.loseAccount();
       return;
-    }
-    if (messages.some(({ requestId, message }) => requestId === SUDO_ID && message.case === "refused")) {
-      switched(this.state);
     }
     if (happenings.some((what) => what.kind === "ready")) {
       this.everLive = true;

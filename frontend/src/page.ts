@@ -15,7 +15,7 @@ export interface Page {
   accountName: string;
   available: bigint;
   chip: string;
-  markets: bigint[]; // to listen to
+  markets: bigint[]; // whose books to follow
   summaries: boolean; // a line of every market that one may see
   sudo: boolean; // the browser is in sudo, and its sockets are to be
   market: MarketData | null;

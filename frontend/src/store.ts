@@ -32,7 +32,7 @@ export function newState(): State {
     accountFloor: null,
     sudo: false,
     switching: false,
-    opening: false,
+    opening: true,
     epoch: 0n,
     upTo: 0n,
     ownAccount: 0n,
@@ -42,15 +42,24 @@ export function newState(): State {
   };
 }
 
-/** A market's definition: the newest that a stream tells; of two that are as new, the one beside the book. */
-export function definition(state: State, id: bigint): Market | undefined {
-  let newest: { at: bigint; market: Market } | undefined;
+/** Every market that a stream tells of, by id: the newest definition; of two as new, the one beside the book. */
+export function definitions(state: State): Map<bigint, Market> {
+  const newest = new Map<bigint, Market>();
+  const told = new Map<bigint, bigint>(); // market -> the seq of that definition
   for (const slice of state.slices.values()) {
-    const market = slice.markets.get(id);
-    const at = slice.definedAt.get(id) ?? 0n;
-    if (market && (!newest || at > newest.at || (at === newest.at && isBook(slice.stream)))) newest = { at, market };
+    for (const [id, market] of slice.markets) {
+      const [at, before] = [slice.definedAt.get(id) ?? 0n, told.get(id)];
+      if (before !== undefined && (at < before || (at === before && !isBook(slice.stream)))) continue;
+      newest.set(id, market);
+      told.set(id, at);
+    }
   }
-  return newest?.market;
+  return newest;
+}
+
+/** Whether everything that this connection begins with is here. */
+export function complete(state: State): boolean {
+  return !state.opening && !state.switching;
 }
 
 /** The slice of a market's book, in the form that is heard. */
@@ -184,10 +193,13 @@ function begin(state: State, stream: string, seq: bigint): Slice {
 
 function position(state: State, stream: string, prevSeq: bigint, seq: bigint): Happening[] {
   state.section = null;
-  const at = state.standing.get(stream) ?? (isAccount(stream) ? state.accountFloor : null);
-  if (at === null || seq <= at) return [];
+  const known = state.slices.has(stream);
+  if (!known && isBook(stream) && hearsBook(state, marketOf(stream))) return []; // it goes on in its other form
+  // A stream that we do not know stands at its beginning: a first piece with nothing before it tells all of it.
+  const at = state.standing.get(stream) ?? (isAccount(stream) ? state.accountFloor : null) ?? 0n;
+  if (seq <= at) return [];
   if (prevSeq > at) {
-    if (state.gaps.has(stream) || !state.slices.has(stream)) return [];
+    if (state.gaps.has(stream) || !known) return [];
     state.gaps.add(stream);
     return [{ kind: "gap", stream }];
   }

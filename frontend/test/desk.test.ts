@@ -12,7 +12,7 @@ import {
   type ServerMessage,
 } from "../src/gen/proto/exchange_pb";
 import type { Page } from "../src/page";
-import { at, begin, cancelled, end, frame, say } from "./say";
+import { at, begin, cancelled, end, frame, say, trade } from "./say";
 
 const page: Page = {
   name: "market",
@@ -219,6 +219,47 @@ test("nothing is sent in the name of an account that is not the page's any more"
   hear(...snapshots, say({ case: "actingAs", value: { accountId: 3n } }));
   assert.equal((await desk.cancel(1n)).kind, "unsent");
   assert.deepEqual(kinds(sent), ["authenticate"]);
+});
+
+const defined = (...ids: bigint[]): ServerMessage =>
+  say({ case: "markets", value: { markets: ids.map((id) => ({ id, name: `Market ${id}` })) } });
+
+const listed = (desk: Desk): bigint[] | null => desk.markets && [...desk.markets.keys()];
+
+test("the list's markets come and go: made, withdrawn, lost", () => {
+  const { desk, hear } = newDesk({ markets: [], summaries: true });
+  hear(begin("public"), defined(7n), end("public", 10n));
+  assert.equal(listed(desk), null); // more may follow
+  hear(begin("market.8.summary"), defined(8n), end("market.8.summary", 10n), ready);
+  assert.deepEqual(listed(desk), [7n, 8n]);
+  hear(at("public", 10n, 11n), say({ case: "marketCreated", value: { market: { id: 9n } } }));
+  assert.deepEqual(listed(desk), [7n, 9n, 8n]);
+  hear(say({ case: "unsubscribed", value: { streams: ["market.8.summary"] } }));
+  hear(at("public", 11n, 12n), say({ case: "marketWithdrawn", value: { marketId: 7n } }));
+  assert.deepEqual([listed(desk), desk.summary(8n)], [[9n], undefined]);
+});
+
+test("in sudo the list waits for what only sudo shows", () => {
+  const { desk, hear } = newDesk({ markets: [], summaries: true, sudo: true });
+  hear(own, begin("public"), defined(7n), end("public", 10n), readyAsOwn);
+  assert.equal(listed(desk), null);
+  hear(begin("market.8.summary"), defined(8n), end("market.8.summary", 10n));
+  hear(say({ case: "sudoSet", value: { on: true } }, "sudo"));
+  assert.deepEqual(listed(desk), [7n, 8n]);
+});
+
+test("own trades are known from fills, also where the market hides whose they are, and after a snapshot", () => {
+  const bounds = { minSettlement: 0n, maxSettlement: 100n, tickSize: 1n, smallestSize: 1n };
+  const { desk, hear } = newDesk({ market: { id: 7n, status: 1, depth: 12, ...bounds } });
+  const fills = (accountId: bigint, marketId: bigint, tradeId: bigint): ServerMessage =>
+    say({ case: "fills", value: { accountId, fills: [{ marketId, tradeId }] } });
+  hear(...snapshots, begin("account.6"), end("account.6", 10n));
+  hear(at("account.5", 10n, 11n), fills(5n, 7n, 1n), fills(5n, 8n, 2n), at("account.6", 10n, 11n), fills(6n, 7n, 3n));
+  const own = (): boolean[] => [1n, 2n, 3n].map((id) => desk.isOwn(trade(id, 99n, 0n)));
+  assert.deepEqual(own(), [true, false, false]);
+  hear(begin("account.5"), end("account.5", 12n));
+  assert.deepEqual(own(), [true, false, false]);
+  assert.equal(desk.isOwn({ ...trade(4n, 99n, 0n), sellerId: 5n }), true); // told before we listened
 });
 
 test("a page that wants summaries gets a line of every market, anew with each connection", () => {

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { CancelCause, MarketStatus, Side, type ServerMessage } from "../src/gen/proto/exchange_pb";
 import { ladder } from "../src/book";
 import { TRADES_KEPT, type Slice } from "../src/slice";
-import { applyFrame, bookSlice, definition, newState, resume, switched, type State } from "../src/store";
+import { applyFrame, bookSlice, complete, definitions, newState, resume, switched, type State } from "../src/store";
 import { at, begin, bid, cancelled, created, end, offer, orders, say, trade, trades } from "./say";
 
 const market = (status: MarketStatus): { id: bigint; name: string; status: MarketStatus } => ({
@@ -152,8 +152,28 @@ test("a section ends with a reply, another stream's position and the end of its 
 
 test("a stream that was never snapshotted is not built from its middle", () => {
   const state = newState();
-  assert.deepEqual(applyFrame(state, [at("market.7", 0n, 1n), orders(bid(1n, 4_800n, 100n))]), []);
-  assert.equal(state.slices.size, 0);
+  assert.deepEqual(applyFrame(state, [at("market.7", 4n, 5n), orders(bid(1n, 4_800n, 100n))]), []);
+  assert.deepEqual([state.slices.size, state.gaps.size], [0, 0]);
+});
+
+test("a stream whose first piece has nothing before it is whole without a snapshot", () => {
+  const state = newState();
+  applyFrame(state, [at("market.7", 0n, 5n), created(bid(1n, 4_800n, 100n)), created(bid(2n, 4_700n, 100n))]);
+  applyFrame(state, [at("market.7", 5n, 6n), cancelled(1n), at("market.8", 2n, 6n), cancelled(3n)]);
+  assert.deepEqual(levels(state), ["100 @ 4700"]);
+  assert.deepEqual([...state.standing], [["market.7", 6n]]);
+});
+
+test("until a connection is ready, not every market has been told", () => {
+  const state = newState();
+  const hello = say({ case: "authenticated", value: { epoch: 4n } }, "authenticate");
+  const ready = say({ case: "actingAs", value: { accountId: 5n } }, "authenticate");
+  applyFrame(state, [hello, begin("public"), end("public", 1n)]);
+  assert.equal(complete(state), false);
+  applyFrame(state, [ready]);
+  assert.equal(complete(state), true);
+  resume(state);
+  assert.equal(complete(state), false);
 });
 
 test("the tape keeps the last trades only", () => {
@@ -347,15 +367,15 @@ test("what was heard in sudo is not resumed; what does not come again is gone wh
 test("the newest definition counts, and none when no stream tells of the market", () => {
   const state = withBook();
   applyFrame(state, [begin("public"), rain("Drizzle"), end("public", 11n), begin("account.5"), end("account.5", 11n)]);
-  assert.equal(definition(state, 7n)?.name, "Drizzle");
+  assert.equal(definitions(state).get(7n)?.name, "Drizzle");
   applyFrame(state, [at("market.7", 10n, 12n), updated("Storm")]);
-  assert.equal(definition(state, 7n)?.name, "Storm");
+  assert.equal(definitions(state).get(7n)?.name, "Storm");
   const withdrawn = say({ case: "marketWithdrawn", value: { marketId: 7n } });
   applyFrame(state, [at("account.5", 11n, 13n), updated("Secret"), at("public", 11n, 13n), withdrawn]);
   applyFrame(state, [ended("", "market.7")]);
-  assert.equal(definition(state, 7n)?.name, "Secret");
+  assert.equal(definitions(state).get(7n)?.name, "Secret");
   applyFrame(state, [at("account.5", 13n, 14n), withdrawn]);
-  assert.equal(definition(state, 7n), undefined);
+  assert.equal(definitions(state).get(7n), undefined);
 });
 
 test("a summary is a line, also when UpToDate has passed its command", () => {

@@ -1,10 +1,14 @@
-"""A person in a real browser: signs in, trades with a bot, watches the operator settle. No page is loaded again."""
+"""A person in a real browser: signs in, trades with a bot, watches the operator settle, and the list of markets."""
 
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import NamedTuple
 
 import pytest
 from exchange_client import BID, OFFER, Exchange
-from playwright.async_api import Browser, Page, async_playwright, expect
+from exchange_client.exchange_pb2 import OPEN, PAUSED
+from playwright.async_api import Browser, Locator, Page, async_playwright, expect
 
 from proto import exchange_pb2 as pb
 from tests.live import raw_socket
@@ -123,3 +127,120 @@ async def test_an_account_that_is_taken_away_is_told_and_the_form_posts_for_it_n
         posting = await page.locator("input[name=account]").evaluate_all("found => found.map(one => one.value)")
         assert set(posting) == {str(bobs_bot.account)}
         await browser.close()
+
+
+def row(page: Page, name: str) -> Locator:
+    return page.get_by_test_id("market-row").filter(has_text=name)
+
+
+async def reads(row: Locator, *cells: str) -> None:
+    """Status, bid, offer, last, volume, position; not what it settles between."""
+    found = row.locator("td")
+    for index, text in zip((0, 1, 2, 3, 4, 6), cells, strict=True):
+        await expect(found.nth(index)).to_have_text(text)
+
+
+class Day(NamedTuple):
+    """An operator in sudo, Carol's bot, and the list of markets in her browser."""
+
+    operator: Exchange
+    bot: Exchange
+    page: Page
+
+
+@asynccontextmanager
+async def day(exchange: LiveExchange, chromium_path: str) -> AsyncIterator[Day]:
+    async with (
+        Exchange.connect(exchange.ws_url, token=exchange.token("operator")) as operator,
+        Exchange.connect(exchange.ws_url, token=exchange.token("carol")) as bot,
+        async_playwright() as playwright,
+    ):
+        await operator.set_sudo(on=True)
+        browser = await playwright.chromium.launch(executable_path=chromium_path, args=list(FLAGS))
+        yield Day(operator, bot, await signed_in(browser, exchange, "carol"))
+        await browser.close()
+
+
+async def test_the_list_and_the_portfolio_show_prices_as_they_change(
+    exchange: LiveExchange, chromium_path: str
+) -> None:
+    async with day(exchange, chromium_path) as (operator, bot, page):
+        await page.evaluate("window.theSamePage = true")
+        snow = (await operator.create_market("Snow days", "0", "100")).body.market.id
+        await reads(row(page, "Snow days"), "open", "–", "–", "–", "0", "0")
+        await operator.place(snow, OFFER, "60", "5")
+        await operator.place(snow, BID, "40", "1")
+        await bot.place(snow, BID, "60", "2")
+        await reads(row(page, "Snow days"), "open", "40.00", "60.00", "60.00", "2", "+2")
+        await operator.set_market_status(snow, PAUSED)
+        await expect(row(page, "Snow days").get_by_test_id("status")).to_have_text("paused")
+        assert await page.evaluate("window.theSamePage") is True
+
+        await operator.set_market_status(snow, OPEN)
+        await page.goto(f"{exchange.url}/portfolio/")
+        await expect(page.get_by_test_id("connection")).to_contain_text("live")
+        mark = page.get_by_test_id("holding-row").filter(has_text="Snow days").locator("[data-slot=mark]")
+        await expect(mark).to_have_text("50.00")
+        await operator.place(snow, BID, "50", "1")
+        await expect(mark).to_have_text("55.00")
+
+
+async def test_markets_come_to_the_list_and_go(exchange: LiveExchange, chromium_path: str) -> None:
+    """Made, renamed, pinned, hidden, shown again; what is sought stays sought."""
+    async with day(exchange, chromium_path) as (operator, bot, page):
+        await page.evaluate("window.theSamePage = true")
+        fog = (await operator.create_market("Fog", "0", "10")).body.market.id
+        await expect(row(page, "Fog").get_by_role("link")).to_have_attribute("href", f"/markets/{fog}/")
+        search = page.get_by_placeholder("Find a market")
+        await search.fill("hail")
+        await expect(row(page, "Fog")).to_be_hidden()
+        hail = (await operator.create_market("Hail", "0", "10", category="Weather")).body.market.id
+        await expect(row(page, "Hail")).to_be_visible()
+        await expect(row(page, "Fog")).to_be_hidden()
+        await search.fill("")
+        headings = page.get_by_test_id("market-group").locator("[data-heading]")
+        await expect(headings).to_have_text(["Weather", "Markets"])
+        await operator.edit_market(hail, name="Hailstones", pinned=True)
+        await expect(headings).to_have_text(["Pinned", "Markets"])
+        await expect(row(page, "Hailstones")).to_contain_text("Weather")
+        await operator.edit_market(hail, visible_to=[operator.account_id])
+        await expect(row(page, "Hail")).to_have_count(0)
+        await expect(headings).to_have_text(["Markets"])
+        await operator.edit_market(hail, visible_to=[operator.account_id, bot.account_id])
+        await reads(row(page, "Hailstones"), "open", "–", "–", "–", "0", "0")
+        assert await page.evaluate("window.theSamePage") is True
+
+
+async def test_a_past_trader_keeps_the_line_without_prices(exchange: LiveExchange, chromium_path: str) -> None:
+    async with day(exchange, chromium_path) as (operator, bot, page):
+        club = (await operator.create_market("Chess club", "0", "100")).body.market.id
+        await operator.place(club, OFFER, "60", "5")
+        await bot.place(club, BID, "60", "2")
+        await reads(row(page, "Chess club"), "open", "–", "60.00", "60.00", "2", "+2")
+        await operator.edit_market(club, visible_to=[operator.account_id])
+        await reads(row(page, "Chess club"), "open", "–", "–", "–", "–", "+2")
+        await operator.set_market_status(club, PAUSED)
+        await reads(row(page, "Chess club"), "paused", "–", "–", "–", "–", "+2")
+
+
+async def test_own_trades_are_marked_where_account_ids_are_hidden(exchange: LiveExchange, chromium_path: str) -> None:
+    """Live from fills, and when the page is read again from the tables."""
+    async with day(exchange, chromium_path) as (operator, bot, page):
+        market = (await operator.create_market("Poker", "0", "100", hide_account_ids=True)).body.market.id
+        await operator.place(market, OFFER, "50", "5")
+        await page.goto(f"{exchange.url}/markets/{market}/")
+        await expect(page.get_by_test_id("connection")).to_contain_text("live")
+        await bot.place(market, BID, "50", "1")
+        async with Exchange.connect(exchange.ws_url, token=exchange.token("bob")) as bob:
+            await bob.place(market, BID, "50", "2")
+        tape = page.get_by_test_id("tape-row")
+        for _ in range(2):
+            await expect(tape).to_have_count(2)
+            await expect(tape.nth(0)).not_to_have_class("mine")
+            await expect(tape.nth(1)).to_have_class("mine")
+            await page.reload()
+            await expect(page.get_by_test_id("connection")).to_contain_text("live")
+        await bot.place(market, BID, "50", "1")
+        await expect(tape).to_have_count(3)
+        await expect(tape.nth(0)).to_have_class("mine")
+        await expect(tape.nth(2)).to_have_class("mine")

@@ -5,7 +5,7 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from accounts.acting import SESSION_KEY
-from markets.models import MarketStatus, Side
+from markets.models import Market, MarketStatus, Side
 from tests.pages.conftest import CHIP, World
 from tests.pages.html import Element, page_data, read
 
@@ -20,8 +20,10 @@ class TestList:
         world.order(world.bob, Side.BID, 4_700, 300)
         world.order(world.bob, Side.OFFER, 5_000, 300)
         world.exposure(world.alice, position=-250)
+        world.rain.volume = 1_200
+        world.rain.save()
         (row,) = read(alice.get("/")).all("market-row")
-        assert row.cells() == ["Rain", "open", "48.00", "50.00", "–", "0.00 … 100.00", "-2.5"]
+        assert row.cells() == ["Rain", "open", "48.00", "50.00", "–", "12", "0.00 … 100.00", "-2.5"]
 
     def test_running_markets_come_before_settled_ones(self, alice: Client, world: World) -> None:
         world.market(8, "Snow", MarketStatus.SETTLED, settle_price=7_000, last_price=6_900)
@@ -44,6 +46,7 @@ class TestList:
         ):
             world.market(id, name, category=category, pinned=pinned)
         groups = read(alice.get("/")).all("market-group")
+        assert [group.attributes["data-key"] for group in groups] == ["0 ", "1 School", "1 weather", "2 "]
         assert [[cell.text for cell in group.named("th")] for group in groups] == [
             ["Pinned", "Bell School"],
             ["School", "Exam"],
@@ -51,13 +54,17 @@ class TestList:
             ["Markets", "Rain"],
         ]
 
-    def test_listens_to_running_markets_only(self, alice: Client, world: World) -> None:
-        world.market(8, "Snow", MarketStatus.SETTLED)
-        assert page_data(read(alice.get("/")))["markets"] == ["7"]
+    def test_follows_a_line_of_every_market_and_no_book(self, alice: Client, world: World) -> None:
+        data = page_data(read(alice.get("/")))
+        assert (data["summaries"], data["markets"]) == (True, [])
 
     def test_says_so_when_there_is_none(self, alice: Client, world: World) -> None:
+        assert "hidden" in next(e for e in read(alice.get("/")).named("p") if "data-empty" in e.attributes).attributes
         world.rain.delete()
-        assert "There is no market yet." in read(alice.get("/")).text
+        page = read(alice.get("/"))
+        assert "There is no market yet." in page.text
+        shown = {"hidden" in e.attributes for e in page.walk() if "data-full" in e.attributes}
+        assert shown == {True}
 
     def test_asks_the_database_as_often_for_many_as_for_one(
         self, alice: Client, world: World, django_assert_max_num_queries: DjangoAssertNumQueries
@@ -105,6 +112,14 @@ class TestPage:
             ["02:03:22", "48.00", "1", "▼ offer"],
         ]
         assert [row.attributes.get("class") for row in rows] == [None, "mine"]
+
+    def test_marks_own_trades_also_where_account_ids_are_hidden(self, alice: Client, world: World) -> None:
+        Market.objects.filter(pk=world.rain.pk).update(hide_account_ids=True)
+        world.trade(4_800, 100, world.alice, world.bob)
+        world.trade(4_900, 100, world.bob, world.bobs)
+        world.trade(5_000, 100, world.bob, world.alice)
+        rows = read(alice.get("/markets/7/")).all("tape-row")
+        assert [row.attributes.get("class") for row in rows] == ["mine", None, "mine"]
 
     def test_shows_the_position_with_profit_at_the_mid(self, alice: Client, world: World) -> None:
         world.order(world.bob, Side.BID, 4_800, 100)

@@ -28,23 +28,24 @@ function enhanceMenus(): void {
 
 function enhanceFilters(): void {
   for (const input of document.querySelectorAll<HTMLInputElement>("input[data-filter]")) {
-    const lists = document.querySelectorAll<HTMLElement>(`[data-filtered="${input.dataset["filter"]}"]`);
-    if (lists.length === 0) continue;
     input.hidden = false;
-    input.addEventListener("input", () => {
-      const sought = input.value.trim().toLocaleLowerCase();
-      for (const list of lists) {
-        // What its heading says is so of all of a list; a list without a match goes with its heading.
-        const heading = list.querySelector("[data-heading]");
-        const items = [...list.children].filter((item): item is HTMLElement => item !== heading);
-        const all = heading !== null && says(heading, sought);
-        for (const item of items) item.hidden = !all && !says(item, sought);
-        list.hidden = items.every((item) => item.hidden);
-      }
-    });
+    input.addEventListener("input", () => filter(input));
     input.addEventListener("keydown", (event) => {
       if (event.key === "Enter") event.preventDefault(); // it filters; it sends nothing
     });
+  }
+}
+
+/** Shows of its lists, as they are now, what the field seeks. */
+export function filter(input: HTMLInputElement): void {
+  const sought = input.value.trim().toLocaleLowerCase();
+  for (const list of document.querySelectorAll<HTMLElement>(`[data-filtered="${input.dataset["filter"]}"]`)) {
+    // What its heading says is so of all of a list; a list without a match goes with its heading.
+    const heading = list.querySelector("[data-heading]");
+    const items = [...list.children].filter((item): item is HTMLElement => item !== heading);
+    const all = heading !== null && says(heading, sought);
+    for (const item of items) item.hidden = !all && !says(item, sought);
+    list.hidden = items.every((item) => item.hidden);
   }
 }
 

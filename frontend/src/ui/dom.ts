@@ -37,16 +37,17 @@ export interface Rows<T> {
 
 const signs = new WeakMap<Element, string>();
 
-/** Makes the children of `body` those of `items`, in order. Rows that the server wrote are taken over by their key. */
+/** Makes the keyed children of `body` those of `items`, in order. Rows that the server wrote are taken over by their
+ * key; what has none is a heading and stays in front. */
 export function showRows<T>({ body, template: from, key, sign, fill }: Rows<T>, items: readonly T[]): void {
   const wanted = new Set(items.map(key));
   const rows = new Map<string, HTMLElement>();
-  for (const row of [...body.children] as HTMLElement[]) {
+  for (const row of body.querySelectorAll<HTMLElement>(":scope > [data-key]")) {
     const name = row.dataset["key"] ?? "";
     if (wanted.has(name)) rows.set(name, row);
     else row.remove();
   }
-  let next = body.firstElementChild;
+  let next = body.querySelector(":scope > [data-key]");
   for (const item of items) {
     const row = rows.get(key(item)) ?? stamp(from);
     if (row === next) next = next.nextElementSibling;
@@ -59,9 +60,10 @@ export function showRows<T>({ body, template: from, key, sign, fill }: Rows<T>, 
   }
 }
 
-/** Shows the text that stands for an empty table. */
+/** Shows the text that stands for an empty table, and hides what is only there with a full one. */
 export function showEmpty(root: ParentNode, name: string, empty: boolean): void {
   find(root, `[data-empty="${name}"]`).hidden = !empty;
+  for (const part of root.querySelectorAll<HTMLElement>(`[data-full="${name}"]`)) part.hidden = empty;
 }
 
 /** Stringified ints and texts: a signature for Rows. */

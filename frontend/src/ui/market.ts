@@ -18,6 +18,7 @@ export class MarketView {
   readonly orders: OrdersView;
   private readonly rungs: Record<SideName, Rows<Rung>>;
   private readonly trades: Rows<Trade>;
+  private readonly marked: Set<string | undefined>; // keys of own trades
   private status: number;
 
   constructor(
@@ -35,9 +36,11 @@ export class MarketView {
       body: find(root, '[data-rows="trade"]'),
       template: template(root, "trade"),
       key: (trade) => String(trade.id),
-      sign: () => "",
+      sign: (trade) => String(this.isOwn(trade)),
       fill: (row, trade) => this.fillTrade(row, trade),
     };
+    const own = this.trades.body.querySelectorAll<HTMLElement>(".mine");
+    this.marked = new Set([...own].map((row) => row.dataset["key"]));
     find(root, '[data-testid="book"]').addEventListener("click", (event) => this.click(event));
   }
 
@@ -118,8 +121,12 @@ export class MarketView {
     row.classList.toggle("hit", this.wouldHit(side, rung));
   }
 
+  /** The server marked those from before the connection. */
+  private isOwn(trade: Trade): boolean {
+    return this.marked.has(String(trade.id)) || this.desk.isOwn(trade);
+  }
+
   private fillTrade(row: HTMLElement, trade: Trade): void {
-    const { account } = this.desk.page;
     const bid = trade.takerSide === Side.BID;
     setText(slot(row, "time"), money.clock(trade.atUs));
     setText(slot(row, "price"), money.price(trade.price));
@@ -127,7 +134,7 @@ export class MarketView {
     const taker = slot(row, "taker");
     setText(taker, bid ? "▲ bid" : "▼ offer");
     taker.className = bid ? "text-bid" : "text-offer";
-    row.classList.toggle("mine", trade.buyerId === account || trade.sellerId === account);
+    row.classList.toggle("mine", this.isOwn(trade));
   }
 
   /** A level goes into the ticket, as the order that would take it. */

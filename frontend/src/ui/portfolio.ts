@@ -43,7 +43,7 @@ export class PortfolioView {
     this.orders.render();
     this.transfers.render();
     const { account } = this.desk;
-    if (!account || !this.desk.state.slices.has("public")) return;
+    if (!account || !this.desk.markets) return;
     const exposures = [...account.exposures.values()];
     const held = exposures.filter((e) => e.position !== 0n || e.bidSize !== 0n || e.offerSize !== 0n);
     held.sort((a, b) => this.desk.marketName(a.marketId).localeCompare(this.desk.marketName(b.marketId)));
@@ -55,9 +55,8 @@ export class PortfolioView {
   }
 
   private mark({ marketId }: Exposure): bigint | null {
-    const slice = this.desk.market(marketId);
-    const market = slice?.markets.get(marketId) ?? this.desk.definition(marketId);
-    return money.mark(slice?.book.best("bid") ?? null, slice?.book.best("offer") ?? null, market?.lastPrice ?? null);
+    const line = this.desk.summary(marketId);
+    return line ? money.mark(line.bid ?? null, line.offer ?? null, line.lastPrice ?? null) : null;
   }
 
   private fillHolding(row: HTMLElement, e: Exposure): void {

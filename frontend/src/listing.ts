@@ -1,0 +1,39 @@
+// Which markets the list shows, in what order and under what headings; as market_rows() and grouped() of
+// markets/selectors.py have it.
+import type { Market } from "./gen/proto/exchange_pb";
+
+export const MARKETS_SHOWN = 500;
+
+export interface Group {
+  key: string;
+  name: string;
+  markets: Market[];
+}
+
+/** Pinned ones, then each category in order of its name, then what has none; within a group running ones first. */
+export function grouped(markets: Iterable<Market>): Group[] {
+  const shown = [...markets].sort(inOrder).slice(0, MARKETS_SHOWN);
+  const groups = new Map<string, Group>();
+  for (const market of shown.sort(byHeading)) {
+    const key = `${rank(market)} ${heading(market)}`;
+    const name = ["Pinned", market.category, "Markets"][rank(market)] ?? "";
+    const group = groups.get(key) ?? { key, name, markets: [] };
+    group.markets.push(market);
+    groups.set(key, group);
+  }
+  return [...groups.values()];
+}
+
+const rank = ({ pinned, category }: Market): number => (pinned ? 0 : category ? 1 : 2);
+const heading = (market: Market): string => (rank(market) === 1 ? market.category : "");
+
+function inOrder(a: Market, b: Market): number {
+  return Number(b.pinned) - Number(a.pinned) || a.status - b.status || compare(b.id, a.id);
+}
+
+function byHeading(a: Market, b: Market): number {
+  const [one, other] = [heading(a), heading(b)];
+  return rank(a) - rank(b) || compare(one.toLowerCase(), other.toLowerCase()) || compare(one, other);
+}
+
+const compare = <T extends bigint | string>(a: T, b: T): number => (a < b ? -1 : a > b ? 1 : 0);
