@@ -18,7 +18,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 
 from accounts.authentication import is_operator
 from accounts.models import Account, User
-from accounts.selectors import Branch, other_account, tree
+from accounts.selectors import Branch, other_account, tree, typed_id
 from accounts.services import ensure_user_account
 from accounts.sudo import is_on
 from proto.exchange_pb2 import KEY_CONFLICT, ClientMessage, ServerMessage
@@ -83,8 +83,8 @@ def posting_account(request: HttpRequest, who: Acting) -> Account | None:
 
     None if it is not, or no longer, within reach: better no order than one for another account.
     """
-    named = request.POST.get("account", "")
-    return who.may_act_as(int(named)) if named.isascii() and named.isdigit() else None
+    named = typed_id(request.POST.get("account", ""))
+    return None if named is None else who.may_act_as(named)
 
 
 def ask(

@@ -141,10 +141,15 @@ def account_named(name: str) -> Account | None:
     return Account.objects.filter(named).exclude(kind=AccountKind.HOUSE).first()
 
 
+def typed_id(text: str) -> int | None:
+    """An id that somebody wrote; None for what is none, or none that a row can have."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= ID_DIGITS_MAX else None
+
+
 def accounts_written(names: set[str]) -> dict[str, int]:
     """Of these ids and names those that are some account's but the house's, with its id. An id in digits is an id, also
     if somebody is called so. Two queries."""
-    ids = {name: int(name) for name in names if name.isascii() and name.isdigit() and len(name) <= ID_DIGITS_MAX}
+    ids = {name: id for name in names if (id := typed_id(name)) is not None}
     words = names - ids.keys()
     others = Account.objects.exclude(kind=AccountKind.HOUSE)
     there = set(others.filter(id__in=ids.values()).values_list("id", flat=True))

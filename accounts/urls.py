@@ -4,19 +4,19 @@ from django.conf import settings
 from django.urls import URLPattern, URLResolver, path
 
 from accounts import api, views
-from accounts.rest import paths as paths  # the converter of ids
+from accounts import paths as paths  # the converter of ids
 
 app_name = "accounts"
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("act-as/", views.act_as, name="act_as"),
     path("accounts/", views.accounts, name="accounts"),
-    path("accounts/<int:account_id>/share/", views.share, name="share"),
-    path("accounts/<int:account_id>/leave/", views.leave, name="leave"),
+    path("accounts/<id:account_id>/share/", views.share, name="share"),
+    path("accounts/<id:account_id>/leave/", views.leave, name="leave"),
     path("accounts/new/", views.create_alt, name="create_alt"),
     path("transfers/new/", views.make_transfer, name="make_transfer"),
     path("keys/", views.keys, name="keys"),
-    path("keys/<int:token_id>/revoke/", views.revoke_key, name="revoke_key"),
+    path("keys/<id:token_id>/revoke/", views.revoke_key, name="revoke_key"),
     path("sudo/", views.sudo_switch, name="sudo"),
     path("theme/", views.theme, name="theme"),
 ]

@@ -10,11 +10,11 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts import demo, money
-from accounts.acting import SESSION_KEY, Acting, acting, ask, back, complain, new_key
+from accounts.acting import SESSION_KEY, Acting, acting, ask, back, complain, new_key, posting_account
 from accounts.console.rights import ask_again, has_sudo, may_operate
 from accounts.forms import AltForm, KeyedForm, ShareForm, TokenForm, TransferForm
 from accounts.models import AccountKind
-from accounts.selectors import account_named, people, possessions
+from accounts.selectors import account_named, people, possessions, typed_id
 from accounts.sudo import is_recent, turn_off, turn_on
 from accounts.tokens import MadeBefore, TokenRefused, astray, create_token_once, live_tokens, revoke_token
 from proto.exchange_pb2 import ClientMessage, CreateAccount, LeaveAccount, MakeTransfer, ShareAccount
@@ -29,11 +29,8 @@ THEME_SECONDS = 365 * 24 * 3600
 @acting
 def act_as(request: HttpRequest, who: Acting) -> HttpResponse:
     """Switches the account that this browser acts as."""
-    named, name = request.POST.get("account", ""), request.POST.get("name", "")
-    if name and who.sudo:
-        account = account_named(name)
-    else:
-        account = who.may_act_as(int(named)) if named.isascii() and named.isdigit() else None
+    name = request.POST.get("name", "")
+    account = account_named(name) if name and who.sudo else posting_account(request, who)
     if account is None:
         messages.error(request, "You cannot act as this account.")
     else:
@@ -106,8 +103,7 @@ def make_transfer(request: HttpRequest, who: Acting) -> HttpResponse:
         complain(request, form)
         return back(request, "markets:portfolio")
     to, amount, note, key = (form.cleaned_data[name] for name in ("to", "amount", "note", "key"))
-    named = request.POST.get("account", "")
-    payer = int(named) if named.isascii() and named.isdigit() else 0
+    payer = typed_id(request.POST.get("account", "")) or 0
     transfer = MakeTransfer(from_account_id=payer, to_account_id=to.id, amount=amount, note=note, key=key)
     if ask(request, who, ClientMessage(make_transfer=transfer)):
         messages.success(request, f"{money.chips(amount)} {settings.CHIP_NAME} went to {to.name}.")

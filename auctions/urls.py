@@ -24,10 +24,10 @@ register_converter(PictureName, "picture")
 urlpatterns: list[URLPattern | URLResolver] = [
     path("auctions/", views.board, name="board"),
     path("auctions/new/", views.create, name="create"),
-    path("auctions/<int:auction_id>/", views.auction, name="auction"),
-    path("auctions/<int:auction_id>/edit/", views.edit, name="edit"),
-    path("auctions/<int:auction_id>/withdraw/", views.withdraw, name="withdraw"),
-    path("auctions/<int:auction_id>/buy/", views.buy, name="buy"),
+    path("auctions/<id:auction_id>/", views.auction, name="auction"),
+    path("auctions/<id:auction_id>/edit/", views.edit, name="edit"),
+    path("auctions/<id:auction_id>/withdraw/", views.withdraw, name="withdraw"),
+    path("auctions/<id:auction_id>/buy/", views.buy, name="buy"),
     path("pictures/<picture:name>", views.picture, name="picture"),
 ]
 

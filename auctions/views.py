@@ -16,6 +16,7 @@ from auctions.forms import AuctionForm, BuyForm, EditForm
 from auctions.models import Auction, AuctionStatus
 from auctions.pictures import PictureRefused
 from proto import exchange_pb2 as pb
+from realtime import gateway
 from realtime.errors import RequestFailed
 
 PICTURE_CACHE = f"private, max-age={365 * 24 * 3600}, immutable"  # a name never gets another picture
@@ -111,9 +112,11 @@ def ask_with_picture(
     if upload is None or posting_account(request, who) is None:
         return ask(request, who, message)
     try:
+        gateway.draw_sync(who.user.pk, "expensive", sudo=who.sudo)  # to look at a picture is work
         name = pictures.keep(upload)
-    except PictureRefused as refused:
-        messages.error(request, f"{refused} Nothing was sent.")
+    except (PictureRefused, RequestFailed) as refused:
+        why = refused.message if isinstance(refused, RequestFailed) else str(refused)
+        messages.error(request, f"{why} Nothing was sent.")
         return None
     body.picture = name
     member = "create_auction" if isinstance(body, pb.CreateAuction) else "edit_auction"

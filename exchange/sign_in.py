@@ -14,19 +14,21 @@ from allauth.socialaccount.models import SocialLogin
 from allauth.socialaccount.providers.base.constants import AuthProcess
 from django.conf import settings
 from django.contrib import messages
+from django.contrib.auth import REDIRECT_FIELD_NAME, logout
+from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect
-from django.views.decorators.http import require_POST
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_POST
 from requests import RequestException
 
 from accounts import provider
-from accounts.console.rights import SIGN_IN_AFRESH
 from accounts.models import User
 from accounts.services import follow_operator_role
 
 logger = logging.getLogger(__name__)
 
+SIGN_IN_AFRESH = "sign_in_afresh"  # session key: the provider shall ask who it is, though it may remember
 NAME_MAX = 150  # characters of first and last name in the table
 
 
@@ -84,9 +86,19 @@ class ProviderAdapter(DefaultSocialAccountAdapter):
         return user
 
 
+@require_http_methods(["GET", "POST"])
+def afresh(request: HttpRequest) -> HttpResponse:
+    """Who has no password shows who they are by signing in again. A link that leads here signs nobody out."""
+    if request.method == "GET":
+        return render(request, "account/afresh.html", {"next": request.GET.get(REDIRECT_FIELD_NAME, "")})
+    logout(request)
+    request.session[SIGN_IN_AFRESH] = True
+    return redirect_to_login(request.POST.get(REDIRECT_FIELD_NAME, ""))
+
+
 @require_POST
 def at_provider(request: HttpRequest) -> HttpResponse:
-    """To the provider. Who has to show afresh that it is them (accounts.console.rights.ask_again) is asked there."""
+    """To the provider. Who has to show afresh that it is them is asked there."""
     if not settings.OIDC_ISSUER:
         raise Http404
     named = get_adapter(request).get_provider(request, settings.OIDC_ID)

@@ -6,11 +6,11 @@ from allauth.socialaccount.providers.openid_connect import views as openid_conne
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, re_path
 
-from accounts.console.rights import sudo_for_all_pages
+from accounts.console.rights import of_who_was_asked_lately, sudo_for_all_pages
 from accounts.urls import api_urls as accounts_api
 from auctions.urls import api_urls as auctions_api
 from exchange import api
-from exchange.sign_in import at_provider
+from exchange.sign_in import afresh, at_provider
 from markets.urls import api_urls as markets_api
 
 # The admin's own sign-in has no rate limit; ours has one.
@@ -22,13 +22,14 @@ sudo_for_all_pages(admin.site)
 sign_in_urls: list[URLPattern | URLResolver] = [
     path("sign-in/", sign_in.login, name="account_login"),
     path("sign-in/again/", sign_in.reauthenticate, name="account_reauthenticate"),
+    path("sign-in/afresh/", afresh, name="sign_in_afresh"),
     path("sign-in/provider/", at_provider, name="provider_sign_in"),
     path("sign-in/<str:provider_id>/callback/", openid_connect.callback, name="openid_connect_callback"),
     path("sign-out/", sign_in.logout, name="account_logout"),
     path("sign-up/", sign_in.signup, name="account_signup"),
     path("inactive/", sign_in.account_inactive, name="account_inactive"),
     path("password/", sign_in.password_change, name="account_change_password"),
-    path("password/set/", sign_in.password_set, name="account_set_password"),
+    path("password/set/", of_who_was_asked_lately(sign_in.password_set), name="account_set_password"),
     path("password/reset/", sign_in.password_reset, name="account_reset_password"),
     path("password/reset/sent/", sign_in.password_reset_done, name="account_reset_password_done"),
     path("password/reset/done/", sign_in.password_reset_from_key_done, name="account_reset_password_from_key_done"),
@@ -37,7 +38,7 @@ sign_in_urls: list[URLPattern | URLResolver] = [
         sign_in.password_reset_from_key,
         name="account_reset_password_from_key",
     ),
-    path("email/", sign_in.email, name="account_email"),
+    path("email/", of_who_was_asked_lately(sign_in.email), name="account_email"),
     path("email/sent/", sign_in.email_verification_sent, name="account_email_verification_sent"),
     re_path(r"^email/confirm/(?P<key>[-:\w]+)/$", sign_in.confirm_email, name="account_confirm_email"),
 ]

@@ -7,14 +7,9 @@ from django.http import HttpRequest
 from unfold.contrib.filters.admin import TextFilter
 
 from accounts.models import User
-from accounts.selectors import account_named
+from accounts.selectors import account_named, typed_id
 
 TEMPLATE = "admin/typed_filter.html"
-DIGITS_MAX = 18  # of an id
-
-
-def typed_id(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= DIGITS_MAX else None
 
 
 class TypedFilter(TextFilter):
@@ -32,7 +27,8 @@ class TypedFilter(TextFilter):
             return queryset
         if not text.isprintable():  # PostgreSQL refuses to compare with a NUL
             return queryset.none()
-        id = typed_id(text) if typed_id(text) is not None else self.named(text)
+        written = typed_id(text)
+        id = self.named(text) if written is None else written
         return queryset.none() if id is None else self.narrowed(queryset, id)
 
     def narrowed(self, queryset: QuerySet[Any], id: int) -> QuerySet[Any]:

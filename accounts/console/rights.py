@@ -4,10 +4,11 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeGuard
 
+from django.conf import settings
 from django.contrib.admin import AdminSite
-from django.contrib.auth import logout
-from django.contrib.auth.models import AnonymousUser
+from django.contrib.auth.models import AnonymousUser, Permission
 from django.contrib.auth.views import redirect_to_login
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import resolve_url
@@ -17,7 +18,6 @@ from accounts.models import User
 from accounts.sudo import is_recent
 
 VIEW_PERMISSION = "markets.view_exchange"
-SIGN_IN_AFRESH = "sign_in_afresh"  # session key: the provider shall ask who it is, though it may remember
 
 View = Callable[..., HttpResponseBase]
 
@@ -36,10 +36,20 @@ def may_view(user: User | AnonymousUser) -> TypeGuard[User]:
 
 def may_manage(user: User | AnonymousUser, person: User, permission: str = "accounts.change_user") -> bool:
     """Change this person, or what else the permission says of them. To become somebody else with rights takes a
-    superuser: else the journal would name the wrong operator."""
+    superuser: else the journal would name the wrong operator. Rights that they would have as staff count, too."""
     if not may_operate(user) or not user.has_perm(permission):
         return False
-    return user.is_superuser or user == person or not (person.is_staff or person.is_superuser)
+    if user.is_superuser or user == person:
+        return True
+    return not (person.is_staff or person.is_superuser) and held(Q(user=person) | Q(group__user=person)) <= (
+        user.get_all_permissions()
+    )
+
+
+def held(by: Q) -> set[str]:
+    """The permissions that these people or groups were given, whether or not they may use them now."""
+    found = Permission.objects.filter(by).values_list("content_type__app_label", "codename")
+    return {f"{app}.{codename}" for app, codename in found}
 
 
 def has_sudo(request: HttpRequest, user: User, seconds: int | None = None) -> bool:
@@ -49,12 +59,22 @@ def has_sudo(request: HttpRequest, user: User, seconds: int | None = None) -> bo
 
 def ask_again(request: HttpRequest, user: User) -> HttpResponseRedirect:
     """To the password, then back to the form; who has none signs in afresh."""
-    back = request.get_full_path()
-    if user.has_usable_password():
-        return redirect_to_login(back, resolve_url("account_reauthenticate"))
-    logout(request)
-    request.session[SIGN_IN_AFRESH] = True
-    return redirect_to_login(back)
+    page = "account_reauthenticate" if user.has_usable_password() else "sign_in_afresh"
+    return redirect_to_login(request.get_full_path(), resolve_url(page))
+
+
+def of_who_was_asked_lately(view: View) -> View:
+    """The view, for who has shown within DANGER_SECONDS who they are: what it changes would let somebody at an open
+    browser in for good."""
+
+    @wraps(view)
+    def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        user = request.user
+        if not isinstance(user, User) or is_recent(request.session, user, settings.DANGER_SECONDS):
+            return view(request, *args, **kwargs)
+        return ask_again(request, user)
+
+    return inner
 
 
 def sudo_for_all_pages(site: AdminSite) -> None:

@@ -54,8 +54,7 @@ def open_read(request: HttpRequest) -> Rate:
 def _by_address(request: HttpRequest, what: str, most: int, cost: int) -> Rate:
     minute, second = divmod(int(time.time()), MINUTE_SECONDS)
     key = f"rest:{what}:{get_adapter(request).get_client_ip(request)}:{minute}"
-    cache.add(key, 0, 2 * MINUTE_SECONDS)
-    count = cache.incr(key, cost)
+    count = cost if cache.add(key, cost, 2 * MINUTE_SECONDS) else cache.incr(key, cost)
     rate = Rate(most, max(0, most - count), MINUTE_SECONDS - second)
     if count > most:
         limits = wire.Limits(limit=most, remaining=0, reset_ms=rate.reset * 1_000)

@@ -202,8 +202,14 @@ class TestSudo:
     ) -> None:
         authenticated(operator, world.operator_user, seconds_ago=settings.SUDO_SECONDS + 1)
         response = operator.post(self.PAUSE, {"key": "k"})
-        assert (response.status_code, response["Location"]) == (302, f"/sign-in/?next={self.PAUSE}")
+        again = f"/sign-in/afresh/?next={self.PAUSE}"
+        assert (response.status_code, response["Location"]) == (302, again)
         assert exchange.asked == []
+        assert self.PAUSE in operator.get(again).content.decode()
+        assert "_auth_user_id" in operator.session, "a link signs nobody out"
+        signed_out = operator.post(again, {"next": self.PAUSE})
+        assert (signed_out.status_code, signed_out["Location"]) == (302, f"/sign-in/?next={self.PAUSE}")
+        assert "_auth_user_id" not in operator.session
         assert operator.get("/admin/").status_code == 302
 
     def test_it_lasts_for_its_time(self, operator: Client, world: Class, settings: Any) -> None:

@@ -75,8 +75,19 @@ class TestGiving:
         assert world.alice_user.groups.count() == 0
         world.alice_user.groups.add(more)
         form = change_form(world.alice_user, first_name="Changed", groups="")
-        assert administrator.post(path, form).status_code == 302
+        assert administrator.post(path, form).status_code == 403
         assert list(world.alice_user.groups.all()) == [more]
+
+    def test_nor_to_who_would_have_more_as_staff(self, administrator: Client, world: Class) -> None:
+        """Somebody who was staff once: with their password one would be them, and tick the rest."""
+        world.alice_user.user_permissions.add(Permission.objects.get(codename="change_group"))
+        for active in (True, False):
+            User.objects.filter(pk=world.alice_user.pk).update(is_active=active)
+            path = f"{USERS}{world.alice_user.pk}/"
+            form = change_form(world.alice_user, is_staff="on")
+            assert administrator.post(f"{path}change/", form).status_code == 403
+            password = {"password1": "correct horse 1", "password2": "correct horse 1", "usable_password": "true"}
+            assert administrator.post(f"{path}password/", password).status_code == 403
 
     def test_operators_change_nobody(self, operator: Client, world: Class) -> None:
         path = f"{USERS}{world.alice_user.pk}/change/"

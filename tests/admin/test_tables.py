@@ -235,6 +235,20 @@ def more(world: Class, count: int) -> None:
     assert Order.objects.count() > count < Exposure.objects.count()
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "accounts/apitoken/?digest__gte=a",
+        "accounts/apitoken/?user__password__startswith=p",
+        "markets/order/?id__in=1,99999999999999999999999",
+        "markets/order/?client_order_id__startswith=a",
+    ],
+)
+def test_an_address_asks_no_more_than_the_filters(operator: Client, busy: Class, address: str) -> None:
+    """Letter by letter a digest could be read through a lookup."""
+    assert operator.get(f"/admin/{address}").status_code == 400
+
+
 def test_an_order_too_many_is_on_the_next_page(operator: Client, world: Class) -> None:
     for _ in range(51):
         world.order(world.alice, Side.BID, 100, 100)

@@ -49,6 +49,18 @@ class TestWhatIsKept:
             assert near(kept.convert("RGB").getpixel((5, 10)), RED)
             assert near(kept.convert("RGB").getpixel((35, 10)), BLUE)
 
+    def test_was_decoded_without_knowing_a_secret(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What breaks into the decoder finds no environment."""
+        run, known = subprocess.run, []
+
+        def noted(*command: Any, **how: Any) -> Any:
+            known.append(how["env"])
+            return run(*command, **how)
+
+        monkeypatch.setattr(subprocess, "run", noted)
+        assert keep(encoded(red_left()))
+        assert known == [{}]
+
     def test_is_for_its_owner_alone(self, folder: Path) -> None:
         name = keep(encoded(red_left()))
         assert (folder / name).stat().st_mode & 0o777 == 0o600

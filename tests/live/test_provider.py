@@ -15,7 +15,7 @@ import pytest
 from playwright.async_api import async_playwright, expect
 
 from proto import exchange_pb2 as pb
-from tests.live.exchange import LiveExchange, Template
+from tests.live.exchange import Browser, LiveExchange, Template
 from tests.live.forgeries import forgeries
 from tests.live.provider import AUDIENCE, CLIENT, ROLE, Provider, provider, sign_in
 from tests.live.raw_socket import raw_socket, signed_in
@@ -162,8 +162,7 @@ class TestOperators:
         school.user("sub-omar", preferred_username="omar", roles=[ROLE], auth_time=long_ago)
         browser = live.browser()
         sign_in(browser, "sub-omar")  # the provider remembered him
-        again = browser.get(PAUSE)
-        assert again.url == f"{live.url}/sign-in/?next={PAUSE}"
+        signed_out(browser, PAUSE)
         school.user("sub-omar", preferred_username="omar", roles=[ROLE], auth_time=int(time.time()))
         page = sign_in(browser, "sub-omar", f"/sign-in/?next={PAUSE}")
         asked = school.asked("/oauth2/authorize")[-1]
@@ -179,11 +178,19 @@ class TestOperators:
         browser = live.browser()
         sign_in(browser, "sub-olaf")
         gift = "/admin/accounts/account/2/gift/"
-        assert browser.get(gift).url == f"{live.url}/sign-in/?next={gift}"
+        signed_out(browser, gift)
         page = sign_in(browser, "sub-olaf", f"/sign-in/?next={gift}")
         assert page.url == live.url + gift
         sign_in(browser, "sub-olaf")  # without being asked again, it counts no more
-        assert browser.get(gift).url == f"{live.url}/sign-in/?next={gift}"
+        signed_out(browser, gift)
+
+
+def signed_out(browser: Browser, page: str) -> None:
+    """The page asks who it is: by signing in again, after a press of a button."""
+    again = f"/sign-in/afresh/?next={page}"
+    asked = browser.get(page)
+    assert asked.url == browser.url + again
+    assert browser.post("/sign-in/afresh/", again, next=page).url == f"{browser.url}/sign-in/?next={page}"
 
 
 def key_of(text: str) -> str:

@@ -43,6 +43,8 @@ class FakeGateway:
     def __init__(self) -> None:
         self.asked: list[Asked] = []
         self.in_sudo: list[bool] = []  # whether each was asked with sudo
+        self.drawn: list[tuple[int, str, int]] = []  # what was charged beside commands
+        self.empty: RequestFailed | None = None  # a bucket that has no more
         self.reply = pb.ServerMessage()
         self.refusal: RequestFailed | None = None
         self.on_ask: Callable[[Asked], None] | None = None
@@ -59,6 +61,12 @@ class FakeGateway:
             self.on_ask(self.asked[-1])
         return self.reply
 
+    def draw_sync(self, user: int, rate_class: str, *, sudo: bool = False, cost: int = 1) -> pb.Limits:
+        self.drawn.append((user, rate_class, cost))
+        if self.empty:
+            raise self.empty
+        return pb.Limits()
+
     @property
     def last(self) -> Asked:
         return self.asked[-1]
@@ -68,6 +76,7 @@ class FakeGateway:
 def exchange(monkeypatch: pytest.MonkeyPatch) -> FakeGateway:
     fake = FakeGateway()
     monkeypatch.setattr(gateway, "ask_sync", fake.ask_sync)
+    monkeypatch.setattr(gateway, "draw_sync", fake.draw_sync)
     return fake
 
 

@@ -178,6 +178,16 @@ class TestListing:
         assert page.one("auction-form").named("textarea")[0].text == "a b"
         assert files(tmp_path) == []
 
+    def test_a_picture_is_paid_for_before_it_is_looked_at(
+        self, alice: Client, world: World, exchange: FakeGateway, settings: Any
+    ) -> None:
+        exchange.empty = RequestFailed(pb.RATE_LIMITED, "Too fast: wait 20 s.")
+        page = read(alice.post("/auctions/new/", {**FORM, "picture": upload()}, follow=True))
+        assert exchange.drawn == [(world.alice_user.pk, "expensive", 1)]
+        assert exchange.asked == []
+        assert toasts(page) == ["Too fast: wait 20 s. Nothing was sent."]
+        assert files(settings.VAR_DIR) == []
+
     def test_if_the_outcome_is_unknown_the_picture_stays(
         self, alice: Client, exchange: FakeGateway, tmp_path: Path
     ) -> None:

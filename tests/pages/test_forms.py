@@ -188,3 +188,27 @@ class TestAlt:
     def test_needs_a_name(self, alice: Client, exchange: FakeGateway) -> None:
         alice.post("/accounts/new/", {"account": "2", "name": " "})
         assert exchange.asked == []
+
+
+BEYOND = (10**30, 2**63, 10**18)
+ADDRESSES = (
+    *("/accounts/{}/share/", "/accounts/{}/leave/", "/keys/{}/revoke/"),
+    *("/markets/{}/", "/markets/{}/orders/", "/markets/{}/cancel/", "/markets/{}/settle/", "/markets/{}/describe/"),
+    *("/auctions/{}/", "/auctions/{}/edit/", "/auctions/{}/withdraw/", "/auctions/{}/buy/"),
+)
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+@pytest.mark.parametrize("id", BEYOND)
+def test_an_id_that_no_row_can_have_is_nothing(alice: Client, exchange: FakeGateway, address: str, id: int) -> None:
+    exchange.refusal = RequestFailed(pb.MARKET_NOT_FOUND, "It is not there.")
+    for response in (alice.get(address.format(id)), alice.post(address.format(id), {**TICKET, "receiver": "bob"})):
+        assert response.status_code in (302, 404, 405)
+
+
+@pytest.mark.parametrize("account", ["9" * 25, "9" * 5_000, "-1", "1.5", "²"])
+@pytest.mark.parametrize("path", ["/act-as/", "/transfers/new/", "/accounts/new/", "/markets/7/orders/"])
+def test_nor_is_such_an_account(alice: Client, exchange: FakeGateway, path: str, account: str) -> None:
+    form = {**TICKET, "account": account, "to": "bob", "amount": "1", "name": "Desk"}
+    assert alice.post(path, form).status_code == 302
+    assert exchange.asked == []

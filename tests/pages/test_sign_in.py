@@ -3,10 +3,11 @@
 from typing import Any
 
 import pytest
+from allauth.account.models import EmailAddress
 from django.test import Client
 
 from accounts.models import Account, User
-from tests.pages.conftest import FakeGateway, World
+from tests.pages.conftest import FakeGateway, World, authenticated
 from tests.pages.html import read
 
 HERE = {"HTTP_HOST": "127.0.0.1:8000"}
@@ -24,9 +25,26 @@ class TestPages:
         world.alice_user.set_unusable_password()
         world.alice_user.save()
         alice.force_login(world.alice_user)
+        authenticated(alice, world.alice_user)
         response = alice.get(path)
         assert response.status_code == 200
         assert read(response).named("h1")
+
+    @pytest.mark.parametrize("path", ["/password/set/", "/email/"])
+    def test_what_would_let_somebody_in_for_good_takes_a_sign_in_from_just_now(
+        self, alice: Client, world: World, path: str, settings: Any
+    ) -> None:
+        """Else whoever finds an open browser of somebody without a password could give them one, and turn on sudo."""
+        world.alice_user.set_unusable_password()
+        world.alice_user.save()
+        alice.force_login(world.alice_user)
+        authenticated(alice, world.alice_user, seconds_ago=settings.DANGER_SECONDS + 1)
+        form = {"password1": "correct horse 1", "password2": "correct horse 1"}
+        form |= {"email": "evil@x.example", "action_add": ""}
+        for response in (alice.get(path), alice.post(path, form)):
+            assert response["Location"] == f"/sign-in/afresh/?next={path}"
+        assert not User.objects.get(pk=world.alice_user.pk).has_usable_password()
+        assert not EmailAddress.objects.exists()
 
     def test_a_password_signs_in(self, world: World, exchange: FakeGateway) -> None:
         world.alice_user.set_password("correct horse")

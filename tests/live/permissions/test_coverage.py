@@ -24,8 +24,8 @@ OPEN = {
     "markets:statement_csv": "the page of the statement as a file: tests/pages",
     "accounts:demo_sign_in": "with DEMO only, which starts on a loopback address only: tests/pages",
 }
-# Ways in and out: tests/pages/test_signing_in.py and tests/live/test_signing_out.py.
-SIGN_IN = re.compile("account_|provider_sign_in$|openid_connect_callback$")
+# Ways in and out: tests/pages/test_sign_in.py and tests/live/test_signing_out.py.
+SIGN_IN = re.compile("account_|sign_in_afresh$|provider_sign_in$|openid_connect_callback$")
 # REST operations that everybody may ask for, signed in or not; and what is no JSON: tests/live/test_rest_auctions.py.
 OPEN_OPERATIONS = {"get_time", "get_status", "upload_picture"}
 
