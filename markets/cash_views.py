@@ -4,9 +4,10 @@ import re
 from collections.abc import AsyncIterator, Iterator
 
 from asgiref.sync import sync_to_async
+from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET
 
 from accounts.acting import Acting, acting
@@ -15,6 +16,8 @@ from markets.limits import limits
 from markets.statement import lines
 from markets.statement_words import csv_parts, entries
 from markets.views import shared
+from realtime import gateway
+from realtime.errors import RequestFailed
 
 LINES_SHOWN = 50
 # Of Line.cursor, and of a transfer; both fit the tables' columns.
@@ -45,7 +48,12 @@ def statement(request: HttpRequest, who: Acting) -> HttpResponse:
 @require_GET
 @acting
 def statement_csv(request: HttpRequest, who: Acting) -> HttpResponseBase:
-    """All of it. It is sent while it is read: nothing of it waits in memory."""
+    """All of it, of the class expensive. It is sent while it is read: nothing of it waits in memory."""
+    try:
+        gateway.draw_sync(who.user.pk, "expensive", sudo=who.sudo)
+    except RequestFailed as failed:
+        messages.error(request, failed.message)
+        return redirect("markets:statement")
     response = StreamingHttpResponse(streamed(csv_parts(who.account.id)), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="statement-{who.account.id}.csv"'
     return response

@@ -11,8 +11,10 @@ from accounts.acting import SESSION_KEY
 from accounts.models import Account, Ownership, Transfer, TransferKind
 from markets import cash_views
 from markets.models import JournalEntry, Payout, Side
-from tests.pages.conftest import AT_US, CHIP, World
-from tests.pages.html import page_data, read
+from proto import exchange_pb2 as pb
+from realtime.errors import RequestFailed
+from tests.pages.conftest import AT_US, CHIP, FakeGateway, World
+from tests.pages.html import page_data, read, toasts
 
 STATEMENT = "/statement/"
 
@@ -118,6 +120,12 @@ class TestSpreadsheet:
         assert response.headers["Content-Disposition"] == 'attachment; filename="statement-2.csv"'
         text = b"".join(response).decode()
         return list(csv.DictReader(io.StringIO(text, newline="")))
+
+    def test_is_expensive(self, alice: Client, past: World, exchange: FakeGateway) -> None:
+        exchange.empty = RequestFailed(pb.RATE_LIMITED, "Too fast: wait 20 s.")
+        page = read(alice.get("/statement.csv", follow=True))
+        assert exchange.drawn == [(past.alice_user.pk, "expensive", 1)]
+        assert toasts(page) == ["Too fast: wait 20 s."]
 
     @pytest.mark.parametrize("chunk", [1, 2, 1_000])
     def test_has_all_of_it(self, alice: Client, past: World, monkeypatch: pytest.MonkeyPatch, chunk: int) -> None:
