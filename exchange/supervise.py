@@ -22,8 +22,7 @@ BACKOFF_FIRST_SECONDS = 1.0
 BACKOFF_MAX_SECONDS = 30.0
 STOP_SECONDS = 60.0  # a stop waits for the batch, and the batch up to 30 s for a locked database
 
-EXIT_CONFIG = 78  # sysexits' EX_CONFIG: a wrong setting or a second matcher; trying again cannot help
-EXIT_PORT_TAKEN = 3
+EXIT_CONFIG = 78  # sysexits' EX_CONFIG: a wrong setting, a port in use, a second matcher; trying again cannot help
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -109,7 +108,7 @@ def main(arguments: list[str]) -> int:
     options = _parse(arguments)
     if options.port is not None and (problem := port_problem(options.host, options.port)):
         _say(problem)
-        return EXIT_PORT_TAKEN
+        return EXIT_CONFIG
     if not options.command:
         return 0
     for line in _welcome(options):

@@ -104,7 +104,7 @@ def test_a_taken_port_is_said_in_words() -> None:
         port = server.getsockname()[1]
         problem = port_problem("127.0.0.1", port)
         assert problem == f"Port {port} is in use. Stop what runs there, or choose another: make run PORT={port + 1}"
-        assert supervise.main(["--port", str(port)]) == supervise.EXIT_PORT_TAKEN
+        assert supervise.main(["--port", str(port)]) == EXIT_CONFIG
     assert port_problem("127.0.0.1", port) is None
 
 
