@@ -1,4 +1,4 @@
-"""The rules of money as the tables alone show them (rules, section 6; design, section 8): the engine has no say here.
+"""The rules of money as the tables alone show them (rules, section 6; docs/architecture.md): the engine has no say.
 
 Everything is added up in Python, where sums have no largest number. Units: cash and value 1/10,000 chip, sizes 1/100.
 """

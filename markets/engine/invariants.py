@@ -1,4 +1,4 @@
-"""What must always hold (design, section 8), checked over what a batch touched, before it is committed."""
+"""What must always hold (docs/architecture.md), checked over what a batch touched, before it is committed."""
 
 from markets.engine.engine import Engine
 from markets.engine.state import HOUSE, Changed

@@ -1,4 +1,4 @@
-"""A command asked again with its key is done once, and answered as it was the first time (design, section 4)."""
+"""A command asked again with its key is done once, and answered as it was the first time (rules, section 5: keys)."""
 
 import random
 from collections.abc import Callable

@@ -1,34 +1,116 @@
-"""The pages do not lie: every variable that settings read is told of, and every file that the house names is there."""
+"""The pages do not lie: the variables told of are those that settings read, and what the house names is there."""
 
+import ast
 import re
+from collections.abc import Iterator
+from pathlib import Path
 
-from tests.tidy.sources import ROOT
+import pytest
 
-VARIABLE = re.compile(r'env\.\w+\(\s*"(\w+)"')
+from tests.tidy.sources import PACKAGES, ROOT, parse
+
+READ = re.compile(r'env\.\w+\(\s*"(\w+)"')
+ROW = re.compile(r"^\| (.+?) \| ", re.MULTILINE)
+FILE = re.compile(r"`([\w/]+\.(?:py|md|proto))(?:: \w+)?`")
+STEP = re.compile(r"^ {4,}(?:\d+)? +([a-z_]+/[\w/.]*) +([A-Za-z_.]+)", re.MULTILINE)
+TOP = (*PACKAGES, "tests", "docs", "client")  # what begins with one of these is a path from the root
+INSIDE_MARKETS = ("Inside `markets/`:", "## Adding a command")  # below these headings bare names are files of markets
 
 
-def undocumented(settings: str, page: str) -> set[str]:
-    return {name for name in VARIABLE.findall(settings) if f"`{name}`" not in page}
+def read_variables(settings: str) -> set[str]:
+    return set(READ.findall(settings))
+
+
+def told_variables(page: str) -> set[str]:
+    table = page.partition("## Variables")[2].partition("\n## ")[0]
+    return {name for cell in ROW.findall(table) for name in re.findall(r"`(\w+)`", cell)}
+
+
+def named_files(page: str) -> Iterator[str]:
+    """Paths from the root. A bare name is a file of the package whose row it stands in, or of its part's row."""
+    package = ""
+    for line in page.splitlines():
+        if line.startswith(INSIDE_MARKETS):
+            package = "markets/"
+        elif line.startswith("## "):
+            package = ""
+        row = re.match(r"\| `([\w/]+/)` \|", line)
+        home = "" if row is None else row[1] if row[1].split("/")[0] in TOP else package + row[1]
+        for name in FILE.findall(line):
+            if name.split("/")[0] in TOP:
+                yield name
+            elif home or package:
+                yield (home or package) + name
 
 
 def missing_files(page: str) -> set[str]:
-    named = re.findall(r"`((?:proto|realtime|accounts|markets|exchange|tests)/[\w/]+\.\w+)`", page)
-    assert named
-    return {name for name in named if not (ROOT / name).exists()}
+    return {name for name in named_files(page) if not (ROOT / name).exists()}
 
 
-def test_every_variable_is_told_of() -> None:
-    settings = (ROOT / "exchange" / "settings.py").read_text()
-    assert undocumented(settings, (ROOT / "docs" / "operations.md").read_text()) == set()
+def steps(page: str) -> list[tuple[str, str]]:
+    """Of the way of an order: (file or folder, Class, function or Class.method)."""
+    return STEP.findall(page.partition("## The way of one order")[2].partition("\n## ")[0])
 
 
-def test_the_house_is_as_it_is_described() -> None:
-    assert missing_files((ROOT / "docs" / "architecture.md").read_text()) == set()
+def defines(path: Path, symbol: str) -> bool:
+    """Whether this file, or one in this folder, defines it."""
+    files = path.glob("*.py") if path.is_dir() else [path] if path.exists() else []
+    return any(_holds(parse(file).body, symbol.split(".")) for file in files)
+
+
+def _holds(body: list[ast.stmt], names: list[str]) -> bool:
+    kinds = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    found = next((node for node in body if isinstance(node, kinds) and node.name == names[0]), None)
+    return found is not None and (len(names) == 1 or _holds(found.body, names[1:]))
+
+
+@pytest.fixture
+def house() -> str:
+    return (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+
+
+def test_the_variables_are_those_that_are_told_of() -> None:
+    settings = (ROOT / "exchange" / "settings.py").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    assert told_variables(page) == read_variables(settings)
+
+
+def test_every_file_that_the_house_names_is_there(house: str) -> None:
+    named = set(named_files(house))
+    assert {"realtime/hub.py", "auctions/decoder.py", "accounts/rest/views.py", "markets/engine/orders.py"} <= named
+    assert missing_files(house) == set()
+
+
+def test_every_step_of_an_orders_way_is_there(house: str) -> None:
+    assert len(steps(house)) == 11
+    assert [step for step in steps(house) if not defines(ROOT / step[0], step[1])] == []
 
 
 class TestThatItWouldFail:
     def test_a_variable_without_a_word(self) -> None:
-        assert undocumented('X = env.bool("NEW_ONE", default=1)', "`OTHER`") == {"NEW_ONE"}
+        assert read_variables('X = env.bool("NEW_ONE", default=1)') - told_variables("## Variables\n\n| `OLD` | |") == {
+            "NEW_ONE"
+        }
 
-    def test_a_file_that_is_gone(self) -> None:
-        assert missing_files("see `markets/nowhere.py`") == {"markets/nowhere.py"}
+    def test_a_variable_that_nobody_reads(self) -> None:
+        assert told_variables("## Variables\n\n| `A`, `GONE` | 1 | see `B` |\n") - {"A"} == {"GONE"}
+
+    @pytest.mark.parametrize(
+        ("page", "gone"),
+        [
+            ("see `markets/nowhere.py`", "markets/nowhere.py"),
+            ("| `auctions/` | pictures (`painter.py`) |", "auctions/painter.py"),
+            ("Inside `markets/`:\n\n| `gone.py`, `api.py` | |", "markets/gone.py"),
+            ("Inside `markets/`:\n\n| `engine/` | `gone.py`, `book.py` |", "markets/engine/gone.py"),
+        ],
+    )
+    def test_a_file_that_is_gone(self, page: str, gone: str) -> None:
+        assert missing_files(page) == {gone}
+
+    @pytest.mark.parametrize(
+        "step", [("markets/gone.py", "Matcher"), ("markets/matcher.py", "Gone"), ("markets/matcher.py", "Matcher.gone")]
+    )
+    def test_a_step_that_is_gone(self, step: tuple[str, str]) -> None:
+        text = f"## The way of one order\n\n     9  {step[0]}   {step[1]}    replies first"
+        assert steps(text) == [step]
+        assert not defines(ROOT / step[0], step[1])

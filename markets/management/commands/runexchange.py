@@ -1,4 +1,4 @@
-"""Runs the exchange: pages, sockets and the matcher in one process, or apart over Redis (design, section 7)."""
+"""Runs the exchange: pages, sockets and the matcher in one process, or apart over Redis (docs/operations.md)."""
 
 import asyncio
 import contextlib
