@@ -24,12 +24,13 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 from accounts import money
 from accounts.console.filters import AccountFilter
 from accounts.console.operations import Button
-from accounts.console.rights import has_sudo, may_manage, may_operate
+from accounts.console.rights import may_manage, may_operate
 from accounts.console.tables import EngineOwnedAdmin, Operated, ReadOnlyAdmin, entry_link, links
 from accounts.console.words import person, when
 from accounts.models import Account, ApiToken, Ownership, Transfer, User
 from accounts.operations import Collect, Gift, MakeToken, RedistributeCredit, RevokeShare, RevokeToken
 from accounts.selectors import owners_above, possessions, tree
+from accounts.sudo import is_recent
 
 RIGHTS = ("is_staff", "is_superuser", "groups", "user_permissions")
 ROLE = ("is_staff", "groups")  # what Administrators give
@@ -129,7 +130,7 @@ class ApiTokenAdmin(ReadOnlyAdmin):
         return found if request.user.has_perm("accounts.view_apitoken") else found.filter(user=request.user.pk)
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return may_operate(request.user) and has_sudo(request, request.user)
+        return may_operate(request.user) and is_recent(request.session, request.user)
 
     @admin.display(description="may")
     def may(self, token: ApiToken) -> str:

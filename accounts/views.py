@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from accounts import demo, money
 from accounts.acting import SESSION_KEY, Acting, acting, ask, back, complain, new_key, posting_account
-from accounts.console.rights import ask_again, has_sudo, may_operate
+from accounts.console.rights import ask_again, may_operate
 from accounts.forms import AltForm, KeyedForm, ShareForm, TokenForm, TransferForm
 from accounts.models import AccountKind
 from accounts.selectors import account_named, people, possessions, typed_id
@@ -115,12 +115,13 @@ def make_transfer(request: HttpRequest, who: Acting) -> HttpResponse:
 def keys(request: HttpRequest, who: Acting) -> HttpResponse:
     """One's API tokens, and a form for one more, whose secret is shown once. Only an operator who has just shown who
     they are makes one that may turn on sudo: it could be used where nobody is asked again."""
-    operator, sudo = may_operate(who.user), may_operate(who.user) and has_sudo(request, who.user)
-    if operator and not sudo and "sudo" in request.GET:
+    operator = may_operate(who.user)
+    lately_shown = operator and is_recent(request.session, who.user)
+    if operator and not lately_shown and "sudo" in request.GET:
         return ask_again(request, who.user)
-    form, secret = TokenForm(initial={"key": new_key()}, tree=who.tree, sudo=sudo), ""
+    form, secret = TokenForm(initial={"key": new_key()}, tree=who.tree, sudo=lately_shown), ""
     if request.method == "POST":
-        form = TokenForm(request.POST, tree=who.tree, sudo=sudo)
+        form = TokenForm(request.POST, tree=who.tree, sudo=lately_shown)
         try:
             secret = _make_token(form, who) if form.is_valid() else ""
         except MadeBefore as made:
@@ -130,7 +131,7 @@ def keys(request: HttpRequest, who: Acting) -> HttpResponse:
             form.add_error(None, str(refused))
     tokens = list(live_tokens(who.user).select_related("account"))
     shown = {"who": who, "here": "keys", "form": form, "secret": secret, "tokens": tokens, "astray": astray(tokens)}
-    return render(request, "accounts/keys.html", {**shown, "may_have_sudo": operator and not sudo})
+    return render(request, "accounts/keys.html", {**shown, "may_have_sudo": operator and not lately_shown})
 
 
 def _make_token(form: TokenForm, who: Acting) -> str:

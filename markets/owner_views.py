@@ -11,7 +11,8 @@ from django.views.decorators.http import require_http_methods
 
 from accounts import money
 from accounts.acting import Acting, acting, ask, complain, new_key, posting_account
-from accounts.console.rights import ask_again, has_sudo
+from accounts.console.rights import ask_again
+from accounts.sudo import is_recent
 from markets import overview, sight
 from markets.forms import DescribeForm, MarketForm, SettleForm, SettlementForm
 from markets.models import Market, MarketStatus
@@ -69,7 +70,7 @@ def settle(request: HttpRequest, who: Acting, market_id: int) -> HttpResponse:
     """First the price, then what it would come to, then the deed. There is no way back, so that an operator in sudo has
     shown lately who they are, as in the console."""
     market = own_market(request, who, market_id)
-    if who.sudo and not has_sudo(request, who.user, settings.DANGER_SECONDS):
+    if who.sudo and not is_recent(request.session, who.user, settings.DANGER_SECONDS):
         return ask_again(request, who.user)
     asked = SettlementForm(request.GET if "price" in request.GET else None, market=market)
     if request.method == "POST":

@@ -22,10 +22,11 @@ from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from accounts.acting import new_key
-from accounts.console.rights import ask_again, has_sudo, may_operate
+from accounts.console.rights import ask_again, may_operate
 from accounts.forms import KEY_MAX, KeyedForm
 from accounts.models import User
 from accounts.services import ensure_user_account
+from accounts.sudo import is_recent
 from proto.exchange_pb2 import KEY_CONFLICT, OUTCOME_UNKNOWN, ClientMessage, ServerMessage
 from realtime import gateway
 from realtime.errors import RequestFailed
@@ -102,7 +103,7 @@ class Operation(FormView[OperationForm]):
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not may_operate(request.user):
             raise PermissionDenied
-        if not has_sudo(request, request.user, settings.DANGER_SECONDS if self.danger else None):
+        if not is_recent(request.session, request.user, settings.DANGER_SECONDS if self.danger else None):
             if request.method == "POST":
                 request.session[UNSENT] = (request.get_full_path(), request.POST.urlencode())
             return ask_again(request, request.user)  # a sign-in afresh forgets it: it may be another's

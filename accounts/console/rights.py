@@ -52,11 +52,6 @@ def held(by: Q) -> set[str]:
     return {f"{app}.{codename}" for app, codename in found}
 
 
-def has_sudo(request: HttpRequest, user: User, seconds: int | None = None) -> bool:
-    """The person, whose session it is, has shown who they are within `seconds`, SUDO_SECONDS if nothing is said."""
-    return is_recent(request.session, user, seconds)
-
-
 def ask_again(request: HttpRequest, user: User) -> HttpResponseRedirect:
     """To the password, then back to the form; who has none signs in afresh."""
     page = "account_reauthenticate" if user.has_usable_password() else "sign_in_afresh"
@@ -94,7 +89,7 @@ def sudo_for_all_pages(site: AdminSite) -> None:
 def _with_sudo(view: View) -> View:
     @wraps(view)
     def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        if not may_view(request.user) or has_sudo(request, request.user):
+        if not may_view(request.user) or is_recent(request.session, request.user):
             return view(request, *args, **kwargs)
         if "HX-Request" in request.headers:  # a part of a page that renews itself: the whole page asks
             return HttpResponse(headers={"HX-Refresh": "true"})

@@ -14,9 +14,10 @@ from unfold.admin import ModelAdmin
 from unfold.paginator import InfinitePaginator
 
 from accounts.console.operations import Button, Operation
-from accounts.console.rights import has_sudo, may_operate, may_view
+from accounts.console.rights import may_operate, may_view
 from accounts.console.words import when
 from accounts.selectors import typed_id
+from accounts.sudo import is_recent
 
 Writer = Callable[[int], str]
 
@@ -133,7 +134,7 @@ class ReadOnlyAdmin(Operated):
     # --- What is not possible
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return may_view(request.user) and has_sudo(request, request.user)
+        return may_view(request.user) and is_recent(request.session, request.user)
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return self.has_view_permission(request)
