@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import wraps
-from typing import Concatenate, ParamSpec
+from typing import Any, Concatenate, ParamSpec
 
 from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
@@ -109,6 +109,19 @@ def ask(
         again = failed.reason == KEY_CONFLICT  # gone back to a page whose form was sent before
         messages.error(request, "This form was sent before. Here is a fresh one." if again else failed.message)
         return None
+
+
+def carry_out(
+    request: HttpRequest, who: Acting, form: Form, message: Callable[[dict[str, Any]], ClientMessage]
+) -> ServerMessage | None:
+    """Sends the command that a form asks for; `message` makes it of the form's cleaned data.
+
+    None, with the reasons on the next page, if the form or the exchange refuses.
+    """
+    if form.is_valid():
+        return ask(request, who, message(form.cleaned_data))
+    complain(request, form)
+    return None
 
 
 def complain(request: HttpRequest, form: Form) -> None:

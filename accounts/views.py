@@ -1,5 +1,7 @@
 """Pages and forms about people, accounts and tokens. Forms post and lead back to a page, with or without scripts."""
 
+from typing import Any
+
 from allauth.account.internal.flows.login import record_authentication
 from django.conf import settings
 from django.contrib import messages
@@ -10,7 +12,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts import demo, money
-from accounts.acting import SESSION_KEY, Acting, acting, ask, back, complain, new_key, posting_account
+from accounts.acting import SESSION_KEY, Acting, acting, back, carry_out, new_key, posting_account
 from accounts.console.rights import ask_again, may_operate
 from accounts.forms import AltForm, KeyedForm, ShareForm, TokenForm, TransferForm
 from accounts.models import AccountKind
@@ -57,13 +59,13 @@ def accounts(request: HttpRequest, who: Acting) -> HttpResponse:
 @require_POST
 @acting
 def share(request: HttpRequest, who: Acting, account_id: int) -> HttpResponse:
+    def message(said: dict[str, Any]) -> ClientMessage:
+        share = ShareAccount(account_id=account_id, receiver_id=said["receiver"].id, key=said["key"])
+        return ClientMessage(share_account=share)
+
     form = ShareForm(request.POST)
-    if not form.is_valid():
-        complain(request, form)
-        return redirect("accounts:accounts")
-    receiver, key = form.cleaned_data["receiver"], form.cleaned_data["key"]
-    message = ShareAccount(account_id=account_id, receiver_id=receiver.id, key=key)
-    if reply := ask(request, who, ClientMessage(share_account=message)):
+    if reply := carry_out(request, who, form, message):
+        receiver = form.cleaned_data["receiver"]
         messages.success(request, f"{receiver.name} owns {reply.owners_changed.account.name} with you now.")
     return redirect("accounts:accounts")
 
@@ -71,12 +73,10 @@ def share(request: HttpRequest, who: Acting, account_id: int) -> HttpResponse:
 @require_POST
 @acting
 def leave(request: HttpRequest, who: Acting, account_id: int) -> HttpResponse:
-    form = KeyedForm(request.POST)
-    if not form.is_valid():
-        complain(request, form)
-        return redirect("accounts:accounts")
-    message = LeaveAccount(account_id=account_id, key=form.cleaned_data["key"])
-    if reply := ask(request, who, ClientMessage(leave_account=message)):
+    def message(said: dict[str, Any]) -> ClientMessage:
+        return ClientMessage(leave_account=LeaveAccount(account_id=account_id, key=said["key"]))
+
+    if reply := carry_out(request, who, KeyedForm(request.POST), message):
         messages.success(request, f"You have left {reply.owners_changed.account.name}.")
     return redirect("accounts:accounts")
 
@@ -84,13 +84,11 @@ def leave(request: HttpRequest, who: Acting, account_id: int) -> HttpResponse:
 @require_POST
 @acting
 def create_alt(request: HttpRequest, who: Acting) -> HttpResponse:
-    form = AltForm(request.POST)
-    if not form.is_valid():
-        complain(request, form)
-    else:
-        create = CreateAccount(name=form.cleaned_data["name"], key=form.cleaned_data["key"])
-        if reply := ask(request, who, ClientMessage(create_account=create)):
-            messages.success(request, f"{reply.account_created.account.name} is open. Switch to it to trade with it.")
+    def message(said: dict[str, Any]) -> ClientMessage:
+        return ClientMessage(create_account=CreateAccount(name=said["name"], key=said["key"]))
+
+    if reply := carry_out(request, who, AltForm(request.POST), message):
+        messages.success(request, f"{reply.account_created.account.name} is open. Switch to it to trade with it.")
     return back(request, "markets:portfolio")
 
 
@@ -98,15 +96,17 @@ def create_alt(request: HttpRequest, who: Acting) -> HttpResponse:
 @acting
 def make_transfer(request: HttpRequest, who: Acting) -> HttpResponse:
     """From the acting account to another by its name."""
-    form = TransferForm(request.POST)
-    if not form.is_valid():
-        complain(request, form)
-        return back(request, "markets:portfolio")
-    to, amount, note, key = (form.cleaned_data[name] for name in ("to", "amount", "note", "key"))
     payer = typed_id(request.POST.get("account", "")) or 0
-    transfer = MakeTransfer(from_account_id=payer, to_account_id=to.id, amount=amount, note=note, key=key)
-    if ask(request, who, ClientMessage(make_transfer=transfer)):
-        messages.success(request, f"{money.chips(amount)} {settings.CHIP_NAME} went to {to.name}.")
+
+    def message(said: dict[str, Any]) -> ClientMessage:
+        to, amount, note, key = (said[name] for name in ("to", "amount", "note", "key"))
+        transfer = MakeTransfer(from_account_id=payer, to_account_id=to.id, amount=amount, note=note, key=key)
+        return ClientMessage(make_transfer=transfer)
+
+    form = TransferForm(request.POST)
+    if carry_out(request, who, form, message):
+        paid, to = money.chips(form.cleaned_data["amount"]), form.cleaned_data["to"]
+        messages.success(request, f"{paid} {settings.CHIP_NAME} went to {to.name}.")
     return back(request, "markets:portfolio")
 
 

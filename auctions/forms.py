@@ -4,6 +4,7 @@ from django import forms
 
 from accounts import money
 from accounts.forms import KeyedForm, LinesField, OnlyChanges, UnitsField
+from proto import exchange_pb2 as pb
 
 NAME_MAX = 80  # characters, as below
 DESCRIPTION_MAX = 4_000
@@ -24,6 +25,23 @@ class EditForm(OnlyChanges, AuctionForm):
     description = LinesField(max_length=DESCRIPTION_MAX, required=False, show_hidden_initial=True)
     price = UnitsField(decimals=money.CASH_DECIMALS, required=False, show_hidden_initial=True)
     remove_picture = forms.BooleanField(required=False)
+
+
+def edit_message(auction_id: int, form: forms.Form) -> pb.EditAuction:
+    """What was changed in EditForm or the console's form, and the removal of the picture."""
+    said, changed = form.cleaned_data, form.changed_data
+    edit = pb.EditAuction(auction_id=auction_id, key=said["key"])
+    if "name" in changed:
+        edit.name = said["name"]
+    if "description" in changed:
+        edit.description = said["description"]
+    if "price" in changed and said["price"] is None:
+        edit.no_buy_now_price = True
+    elif "price" in changed:
+        edit.buy_now_price = said["price"]
+    if said["remove_picture"]:
+        edit.picture = ""
+    return edit
 
 
 class BuyForm(KeyedForm):

@@ -8,9 +8,9 @@ from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from accounts import money
 from accounts.console.operations import CommandForm, CommandOperation, OperationForm
-from accounts.forms import AccountField, LinesField, UnitsField
+from accounts.forms import AccountField, LinesField, OnlyChanges, UnitsField
 from auctions import pictures
-from auctions.forms import DESCRIPTION_MAX, NAME_MAX
+from auctions.forms import DESCRIPTION_MAX, NAME_MAX, edit_message
 from auctions.models import Auction, AuctionStatus
 from proto import exchange_pb2 as pb
 from proto.exchange_pb2 import ClientMessage, ServerMessage
@@ -24,9 +24,7 @@ class OfOpenAuction(CommandOperation):
         return row.status == AuctionStatus.OPEN
 
 
-class EditAuctionForm(CommandForm):
-    """What the form began with comes back with it: only what the operator changed is sent."""
-
+class EditAuctionForm(OnlyChanges, CommandForm):
     name = forms.CharField(max_length=NAME_MAX, show_hidden_initial=True, widget=UnfoldAdminTextInputWidget)
     description = LinesField(
         max_length=DESCRIPTION_MAX,
@@ -44,11 +42,6 @@ class EditAuctionForm(CommandForm):
     )
     remove_picture = forms.BooleanField(required=False, widget=UnfoldBooleanSwitchWidget)
 
-    def clean(self) -> dict[str, Any]:
-        if not set(self.changed_data) - {"key", "reason"}:
-            raise forms.ValidationError("You have changed nothing.")
-        return self.cleaned_data
-
 
 class EditAuction(OfOpenAuction):
     slug = "edit"
@@ -62,19 +55,7 @@ class EditAuction(OfOpenAuction):
         return {**super().get_initial(), **shown, "price": "" if price is None else money.chips(price)}
 
     def message(self, form: OperationForm) -> ClientMessage:
-        said, changed = form.cleaned_data, form.changed_data
-        edit = pb.EditAuction(auction_id=self.row.pk, key=said["key"])
-        if "name" in changed:
-            edit.name = said["name"]
-        if "description" in changed:
-            edit.description = said["description"]
-        if "price" in changed and said["price"] is None:
-            edit.no_buy_now_price = True
-        elif "price" in changed:
-            edit.buy_now_price = said["price"]
-        if said["remove_picture"]:
-            edit.picture = ""
-        return ClientMessage(edit_auction=edit)
+        return ClientMessage(edit_auction=edit_message(self.row.pk, form))
 
     def done(self, reply: ServerMessage) -> str:
         return f"{reply.auction_updated.auction.name} is saved"

@@ -9,10 +9,10 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts import money
-from accounts.acting import Acting, acting, ask, complain, new_key, posting_account
+from accounts.acting import Acting, acting, ask, carry_out, complain, new_key, posting_account
 from accounts.forms import KeyedForm
 from auctions import pictures, selectors
-from auctions.forms import AuctionForm, BuyForm, EditForm
+from auctions.forms import AuctionForm, BuyForm, EditForm, edit_message
 from auctions.models import Auction, AuctionStatus
 from auctions.pictures import PictureRefused
 from proto import exchange_pb2 as pb
@@ -85,18 +85,7 @@ def edited(request: HttpRequest, who: Acting, found: Auction, form: EditForm) ->
     if not form.is_valid():
         complain(request, form)
         return None
-    said = form.cleaned_data
-    edit = pb.EditAuction(auction_id=found.id, key=said["key"])
-    if "name" in form.changed_data:
-        edit.name = said["name"]
-    if "description" in form.changed_data:
-        edit.description = said["description"]
-    if "price" in form.changed_data and said["price"] is None:
-        edit.no_buy_now_price = True
-    elif "price" in form.changed_data:
-        edit.buy_now_price = said["price"]
-    if said["remove_picture"]:
-        edit.picture = ""
+    edit = edit_message(found.id, form)
     reply = ask_with_picture(request, who, pb.ClientMessage(edit_auction=edit), edit)
     if reply is not None:
         pictures.discard(found.picture)
@@ -132,12 +121,10 @@ def ask_with_picture(
 @require_POST
 @acting
 def withdraw(request: HttpRequest, who: Acting, auction_id: int) -> HttpResponse:
-    form = KeyedForm(request.POST)
-    if not form.is_valid():
-        complain(request, form)
-        return redirect("auctions:auction", auction_id)
-    message = pb.WithdrawAuction(auction_id=auction_id, key=form.cleaned_data["key"])
-    reply = ask(request, who, pb.ClientMessage(withdraw_auction=message))
+    def message(said: dict[str, Any]) -> pb.ClientMessage:
+        return pb.ClientMessage(withdraw_auction=pb.WithdrawAuction(auction_id=auction_id, key=said["key"]))
+
+    reply = carry_out(request, who, KeyedForm(request.POST), message)
     if reply is None:
         return redirect("auctions:auction", auction_id)
     messages.success(request, f"{reply.auction_withdrawn.auction.name} is withdrawn.")
@@ -147,12 +134,10 @@ def withdraw(request: HttpRequest, who: Acting, auction_id: int) -> HttpResponse
 @require_POST
 @acting
 def buy(request: HttpRequest, who: Acting, auction_id: int) -> HttpResponse:
-    form = BuyForm(request.POST)
-    if not form.is_valid():
-        complain(request, form)
-        return redirect("auctions:auction", auction_id)
-    message = pb.BuyAuction(auction_id=auction_id, price=form.cleaned_data["price"], key=form.cleaned_data["key"])
-    reply = ask(request, who, pb.ClientMessage(buy_auction=message))
+    def message(said: dict[str, Any]) -> pb.ClientMessage:
+        return pb.ClientMessage(buy_auction=pb.BuyAuction(auction_id=auction_id, price=said["price"], key=said["key"]))
+
+    reply = carry_out(request, who, BuyForm(request.POST), message)
     if reply is not None:
         bought = reply.auction_settled.auction
         messages.success(request, f"{bought.name} is yours for {money.chips(bought.settle_price)}.")

@@ -10,7 +10,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
 from accounts import money
-from accounts.acting import Acting, acting, ask, complain, new_key, posting_account
+from accounts.acting import Acting, acting, carry_out, complain, new_key, posting_account
 from accounts.console.rights import ask_again
 from accounts.sudo import is_recent
 from markets import overview, sight
@@ -37,10 +37,7 @@ def create(request: HttpRequest, who: Acting) -> HttpResponse:
 
 
 def created(request: HttpRequest, who: Acting, form: MarketForm) -> pb.ServerMessage | None:
-    if not form.is_valid():
-        complain(request, form)
-        return None
-    return ask(request, who, pb.ClientMessage(create_market=pb.CreateMarket(**form.cleaned_data)))
+    return carry_out(request, who, form, lambda said: pb.ClientMessage(create_market=pb.CreateMarket(**said)))
 
 
 @require_http_methods(["GET", "POST"])
@@ -57,11 +54,9 @@ def describe(request: HttpRequest, who: Acting, market_id: int) -> HttpResponse:
 
 
 def described(request: HttpRequest, who: Acting, market: Market, form: DescribeForm) -> pb.ServerMessage | None:
-    if not form.is_valid():
-        complain(request, form)
-        return None
-    edit = pb.EditMarket(market_id=market.id, **form.cleaned_data)
-    return ask(request, who, pb.ClientMessage(edit_market=edit))
+    return carry_out(
+        request, who, form, lambda said: pb.ClientMessage(edit_market=pb.EditMarket(market_id=market.id, **said))
+    )
 
 
 @require_http_methods(["GET", "POST"])
@@ -88,11 +83,12 @@ def settle(request: HttpRequest, who: Acting, market_id: int) -> HttpResponse:
 
 
 def settled(request: HttpRequest, who: Acting, form: SettleForm) -> pb.ServerMessage | None:
-    if not form.is_valid():
-        complain(request, form)
-        return None
-    settle = pb.SettleMarket(market_id=form.market.id, **form.cleaned_data)
-    return ask(request, who, pb.ClientMessage(settle_market=settle))
+    return carry_out(
+        request,
+        who,
+        form,
+        lambda said: pb.ClientMessage(settle_market=pb.SettleMarket(market_id=form.market.id, **said)),
+    )
 
 
 def preview(who: Acting, market: Market, price: int | None) -> Preview | None:
