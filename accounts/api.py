@@ -13,7 +13,7 @@ from accounts.rest.schema import operation
 from accounts.rest.views import ExchangeView
 from accounts.selectors import transfers_of
 from proto import exchange_pb2 as wire
-from proto.exchange_pb2 import ClientMessage, ServerMessage
+from proto.exchange_pb2 import ClientMessage
 from realtime.rights import Scope
 
 ACCOUNTS, MONEY = "accounts", "money"
@@ -48,8 +48,8 @@ class UserAccount(ExchangeView):
     def post(self, request: Request) -> Response:
         """Your first request does that by itself; asked again, it answers with the account that there is."""
         said = self.said(serializers.NewUserAccount)
-        reply = self.ask(ClientMessage(create_user_account=wire.CreateUserAccount(**said)))
-        return self.answer(serializers.AccountChanged, reply, reply.account_created, 201)
+        create = wire.CreateUserAccount(**said)
+        return self.carried_out(serializers.AccountChanged, ClientMessage(create_user_account=create), 201)
 
 
 class Accounts(ExchangeView):
@@ -74,9 +74,8 @@ class Accounts(ExchangeView):
     def post(self, request: Request) -> Response:
         """Under the account acted as, or another one in your tree."""
         said = self.said(serializers.NewAccount)
-        reply = self.ask(ClientMessage(create_account=wire.CreateAccount(**said, key=self.key)))
-        at = f"/api/v1/accounts/{reply.account_created.account.id}"
-        return self.answer(serializers.AccountChanged, reply, reply.account_created, 201, at)
+        create = ClientMessage(create_account=wire.CreateAccount(**said, key=self.key))
+        return self.carried_out(serializers.AccountChanged, create, 201, "/api/v1/accounts/{account.id}")
 
 
 class Account(ExchangeView):
@@ -102,30 +101,25 @@ class Owners(ExchangeView):
         return page(serializers.Owner, rows, self.query, newest_first=False)
 
 
-class _Ownership(ExchangeView):
-    def changed(self, message: ClientMessage) -> Response:
-        reply = self.ask(message)
-        return self.answer(serializers.AccountChanged, reply, reply.owners_changed)
-
-
-class Share(_Ownership):
+class Share(ExchangeView):
     @operation("share_account", "Share an account", serializers.AccountChanged, body=serializers.NewShare, tag=ACCOUNTS)
     def post(self, request: Request, account_id: int) -> Response:
         """Acting as your own user account, which owns it: another user account owns it too, with no credit yet."""
         said = self.said(serializers.NewShare)
         share = wire.ShareAccount(account_id=account_id, **said, key=self.key)
-        return self.changed(ClientMessage(share_account=share))
+        return self.carried_out(serializers.AccountChanged, ClientMessage(share_account=share))
 
 
-class Leave(_Ownership):
+class Leave(ExchangeView):
     @operation("leave_account", "Leave an account", serializers.AccountChanged, body=serializers.Empty, tag=ACCOUNTS)
     def post(self, request: Request, account_id: int) -> Response:
         """The account acted as gives up what it owns of it."""
         self.said(serializers.Empty)
-        return self.changed(ClientMessage(leave_account=wire.LeaveAccount(account_id=account_id, key=self.key)))
+        leave = wire.LeaveAccount(account_id=account_id, key=self.key)
+        return self.carried_out(serializers.AccountChanged, ClientMessage(leave_account=leave))
 
 
-class Revoke(_Ownership):
+class Revoke(ExchangeView):
     @operation(
         "revoke_share", "Revoke a share (sudo)", serializers.AccountChanged, body=serializers.OwnerNamed, tag=ACCOUNTS
     )
@@ -133,10 +127,10 @@ class Revoke(_Ownership):
         """Leave, for a user account."""
         said = self.said(serializers.OwnerNamed)
         revoke = wire.RevokeShare(account_id=account_id, **said, key=self.key)
-        return self.changed(ClientMessage(revoke_share=revoke))
+        return self.carried_out(serializers.AccountChanged, ClientMessage(revoke_share=revoke))
 
 
-class Redistribute(_Ownership):
+class Redistribute(ExchangeView):
     @operation(
         "redistribute_credit",
         "Redistribute a credit (sudo)",
@@ -148,18 +142,13 @@ class Redistribute(_Ownership):
         """An owner's credit goes to the other owners pro rata, or evenly if they have none."""
         said = self.said(serializers.OwnerNamed)
         redistribute = wire.Redistribute(account_id=account_id, **said, key=self.key)
-        return self.changed(ClientMessage(redistribute=redistribute))
+        return self.carried_out(serializers.AccountChanged, ClientMessage(redistribute=redistribute))
 
 
 # --- Money
 
 
-class _Money(ExchangeView):
-    def moved(self, reply: ServerMessage) -> Response:
-        return self.answer(serializers.TransferCreated, reply, reply.transfer_created, 201)
-
-
-class Transfers(_Money):
+class Transfers(ExchangeView):
     queries = {"GET": PageQuery}
 
     @operation("list_transfers", "Transfers, newest first", page_of(serializers.Transfer, "TransferPage"), tag=MONEY)
@@ -172,20 +161,21 @@ class Transfers(_Money):
         """Between user accounts, or between an account and its owner."""
         said: dict[str, Any] = self.said(serializers.NewTransfer)
         said["from_account_id"] = said["from_account_id"] or self.caller.account.id
-        return self.moved(self.ask(ClientMessage(make_transfer=wire.MakeTransfer(**said, key=self.key))))
+        pay = wire.MakeTransfer(**said, key=self.key)
+        return self.carried_out(serializers.TransferCreated, ClientMessage(make_transfer=pay), 201)
 
 
-class Gifts(_Money):
+class Gifts(ExchangeView):
     @operation(
         "give", "Give money (sudo)", serializers.TransferCreated, status=201, body=serializers.NewGift, tag=MONEY
     )
     def post(self, request: Request) -> Response:
         """From the house."""
         said = self.said(serializers.NewGift)
-        return self.moved(self.ask(ClientMessage(gift=wire.Gift(**said, key=self.key))))
+        return self.carried_out(serializers.TransferCreated, ClientMessage(gift=wire.Gift(**said, key=self.key)), 201)
 
 
-class Collections(_Money):
+class Collections(ExchangeView):
     @operation(
         "collect",
         "Collect money (sudo)",
@@ -197,4 +187,5 @@ class Collections(_Money):
     def post(self, request: Request) -> Response:
         """Back to the house, at most what is available."""
         said = self.said(serializers.NewCollection)
-        return self.moved(self.ask(ClientMessage(collect=wire.Collect(**said, key=self.key))))
+        collect = wire.Collect(**said, key=self.key)
+        return self.carried_out(serializers.TransferCreated, ClientMessage(collect=collect), 201)

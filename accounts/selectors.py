@@ -130,15 +130,20 @@ def payees(account: Account) -> list[Account]:
     return list(found[:NAMES_SUGGESTED])
 
 
+def but_the_house() -> QuerySet[Account]:
+    """Accounts that somebody may act as, or name: all others."""
+    return Account.objects.exclude(kind=AccountKind.HOUSE)
+
+
 def other_account(account_id: int) -> Account | None:
     """Any but the house: what an operator in sudo may act as."""
-    return Account.objects.filter(id=account_id).exclude(kind=AccountKind.HOUSE).first()
+    return but_the_house().filter(id=account_id).first()
 
 
 def account_named(name: str) -> Account | None:
     """By name, as it stands or with other capitals and compatible characters."""
     named = Q(name=_tidy(name)) | Q(name_key=_key(name))
-    return Account.objects.filter(named).exclude(kind=AccountKind.HOUSE).first()
+    return but_the_house().filter(named).first()
 
 
 def typed_id(text: str) -> int | None:
@@ -151,7 +156,7 @@ def accounts_written(names: set[str]) -> dict[str, int]:
     if somebody is called so. Two queries."""
     ids = {name: id for name in names if (id := typed_id(name)) is not None}
     words = names - ids.keys()
-    others = Account.objects.exclude(kind=AccountKind.HOUSE)
+    others = but_the_house()
     there = set(others.filter(id__in=ids.values()).values_list("id", flat=True))
     named = Q(name__in={_tidy(name) for name in words}) | Q(name_key__in={_key(name) for name in words})
     found: dict[str, int] = {}

@@ -5,7 +5,6 @@ from typing import IO, Any
 
 from django.core.exceptions import SuspiciousOperation
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.db.models import QuerySet
 from rest_framework import parsers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -15,8 +14,8 @@ from accounts.rest.pages import page, page_of
 from accounts.rest.schema import operation
 from accounts.rest.views import ExchangeView
 from auctions import models, pictures, serializers
-from auctions.models import AuctionStatus
 from auctions.pictures import PictureRefused, TooManyPictures
+from auctions.selectors import on_the_board
 from proto import exchange_pb2 as wire
 from proto.exchange_pb2 import ClientMessage
 from realtime.errors import RequestFailed
@@ -26,18 +25,7 @@ AUCTIONS = "auctions"
 RAW = {"type": "string", "format": "binary", "minLength": 1}
 
 
-def on_the_board() -> QuerySet[models.Auction]:
-    return models.Auction.objects.exclude(status=AuctionStatus.WITHDRAWN)
-
-
-class AuctionView(ExchangeView):
-    def changed(self, message: ClientMessage) -> Response:
-        reply = self.ask(message)
-        kind = reply.WhichOneof("message") or ""
-        return self.answer(serializers.AuctionChanged, reply, getattr(reply, kind))
-
-
-class Auctions(AuctionView):
+class Auctions(ExchangeView):
     queries = {"GET": serializers.AuctionsQuery}
 
     @operation("list_auctions", "Auctions, newest first", page_of(serializers.Auction, "AuctionPage"), tag=AUCTIONS)
@@ -59,12 +47,11 @@ class Auctions(AuctionView):
     def post(self, request: Request) -> Response:
         """The account acted as sells it. Class expensive."""
         said = self.said(serializers.NewAuction)
-        reply = self.ask(ClientMessage(create_auction=wire.CreateAuction(**said, key=self.key)))
-        at = f"/api/v1/auctions/{reply.auction_created.auction.id}"
-        return self.answer(serializers.AuctionChanged, reply, reply.auction_created, 201, at)
+        create = ClientMessage(create_auction=wire.CreateAuction(**said, key=self.key))
+        return self.carried_out(serializers.AuctionChanged, create, 201, "/api/v1/auctions/{auction.id}")
 
 
-class Auction(AuctionView):
+class Auction(ExchangeView):
     @operation("get_auction", "An auction", serializers.Auction, tag=AUCTIONS)
     def get(self, request: Request, auction_id: int) -> Response:
         """One that is open or sold."""
@@ -84,7 +71,7 @@ class Auction(AuctionView):
         edit = wire.EditAuction(auction_id=auction_id, **said, key=self.key)
         shown = models.Auction.objects.filter(pk=auction_id).values_list("picture", flat=True)
         before = next(iter(shown), "")
-        response = self.changed(ClientMessage(edit_auction=edit))
+        response = self.carried_out(serializers.AuctionChanged, ClientMessage(edit_auction=edit))
         pictures.discard(before)
         return response
 
@@ -92,18 +79,19 @@ class Auction(AuctionView):
     def delete(self, request: Request, auction_id: int) -> Response:
         """Its seller, or an operator in sudo, while it is open. It leaves the board for good."""
         withdraw = wire.WithdrawAuction(auction_id=auction_id, key=self.key)
-        return self.changed(ClientMessage(withdraw_auction=withdraw))
+        return self.carried_out(serializers.AuctionChanged, ClientMessage(withdraw_auction=withdraw))
 
 
-class Purchase(AuctionView):
+class Purchase(ExchangeView):
     @operation("buy_auction", "Buy now", serializers.AuctionChanged, body=serializers.Purchase, tag=AUCTIONS)
     def post(self, request: Request, auction_id: int) -> Response:
         """The account acted as pays the price that you saw, and gets it."""
         said = self.said(serializers.Purchase)
-        return self.changed(ClientMessage(buy_auction=wire.BuyAuction(auction_id=auction_id, **said, key=self.key)))
+        buy = wire.BuyAuction(auction_id=auction_id, **said, key=self.key)
+        return self.carried_out(serializers.AuctionChanged, ClientMessage(buy_auction=buy))
 
 
-class Settlement(AuctionView):
+class Settlement(ExchangeView):
     @operation(
         "settle_auction", "Settle an auction (sudo)", serializers.AuctionChanged, body=serializers.Sale, tag=AUCTIONS
     )
@@ -111,7 +99,7 @@ class Settlement(AuctionView):
         """To this buyer at this price. For good."""
         said = self.said(serializers.Sale)
         settle = wire.SettleAuction(auction_id=auction_id, **said, key=self.key)
-        return self.changed(ClientMessage(settle_auction=settle))
+        return self.carried_out(serializers.AuctionChanged, ClientMessage(settle_auction=settle))
 
 
 # --- Pictures

@@ -36,11 +36,6 @@ class MarketView(ExchangeView):
             raise not_found(wire.MARKET_NOT_FOUND, f"There is no market {market_id}.")
         return found
 
-    def changed(self, message: ClientMessage) -> Response:
-        reply = self.ask(message)
-        kind = reply.WhichOneof("message") or ""
-        return self.answer(serializers.MarketChanged, reply, getattr(reply, kind))
-
 
 class Markets(MarketView):
     queries = {"GET": serializers.MarketsQuery}
@@ -66,9 +61,8 @@ class Markets(MarketView):
         said = self.said(serializers.NewMarket)
         ids = wire.AccountIds(ids=said.pop("visible_to"))
         create = wire.CreateMarket(**said, visible_to=ids if ids.ids else None, key=self.key)
-        reply = self.ask(ClientMessage(create_market=create))
-        at = f"/api/v1/markets/{reply.market_created.market.id}"
-        return self.answer(serializers.MarketChanged, reply, reply.market_created, 201, at)
+        message = ClientMessage(create_market=create)
+        return self.carried_out(serializers.MarketChanged, message, 201, "/api/v1/markets/{market.id}")
 
 
 class Market(MarketView):
@@ -85,7 +79,7 @@ class Market(MarketView):
         if "visible_to" in said:
             said["visible_to"] = wire.AccountIds(ids=said["visible_to"])
         edit = wire.EditMarket(market_id=market_id, **said, key=self.key)
-        return self.changed(ClientMessage(edit_market=edit))
+        return self.carried_out(serializers.MarketChanged, ClientMessage(edit_market=edit))
 
 
 class MarketStatus(MarketView):
@@ -100,7 +94,7 @@ class MarketStatus(MarketView):
         """CLOSED is for good: the book is emptied, what remains is to settle."""
         said = self.said(serializers.NewStatus)
         status = wire.SetMarketStatus(market_id=market_id, **said, key=self.key)
-        return self.changed(ClientMessage(set_market_status=status))
+        return self.carried_out(serializers.MarketChanged, ClientMessage(set_market_status=status))
 
 
 class Settlement(MarketView):
@@ -110,7 +104,8 @@ class Settlement(MarketView):
     def post(self, request: Request, market_id: int) -> Response:
         """By its owner, or an operator in sudo, at a price within its bounds. For good."""
         said = self.said(serializers.NewSettlement)
-        return self.changed(ClientMessage(settle_market=wire.SettleMarket(market_id=market_id, **said, key=self.key)))
+        settle = wire.SettleMarket(market_id=market_id, **said, key=self.key)
+        return self.carried_out(serializers.MarketChanged, ClientMessage(settle_market=settle))
 
 
 class Book(MarketView):

@@ -14,15 +14,12 @@ from markets import models, reading, serializers
 from markets.api import MarketView
 from markets.statement import lines
 from proto import exchange_pb2 as wire
-from proto.exchange_pb2 import ClientMessage, ServerMessage
+from proto.exchange_pb2 import ClientMessage
 
 ORDERS, MONEY = "orders", "money"
 
 
 class _Orders(MarketView):
-    def cancelled(self, reply: ServerMessage) -> Response:
-        return self.answer(serializers.OrdersCancelled, reply, reply.orders_cancelled)
-
     def written(self, orders: Sequence[models.Order]) -> list[wire.Order]:
         return reading.order_messages(orders, self.viewer.account)
 
@@ -53,9 +50,8 @@ class Orders(_Orders):
         if key and said["client_order_id"] not in ("", key):
             raise Refusal(409, "KEY_CONFLICT", "The header Idempotency-Key says another one.", "client_order_id")
         said["client_order_id"] = said["client_order_id"] or key
-        reply = self.ask(ClientMessage(create_order=wire.CreateOrder(**said)))
-        at = f"/api/v1/orders/{reply.order_created.order.id}"
-        return self.answer(serializers.OrderCreated, reply, reply.order_created, 201, at)
+        create = ClientMessage(create_order=wire.CreateOrder(**said))
+        return self.carried_out(serializers.OrderCreated, create, 201, "/api/v1/orders/{order.id}")
 
 
 class Order(_Orders):
@@ -73,10 +69,10 @@ class Order(_Orders):
         if order_id == 0:
             raise not_found(wire.ORDER_NOT_FOUND, "You have no order 0.")
         cancel = wire.CancelOrder(order_id=order_id, key=self.key)
-        return self.cancelled(self.ask(ClientMessage(cancel_order=cancel)))
+        return self.carried_out(serializers.OrdersCancelled, ClientMessage(cancel_order=cancel))
 
 
-class CancelByClientId(_Orders):
+class CancelByClientId(MarketView):
     @operation(
         "cancel_by_client_order_id",
         "Cancel an order by its client_order_id",
@@ -87,15 +83,16 @@ class CancelByClientId(_Orders):
     def post(self, request: Request) -> Response:
         """An open one of the account acted as. Class cancel."""
         said = self.said(serializers.OrderNamed)
-        return self.cancelled(self.ask(ClientMessage(cancel_order=wire.CancelOrder(**said, key=self.key))))
+        cancel = wire.CancelOrder(**said, key=self.key)
+        return self.carried_out(serializers.OrdersCancelled, ClientMessage(cancel_order=cancel))
 
 
-class Out(_Orders):
+class Out(MarketView):
     @operation("out", "Cancel all orders", serializers.OrdersCancelled, body=serializers.NewOut, tag=ORDERS)
     def post(self, request: Request) -> Response:
         """Of the account acted as: everywhere, in one market, of one side. Class cancel."""
         said = self.said(serializers.NewOut)
-        return self.cancelled(self.ask(ClientMessage(out=wire.Out(**said, key=self.key))))
+        return self.carried_out(serializers.OrdersCancelled, ClientMessage(out=wire.Out(**said, key=self.key)))
 
 
 class Portfolio(MarketView):

@@ -8,10 +8,10 @@ from functools import cached_property
 from rest_framework.request import Request
 
 from accounts import sudo
-from accounts.models import Account, AccountKind, User
+from accounts.models import Account, User
 from accounts.rest.authentication import Session
 from accounts.rest.errors import Refusal, not_found, unreadable
-from accounts.selectors import reach
+from accounts.selectors import other_account, reach
 from accounts.services import ensure_user_account
 from proto.exchange_pb2 import ACCOUNT_NOT_FOUND
 from realtime.rights import Rights, Scope
@@ -42,7 +42,7 @@ class Caller:
         id = self.wanted or self.rights.bound or self.own.id
         if id == self.own.id and id in self.reach:
             return self.own
-        found = Account.objects.filter(id=id).exclude(kind=AccountKind.HOUSE).first()
+        found = other_account(id)
         if found is None or not (id in self.reach or (self.sudo and not self.rights.bound)):
             raise not_found(ACCOUNT_NOT_FOUND, f"You have no account {id} to act as.")
         return found

@@ -97,14 +97,17 @@ class ExchangeView(APIView):
         self.rate = rates.of_limits(reply.limits)
         return reply
 
-    def answer(
-        self, told: type[Serializer[Any]], reply: ServerMessage, said: Any, status: int = 200, location: str = ""
+    def carried_out(
+        self, told: type[Serializer[Any]], message: ClientMessage, status: int = 200, at: str = ""
     ) -> Response:
-        """`said` of a reply with its seq; a repeated command says the same, and in a header that it is repeated."""
-        headers = {"X-Replayed": "true"} if reply.replayed else {}
-        if location:
-            headers["Location"] = location
+        """The command's answer: what `told` names of the reply, with its seq. A repeated one says the same, and in a
+        header that it is repeated. `at`: where what was made can be read, {order.id} or the like from the answer."""
+        reply = self.ask(message)
+        said = getattr(reply, reply.WhichOneof("message") or "")
         fields = {name: getattr(said, name) for name in told().get_fields() if name != "seq"}
+        headers = {"X-Replayed": "true"} if reply.replayed else {}
+        if at:
+            headers["Location"] = at.format(**fields)
         return Response(told({"seq": reply.seq, **fields}).data, status, headers=headers)
 
     def cost(self) -> tuple[str, int]:

@@ -15,12 +15,12 @@ LIMITS = pb.Limits(limit=500, remaining=499, reset_ms=20)
 
 
 class FakeMatcher:
-    """Answers `reply`, or refuses commands with `refusal` and reads with `busy`."""
+    """Answers `reply`, an order if nothing is said, or refuses commands with `refusal` and reads with `busy`."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[int, pb.ClientMessage, dict[str, Any]]] = []
         self.charged: list[tuple[int, str, bool, int]] = []
-        self.reply = pb.ServerMessage(limits=LIMITS)
+        self.reply = pb.ServerMessage(limits=LIMITS, order_created=pb.OrderCreated())
         self.refusal: RequestFailed | None = None
         self.busy: RequestFailed | None = None
 
