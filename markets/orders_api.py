@@ -10,7 +10,7 @@ from accounts.models import Ownership
 from accounts.rest.errors import Refusal, not_found
 from accounts.rest.pages import page, page_of
 from accounts.rest.schema import operation
-from markets import models, reading, serializers
+from markets import models, reading, selectors, serializers
 from markets.api import MarketView
 from markets.statement import lines
 from proto import exchange_pb2 as wire
@@ -99,7 +99,8 @@ class Portfolio(MarketView):
     @operation("get_portfolio", "What the account acted as holds", serializers.Portfolio, tag=MONEY)
     def get(self, request: Request) -> Response:
         """Cash, what of it is available, what is at stake where, and whose the money is."""
-        account, stakes = reading.stakes(self.caller.account, self.viewer)
+        stakes = selectors.holdings(self.viewer)
+        account = stakes[0].exposure.account if stakes else self.caller.account  # as it stood with these stakes
         owners = Ownership.objects.filter(account=account).order_by("owner_id")
         said = {
             "account_id": account.id,

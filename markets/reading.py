@@ -1,6 +1,6 @@
 """What REST reads of markets: rows as messages of the wire, the book now and then, what an account was paid.
 
-A book and its seq, a portfolio and its cash come from one statement each: what is committed meanwhile cannot mix in.
+A book and its seq come from one statement: what is committed meanwhile cannot mix in.
 Units: price and size 1/100, amount 1/10,000 chip.
 """
 
@@ -10,11 +10,8 @@ from typing import NamedTuple
 from django.db import connection
 from django.db.models import Q, QuerySet
 
-from accounts.models import Account
-from accounts.money import average_entry, mark
 from markets.history import market_state
 from markets.models import Exposure, JournalMarket, Market, MarketVisibility, Order, Side, Trade
-from markets.selectors import NO_PRICES, NOT_OVER, Best, best_prices
 from markets.sight import Viewer, known
 from markets.tables import fetch
 from proto import exchange_pb2 as pb
@@ -134,45 +131,6 @@ def past_book(market: int, at: int, depth: int) -> Book:
 def _sides(levels: list[tuple[int, Level]], depth: int) -> tuple[list[Level], list[Level]]:
     bids = sorted((level for side, level in levels if side == Side.BID), reverse=True)
     return bids[:depth], sorted(level for side, level in levels if side == Side.OFFER)[:depth]
-
-
-# --- Portfolio
-
-
-class Stake(NamedTuple):
-    """An exposure, and what is computed where it is shown."""
-
-    exposure: Exposure
-    mark: int | None
-
-    @property
-    def average_entry(self) -> int | None:
-        return average_entry(self.exposure.cost, self.exposure.position)
-
-    @property
-    def unrealised(self) -> int | None:
-        held = self.exposure.position
-        return held * self.mark - self.exposure.cost if held and self.mark is not None else None
-
-
-def stakes(account: Account, viewer: Viewer) -> tuple[Account, list[Stake]]:
-    """The account as it stood with these exposures, in every market that the viewer knows."""
-    found = Exposure.objects.filter(account=account).select_related("account", "market").order_by("market_id")
-    exposures = list(found)
-    mine = {one.market_id for one in exposures}
-    whole: dict[int, bool] = {market.pk: market.whole for market in known(viewer).filter(pk__in=mine)}
-    marked = [e for e in exposures if _is_marked(e, whole)]
-    prices = best_prices(e.market_id for e in marked if e.market.status in NOT_OVER)
-    told = [Stake(e, _mark(e, prices) if _is_marked(e, whole) else None) for e in exposures if e.market_id in whole]
-    return exposures[0].account if exposures else account, told
-
-
-def _is_marked(exposure: Exposure, whole: dict[int, bool]) -> bool:
-    return bool(exposure.position and whole.get(exposure.market_id))
-
-
-def _mark(exposure: Exposure, prices: dict[int, Best]) -> int | None:
-    return mark(*prices.get(exposure.market_id, NO_PRICES), exposure.market.last_price)
 
 
 # --- Own rows

@@ -1,4 +1,5 @@
-"""What pages read about markets. The engine's tables are only read here, a fixed number of queries a page.
+"""What pages read about markets, and REST of stakes. The engine's tables are only read here, a fixed number of queries
+a page.
 
 Units: price and size 1/100, value and cash 1/10,000 chip.
 """
@@ -209,19 +210,33 @@ def no_exposure(account: Account, market: Market) -> Exposure:
     return Exposure(account=account, market=market, **nothing)
 
 
+def holdings(viewer: Viewer) -> list[Holding]:
+    """The acting account's stakes in the markets that the viewer knows, past ones too, by market id; three queries.
+    There is no mark where they do not see the book, and none for a stake that is over.
+
+    The exposures and their account, with its cash, come from one statement: what is committed meanwhile cannot mix in.
+    """
+    found = Exposure.objects.filter(account_id=viewer.account).select_related("account", "market").order_by("market_id")
+    exposures = list(found)
+    whole = {m.pk: m.whole for m in sight.known(viewer).filter(pk__in=[e.market_id for e in exposures])}
+    marked = {e.market_id for e in exposures if _is_live(e) and whole.get(e.market_id)}
+    prices = best_prices(e.market_id for e in exposures if e.market_id in marked and e.market.status in NOT_OVER)
+    return [
+        Holding(e, mark(*prices.get(e.market_id, NO_PRICES), e.market.last_price) if e.market_id in marked else None)
+        for e in exposures
+        if e.market_id in whole
+    ]
+
+
+def _is_live(exposure: Exposure) -> bool:
+    """With a position or open orders."""
+    return bool(exposure.position or exposure.bid_size or exposure.offer_size)
+
+
 def portfolio(viewer: Viewer) -> Portfolio:
-    """Every market that the acting account has a stake in or ever had; three queries. Where it does not see the book
-    there is no mark either."""
-    exposures = list(
-        Exposure.objects.filter(account_id=viewer.account).select_related("market").order_by("market__name_key")
+    """Every market that the acting account has a stake in or ever earned in, by name."""
+    found = sorted(holdings(viewer), key=lambda holding: holding.exposure.market.name_key)
+    return Portfolio(
+        held=[holding for holding in found if _is_live(holding.exposure)],
+        past=[holding for holding in found if not _is_live(holding.exposure) and holding.exposure.realised],
     )
-    whole = set(sight.seen(viewer).filter(pk__in=[e.market_id for e in exposures]).values_list("pk", flat=True))
-    prices = best_prices(e.market_id for e in exposures if e.market.status in NOT_OVER and e.position)
-    result = Portfolio()
-    for e in exposures:
-        if e.position or e.bid_size or e.offer_size:
-            best = prices.get(e.market_id, NO_PRICES)
-            result.held.append(Holding(e, mark(*best, e.market.last_price) if e.market_id in whole else None))
-        elif e.realised:
-            result.past.append(Holding(e, None))
-    return result

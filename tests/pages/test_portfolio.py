@@ -27,6 +27,14 @@ def test_shows_balances_and_what_every_market_holds_back(alice: Client, world: W
     assert (page_data(page)["summaries"], page_data(page)["markets"]) == (True, [])
 
 
+def test_marks_a_market_with_open_orders_alone_as_the_script_does(alice: Client, world: World) -> None:
+    world.exposure(world.alice, bid_size=150, worst=-80 * CHIP)
+    world.order(world.alice, Side.BID, 4_700, 150)
+    world.order(world.bob, Side.OFFER, 4_900, 150)
+    (row,) = read(alice.get("/portfolio/")).all("holding-row")
+    assert row.cells()[:5] == ["Rain", "0", "–", "48.00", "–"]
+
+
 def test_keeps_what_was_earned_in_markets_that_are_over(alice: Client, world: World) -> None:
     world.exposure(world.alice, world.market(8, "Snow", MarketStatus.SETTLED), realised=-42 * CHIP)
     page = read(alice.get("/portfolio/"))
