@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from django.db import connection
 from django.db.models import QuerySet
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -13,8 +14,9 @@ from accounts.rest.schema import operation
 from accounts.rest.views import ExchangeView
 from markets import models, reading, serializers, sight
 from markets.event_serializers import EventsPage
+from markets.records import market_outcomes
 from markets.sight import Viewer
-from markets.telling import entries_after, told
+from markets.telling import told
 from proto import exchange_pb2 as wire
 from proto.exchange_pb2 import ClientMessage
 
@@ -163,7 +165,7 @@ class Events(MarketView):
     def get(self, request: Request, market_id: int) -> Response:
         """The journal's entries that touched it, as its stream told them."""
         market, query, who = self.market(market_id), self.query, self.viewer
-        found = entries_after(market.id, query["after"], query["limit"] + 1)
+        found = market_outcomes(connection, market.id, query["after"], query["limit"] + 1)
         shown = found[: query["limit"]]
         masked = who.masked(market)
         said = [event for entry in shown for event in told(entry, market.id, masked, who.sudo)]

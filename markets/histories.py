@@ -14,8 +14,8 @@ from typing import Generic, NamedTuple, TypeVar
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from markets.engine.events import Event, OrderCancelled, OrderCreated, Traded
-from markets.records import OF_NO_MARKET, decode_events
-from markets.tables import fetch
+from markets.records import OF_NO_MARKET, market_outcomes
+from markets.tables import TRADE_COLUMNS, fetch
 
 ROWS_DEFAULT = 1_000
 ROWS_MAX = 10_000  # of a page
@@ -116,13 +116,8 @@ def _own_and_others(connection: BaseDatabaseWrapper, market: int, own: Collectio
 
 def events(connection: BaseDatabaseWrapper, market: int, after: int = 0, limit: int = ROWS_DEFAULT) -> list[Happened]:
     """What the market's next entries of the journal say of it, of those behind the seq `after`."""
-    found = fetch(
-        connection,
-        "SELECT e.seq, e.at_us, e.events FROM markets_journalmarket m JOIN markets_journalentry e ON e.seq = m.seq"
-        " WHERE m.market_id = %s AND m.seq > %s ORDER BY m.seq LIMIT %s",
-        *(market, after, limit),
-    )
-    return [Happened(seq, at_us, _of_market(market, decode_events(data))) for seq, at_us, data in found]
+    found = market_outcomes(connection, market, after, limit)
+    return [Happened(outcome.seq, outcome.at_us, _of_market(market, outcome.events)) for outcome in found]
 
 
 def _page(numbered: Iterator[tuple[int, R]], limit: int) -> Page[R]:
@@ -134,8 +129,7 @@ def _page(numbered: Iterator[tuple[int, R]], limit: int) -> Page[R]:
 def _trades(connection: BaseDatabaseWrapper, market: int, after: int) -> Iterator[Traded]:
     while found := fetch(
         connection,
-        "SELECT id, market_id, price, size, buyer_id, seller_id, taker_side, maker_order, maker_open, taker_order,"
-        " taker_open, at_us FROM markets_trade WHERE market_id = %s AND id > %s ORDER BY id LIMIT %s",
+        f"SELECT {TRADE_COLUMNS} FROM markets_trade WHERE market_id = %s AND id > %s ORDER BY id LIMIT %s",  # noqa: S608
         *(market, after, FETCHED_ROWS),
     ):
         yield from map(Traded._make, found)

@@ -20,7 +20,7 @@ from markets.engine.state import Changed
 from markets.history import CHECKPOINT_EVERY, MarketState, checkpoint, entries_since_checkpoint, market_state
 from markets.loading import load
 from markets.projection import Rows, project
-from markets.records import GENESIS, Entry, entry_of, read_outcomes
+from markets.records import GENESIS, Entry, entry_of, market_outcomes, read_outcomes
 from markets.records import Outcome as Outcome
 from markets.tables import (
     CHECKPOINTS,
@@ -152,11 +152,7 @@ class Journal:
 
     async def market_outcomes(self, market: int, after: int, most: int) -> list[Outcome] | None:
         """What came after the entry `after` and touched the market; None if that is more than `most`."""
-        where = (
-            "seq IN (SELECT seq FROM markets_journalmarket WHERE market_id = %s AND seq > %s ORDER BY seq LIMIT %s)"
-            " ORDER BY seq"
-        )
-        found = await self._reads.run(read_outcomes, self._reads.connection, where, market, after, most + 1)
+        found = await self._reads.run(market_outcomes, self._reads.connection, market, after, most + 1)
         return found if len(found) <= most else None
 
     async def market_state(self, market: int, seq: int) -> MarketState:

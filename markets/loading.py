@@ -12,7 +12,7 @@ from markets.engine.commands import Side
 from markets.engine.engine import Engine
 from markets.engine.events import Traded, Transferred
 from markets.engine.ledger import KEYS_KEPT, TRANSFERS_KEPT, Account, Exposure, refresh, rest
-from markets.tables import fetch
+from markets.tables import TRADE_COLUMNS, fetch
 
 # The condition as the index journal_keys spells it: SQLite knows a partial index by its words, and without it every
 # account would read the whole journal.
@@ -105,8 +105,7 @@ def _load_tapes(engine: Engine, connection: BaseDatabaseWrapper) -> None:
     for market in engine.markets.values():
         newest = fetch(
             connection,
-            "SELECT id, market_id, price, size, buyer_id, seller_id, taker_side, maker_order, maker_open, taker_order,"
-            " taker_open, at_us FROM markets_trade WHERE market_id = %s ORDER BY id DESC LIMIT %s",
+            f"SELECT {TRADE_COLUMNS} FROM markets_trade WHERE market_id = %s ORDER BY id DESC LIMIT %s",  # noqa: S608
             *(market.id, TAPE_LENGTH),
         )
         market.tape.extend(map(Traded._make, reversed(newest)))

@@ -89,6 +89,15 @@ def read_outcomes(connection: BaseDatabaseWrapper, where: str, *values: int) -> 
     return [entry.outcome() for entry in read_entries(connection, where, *values)]
 
 
+def market_outcomes(connection: BaseDatabaseWrapper, market: int, after: int, limit: int) -> list[Outcome]:
+    """The market's next entries after a seq, oldest first; one command may have touched other markets too."""
+    where = (
+        "seq IN (SELECT seq FROM markets_journalmarket WHERE market_id = %s AND seq > %s ORDER BY seq LIMIT %s)"
+        " ORDER BY seq"
+    )
+    return read_outcomes(connection, where, market, after, limit)
+
+
 def read_entries(connection: BaseDatabaseWrapper, where: str, *values: int) -> list[Entry]:
     """The rows that the end of this SQL statement asks for."""
     query = f"SELECT {', '.join(Entry._fields)} FROM markets_journalentry WHERE {where}"  # noqa: S608 - our own text

@@ -72,6 +72,10 @@ JOURNAL_MARKETS = Table(JournalMarket)
 CHECKPOINTS = Table(MarketCheckpoint)
 TRANSFERS = Table(Transfer)
 TRADES = Table(Trade)
+TRADE_COLUMNS = (  # as the fields of the event Traded
+    "id, market_id, price, size, buyer_id, seller_id, taker_side, maker_order, maker_open, taker_order, taker_open,"
+    " at_us"
+)
 PAYOUTS = Table(Payout)
 ACCOUNTS = Table(Account, key=("id",), changing=("cash", "available"))
 OWNERSHIPS = Table(Ownership, key=("account", "owner"), changing=("credit",))

@@ -8,25 +8,14 @@ client_order_ids; who the market is visible to is for operators in sudo.
 from collections.abc import Iterator
 from typing import Any
 
-from django.db import connection
-
 from accounts.rest.fields import decimal, moment
 from markets.audience import CLEARED
 from markets.engine import events
 from markets.engine.commands import MarketStatus, Side, TimeInForce
 from markets.engine.events import CancelCause, Event
-from markets.records import Outcome, read_outcomes
+from markets.records import Outcome
 
 Told = dict[str, Any]
-
-
-def entries_after(market: int, after: int, limit: int) -> list[Outcome]:
-    """The market's next entries after a seq, oldest first."""
-    where = (
-        "seq IN (SELECT seq FROM markets_journalmarket WHERE market_id = %s AND seq > %s ORDER BY seq LIMIT %s)"
-        " ORDER BY seq"
-    )
-    return read_outcomes(connection, where, market, after, limit)
 
 
 def told(outcome: Outcome, market: int, masked: bool, sudo: bool) -> Iterator[Told]:
