@@ -89,11 +89,10 @@ def _sources(account: int) -> tuple[QuerySet[Transfer], QuerySet[Trade], QuerySe
     return transfers_of(account), trades_of(account), Payout.objects.filter(account_id=account)
 
 
-def _last(rows: QuerySet[Any], id: str, before: tuple[int, int] | None, limit: int) -> QuerySet[Any]:
-    if before is not None:
-        seq, last = before
-        rows = rows.filter(Q(seq__lt=seq) | Q(**{"seq": seq, f"{id}__lt": last}))
-    return rows.order_by("-seq", f"-{id}")[: limit + 1]
+def _last(rows: QuerySet[Any], id: str, before: tuple[int, int], limit: int) -> QuerySet[Any]:
+    seq, last = before
+    earlier = rows.filter(Q(seq__lt=seq) | Q(**{"seq": seq, f"{id}__lt": last}))
+    return earlier.order_by("-seq", f"-{id}")[: limit + 1]
 
 
 def _of_transfer(row: Transfer, account: int) -> Line:

@@ -1950,7 +1950,7 @@ class StreamPosition(_message.Message):
     PREV_SEQ_FIELD_NUMBER: _builtins.int
     SEQ_FIELD_NUMBER: _builtins.int
     stream: _builtins.str
-    """public, market.<id>, account.<id>"""
+    """public, account.<id>, market.<id>, market.<id>.unmasked (its ids, in sudo), market.<id>.summary"""
     prev_seq: _builtins.int
     """the seq of this stream's message before"""
     seq: _builtins.int

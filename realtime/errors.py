@@ -9,7 +9,6 @@ from realtime import limits
 class CloseCode(IntEnum):
     """Why we close a socket. The 4xxx ones are ours (docs/protocol.md)."""
 
-    NORMAL = 1000
     RESTART = 1012  # come back after a jittered 0 to 5 s
     NOT_AUTHENTICATED = 4001  # never was, or is no longer: logout, password change, revocation
     ORIGIN_REFUSED = 4003

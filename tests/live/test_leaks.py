@@ -34,7 +34,6 @@ SOAK_COMMANDS = 20_000
 PLANTED_COMMANDS = 1_500
 SETTINGS = {"UNSETTLED_MARKETS_MAX": "10000", "STARTING_CASH": "1000000"}
 TRADERS = ("alice", "bob", "carol", "student0", "student1", "student2")
-STRANGERS = ("student8", "student9")
 READERS = ("", "alice", "carol", "student9", "operator")
 ALICE_BOUND, BOUND = "alice, by a bound token", -1  # a person of their own: less is theirs than Alice's
 QUIET_SECONDS = 1.5  # for what is said last

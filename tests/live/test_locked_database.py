@@ -10,6 +10,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 
+import pytest
+
+from exchange.settings import SQLITE_OPTIONS
 from proto import exchange_pb2 as pb
 from tests.live.exchange import LiveExchange
 from tests.live.load import NAMES, Person, acknowledged_are_there_once, ask_again, run_until, sockets_of, two_markets
@@ -130,6 +133,11 @@ async def test_a_lock_longer_than_the_wait_ends_it_and_a_restart_mends_it(start_
     await lock_under_load(live, 6)
 
 
+@pytest.mark.soak
 async def test_a_lock_of_40_seconds(start_exchange: Start) -> None:
-    """With the exchange's own patience of 30 s."""
+    """With the exchange's own patience."""
     await lock_under_load(start_exchange(), 40)
+
+
+def test_the_exchanges_own_patience_is_30_seconds() -> None:
+    assert SQLITE_OPTIONS["timeout"] == 30

@@ -1868,7 +1868,7 @@ export const UnsubscribedSchema: GenMessage<Unsubscribed> = /*@__PURE__*/
  */
 export type StreamPosition = Message<"exchange.v1.StreamPosition"> & {
   /**
-   * public, market.<id>, account.<id>
+   * public, account.<id>, market.<id>, market.<id>.unmasked (its ids, in sudo), market.<id>.summary
    *
    * @generated from field: string stream = 1;
    */
