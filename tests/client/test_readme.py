@@ -1,4 +1,4 @@
-"""The programs in client/README.md are programs."""
+"""The programs in client/README.md are programs; the one in the root's README is the first of them."""
 
 import ast
 import asyncio
@@ -11,14 +11,25 @@ from exchange_client import exchange_pb2 as pb
 
 from tests.client.script import FakeExchange, cancelled, order
 
-README = Path(__file__).resolve().parents[2] / "client/README.md"
-PROGRAMS = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+ROOT = Path(__file__).resolve().parents[2]
+README = ROOT / "client" / "README.md"
+
+
+def programs(page: Path) -> list[str]:
+    return re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+
+
+PROGRAMS = programs(README)
 
 
 def test_each_is_python() -> None:
     assert len(PROGRAMS) == 4
     for program in PROGRAMS:
         compile(program, str(README), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+
+
+def test_the_first_page_shows_the_first_of_them() -> None:
+    assert programs(ROOT / "README.md") == PROGRAMS[:1]
 
 
 async def test_the_bot_in_ten_lines_runs(server: FakeExchange, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,12 +4,10 @@ Two oracles: tests/naive_exchange.py says what every command brings about, tests
 Fractions that are never rounded. A run without the first one shows that the second alone finds what is wrong.
 """
 
-from collections import Counter
-
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import Phase
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import initialize, precondition, rule
 
 from markets.engine import commands as c
 from markets.engine.book import Market
@@ -20,6 +18,7 @@ from markets.engine.events import AccountKind, Event
 from tests.agreement import Touched, ask_engine, both, differences
 from tests.engine import invariants
 from tests.engine.credit_mutants import MUTANTS, Breaks
+from tests.engine.machines import Machine, run
 from tests.naive_exchange import NaiveExchange
 from tests.naive_stakes import Stakes
 
@@ -43,7 +42,7 @@ OFTEN = {
 }
 
 
-class SharedMoney(RuleBasedStateMachine):
+class SharedMoney(Machine):
     """Bob made Team and gave Carol a share; below it hangs a chain of accounts, six owners deep, and a diamond.
 
     No command makes a diamond: only what a user account owns can be shared, and user accounts have no owners. The rules
@@ -51,8 +50,6 @@ class SharedMoney(RuleBasedStateMachine):
     """
 
     compare = True
-    steps = 0
-    answers: Counter[str] = Counter()
 
     def __init__(self) -> None:
         super().__init__()
@@ -256,25 +253,8 @@ class SharedMoney(RuleBasedStateMachine):
             self.ask(c.MakeTransfer(OPERATOR, account, True, "", account, self.engine.people[4], amount, ""))
 
 
-def run(machine: type[SharedMoney], examples: int, phases: tuple[Phase, ...] = tuple(Phase)) -> None:
-    machine.steps, machine.answers = 0, Counter()
-    run_state_machine_as_test(
-        machine,
-        settings=settings(
-            max_examples=examples,
-            stateful_step_count=STEPS,
-            deadline=None,
-            database=None,
-            derandomize=True,
-            print_blob=True,
-            phases=phases,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
-
-
 def test_hundreds_of_shared_accounts() -> None:
-    run(SharedMoney, EXAMPLES)
+    run(SharedMoney, EXAMPLES, STEPS)
     print(SharedMoney.steps, SharedMoney.answers)
     assert SharedMoney.steps >= EXAMPLES * STEPS / 2
     assert set(SharedMoney.answers) >= OFTEN
@@ -292,5 +272,5 @@ def test_it_notices(mutant: Breaks, monkeypatch: pytest.MonkeyPatch) -> None:
     """The rules broken on purpose: the stakes alone, without the oracle of events, say so."""
     mutant(monkeypatch)
     with pytest.raises(AssertionError) as noticed:
-        run(UnwatchedMoney, EXAMPLES, phases=(Phase.generate,))
+        run(UnwatchedMoney, EXAMPLES, STEPS, phases=(Phase.generate,))
     print(mutant.__name__, UnwatchedMoney.steps, str(noticed.value).splitlines()[0])

@@ -1,18 +1,9 @@
 """A hypothesis state machine: small exchanges, 10,000 steps, everything compared after each; finds are shrunk."""
 
-from collections import Counter
-
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import Phase
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    initialize,
-    invariant,
-    precondition,
-    rule,
-    run_state_machine_as_test,
-)
+from hypothesis.stateful import initialize, invariant, precondition, rule
 
 from markets.engine import commands as c
 from markets.engine.commands import AuctionStatus, Command, MarketStatus, SelfTrade, Side, TimeInForce
@@ -23,6 +14,7 @@ from tests.agreement import both, differences
 from tests.engine import invariants
 from tests.engine.driver import told_as
 from tests.engine.event_ledger import EventLedger
+from tests.engine.machines import Machine, run
 from tests.naive_exchange import NaiveExchange
 
 EXAMPLES, STEPS = 150, 80
@@ -61,11 +53,8 @@ OFTEN = {
 }
 
 
-class SmallExchange(RuleBasedStateMachine):
+class SmallExchange(Machine):
     """GOLD settles from 0 to 1 chip by steps of 0.10, SILVER from -0.10 to 1.10 by 0.01."""
-
-    steps = 0
-    answers: Counter[str] = Counter()
 
     def __init__(self) -> None:
         super().__init__()
@@ -302,28 +291,8 @@ class SmallExchange(RuleBasedStateMachine):
             self.told = []
 
 
-def run(
-    machine: type[SmallExchange], examples: int, derandomize: bool, phases: tuple[Phase, ...] = tuple(Phase)
-) -> None:
-    machine.steps = 0
-    machine.answers = Counter()
-    run_state_machine_as_test(
-        machine,
-        settings=settings(
-            max_examples=examples,
-            stateful_step_count=STEPS,
-            deadline=None,
-            database=None,
-            derandomize=derandomize,
-            print_blob=True,
-            phases=phases,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
-
-
 def test_ten_thousand_steps() -> None:
-    run(SmallExchange, EXAMPLES, derandomize=True)
+    run(SmallExchange, EXAMPLES, STEPS)
     print(SmallExchange.steps, SmallExchange.answers)
     assert SmallExchange.steps >= 10_000
     assert set(SmallExchange.answers) >= OFTEN
@@ -331,7 +300,7 @@ def test_ten_thousand_steps() -> None:
 
 @pytest.mark.soak
 def test_a_hundred_thousand_steps() -> None:
-    run(SmallExchange, 12 * EXAMPLES, derandomize=False)
+    run(SmallExchange, 12 * EXAMPLES, STEPS, derandomize=False)
     assert SmallExchange.steps >= 100_000
 
 
@@ -346,4 +315,4 @@ class LenientExchange(SmallExchange):
 
 def test_it_notices_a_tenth_of_a_chip() -> None:
     with pytest.raises(AssertionError):
-        run(LenientExchange, EXAMPLES, derandomize=True, phases=(Phase.generate,))
+        run(LenientExchange, EXAMPLES, STEPS, phases=(Phase.generate,))

@@ -36,8 +36,11 @@ def start_exchange(template: Template, tmp_path: Path) -> Iterator[Callable[...,
 
 
 @pytest.fixture(scope="module")
-def live(template: Template, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveExchange]:
-    """One exchange for all tests of a module."""
-    exchange = LiveExchange(template, tmp_path_factory.mktemp("live") / "exchange")
+def live(
+    request: pytest.FixtureRequest, template: Template, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[LiveExchange]:
+    """One exchange for all tests of a module, and another for those that are `on_both_databases` (rest.py)."""
+    use: Template = request.getfixturevalue(request.param) if getattr(request, "param", None) else template
+    exchange = LiveExchange(use, tmp_path_factory.mktemp("live") / "exchange")
     yield exchange
     exchange.close()

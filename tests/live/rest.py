@@ -58,6 +58,15 @@ def own(door: Door) -> int:
     return int(door.get("/me")["account_id"])
 
 
+# Of a test with the fixture `live`: once with its module's exchange, once with one on PostgreSQL.
+on_both_databases = pytest.mark.parametrize(
+    "live",
+    [None, pytest.param("postgres_template", marks=pytest.mark.postgres)],
+    ids=["sqlite", "postgresql"],
+    indirect=True,
+)
+
+
 # --- Fixtures, for the modules that import them
 
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from proto import exchange_pb2 as pb
-from tests.live.exchange import LiveExchange, Template
+from tests.live.exchange import LiveExchange
 from tests.live.raw_socket import signed_in
-from tests.live.rest import Door
+from tests.live.rest import Door, on_both_databases
 from tests.live.rest import alice as alice
 from tests.live.rest import bob as bob
 from tests.live.rest import operator as operator
@@ -154,6 +154,7 @@ def test_pages_stay_where_they_are_while_rows_come(alice: Door, bob: Door) -> No
     assert seen == everything
 
 
+@on_both_databases
 def test_a_statement_adds_up_on_every_page(alice: Door, bob: Door, operator: Door) -> None:
     market = alice.market("Statement")
     alice.order(market, "BID", "40.5", "2.5")
@@ -176,15 +177,10 @@ def test_a_statement_adds_up_on_every_page(alice: Door, bob: Door, operator: Doo
         assert {line["kind"] for line in lines} == {"TRANSFER", "TRADE", "PAYOUT"}
 
 
-@pytest.mark.postgres
-def test_on_postgresql_too(start_exchange: Any, postgres_template: Template) -> None:
-    exchange: LiveExchange = start_exchange(postgres_template)
-    alice, bob = Door(exchange, "alice"), Door(exchange, "bob")
-    test_a_statement_adds_up_on_every_page(alice, bob, Door(exchange, "operator", X_Sudo="true"))
-    test_the_book_of_a_seq_is_the_book_that_was_there(alice, bob)
-    test_the_book_and_its_events_make_the_later_book(alice, bob)
-    for path in ("/accounts", "/markets", "/orders", "/transfers", "/portfolio", "/status"):
-        alice.get(path)
+@on_both_databases
+@pytest.mark.parametrize("path", ["/accounts", "/markets", "/orders", "/transfers", "/portfolio", "/status"])
+def test_reads_are_answered(alice: Door, path: str) -> None:
+    alice.get(path)
 
 
 def units(amount: str) -> int:
@@ -194,6 +190,7 @@ def units(amount: str) -> int:
 # --- The past
 
 
+@on_both_databases
 def test_the_book_of_a_seq_is_the_book_that_was_there(alice: Door, bob: Door) -> None:
     market = alice.market("Then and now")
     then: list[Any] = []
@@ -212,6 +209,7 @@ def test_the_book_of_a_seq_is_the_book_that_was_there(alice: Door, bob: Door) ->
     assert before_it.json()["code"] == "MARKET_NOT_FOUND"
 
 
+@on_both_databases
 def test_the_book_and_its_events_make_the_later_book(alice: Door, bob: Door) -> None:
     market = alice.market("From then on")
     alice.order(market, "BID", "50", "3")

@@ -3,13 +3,12 @@
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import pytest
 import requests
 
 from auctions.pictures import UPLOAD_BYTES_MAX
 from tests.auctions.pictures import bomb, encoded, near, opened, red_left
-from tests.live.exchange import LiveExchange, Template
-from tests.live.rest import Door, own
+from tests.live.exchange import LiveExchange
+from tests.live.rest import Door, on_both_databases, own
 from tests.live.rest import alice as alice
 from tests.live.rest import bob as bob
 from tests.live.rest import operator as operator
@@ -38,6 +37,7 @@ def upload(door: Door, **how: Any) -> requests.Response:
 # --- The board
 
 
+@on_both_databases
 def test_from_the_listing_to_the_sale(live: LiveExchange, alice: Door, bob: Door) -> None:
     made = alice.ask("POST", "/auctions", json={"name": " A  lamp ", "buy_now_price": "30"})
     auction = made.json()["auction"]
@@ -126,6 +126,7 @@ def test_twenty_buy_at_once_and_one_pays(live: LiveExchange, alice: Door, bob: D
 # --- Pictures
 
 
+@on_both_databases
 def test_a_picture_in_a_form_or_alone_is_painted_anew_and_shown(live: LiveExchange, alice: Door) -> None:
     data = encoded(red_left()) + b"<script>"
     in_form = upload(alice, files={"picture": ("../../x.svg", data)})
@@ -179,11 +180,3 @@ def test_a_picture_needs_a_token_that_may_use_it(live: LiveExchange, alice: Door
 def kept(live: LiveExchange) -> set[str]:
     folder = live.folder / "pictures"
     return {path.name for path in folder.iterdir()} if folder.exists() else set()
-
-
-@pytest.mark.postgres
-def test_on_postgresql_too(start_exchange: Any, postgres_template: Template) -> None:
-    exchange: LiveExchange = start_exchange(postgres_template)
-    alice, bob = Door(exchange, "alice"), Door(exchange, "bob")
-    test_from_the_listing_to_the_sale(exchange, alice, bob)
-    test_a_picture_in_a_form_or_alone_is_painted_anew_and_shown(exchange, alice)

@@ -2,10 +2,7 @@
 
 from typing import Any
 
-import pytest
-
-from tests.live.exchange import LiveExchange, Template
-from tests.live.rest import Door, own
+from tests.live.rest import Door, on_both_databases, own
 from tests.live.rest import alice as alice
 from tests.live.rest import bob as bob
 from tests.live.rest import operator as operator
@@ -35,6 +32,7 @@ def traded(alice: Door, bob: Door, market: int) -> tuple[int, int]:
     return first, second
 
 
+@on_both_databases
 def test_every_page_together_is_all_of_it(alice: Door, bob: Door) -> None:
     market = alice.market("The whole past")
     first, second = traded(alice, bob, market)
@@ -68,6 +66,7 @@ def cause(change: dict[str, Any]) -> Any:
     return "created" if change["created"] else said
 
 
+@on_both_databases
 def test_hidden_ids_read_0_and_others_are_one_sum(alice: Door, bob: Door, operator: Door) -> None:
     market = operator.market("Masked past", hide_account_ids=True)
     traded(alice, bob, market)
@@ -103,11 +102,3 @@ def test_who_does_not_see_the_book_sees_no_past(alice: Door, bob: Door, operator
 def bucket(door: Door) -> str:
     """The size of that of the class expensive."""
     return str(door.ask("GET", "/statement").headers["X-RateLimit-Limit"])
-
-
-@pytest.mark.postgres
-def test_on_postgresql_too(start_exchange: Any, postgres_template: Template) -> None:
-    exchange: LiveExchange = start_exchange(postgres_template)
-    alice, bob = Door(exchange, "alice"), Door(exchange, "bob")
-    test_every_page_together_is_all_of_it(alice, bob)
-    test_hidden_ids_read_0_and_others_are_one_sum(alice, bob, Door(exchange, "operator", X_Sudo="true"))
