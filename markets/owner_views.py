@@ -54,9 +54,10 @@ def describe(request: HttpRequest, who: Acting, market_id: int) -> HttpResponse:
 
 
 def described(request: HttpRequest, who: Acting, market: Market, form: DescribeForm) -> pb.ServerMessage | None:
-    return carry_out(
-        request, who, form, lambda said: pb.ClientMessage(edit_market=pb.EditMarket(market_id=market.id, **said))
-    )
+    def message(said: dict[str, Any]) -> pb.ClientMessage:
+        return pb.ClientMessage(edit_market=pb.EditMarket(market_id=market.id, **said))
+
+    return carry_out(request, who, form, message)
 
 
 @require_http_methods(["GET", "POST"])
@@ -83,12 +84,10 @@ def settle(request: HttpRequest, who: Acting, market_id: int) -> HttpResponse:
 
 
 def settled(request: HttpRequest, who: Acting, form: SettleForm) -> pb.ServerMessage | None:
-    return carry_out(
-        request,
-        who,
-        form,
-        lambda said: pb.ClientMessage(settle_market=pb.SettleMarket(market_id=form.market.id, **said)),
-    )
+    def message(said: dict[str, Any]) -> pb.ClientMessage:
+        return pb.ClientMessage(settle_market=pb.SettleMarket(market_id=form.market.id, **said))
+
+    return carry_out(request, who, form, message)
 
 
 def preview(who: Acting, market: Market, price: int | None) -> Preview | None:
