@@ -34,8 +34,8 @@ from markets.engine.commands import (  # noqa: E402
 )
 from markets.engine.engine import Engine  # noqa: E402
 from markets.engine.errors import Rejected  # noqa: E402
-from markets.history import market_state  # noqa: E402
 from markets.journal import Journal, Outcome  # noqa: E402
+from markets.past import market_state  # noqa: E402
 from markets.replay import snapshot  # noqa: E402
 from markets.verification import verify  # noqa: E402
 

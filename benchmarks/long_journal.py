@@ -14,8 +14,8 @@ from random import Random
 
 from benchmarks.journal import MARKETS, Day  # sets Django up
 from markets.engine.commands import CancelOrder, Command
-from markets.history import market_state
 from markets.journal import Journal
+from markets.past import market_state
 from markets.replay import snapshot
 from markets.tables import fetch
 

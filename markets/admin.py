@@ -20,6 +20,7 @@ from accounts.console.tables import EngineOwnedAdmin, ReadOnlyAdmin, entry_link,
 from accounts.console.words import person, when
 from markets import overview
 from markets.engine.text import name_key
+from markets.entry_words import as_json, readable
 from markets.models import (
     Exposure,
     JournalEntry,
@@ -32,7 +33,6 @@ from markets.models import (
     Trade,
 )
 from markets.operations import CancelOnly, Close, CreateMarket, EditMarket, Pause, Resume, Settle
-from markets.readable import as_json, readable
 from markets.records import COMMANDS, decode_command, decode_events
 
 LINE_CHARACTERS = 100

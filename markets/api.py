@@ -12,11 +12,11 @@ from accounts.rest.errors import not_found
 from accounts.rest.pages import PageQuery, page, page_of
 from accounts.rest.schema import operation
 from accounts.rest.views import ExchangeView
-from markets import models, reading, serializers, sight
+from markets import models, rest_reads, serializers, sight
 from markets.event_serializers import EventsPage
 from markets.records import market_outcomes
+from markets.rest_events import told
 from markets.sight import Viewer
-from markets.telling import told
 from proto import exchange_pb2 as wire
 from proto.exchange_pb2 import ClientMessage
 
@@ -51,7 +51,7 @@ class Markets(MarketView):
             rows = rows.filter(status=query["status"])
 
         def write(markets: Sequence[models.Market]) -> list[wire.Market]:
-            return reading.market_messages(markets, who.sudo)
+            return rest_reads.market_messages(markets, who.sudo)
 
         return page(serializers.Market, rows, query, write, newest_first=False)
 
@@ -71,7 +71,7 @@ class Market(MarketView):
     @operation("get_market", "A market", serializers.Market, tag=MARKETS)
     def get(self, request: Request, market_id: int) -> Response:
         """Its definition and status."""
-        (message,) = reading.market_messages([self.market(market_id, whole=False)], self.caller.sudo)
+        (message,) = rest_reads.market_messages([self.market(market_id, whole=False)], self.caller.sudo)
         return Response(serializers.Market(message).data)
 
     @operation("edit_market", "Edit a market", serializers.MarketChanged, body=serializers.MarketEdit, tag=MARKETS)
@@ -121,9 +121,9 @@ class Book(MarketView):
         """With `at` as it was when the journal stood there; past the journal's end, as it is."""
         market, query = self.market(market_id), self.query
         if "at" not in query:
-            return Response(serializers.Book(reading.book(market.id, query["depth"])).data)
+            return Response(serializers.Book(rest_reads.book(market.id, query["depth"])).data)
         try:
-            past = reading.past_book(market.id, query["at"], query["depth"])
+            past = rest_reads.past_book(market.id, query["at"], query["depth"])
         except LookupError as error:
             raise not_found(wire.MARKET_NOT_FOUND, str(error)) from error
         return Response(serializers.Book(past).data)
@@ -141,7 +141,7 @@ class RestingOrders(MarketView):
         rows = models.Order.objects.filter(market=market, open__gt=0)
 
         def write(orders: Sequence[models.Order]) -> list[wire.Order]:
-            return reading.order_messages(orders, who.account, who.masked(market))
+            return rest_reads.order_messages(orders, who.account, who.masked(market))
 
         return page(serializers.Order, rows, self.query, write, newest_first=False)
 
@@ -155,7 +155,7 @@ class Trades(MarketView):
         market = self.market(market_id)
         masked = self.viewer.masked(market)
         rows = models.Trade.objects.filter(market=market)
-        return page(serializers.Trade, rows, self.query, lambda trades: reading.trade_messages(trades, masked))
+        return page(serializers.Trade, rows, self.query, lambda trades: rest_reads.trade_messages(trades, masked))
 
 
 class Events(MarketView):

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET
 
 from accounts.acting import Acting, acting
 from accounts.selectors import TRANSFERS_SHOWN, payees, transfers
-from markets.limits import limits
+from markets.payable import limits
 from markets.statement import lines
 from markets.statement_words import csv_parts, entries
 from markets.views import shared

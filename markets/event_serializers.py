@@ -1,4 +1,4 @@
-"""The events of a market as telling.py writes them, for the description."""
+"""The events of a market as rest_events.py writes them, for the description."""
 
 from typing import Any
 

@@ -17,8 +17,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from markets.engine.engine import Engine
 from markets.engine.state import Changed
-from markets.history import CHECKPOINT_EVERY, MarketState, checkpoint, entries_since_checkpoint, market_state
 from markets.loading import load
+from markets.past import CHECKPOINT_EVERY, MarketState, checkpoint, entries_since_checkpoint, market_state
 from markets.projection import Rows, project
 from markets.records import GENESIS, Entry, entry_of, market_outcomes, read_outcomes
 from markets.records import Outcome as Outcome

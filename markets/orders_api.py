@@ -10,7 +10,7 @@ from accounts.models import Ownership
 from accounts.rest.errors import Refusal, not_found
 from accounts.rest.pages import page, page_of
 from accounts.rest.schema import operation
-from markets import models, reading, selectors, serializers
+from markets import models, rest_reads, selectors, serializers
 from markets.api import MarketView
 from markets.statement import lines
 from proto import exchange_pb2 as wire
@@ -21,7 +21,7 @@ ORDERS, MONEY = "orders", "money"
 
 class _Orders(MarketView):
     def written(self, orders: Sequence[models.Order]) -> list[wire.Order]:
-        return reading.order_messages(orders, self.viewer.account)
+        return rest_reads.order_messages(orders, self.viewer.account)
 
 
 class Orders(_Orders):
@@ -31,7 +31,7 @@ class Orders(_Orders):
     def get(self, request: Request) -> Response:
         """Of the account acted as, finished ones too."""
         query = self.query
-        rows = reading.orders_of(self.viewer.account, self.viewer)
+        rows = rest_reads.orders_of(self.viewer.account, self.viewer)
         if "market_id" in query:
             rows = rows.filter(market_id=query["market_id"])
         if "client_order_id" in query:
@@ -58,7 +58,7 @@ class Order(_Orders):
     @operation("get_order", "One of your orders", serializers.Order, tag=ORDERS)
     def get(self, request: Request, order_id: int) -> Response:
         """Of the account acted as."""
-        found = reading.orders_of(self.viewer.account, self.viewer).filter(pk=order_id).first()
+        found = rest_reads.orders_of(self.viewer.account, self.viewer).filter(pk=order_id).first()
         if found is None:
             raise not_found(wire.ORDER_NOT_FOUND, f"You have no order {order_id}.")
         return Response(serializers.Order(self.written([found])[0]).data)

@@ -9,8 +9,8 @@ from django.db.models import OuterRef, QuerySet, Subquery, Sum
 
 from accounts.models import Account, AccountKind, User
 from markets.engine.state import HOUSE
+from markets.entry_words import summary
 from markets.models import Exposure, JournalEntry, Market, MarketStatus, Order
-from markets.readable import summary
 from markets.records import decode_command
 from markets.selectors import NO_PRICES, Best, best_prices
 

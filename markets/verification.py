@@ -19,8 +19,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from markets.balances import Difference as Difference
 from markets.balances import Ledger, check, require
 from markets.engine.state import Changed
-from markets.history import checkpoint, restore
 from markets.loading import load
+from markets.past import checkpoint, restore
 from markets.projection import (
     KEPT,
     account_row,

@@ -125,9 +125,8 @@ class ExchangeView(APIView):
         """Signed in? Charged, if it is a read. The headers, then the query are read."""
         super().initial(request, *args, **kwargs)
         if "HTTP_TRANSFER_ENCODING" in request.META and "CONTENT_LENGTH" not in request.META:
-            raise Refusal(
-                411, "INVALID_FRAME", "Say how long the body is, in Content-Length."
-            )  # DRF would read nothing
+            # Our own server says it of bodies in chunks, too. Of others DRF would read nothing.
+            raise Refusal(411, "INVALID_FRAME", "Say how long the body is, in Content-Length.")
         if request.user.is_authenticated:
             if request.method in SAFE:
                 rate_class, cost = self.cost()

@@ -11,9 +11,9 @@ from django.test import Client
 from markets.engine import commands, events
 from markets.engine.commands import Command, Out
 from markets.engine.events import Event
+from markets.entry_words import PLAIN, WRITERS, readable, summary
 from markets.models import JournalEntry
 from markets.overview import described
-from markets.readable import PLAIN, WRITERS, readable, summary
 from tests.admin.conftest import AT_US, Class
 
 

@@ -12,7 +12,7 @@ STOP_SECONDS = 5.0
 
 
 @contextmanager
-def house_bots(port: int) -> Iterator[None]:
+def trading(port: int) -> Iterator[None]:
     """Runs them against the exchange on this port. They end with this process, even if it is killed."""
     tokens = settings.VAR_DIR / TOKENS_FILE
     if not tokens.exists():

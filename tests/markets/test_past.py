@@ -6,8 +6,8 @@ from django.db import connection
 from markets import journal
 from markets.engine.commands import MarketStatus, Side
 from markets.engine.engine import Engine
-from markets.history import MarketState, checkpoint, entries_since_checkpoint, market_state, restore
 from markets.models import MarketCheckpoint
+from markets.past import MarketState, checkpoint, entries_since_checkpoint, market_state, restore
 from tests.markets.keeping import keep, opened, proved, random_history
 from tests.scenario import Scenario, price
 

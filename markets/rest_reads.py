@@ -10,8 +10,8 @@ from typing import NamedTuple
 from django.db import connection
 from django.db.models import Q, QuerySet
 
-from markets.history import market_state
 from markets.models import Exposure, JournalMarket, Market, MarketVisibility, Order, Side, Trade
+from markets.past import market_state
 from markets.sight import Viewer, known
 from markets.tables import fetch
 from proto import exchange_pb2 as pb
