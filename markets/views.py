@@ -12,7 +12,7 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts import money
-from accounts.acting import Acting, acting, ask, back, complain, new_key
+from accounts.acting import Acting, acting, back, carry_out, new_key
 from accounts.forms import TYPED_MAX
 from accounts.models import TransferKind
 from accounts.selectors import payees, possessions, transfers
@@ -104,20 +104,11 @@ def portfolio(request: HttpRequest, who: Acting) -> HttpResponse:
 @require_POST
 @acting
 def place_order(request: HttpRequest, who: Acting, market_id: int) -> HttpResponse:
-    form = TicketForm(request.POST)
-    if not form.is_valid():
-        complain(request, form)
-        return redirect(ticket_again(request, market_id))
-    order = pb.CreateOrder(
-        market_id=market_id,
-        side=form.cleaned_data["side"],
-        price=form.cleaned_data["price"],
-        size=form.cleaned_data["size"],
-        time_in_force=form.cleaned_data["time_in_force"],
-        post_only=form.cleaned_data["post_only"],
-        client_order_id=form.cleaned_data["key"],
-    )
-    reply = ask(request, who, pb.ClientMessage(create_order=order))
+    def message(said: dict[str, Any]) -> pb.ClientMessage:
+        key = said.pop("key")
+        return pb.ClientMessage(create_order=pb.CreateOrder(market_id=market_id, client_order_id=key, **said))
+
+    reply = carry_out(request, who, TicketForm(request.POST), message)
     if reply is None:
         return redirect(ticket_again(request, market_id))
     messages.success(request, placed_in_words(reply))
@@ -128,17 +119,17 @@ def place_order(request: HttpRequest, who: Acting, market_id: int) -> HttpRespon
 @acting
 def cancel(request: HttpRequest, who: Acting, market_id: int = 0) -> HttpResponse:
     """One order, or all of the account's: of one side, one market, or with market_id 0 everywhere."""
+
+    def message(said: dict[str, Any]) -> pb.ClientMessage:
+        if said["order"]:
+            return pb.ClientMessage(cancel_order=pb.CancelOrder(order_id=said["order"], key=said["key"]))
+        out = pb.Out(market_id=market_id, side=WIRE_SIDES[said["side"]], key=said["key"])
+        return pb.ClientMessage(out=out)
+
     form = CancelForm(request.POST)
-    if not form.is_valid():
-        complain(request, form)
-    elif order_id := form.cleaned_data["order"]:
-        message = pb.ClientMessage(cancel_order=pb.CancelOrder(order_id=order_id, key=form.cleaned_data["key"]))
-        if ask(request, who, message):
-            messages.success(request, "Cancelled.")
-    else:
-        out = pb.Out(market_id=market_id, side=WIRE_SIDES[form.cleaned_data["side"]], key=form.cleaned_data["key"])
-        if reply := ask(request, who, pb.ClientMessage(out=out)):
-            messages.success(request, cancelled_in_words(len(reply.orders_cancelled.orders)))
+    if reply := carry_out(request, who, form, message):
+        one = form.cleaned_data["order"]
+        messages.success(request, "Cancelled." if one else cancelled_in_words(len(reply.orders_cancelled.orders)))
     return back(request, reverse("markets:market", args=(market_id,)) if market_id else "markets:portfolio")
 
 
