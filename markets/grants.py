@@ -38,10 +38,13 @@ class Grants:
         """Who may hear less, or something else, than before: to be sent before what the batch says on streams, so that
         nobody hears more than they may."""
         reaches = self._new_reaches(changed)
-        seen_anew = list(changed.sights.values())
-        if reaches:
-            seen_anew = [market for market in self._engine.markets.values() if market.visible_to or market in seen_anew]
-        sights = [self._new_sight(market, market.id in changed.masks) for market in seen_anew]
+        moved = self._moved(changed) if reaches else set()
+        seen_anew = changed.sights | {
+            market.id: market
+            for market in (self._engine.markets.values() if moved else ())
+            if any(account in market.visible_to for account in moved)
+        }
+        sights = [self._new_sight(market, market.id in changed.masks) for market in seen_anew.values()]
         if changed.sights:
             self._sights_changed_at = self._engine.seq
         return {"type": "control", "reaches": reaches, "sights": sights, "grants": []} if reaches or sights else None
@@ -77,6 +80,10 @@ class Grants:
         self._grants.append({})
 
     # --- Accounts
+
+    def _moved(self, changed: Changed) -> set[int]:
+        """The accounts that other people than before may act as: those with other owners, and all below them."""
+        return {id for account in changed.owners for id in (account, *self._engine.below(account))}
 
     def _new_reaches(self, changed: Changed) -> list[Message]:
         for user in changed.reach:
