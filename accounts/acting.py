@@ -71,6 +71,9 @@ def acting(
             return render(request, "unavailable.html", {"reason": failed.message}, status=503)
         person = Acting(request.user, own, tree(own), is_on(request.session, request.user))
         wanted = person.may_act_as(request.session.get(SESSION_KEY, own.id))
+        if wanted is None:
+            del request.session[SESSION_KEY]
+            messages.info(request, f"You cannot act as that account any more. You act as {own.name}.")
         response = view(request, replace(person, account=wanted or own), *args, **kwargs)
         add_never_cache_headers(response)  # a shared computer shows nothing after the sign-out, and keys are fresh
         return response

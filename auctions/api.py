@@ -13,6 +13,7 @@ from accounts.rest.errors import Refusal, not_found, unreadable
 from accounts.rest.pages import page, page_of
 from accounts.rest.schema import operation
 from accounts.rest.views import ExchangeView
+from accounts.serializers import Empty
 from auctions import models, pictures, serializers
 from auctions.pictures import PictureRefused, TooManyPictures
 from auctions.selectors import on_the_board
@@ -78,6 +79,7 @@ class Auction(ExchangeView):
     @operation("withdraw_auction", "Withdraw an auction", serializers.AuctionChanged, tag=AUCTIONS)
     def delete(self, request: Request, auction_id: int) -> Response:
         """Its seller, or an operator in sudo, while it is open. It leaves the board for good."""
+        self.said(Empty)
         withdraw = wire.WithdrawAuction(auction_id=auction_id, key=self.key)
         return self.carried_out(serializers.AuctionChanged, ClientMessage(withdraw_auction=withdraw))
 

@@ -1,11 +1,16 @@
 """What Django answers by itself, in the words of whoever asked: JSON under /api/, else its page."""
 
 import uuid
+from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
+from django.shortcuts import render
 from django.views import defaults
 
 from accounts.rest.errors import Refusal
+from realtime.limits import MIB, REQUEST_BODY_BYTES_MAX, TOO_LONG_HEADER
+
+API = "/api/"
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
@@ -20,11 +25,22 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
     )
 
 
+def too_long(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpRequest], HttpResponseBase]:
+    """Middleware: what was sent was too long to be kept (realtime/bodies.py). REST says so itself."""
+
+    def answer(request: HttpRequest) -> HttpResponseBase:
+        if TOO_LONG_HEADER not in request.headers or request.path_info.startswith(API):
+            return get_response(request)
+        return render(request, "413.html", {"most": REQUEST_BODY_BYTES_MAX // MIB}, status=413)
+
+    return answer
+
+
 def server_error(request: HttpRequest) -> HttpResponseBase:
     return _said(request, 500, "INTERNAL", "This is a fault of ours.") or defaults.server_error(request)
 
 
 def _said(request: HttpRequest, status: int, code: str, message: str) -> JsonResponse | None:
-    if not request.path_info.startswith("/api/"):
+    if not request.path_info.startswith(API):
         return None
     return JsonResponse(Refusal(status, code, message).body(uuid.uuid4().hex), status=status)

@@ -10,6 +10,7 @@ from accounts.models import Ownership
 from accounts.rest.errors import Refusal, not_found
 from accounts.rest.pages import page, page_of
 from accounts.rest.schema import operation
+from accounts.serializers import Empty
 from markets import models, rest_reads, selectors, serializers
 from markets.api import MarketView
 from markets.statement import lines
@@ -66,6 +67,7 @@ class Order(_Orders):
     @operation("cancel_order", "Cancel an order", serializers.OrdersCancelled, tag=ORDERS)
     def delete(self, request: Request, order_id: int) -> Response:
         """An open one of the account acted as. Class cancel."""
+        self.said(Empty)
         if order_id == 0:
             raise not_found(wire.ORDER_NOT_FOUND, "You have no order 0.")
         cancel = wire.CancelOrder(order_id=order_id, key=self.key)

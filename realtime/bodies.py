@@ -1,16 +1,16 @@
 """What comes with an HTTP request, within limits.
 
 Twisted parses every form in memory, daphne hands the whole body on at once, and neither has a limit: a body of 100 MB
-would cost several times that. Here what is too long is read and not kept, so that its sender hears why.
+would cost several times that. Here what is too long is read and not kept, and the request goes on without it under
+TOO_LONG_HEADER, so that its sender hears why in the words of the door: 413.
 """
 
+from io import BytesIO
 from typing import Any
 
 from daphne.http_protocol import HTTPFactory, WebRequest
 
 from realtime import limits
-
-TOO_LONG = f"What you sent is longer than {limits.REQUEST_BODY_BYTES_MAX // limits.MIB} MiB. Nothing was kept."
 
 
 class LimitedRequest(WebRequest):
@@ -39,12 +39,14 @@ class LimitedRequest(WebRequest):
             super().handleContentChunk(data)  # type: ignore[no-untyped-call]
 
     def process(self) -> Any:
-        if not self._is_too_long:
-            if not self.requestHeaders.hasHeader(b"content-length"):  # it came in chunks; Django and DRF go by a length
-                self.requestHeaders.setRawHeaders(b"content-length", [b"%d" % self._received])
-            return super().process()
-        self.basic_error(413, b"Content Too Large", TOO_LONG)  # type: ignore[no-untyped-call]
-        return None
+        self.requestHeaders.removeHeader(limits.TOO_LONG_HEADER)
+        if self._is_too_long:
+            self.content = BytesIO()
+            self.requestHeaders.setRawHeaders(limits.TOO_LONG_HEADER, ["yes"])
+            self.requestHeaders.setRawHeaders("Content-Length", ["0"])
+        elif self.requestHeaders.hasHeader("Transfer-Encoding"):  # in chunks; Django and DRF go by a length
+            self.requestHeaders.setRawHeaders("Content-Length", [str(self._received)])
+        return super().process()
 
 
 class LimitedFactory(HTTPFactory):

@@ -22,6 +22,7 @@ REFUSALS_PAUSE_SECONDS = 1.0
 
 # --- Requests over HTTP --------------------------------------------------------------------------
 
+TOO_LONG_HEADER = "X-Body-Too-Long"  # of a request whose body was longer than what follows, and was not kept
 REQUEST_BODY_BYTES_MAX = 6 * MIB  # a picture and its form; above: not kept, and answered with 413
 REQUEST_BODY_BYTES_READ = 256 * MIB  # of such a body, so that the answer can be read; then the connection is closed
 

@@ -30,6 +30,7 @@ from accounts.rest.rates import Rate
 from proto.exchange_pb2 import ClientMessage, ServerMessage
 from realtime import gateway
 from realtime.errors import RequestFailed
+from realtime.limits import MIB, REQUEST_BODY_BYTES_MAX, TOO_LONG_HEADER
 from realtime.rights import Scope
 
 KEY = re.compile(r"[!-~]{1,36}")
@@ -124,6 +125,9 @@ class ExchangeView(APIView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Signed in? Charged, if it is a read. The headers, then the query are read."""
         super().initial(request, *args, **kwargs)
+        if TOO_LONG_HEADER in request.headers:
+            most = REQUEST_BODY_BYTES_MAX // MIB
+            raise Refusal(413, "INVALID_FRAME", f"What you sent is longer than {most} MiB. Nothing was kept.")
         if "HTTP_TRANSFER_ENCODING" in request.META and "CONTENT_LENGTH" not in request.META:
             # Our own server says it of bodies in chunks, too. Of others DRF would read nothing.
             raise Refusal(411, "INVALID_FRAME", "Say how long the body is, in Content-Length.")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from auctions.models import AuctionStatus
 from tests.live.exchange import ROOT, LiveExchange, Template, manage
 from tests.live.rest import Door
 from tests.live.tables import Tables
@@ -50,6 +51,13 @@ def test_the_class_has_a_team_and_is_made_once(template: Template, tmp_path: Pat
     assert categories == {"Class", "Just for fun", "Practice"}
     assert tables.rows("SELECT name, category FROM markets_market WHERE pinned") == [("Coin flips", "Class")]
     assert tables.rows("SELECT name FROM markets_market WHERE hide_account_ids") == [(MASKED,)]
+    sold = tables.rows("SELECT name, status, settle_price, picture FROM auctions_auction ORDER BY id")
+    assert [row[:3] for row in sold] == [
+        ("Evening at the harbour", AuctionStatus.OPEN, None),
+        ("A seat by the window", AuctionStatus.OPEN, None),
+        ("Mountain in the fog", AuctionStatus.SETTLED, 120 * CHIP),
+    ]
+    assert all((Path(env["EXCHANGE_VAR"]) / "pictures" / picture).stat().st_size for *_, picture in sold)
     seed(env)
     assert tables.head == head
     verifying = manage("verify", env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)

@@ -151,6 +151,11 @@ def rest_transfer(at: Scene) -> Spender:
     return by_rest(same, at.account, "/transfers", to_account_id=at.owned, amount=str(WHOLE))
 
 
+def rest_purchase(at: Scene) -> Spender:
+    same = purchase("auction purchase", at)
+    return by_rest(same, at.account, f"/auctions/{at.auction}/purchase", price=str(WHOLE))
+
+
 # The kinds of spender, for a scene; None where the account cannot spend in this way. Whatever else takes money is one
 # more line here.
 KINDS: Sequence[Callable[[Scene], Spender | None]] = (
@@ -163,6 +168,7 @@ KINDS: Sequence[Callable[[Scene], Spender | None]] = (
     lambda at: purchase("auction purchase", at),
     rest_order,
     rest_transfer,
+    rest_purchase,
 )
 
 
@@ -228,7 +234,7 @@ class Crowd:
         passed = [way for way, code in zip(tried, codes, strict=True) if not code]
         assert len(passed) == 1, f"round {number}, seed {SEED}: {[way.name for way in passed]} passed"
         refused = Counter(pb.Reason.Name(code) for code in codes if code)
-        gone = {"AUCTION_SETTLED"} if passed[0].name == "auction purchase" else set()
+        gone = {"AUCTION_SETTLED"} if passed[0].name.endswith("auction purchase") else set()
         assert refused.keys() - gone == {"INSUFFICIENT_FUNDS"}, f"round {number}, seed {SEED}: {refused}"
         assert refused.total() == COMMANDS - 1
         for market in (bids, offers):

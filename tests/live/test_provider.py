@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import requests
 from playwright.async_api import async_playwright, expect
 
 from proto import exchange_pb2 as pb
@@ -19,6 +20,7 @@ from tests.live.exchange import Browser, LiveExchange, Template
 from tests.live.forgeries import forgeries
 from tests.live.provider import AUDIENCE, CLIENT, ROLE, Provider, provider, sign_in
 from tests.live.raw_socket import raw_socket, signed_in
+from tests.live.rest import Door
 from tests.live.test_browser import FLAGS, WAIT_MS
 from tests.live.test_keys import shell
 from tests.live.test_signing_out import is_closed_soon
@@ -208,6 +210,11 @@ async def refused(live: LiveExchange, token: str) -> bool:
         return said.refused.code == pb.NOT_AUTHENTICATED
 
 
+def bearer(live: LiveExchange, token: str) -> requests.Response:
+    """REST, each time from an address of its own."""
+    return Door(live, Authorization=f"Bearer {token}", X_Forwarded_For=f"192.0.2.{next(_addresses)}").ask("GET", "/me")
+
+
 class TestAccessTokens:
     async def test_open_sockets_of_who_has_signed_in_once(self, live: LiveExchange, school: Provider) -> None:
         school.user("sub-finn", name="Finn Fox", preferred_username="finn")
@@ -251,6 +258,18 @@ class TestAccessTokens:
         soon = int(time.time()) - 26  # the clocks may differ by 30 s
         async with signed_in(live.ws_url, school.sign("sub-hal", exp=soon)) as socket:
             await is_closed_soon(socket)
+
+    def test_open_rest_and_forged_ones_do_not(self, live: LiveExchange, school: Provider) -> None:
+        school.user("sub-rita", preferred_username="rita")
+        sign_in(live.browser(), "sub-rita")
+        assert bearer(live, school.sign("sub-rita")).json()["username"] == "rita"
+        for name, token in forgeries(school, "sub-rita").items():
+            try:
+                answer = bearer(live, token)
+            except (requests.ConnectionError, UnicodeError, requests.exceptions.InvalidHeader):
+                continue  # no header of HTTP: it did not get as far as us, or was cut off
+            assert answer.status_code in (400, 401), name
+            assert "username" not in answer.text, name
 
     async def test_forged_ones_open_nothing(self, live: LiveExchange, school: Provider) -> None:
         school.user("sub-ida", preferred_username="ida")

@@ -115,9 +115,17 @@ def test_every_answer_tells_of_a_bucket(live: LiveExchange, alice: Door) -> None
         (nobody, "GET", "/me", 401),
         (wrong, "GET", "/me", 401),
         (wrong, "POST", "/orders", 401),
+        (alice, "OPTIONS", "/orders", 405),
+        (alice, "HEAD", "/me", 200),
+        (alice, "POST", "/orders", 413),
+        (nobody, "POST", "/pictures", 413),
     ]
+    etag = alice.ask("GET", "/me").headers["ETag"]
+    asked.append((Door(live, "alice", If_None_Match=etag), "GET", "/me", 304))
     for door, method, path, status in asked:
-        answer = door.ask(method, path, json={} if method == "POST" else None)
+        body: dict[str, Any] = {"json": {}} if method == "POST" else {}
+        body = {"data": bytes(7_000_000)} if status == 413 else body
+        answer = door.ask(method, path, **body)
         assert answer.status_code == status, (path, answer.text)
         for name in ("Limit", "Remaining", "Reset"):
             assert int(answer.headers[f"X-RateLimit-{name}"]) >= 0, path

@@ -1,11 +1,17 @@
 """Accounts that several people own, over real sockets: a share is heard at once, and so is its end."""
 
 import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import pytest
 
 from proto import exchange_pb2 as pb
 from tests.live.exchange import LiveExchange
 from tests.live.raw_socket import RawSocket, signed_in
 from tests.live.wishes import bid, new_market
+
+End = Callable[[LiveExchange, RawSocket, int], Coroutine[Any, Any, pb.ServerMessage]]
 
 
 async def team_of(socket: RawSocket, name: str, owner: int = 0) -> int:
@@ -68,21 +74,33 @@ async def test_a_share_of_much_weighs_little(live: LiveExchange) -> None:
         assert again.HasField("owners_changed")
 
 
-async def test_who_leaves_hears_no_more_and_acts_as_themselves(live: LiveExchange) -> None:
+async def leaves(live: LiveExchange, owner: RawSocket, account: int) -> pb.ServerMessage:
+    left = await owner.ask(leave_account=pb.LeaveAccount(account_id=account))
+    assert not left.owners_changed.owners
+    return left
+
+
+async def is_revoked(live: LiveExchange, owner: RawSocket, account: int) -> pb.ServerMessage:
+    async with signed_in(live.ws_url, live.token("operator")) as operator:
+        await operator.ask(set_sudo=pb.SetSudo(on=True))
+        return await operator.ask(revoke_share=pb.RevokeShare(account_id=account, owner_id=owner.account))
+
+
+@pytest.mark.parametrize("ends", [leaves, is_revoked])
+async def test_whose_share_ends_hears_no_more_and_acts_as_themselves(live: LiveExchange, ends: End) -> None:
     async with (
         signed_in(live.ws_url, live.token("alice")) as alice,
         signed_in(live.ws_url, live.token("bob")) as bob,
         signed_in(live.ws_url, live.token("bob")) as bobs_bot,
     ):
         market = await new_market(alice)
-        team = await team_of(alice, "Team of one and a half")
-        cellar = await team_of(alice, "Cellar of one and a half", team)
+        team = await team_of(alice, f"Team of whom {ends.__name__}")
+        cellar = await team_of(alice, f"Cellar of whom {ends.__name__}", team)
         await alice.ask(share_account=pb.ShareAccount(account_id=team, receiver_id=bob.account))
         await until_snapshot(bobs_bot, f"account.{cellar}")
         await bobs_bot.ask(act_as=pb.ActAs(account_id=cellar))
-        left = await bob.ask(leave_account=pb.LeaveAccount(account_id=team))
+        left = await ends(live, bob, team)
         assert left.owners_changed.account.id == team
-        assert not left.owners_changed.owners
         put_back = await bobs_bot.until(lambda message: message.HasField("acting_as"))
         assert put_back.acting_as.account_id == bob.account
         assert (await bob.ask(act_as=pb.ActAs(account_id=team))).refused.code == pb.ACCOUNT_NOT_FOUND

@@ -78,7 +78,10 @@ class TestActAs:
     def test_an_account_that_is_lost_is_acted_as_no_more(self, alice: Client, world: World) -> None:
         self.switch(alice, world.bot.id)
         Ownership.objects.filter(account=world.team).delete()
-        assert read(alice.get("/portfolio/")).one("acting-as").text == "You act as Alice"
+        page = read(alice.get("/portfolio/"))
+        assert page.one("acting-as").text == "You act as Alice"
+        assert toasts(page) == ["You cannot act as that account any more. You act as Alice."]
+        assert toasts(read(alice.get("/portfolio/"))) == []
 
     def test_an_account_with_two_ways_to_it_is_listed_once(self, alice: Client, world: World) -> None:
         Ownership.objects.create(owner=world.alice, account=world.bot, credit=0)
