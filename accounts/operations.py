@@ -13,7 +13,7 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminS
 
 from accounts import money
 from accounts.authentication import is_operator
-from accounts.console.operations import CommandForm, CommandOperation, Operation, OperationForm
+from accounts.console.operations import CommandOperation, Operation, OperationForm
 from accounts.console.rights import may_manage
 from accounts.forms import AccountField, DaysField, ScopesField, UnitsField
 from accounts.models import Account, AccountKind, ApiToken, Ownership, User
@@ -27,7 +27,7 @@ from proto.exchange_pb2 import RevokeShare as RevokeShareMessage
 from realtime.rights import Scope
 
 
-class GiftForm(CommandForm):
+class GiftForm(OperationForm):
     amount = UnitsField(decimals=money.CASH_DECIMALS, widget=UnfoldAdminTextInputWidget({"inputmode": "decimal"}))
     note = forms.CharField(
         max_length=200,
@@ -218,7 +218,7 @@ class MakeToken(Operation):
         except TokenRefused as refused:
             form.add_error(None, str(refused))
             return self.form_invalid(form)
-        self.model_admin.log_addition(self.request, token, "Made.")
+        self.model_admin.log_addition(self.request, token, f"Made: {said['reason']}")
         shown = self.get_context_data(form=form, token=token, secret=secret)
         answer = self.response_class(self.request, "admin/token_made.html", shown)
         answer["Cache-Control"] = "no-store"
@@ -240,6 +240,6 @@ class RevokeToken(Operation):
 
     def form_valid(self, form: OperationForm) -> HttpResponse:
         if revoke_token(self.row):
-            self.model_admin.log_change(self.request, self.row, "Revoked.")
+            self.model_admin.log_change(self.request, self.row, f"Revoked: {form.cleaned_data['reason']}")
         messages.success(self.request, f"“{self.row.name}” of {self.row.user} is revoked.")
         return redirect(self.back())

@@ -7,7 +7,7 @@ from django.conf import settings
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget, UnfoldBooleanSwitchWidget
 
 from accounts import money
-from accounts.console.operations import CommandForm, CommandOperation, OperationForm
+from accounts.console.operations import CommandOperation, OperationForm
 from accounts.forms import AccountField, LinesField, OnlyChanges, UnitsField
 from auctions import pictures
 from auctions.forms import DESCRIPTION_MAX, NAME_MAX, edit_message
@@ -24,7 +24,7 @@ class OfOpenAuction(CommandOperation):
         return row.status == AuctionStatus.OPEN
 
 
-class EditAuctionForm(OnlyChanges, CommandForm):
+class EditAuctionForm(OnlyChanges, OperationForm):
     name = forms.CharField(max_length=NAME_MAX, show_hidden_initial=True, widget=UnfoldAdminTextInputWidget)
     description = LinesField(
         max_length=DESCRIPTION_MAX,
@@ -83,7 +83,7 @@ class WithdrawAuction(OfOpenAuction):
         return f"{reply.auction_withdrawn.auction.name} is withdrawn"
 
 
-class SettleAuctionForm(CommandForm):
+class SettleAuctionForm(OperationForm):
     buyer = AccountField(
         max_length=80,
         widget=UnfoldAdminTextInputWidget({"autocomplete": "off"}),

@@ -8,7 +8,7 @@ from django.urls import reverse
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget, UnfoldBooleanSwitchWidget
 
 from accounts import money
-from accounts.console.operations import CommandForm, CommandOperation, OperationForm
+from accounts.console.operations import CommandOperation, OperationForm
 from accounts.forms import AccountsField, LinesField, OnlyChanges
 from accounts.models import Account
 from markets import overview
@@ -51,7 +51,7 @@ def shown_fields(**kwargs: Any) -> dict[str, forms.Field]:
     }
 
 
-class CreateMarketForm(CommandForm):
+class CreateMarketForm(OperationForm):
     name = forms.CharField(max_length=MARKET_NAME_MAX, widget=UnfoldAdminTextInputWidget)
     description = TextField(
         max_length=DESCRIPTION_MAX, required=False, help_text="What it settles on, when, and by whose word."
@@ -88,7 +88,7 @@ class CreateMarket(CommandOperation):
         return reverse("admin:markets_market_change", args=[reply.market_created.market.id])
 
 
-class EditMarketForm(OnlyChanges, CommandForm):
+class EditMarketForm(OnlyChanges, OperationForm):
     name = forms.CharField(max_length=MARKET_NAME_MAX, show_hidden_initial=True, widget=UnfoldAdminTextInputWidget)
     description = TextField(max_length=DESCRIPTION_MAX, required=False, show_hidden_initial=True)
 
@@ -193,7 +193,7 @@ class PriceForm(SettlementForm):
     price = PriceField(label="Settlement price", widget=number())
 
 
-class SettleForm(PriceForm, CommandForm):
+class SettleForm(PriceForm, OperationForm):
     """Asked twice: PriceForm for the preview, then this to settle."""
 
 

@@ -43,18 +43,14 @@ WORDS = {
 
 
 class OperationForm(KeyedForm):
-    """Its key was made when it was first shown, so that a double click or a reload acts once."""
+    """Its key was made when it was first shown, so that a double click or a reload acts once. Why it is done is kept in
+    the journal; of what is no command, in Django's own log."""
 
     key = forms.CharField(max_length=KEY_MAX, widget=forms.HiddenInput)
-
-
-class CommandForm(OperationForm):
-    """Of an operation that is a command: the journal keeps why."""
-
     reason = forms.CharField(
         max_length=REASON_CHARACTERS_MAX,
         widget=UnfoldAdminTextInputWidget,
-        help_text="Kept in the journal with what you do, and shown to operators only.",
+        help_text="Kept with what you do, and shown to operators only.",
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -152,7 +148,7 @@ class Operation(FormView[OperationForm]):
 class CommandOperation(Operation):
     """Sends a command with sudo, as the operator's own account, and tells the answer, which comes after the commit."""
 
-    form_class: type[OperationForm] = CommandForm
+    form_class: type[OperationForm] = OperationForm
 
     def message(self, form: OperationForm) -> ClientMessage:
         raise NotImplementedError

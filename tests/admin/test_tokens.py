@@ -195,7 +195,7 @@ class TestRevoking:
         assert said(response) == ["“laptop” of alice is revoked."]
         assert find_token(secret) is None
         administrator.post(path, {"key": "k"})
-        assert [str(entry.change_message) for entry in world.admin_user.logentry_set.all()] == ["Revoked."]
+        assert [str(entry.change_message) for entry in world.admin_user.logentry_set.all()] == ["Revoked: as agreed"]
 
     def test_the_table_tells_their_state(self, administrator: Client, world: Class, exchange: FakeGateway) -> None:
         create_token(world.alice_user, "good")

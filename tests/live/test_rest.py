@@ -82,6 +82,18 @@ async def test_a_socket_and_rest_share_a_bucket(start_exchange: Any) -> None:
     assert {answer.headers["X-RateLimit-Limit"] for answer in answers} == {"1000"}
 
 
+async def test_nor_have_reads_a_bucket_for_each(start_exchange: Any) -> None:
+    exchange: LiveExchange = start_exchange(RATE_FACTOR="1")
+    bob = Door(exchange, "bob")
+    assert bob.get("/me")
+    async with signed_in(exchange.ws_url, exchange.token("bob")) as socket:
+        await socket.send(*(pb.ClientMessage(act_as=pb.ActAs(account_id=999)) for _ in range(200)))
+        await socket.ask(act_as=pb.ActAs(account_id=socket.account))
+        answer = bob.ask("GET", "/me")
+    assert answer.headers["X-RateLimit-Limit"] == "500"
+    assert int(answer.headers["X-RateLimit-Remaining"]) < 400, "REST begins with what the socket left"
+
+
 def test_reads_are_charged_and_refused_with_the_time_to_wait(start_exchange: Any) -> None:
     exchange: LiveExchange = start_exchange(RATE_FACTOR="1")
     carol = Door(exchange, "carol")
