@@ -15,6 +15,7 @@ from markets.journal import Journal
 from markets.models import JournalEntry, JournalMarket, Market, Order, Payout, Trade
 from markets.records import GENESIS, Entry, entry_of
 from markets.tables import ROWS_MAX, Row, SqliteWriter, Table
+from tests.kinds import kinds, rare
 from tests.markets.keeping import applied, keep, loaded, proved, random_history
 from tests.scenario import OPERATOR, Scenario, money, price
 
@@ -49,7 +50,23 @@ def busy_day() -> Scenario:
     day.buy_auction("bob", "lamp", 25, key="mine")
     day.settle_auction("chair", "alice", 0)
     day.auction("alice", "stool", 0)
+    shared_accounts(day)
+    assert rare(kinds(day.history), least=1) == []
     return day
+
+
+def shared_accounts(day: Scenario) -> None:
+    """One account goes from hand to hand, and what is in it from one to the other."""
+    day.people("carol", cash=1_000)
+    day.alt("carol", "team")
+    day.pay("carol", "team", 200)
+    day.share("carol", "team", "bob")
+    day.pay("bob", "team", 100)
+    day.redistribute("team", "bob")
+    day.leave("bob", "team")
+    day.share("carol", "team", "bob")
+    day.revoke("team", "bob")
+    day.collect("carol", 50)
 
 
 def entries() -> list[Entry]:
@@ -86,7 +103,10 @@ class TestWhatIsKept:
             ("bob", price(-4), money(-220)),
             ("alice", price(4), money(220)),
         ]
-        assert Ownership.objects.get().credit == money(300)
+        assert list(Ownership.objects.order_by("account").values_list("account__name", "owner__name", "credit")) == [
+            ("alice's bot", "alice", money(300)),
+            ("team", "carol", money(300)),
+        ]
         assert list(Transfer.objects.filter(note="prize").values_list("to_account", "amount")) == [(bob.id, 123_456)]
         silver = Market.objects.get(name="SILVER")
         assert (silver.status, silver.settle_price, silver.last_price) == (MarketStatus.SETTLED, price(55), price(49))

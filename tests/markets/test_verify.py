@@ -25,10 +25,11 @@ from markets.records import GENESIS, Entry, chain, encode_command, encode_events
 from markets.tables import fetch
 from markets.triggers import POSTGRES, SQLITE, TABLE
 from markets.verification import Difference, verify
+from tests.kinds import kinds, rare
 from tests.markets.conftest import connected_to
 from tests.markets.keeping import applied, keep, proved, random_history
 
-HISTORY = random_history(seed=72, length=400)
+HISTORY = random_history(seed=80, length=400)
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -276,6 +277,10 @@ def by_the_tables_alone() -> list[str]:
 
 def test_the_rules_hold_where_nothing_was_changed(kept: str) -> None:
     assert [line.partition(":")[0] for line in by_the_tables_alone()] == ["positions", "orders", "money", "auctions"]
+
+
+def test_every_kind_of_command_is_proved() -> None:
+    assert rare(kinds(HISTORY)) == []
 
 
 def test_it_proves_one_moment_while_the_exchange_goes_on(database: str) -> None:
