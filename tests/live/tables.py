@@ -1,7 +1,7 @@
 """What stands in an exchange's database, read by a connection of our own: it may be running meanwhile."""
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import closing
 from hashlib import sha256
 from typing import Any
@@ -26,6 +26,7 @@ ENGINE_TABLES = {
     "markets_journalmarket": "market_id, seq",
 }
 BID, OFFER = 1, 2
+WITHDRAWN = 2  # as in auctions_auction.status
 
 
 class Tables:
@@ -71,9 +72,9 @@ class Tables:
             found.setdefault((account, key), []).append(seq)
         return found
 
-    def book(self, market: int) -> dict[int, list[Row]]:
+    def book(self, market: int, hidden: bool = False) -> dict[int, list[Row]]:
         """Resting orders of each side in priority order: (id, account, price, size, open, filled)."""
-        orders = "SELECT id, account_id, price, size, open, filled FROM markets_order"
+        orders = f"SELECT id, {0 if hidden else 'account_id'}, price, size, open, filled FROM markets_order"
         return {
             side: self.rows(f"{orders} WHERE market_id = ? AND open > 0 AND side = {side} ORDER BY {best}, id", market)
             for side, best in ((BID, "-price"), (OFFER, "price"))
@@ -97,3 +98,52 @@ class Tables:
             account,
         )
         return {market: figures for market, *rest in found for figures in [tuple(rest)]}
+
+    def owners(self, account: int) -> dict[int, int]:
+        """owner -> credit."""
+        return dict(self.rows("SELECT owner_id, credit FROM accounts_ownership WHERE account_id = ?", account))
+
+    def reach(self, account: int) -> list[int]:
+        """Itself, and every account below it."""
+        found = self.rows(
+            "WITH RECURSIVE mine (id) AS (SELECT CAST(? AS bigint) UNION SELECT account_id FROM accounts_ownership"
+            " JOIN mine ON owner_id = mine.id) SELECT id FROM mine ORDER BY id",
+            account,
+        )
+        return [row[0] for row in found]
+
+    def markets(self) -> dict[int, Row]:
+        """id -> its definition, status and settlement; last whether it hides account ids."""
+        found = self.rows(
+            "SELECT id, name, description, owner_id, min_settlement, max_settlement, tick_size, smallest_size, status,"
+            " settle_price, category, pinned, hide_account_ids FROM markets_market"
+        )
+        return {id: tuple(told) for id, *told in found}
+
+    def lists(self) -> dict[int, set[int]]:
+        """market -> the accounts that it is for, if it is not for everybody."""
+        found: dict[int, set[int]] = {}
+        for market, account in self.rows("SELECT market_id, account_id FROM markets_marketvisibility"):
+            found.setdefault(market, set()).add(account)
+        return found
+
+    def concerned(self, accounts: Collection[int]) -> set[int]:
+        """The markets that one of them owns, or where one ever traded."""
+        concerns = self.rows(
+            "SELECT id, owner_id FROM markets_market"
+            " UNION SELECT market_id, account_id FROM markets_exposure WHERE traded"
+        )
+        return {market for market, account in concerns if account in accounts}
+
+    def auctions(self) -> dict[int, Row]:
+        """Those on the board: id -> (seller, name, description, picture, buy-now price, status, buyer, price)."""
+        found = self.rows(
+            "SELECT id, seller_id, name, description, picture, buy_now_price, status, buyer_id, settle_price"
+            " FROM auctions_auction WHERE status <> ?",
+            WITHDRAWN,
+        )
+        return {id: tuple(told) for id, *told in found}
+
+    def kinds(self) -> list[str]:
+        """Of every command in the journal."""
+        return [row[0] for row in self.rows("SELECT kind FROM markets_journalentry")]

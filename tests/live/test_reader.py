@@ -1,7 +1,8 @@
 """A reader of the streams knows what the exchange knows, whatever is lost on the way to it.
 
-10,000 random commands; meanwhile the channel layer loses a tenth of what is published, and readers lose their
-connections. In the end their books, tapes and portfolios are those of a fresh snapshot and of the tables.
+10,000 random commands, while an operator shares accounts, shows and hides markets, sells lamps; meanwhile the channel
+layer loses a tenth of what is published, and readers lose their connections. In the end all that they know is what a
+fresh snapshot and the tables say: to each what they may see.
 """
 
 import asyncio
@@ -10,11 +11,14 @@ import random
 import re
 from collections.abc import Callable, Sequence
 
-from exchange_client import Backoff, Exchange, Portfolio
+from exchange_client import Backoff, Exchange
 
 from proto import exchange_pb2 as pb
 from tests.client.line import Line, line_to
+from tests.kinds import rare
+from tests.live.changes import Changes
 from tests.live.exchange import LiveExchange
+from tests.live.knowing import knows_the_tables
 from tests.live.load import Person, sockets_of, two_markets
 from tests.live.raw_socket import RawSocket, signed_in
 from tests.live.tables import Tables
@@ -24,7 +28,8 @@ NAMES = ("alice", "bob", "carol", "student0")
 CUTS_SECONDS = (0.1, 0.8)  # between two cuts of a reader's line
 FRAME_COMMANDS_MAX = 10
 IN_FLIGHT_MAX = 20  # commands of one person: small batches, and many messages to lose
-TAPE = 50  # trades that a snapshot shows
+CHANGE_SECONDS = 0.02  # between two of the operator's
+CHANGES_MAX = 2_000
 CATCH_UP_SECONDS = 40.0
 
 
@@ -52,10 +57,22 @@ async def ask_many(person: Person, socket: RawSocket, markets: Sequence[int], ot
             person.hear(message)
 
 
-async def a_day(live: LiveExchange, owner: RawSocket, rng: random.Random) -> list[Person]:
+async def change_much(changes: Changes, trading: asyncio.Event, tables: Tables) -> None:
+    """While others trade, and on until every kind of command was accepted."""
+    for _ in range(CHANGES_MAX):
+        await changes.make_one()
+        if not trading.is_set() and not rare(tables.kinds(), least=1):
+            return
+        await asyncio.sleep(CHANGE_SECONDS if trading.is_set() else 0)
+
+
+async def a_day(live: LiveExchange, owner: RawSocket, operator: RawSocket, rng: random.Random) -> list[Person]:
     """Returns who traded."""
     people = [Person(name, rng) for name in NAMES]
-    markets = await two_markets(owner)
+    markets, trading, tables = await two_markets(owner), asyncio.Event(), Tables(live.env)
+    trading.set()
+    changes = Changes(operator, tables, rng, markets)
+    changing = asyncio.create_task(change_much(changes, trading, tables))
     async with sockets_of(live, people) as sockets:
         accounts = [person.account for person in people]
         await asyncio.gather(
@@ -66,27 +83,16 @@ async def a_day(live: LiveExchange, owner: RawSocket, rng: random.Random) -> lis
         )
     settled = await owner.ask(settle_market=pb.SettleMarket(market_id=markets[0], price=5_000))
     assert settled.HasField("market_settled")
+    trading.clear()
+    await changing
+    assert rare(tables.kinds(), least=1) == []
+    print(f"changes {dict(changes.done)}")
     return people
 
 
-def resting(reader: Exchange, market: int) -> dict[int, list[tuple[int, ...]]]:
-    book = reader.book(market)
-    return {
-        side: [(o.id, o.account_id, o.price, o.size, o.open, o.filled) for o in ladder]
-        for side, ladder in ((pb.BID, book.bids), (pb.OFFER, book.offers))
-    }
-
-
-def tape(reader: Exchange, market: int) -> list[tuple[int, ...]]:
-    last = list(reader.market(market).tape)[-TAPE:]
-    return [(t.id, t.price, t.size, t.maker_order_id, t.taker_order_id) for t in last]
-
-
-def exposures(portfolio: Portfolio) -> dict[int, tuple[int, ...]]:
-    return {
-        market: (e.position, e.bid_size, e.bid_value, e.offer_size, e.offer_value, e.worst, e.cost, e.realised)
-        for market, e in portfolio.exposures.items()
-    }
+def both_forms(market: int) -> tuple[str, str]:
+    """The stream of its book, and as it is told in sudo if it hides account ids."""
+    return f"market.{market}", f"market.{market}.unmasked"
 
 
 async def until_everything_is_said(reader: Exchange, head: int) -> None:
@@ -94,29 +100,11 @@ async def until_everything_is_said(reader: Exchange, head: int) -> None:
     async with asyncio.timeout(CATCH_UP_SECONDS):
         while True:
             state = reader.state
-            streams = ["public", *map("market.{}".format, state.markets), *map("account.{}".format, state.portfolios)]
-            if reader.connected and all((state.heard(stream) or 0) >= head for stream in streams):
+            books = [max(filter(None, map(state.heard, both_forms(id))), default=0) for id in state.markets]
+            others = [state.heard(stream) or 0 for stream in ("public", *map("account.{}".format, state.portfolios))]
+            if reader.connected and min(*books, *others) >= head:
                 return
             await asyncio.sleep(0.05)
-
-
-def knows_the_tables(reader: Exchange, tables: Tables, person: Person) -> None:
-    markets = [row[0] for row in tables.rows("SELECT id FROM markets_market ORDER BY id")]
-    assert sorted(reader.state.markets) == markets
-    for market in markets:
-        assert resting(reader, market) == tables.book(market)
-        assert tape(reader, market) == tables.tape(market, TAPE)
-    accounts = tables.accounts()
-    assert {id: account.name for id, account in reader.state.public.accounts.items()} == {
-        id: name for id, (name, _, _) in accounts.items()
-    }
-    own = tables.rows("SELECT account_id FROM accounts_ownership WHERE owner_id = ?", person.account)
-    assert sorted(reader.state.portfolios) == sorted([person.account, *(row[0] for row in own)])
-    for id, portfolio in reader.state.portfolios.items():
-        assert (portfolio.cash, portfolio.available) == accounts[id][1:]
-        assert exposures(portfolio) == tables.exposures(id)
-        open_orders = tables.rows("SELECT id FROM markets_order WHERE account_id = ? AND open > 0", id)
-        assert sorted(portfolio.orders) == sorted(row[0] for row in open_orders)
 
 
 async def test_after_10_000_commands_lost_messages_and_cut_lines(start_exchange: Callable[..., LiveExchange]) -> None:
@@ -129,16 +117,20 @@ async def test_after_10_000_commands_lost_messages_and_cut_lines(start_exchange:
         line_to(live.port) as line,
         reader_of(live, "alice", line.url) as cut_off,
         reader_of(live, "alice") as connected,
+        signed_in(live.ws_url, live.token("operator")) as operator,
+        reader_of(live, "operator") as in_sudo,
     ):
+        assert (await operator.ask(set_sudo=pb.SetSudo(on=True))).sudo_set.on
+        await in_sudo.set_sudo(True)
         cutting = asyncio.create_task(cut_now_and_then(line, rng))
-        alice, *_ = people = await a_day(live, owner, rng)
+        alice, *_ = people = await a_day(live, owner, operator, rng)
         cutting.cancel()
         head = tables.head
-        for reader in (cut_off, connected):
+        for reader, account in ((cut_off, alice.account), (connected, alice.account), (in_sudo, operator.account)):
             await until_everything_is_said(reader, head)
-            knows_the_tables(reader, tables, alice)
+            knows_the_tables(reader, tables, account)
         async with reader_of(live, "alice") as fresh:
-            knows_the_tables(fresh, tables, alice)
+            knows_the_tables(fresh, tables, alice.account)
     assert sum(len(person.asked) for person in people) >= COMMANDS
     assert live.stop() == 0
     lost = {kind: int(count) for kind, count in re.findall(r"^lost (\w+) (\d+)$", live.log.read_text(), re.MULTILINE)}
