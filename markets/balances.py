@@ -1,10 +1,11 @@
-"""The rules of money as the tables alone show them (rules, section 6; docs/architecture.md): the engine has no say.
+"""The rules of money as the tables alone show them (rules, sections 1, 2, 6; architecture.md): the engine has no say.
 
 Everything is added up in Python, where sums have no largest number. Units: cash and value 1/10,000 chip, sizes 1/100.
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
+from graphlib import CycleError, TopologicalSorter
 from typing import NamedTuple
 
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -85,6 +86,7 @@ def check(connection: BaseDatabaseWrapper, ledger: Ledger) -> Iterator[str]:
     yield _check_orders(connection, stakes)
     worst = _check_worst(connection, stakes)
     yield _check_money(connection, worst, ledger)
+    yield _check_owners(connection)
     yield _check_auctions(connection)
 
 
@@ -161,6 +163,27 @@ def _check_money(connection: BaseDatabaseWrapper, worst: Counter[int], ledger: L
     total = sum(cash for _, _, cash, _ in accounts)
     require(total == 0, f"all cash sums to {total}")
     return f"money: the cash of {len(accounts):,} accounts sums to zero, and nobody can lose more than they have"
+
+
+def _check_owners(connection: BaseDatabaseWrapper) -> str:
+    """Who owns what, and that no credit is a debt. What credits sum to says nothing: they follow an account's worth
+    only when it is rebalanced (rules, section 2)."""
+    kinds = dict(fetch(connection, "SELECT id, kind FROM accounts_account ORDER BY id"))
+    owners: dict[int, list[int]] = defaultdict(list)
+    for owner, account, credit in fetch(connection, "SELECT owner_id, account_id, credit FROM accounts_ownership"):
+        able = kinds.get(owner) in (AccountKind.USER, AccountKind.ALT)
+        require(able, f"account {account} is owned by {owner}, which is no user's and no alt account")
+        require(credit >= 0, f"the credit of account {owner} in account {account} is {credit}")
+        owners[account].append(owner)
+    for account in owners:
+        require(kinds.get(account) == AccountKind.ALT, f"account {account} is no alt account and has owners")
+    for id, kind in kinds.items():
+        require(kind != AccountKind.ALT or id in owners, f"account {id} is an alt account without an owner")
+    try:
+        TopologicalSorter(owners).prepare()
+    except CycleError as circle:
+        raise Difference(f"these accounts own each other: {circle.args[1]}") from None
+    return f"owners: each of {len(owners):,} alt accounts has some, in no circle, and no credit is below zero"
 
 
 def _check_auctions(connection: BaseDatabaseWrapper) -> str:

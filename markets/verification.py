@@ -7,7 +7,7 @@ Everything is read in one snapshot, a page of the journal at a time, so the proo
 3. The tables: row for row what the replay says; and a start would load the very state that was replayed.
 4. The rules, from the tables alone (markets/balances.py): money and positions sum to zero and follow from transfers,
    trades and payouts; exposures follow from open orders; sizes add up; no book is crossed; nobody can lose more than
-   they have.
+   they have; whoever signs in has no owner, every alt account has, in no circle, and no credit is below zero.
 """
 
 from collections.abc import Iterator, Sequence

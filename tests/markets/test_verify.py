@@ -238,29 +238,51 @@ class TestARewrittenJournal:
             proved()
 
 
-@pytest.mark.parametrize(
-    ("statement", "found"),
-    [
-        ("UPDATE markets_order SET cancelled = cancelled + 1 WHERE id = 9", "order 9: filled"),
-        ("UPDATE markets_order SET filled = filled + 1, open = -1 WHERE id = 9", "order 9: filled"),
-        ("UPDATE accounts_account SET cash = cash + 1 WHERE id = 1", "account 1 has .*, its transfers"),
-        ("UPDATE accounts_account SET available = available - 1 WHERE id = 3", "account 3 has .* available"),
-        ("UPDATE markets_trade SET price = price + 1 WHERE id = 1", "its transfers, trades and payouts come to"),
-        ("UPDATE markets_trade SET size = size + 1 WHERE id = 1", "traded .*, its position is"),
-        ("DELETE FROM markets_exposure WHERE position <> 0", "has no exposure there"),
-        ("UPDATE markets_payout SET price = price + 1", "is not its position times the price"),
-        ("UPDATE markets_exposure SET worst = worst + 1 WHERE account_id = 3", "account 3 can lose"),
-        ("UPDATE markets_exposure SET bid_value = bid_value + 1 WHERE account_id = 4", "account 4 rests"),
-        ("DELETE FROM accounts_account WHERE id = 4", "money went to accounts that are not there"),
-        ("UPDATE markets_order SET side = 3 - side WHERE open > 0", "rests|crossed"),
-        (
-            "UPDATE auctions_auction SET settle_price = 7 WHERE settle_price > 0",
-            r"auction \d+ was paid by .*, due was",
-        ),
-        ("UPDATE accounts_transfer SET auction = 0", r"auction \d+ was paid by .* \[\], due was"),
-        ("DELETE FROM auctions_auction", "paid for an auction that is not there"),
-    ],
+# Whatever alt account owns another is owned by it.
+UPSIDE_DOWN = (
+    "SELECT owner_id, account_id, 0 FROM accounts_ownership JOIN accounts_account ON accounts_account.id = owner_id"
+    " WHERE kind = 3"
 )
+
+WRONG_ALL_ALONG = [
+    ("UPDATE markets_order SET cancelled = cancelled + 1 WHERE id = 9", "order 9: filled"),
+    ("UPDATE markets_order SET filled = filled + 1, open = -1 WHERE id = 9", "order 9: filled"),
+    ("UPDATE accounts_account SET cash = cash + 1 WHERE id = 1", "account 1 has .*, its transfers"),
+    ("UPDATE accounts_account SET available = available - 1 WHERE id = 3", "account 3 has .* available"),
+    ("UPDATE markets_trade SET price = price + 1 WHERE id = 1", "its transfers, trades and payouts come to"),
+    ("UPDATE markets_trade SET size = size + 1 WHERE id = 1", "traded .*, its position is"),
+    ("DELETE FROM markets_exposure WHERE position <> 0", "has no exposure there"),
+    ("UPDATE markets_payout SET price = price + 1", "is not its position times the price"),
+    ("UPDATE markets_exposure SET worst = worst + 1 WHERE account_id = 3", "account 3 can lose"),
+    ("UPDATE markets_exposure SET bid_value = bid_value + 1 WHERE account_id = 4", "account 4 rests"),
+    ("DELETE FROM accounts_account WHERE id = 4", "money went to accounts that are not there"),
+    ("UPDATE markets_order SET side = 3 - side WHERE open > 0", "rests|crossed"),
+    (
+        "UPDATE auctions_auction SET settle_price = 7 WHERE settle_price > 0",
+        r"auction \d+ was paid by .*, due was",
+    ),
+    ("UPDATE accounts_transfer SET auction = 0", r"auction \d+ was paid by .* \[\], due was"),
+    ("DELETE FROM auctions_auction", "paid for an auction that is not there"),
+    ("UPDATE accounts_ownership SET credit = -1 - credit", r"the credit of account \d+ in account \d+ is -"),
+    ("DELETE FROM accounts_ownership", r"account \d+ is an alt account without an owner"),
+    (
+        "INSERT INTO accounts_ownership (account_id, owner_id, credit) VALUES (2, 3, 0)",
+        "account 2 is no alt account and has owners",
+    ),
+    ("UPDATE accounts_ownership SET owner_id = 1 - id", "is owned by .*, which is no user's"),
+    (
+        "INSERT INTO accounts_ownership (account_id, owner_id, credit)"
+        " SELECT max(account_id), max(account_id), 0 FROM accounts_ownership",
+        "these accounts own each other",
+    ),
+    (
+        f"INSERT INTO accounts_ownership (account_id, owner_id, credit) {UPSIDE_DOWN}",
+        "these accounts own each other",
+    ),
+]
+
+
+@pytest.mark.parametrize(("statement", "found"), WRONG_ALL_ALONG)
 def test_the_rules_are_proved_without_the_engine(statement: str, found: str, kept: str) -> None:
     """As if the engine had been wrong all along, and so its replay."""
     assert execute(statement) > 0
@@ -276,7 +298,10 @@ def by_the_tables_alone() -> list[str]:
 
 
 def test_the_rules_hold_where_nothing_was_changed(kept: str) -> None:
-    assert [line.partition(":")[0] for line in by_the_tables_alone()] == ["positions", "orders", "money", "auctions"]
+    assert [line.partition(":")[0] for line in by_the_tables_alone()] == [
+        *("positions", "orders", "money"),
+        *("owners", "auctions"),
+    ]
 
 
 def test_every_kind_of_command_is_proved() -> None:
