@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from proto import exchange_pb2 as pb
+from tests.kinds import rare
 from tests.live.exchange import LiveExchange
 from tests.live.raw_socket import RawSocket, signed_in
 from tests.live.tables import Tables
@@ -135,23 +136,90 @@ async def everything_with_a_key(socket: RawSocket) -> list[dict[str, Any]]:
     ]
 
 
-@pytest.mark.parametrize("how", ["stop", "kill"])
-async def test_every_kind_of_command_across_a_restart(start_exchange: Start, how: str) -> None:
-    live = start_exchange()
-    async with signed_in(live.ws_url, live.token("alice")) as alice:
-        requests = await everything_with_a_key(alice)
-        first = [await alice.ask(**request) for request in requests]
-        head = Tables(live.env).head
-        for request, answer in zip(requests, first):
-            same_answer(answer, await alice.ask(**request))
+async def created_account(socket: RawSocket, name: str) -> int:
+    return (await socket.ask(create_account=pb.CreateAccount(name=name))).account_created.account.id
+
+
+async def listed(socket: RawSocket, name: str) -> int:
+    """An auction with a buy-now price of 5."""
+    made = await socket.ask(create_auction=pb.CreateAuction(name=name, buy_now_price=5))
+    return made.auction_created.auction.id
+
+
+async def sharing_with_a_key(alice: RawSocket, bob: int) -> list[dict[str, Any]]:
+    """Alice gives Bob shares and leaves one; lists lamps."""
+    given, left = await created_account(alice, "Given"), await created_account(alice, "Left")
+    await alice.ask(share_account=pb.ShareAccount(account_id=left, receiver_id=bob))
+    lamp, gone = await listed(alice, "Lamp"), await listed(alice, "Gone")
+    return [
+        {"share_account": pb.ShareAccount(account_id=given, receiver_id=bob, key="share")},
+        {"leave_account": pb.LeaveAccount(account_id=left, key="leave")},
+        {"create_auction": pb.CreateAuction(name="Vase", key="list")},
+        {"edit_auction": pb.EditAuction(auction_id=lamp, name="Old lamp", key="edit auction")},
+        {"withdraw_auction": pb.WithdrawAuction(auction_id=gone, key="withdraw")},
+    ]
+
+
+async def sudo_with_a_key(alice: RawSocket, bob: int) -> list[dict[str, Any]]:
+    """What takes an operator in sudo, and what one buys of somebody else. Each changes a thing of its own: answers
+    tell owners and markets as they are now."""
+    shown_market, paused = await new_market(alice), await new_market(alice)
+    team, crew = await created_account(alice, "Team"), await created_account(alice, "Crew")
+    for shared in (team, crew):
+        await alice.ask(share_account=pb.ShareAccount(account_id=shared, receiver_id=bob))
+    bought, settled = await listed(alice, "Chair"), await listed(alice, "Stool")
+    shown = pb.AccountIds(ids=[bob])
+    return [
+        {"gift": pb.Gift(to_account_id=bob, amount=7, key="gift")},
+        {"collect": pb.Collect(from_account_id=bob, amount=3, key="collect")},
+        {"redistribute": pb.Redistribute(account_id=team, owner_id=bob, key="redistribute")},
+        {"revoke_share": pb.RevokeShare(account_id=crew, owner_id=bob, key="revoke")},
+        {"edit_market": pb.EditMarket(market_id=shown_market, pinned=True, visible_to=shown, key="edit market")},
+        {"set_market_status": pb.SetMarketStatus(market_id=paused, status=pb.PAUSED, key="status")},
+        {"buy_auction": pb.BuyAuction(auction_id=bought, price=5, key="buy")},
+        {"settle_auction": pb.SettleAuction(auction_id=settled, buyer_id=bob, price=4, key="sell")},
+    ]
+
+
+async def all_replayed(socket: RawSocket, requests: list[dict[str, Any]], first: list[pb.ServerMessage]) -> None:
+    for request, answer in zip(requests, first, strict=True):
+        same_answer(answer, await socket.ask(**request))
+
+
+def start_again(live: LiveExchange, how: str) -> None:
     if how == "stop":
         live.restart()
     else:
         live.kill()
         live.start()
-    async with signed_in(live.ws_url, live.token("alice")) as alice:
-        for request, answer in zip(requests, first):
-            same_answer(answer, await alice.ask(**request))
+
+
+@pytest.mark.parametrize("how", ["stop", "kill"])
+async def test_every_kind_of_command_across_a_restart(start_exchange: Start, how: str) -> None:
+    live = start_exchange()
+    async with (
+        signed_in(live.ws_url, live.token("alice")) as alice,
+        signed_in(live.ws_url, live.token("bob")) as bob,
+        signed_in(live.ws_url, live.token("operator")) as operator,
+    ):
+        await operator.ask(set_sudo=pb.SetSudo(on=True))
+        hers = [*await everything_with_a_key(alice), *await sharing_with_a_key(alice, bob.account)]
+        theirs = await sudo_with_a_key(alice, bob.account)
+        to_her = [await alice.ask(**request) for request in hers]
+        to_them = [await operator.ask(**request) for request in theirs]
+        assert not [answer.refused for answer in (*to_her, *to_them) if answer.HasField("refused")]
+        assert rare(Tables(live.env).kinds(), least=1) == []
+        head = Tables(live.env).head
+        await all_replayed(alice, hers, to_her)
+        await all_replayed(operator, theirs, to_them)
+    start_again(live, how)
+    async with (
+        signed_in(live.ws_url, live.token("alice")) as alice,
+        signed_in(live.ws_url, live.token("operator")) as operator,
+    ):
+        await operator.ask(set_sudo=pb.SetSudo(on=True))
+        await all_replayed(alice, hers, to_her)
+        await all_replayed(operator, theirs, to_them)
         conflict = await alice.ask(create_order=bid(1, 1, 100, client_order_id="order"))
         assert conflict.refused.code == pb.KEY_CONFLICT
     assert Tables(live.env).head == head
