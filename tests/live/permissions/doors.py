@@ -183,7 +183,7 @@ class Rest:
         self._session = requests.Session()
 
     def ask(self, who: Person, acting: int, wish: tuple[Any, ...], id: int, anew: bool = False) -> Answer:
-        """`wish`: method, path, body, and headers if there are more than usual."""
+        """`wish`: method, path, body (JSON, or a file's bytes), and headers if there are more than usual."""
         method, path, body, *more = wish
         headers = {"Authorization": f"Bearer {who.token}"} if who.name else {}
         if who.name and acting:
@@ -191,7 +191,8 @@ class Rest:
         if who.sudo:
             headers["X-Sudo"] = "true"
         headers |= more[0] if more else {}
-        answer = self._session.request(method, self._url + path, headers=headers, json=body, timeout=WAIT_SECONDS)
+        sent = {"data" if isinstance(body, bytes) else "json": body}
+        answer = self._session.request(method, self._url + path, headers=headers, timeout=WAIT_SECONDS, **sent)
         said = answer.json()
         if answer.ok:
             return Answer(frozenset({ALLOWED}), (answer.status_code,))
@@ -284,7 +285,7 @@ def answer_of(page: Page, id: int) -> Answer:
         return Answer(frozenset({"SUDO_REQUIRED"}), (path,))
     text = re.sub(r'(value="[0-9a-zA-Z]{32,}"|nonce="[^"]+")', "", page.text)
     if page.status == 404:
-        return Answer(NOT_FOUND, (404, without(id, text)))
+        return Answer(NOT_FOUND, (404, without(id, text.replace(path, "THE ADDRESS"))))
     if page.status != 200:
         code = {403: "NOT_ALLOWED", 503: "BUSY"}.get(page.status, f"STATUS_{page.status}")
         return Answer(frozenset({code}), (page.status,))

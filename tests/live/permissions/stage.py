@@ -8,7 +8,10 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import requests
+
 from proto import exchange_pb2 as pb
+from tests.auctions.pictures import encoded, red_left
 from tests.live.exchange import ROOT, LiveExchange
 from tests.live.permissions.doors import Person, Socket
 from tests.live.tables import Tables
@@ -17,6 +20,7 @@ from tests.live.wishes import bid, hundred
 NOWHERE = 987_654_321  # an id that nothing has
 HOUSE = 1
 CHIP = 10_000
+PICTURE = encoded(red_left())
 
 _numbers = itertools.count(1)
 
@@ -56,6 +60,7 @@ class Stage:
         self.flat, self.trading = self.account(), self.account()
         self.cast = self._cast()
         self.client_order_ids: dict[int, str] = {NOWHERE: "nothing"}  # by order
+        self.pictures: dict[int, str] = {NOWHERE: "0" * 32}  # names of files, without their ".webp"
 
     def _cast(self) -> list[Person]:
         names = ("alice", "bob", "carol", "operator", "student0")
@@ -131,6 +136,14 @@ class Stage:
             self.director.good(withdraw_auction=pb.WithdrawAuction(auction_id=id))
         return id
 
+    def picture(self) -> int:
+        """One that Dave sent; its key in `pictures`."""
+        headers = {"Authorization": f"Bearer {self.exchange.token('student0')}", "Content-Type": "image/png"}
+        kept = requests.post(f"{self.exchange.url}/api/v1/pictures", PICTURE, headers=headers, timeout=30)
+        number = next(_numbers)
+        self.pictures[number] = kept.json()["picture"].removesuffix(".webp")
+        return number
+
     def share(self, account: int) -> int:
         """The row of Bob's share; NOWHERE if he has none."""
         found = "SELECT id FROM accounts_ownership WHERE account_id = ? AND owner_id = ?"
@@ -162,8 +175,10 @@ THINGS: dict[str, Callable[[Scene], int]] = {
     "another's auction": lambda it: it.stage.auction(it.stage.daves),
     "a withdrawn auction": lambda it: it.stage.auction(it.account, withdrawn=True),
     "no auction": lambda it: NOWHERE,
+    "a picture": lambda it: it.stage.picture(),
+    "no picture": lambda it: NOWHERE,
     "one's own token": lambda it: it.stage.spares[it.who.name or "alice"].pop(),
     "another's token": lambda it: it.stage.spares["student0"][0],
     "no token": lambda it: NOWHERE,
 }
-NO_THINGS = frozenset({"no account", "no market", "no order", "no auction", "no token"})
+NO_THINGS = frozenset({"no account", "no market", "no order", "no auction", "no picture", "no token"})
