@@ -58,9 +58,18 @@ class Stage:
         self.daves = self._alt(self.dave.account)
         self.director.good(gift=pb.Gift(to_account_id=self.daves, amount=10 * CHIP))
         self.flat, self.trading = self.account(), self.account()
+        self._day()
         self.cast = self._cast()
         self.client_order_ids: dict[int, str] = {NOWHERE: "nothing"}  # by order
         self.pictures: dict[int, str] = {NOWHERE: "0" * 32}  # names of files, without their ".webp"
+
+    def _day(self) -> None:
+        """One that leaves a row in every table."""
+        market = self.market([self.alice.account, self.dave.account], self.director.account)
+        for line, side in ((self.alice, pb.BID), (self.dave, pb.OFFER)):
+            line.act_as(line.account)
+            line.good(create_order=pb.CreateOrder(market_id=market, side=side, price=0, size=100))
+        self.director.good(settle_market=pb.SettleMarket(market_id=market, price=0))
 
     def _cast(self) -> list[Person]:
         names = ("alice", "bob", "carol", "operator", "student0")
@@ -76,6 +85,7 @@ class Stage:
         )
         secrets = json.loads(made.stdout)
         self.spares: dict[str, list[int]] = secrets["spares"]
+        self.roles = [Person(role, name) for role, name in secrets["roles"].items()]
         token = self.exchange.token
         return [
             Person("nobody"),
@@ -109,7 +119,7 @@ class Stage:
         return made
 
     def _alt(self, owner: int) -> int:
-        create = pb.CreateAccount(name=f"Account {next(_numbers)}", owner_id=owner)
+        create = pb.CreateAccount(name=f"Account-{next(_numbers)}", owner_id=owner)
         made = self.director.good(create_account=create).account_created.account
         self.names[made.id] = made.name
         return made.id
@@ -149,6 +159,19 @@ class Stage:
         found = "SELECT id FROM accounts_ownership WHERE account_id = ? AND owner_id = ?"
         ids = [id for (id,) in self.tables.rows(found, account, self.bob.account)]
         return ids[0] if ids else NOWHERE
+
+    def newest(self, table: str) -> int:
+        """The id of a row, as the console's addresses have it."""
+        key = "seq" if table == "markets_journalentry" else "id"
+        ((found,),) = self.tables.rows(f"SELECT max({key}) FROM {table}")
+        assert found, f"{table} is empty"
+        return int(found)
+
+    def role(self, name: str) -> int:
+        return int(self.tables.rows("SELECT id FROM auth_group WHERE name = ?", name)[0][0])
+
+    def person(self, name: str) -> int:
+        return int(self.exchange.people[name]["id"])
 
     def close(self) -> None:
         for line in (self.alice, self.bob, self.carol, self.dave, self.director):
