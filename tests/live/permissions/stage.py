@@ -87,6 +87,7 @@ class Stage:
         self.spares: dict[str, list[int]] = secrets["spares"]
         self.roles = [Person(role, name) for role, name in secrets["roles"].items()]
         token = self.exchange.token
+        self.deputy = Person("in sudo, as it", "operator", token("operator"), sudo=True)
         return [
             Person("nobody"),
             Person("stranger", "carol", token("carol")),
@@ -103,7 +104,7 @@ class Stage:
 
     def acting(self, who: Person, account: int) -> int:
         """The account that this kind of person acts as; 0: their own user account."""
-        if who.kind in ("owner", "co-owner", "read", "trade", "transfer", "manage"):
+        if who.kind in ("owner", "co-owner", "in sudo, as it", "read", "trade", "transfer", "manage"):
             return account
         return self.annex if who.kind == "bound" else 0
 

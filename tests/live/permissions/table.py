@@ -14,6 +14,7 @@ KINDS = (
     *("read", "trade", "transfer", "manage", "sudo", "bound"),
 )
 ROLES = ("Viewer", "Market operator", "Administrator", "superuser")  # the columns of "The console by role"
+AS_IT = ("in sudo, as it",)  # of "An operator as the account"
 
 
 class Row(NamedTuple):
@@ -32,7 +33,7 @@ def rows(text: str | None = None, kinds: tuple[str, ...] = KINDS) -> list[Row]:
     for line in (PAGE.read_text() if text is None else text).splitlines():
         if line.startswith("| operation"):
             columns = tuple(_cells(line)[3:])
-            assert columns in (KINDS, ROLES), line
+            assert columns in (KINDS, ROLES, AS_IT), line
         elif line.startswith("| `") and columns == kinds:
             found.append(_row(line, kinds))
     named = [(row.operation, row.thing) for row in found]

@@ -10,10 +10,11 @@ from tests.live.exchange import LiveExchange, Template
 from tests.live.permissions.asking import OPERATIONS, Asked, Asking
 from tests.live.permissions.doors import NEEDS_SUDO, NOT_FOUND, Answer
 from tests.live.permissions.stage import NO_THINGS
-from tests.live.permissions.table import ALLOWED, KINDS, NO_DOOR, ROLES, Row, rows
+from tests.live.permissions.table import ALLOWED, AS_IT, KINDS, NO_DOOR, ROLES, Row, rows
 
 ROWS = rows()
 BY_ROLE = rows(kinds=ROLES)
+BY_DEPUTY = rows(kinds=AS_IT)
 BY_OPERATION = {name: list(group) for name, group in groupby(ROWS, key=lambda row: row.operation)}
 MANY = {"SOCKETS_MAX": "100", "API_TOKENS_MAX": "1000", "SUBSCRIPTIONS_MAX": "10000", "UNSETTLED_MARKETS_MAX": "1000"}
 HIDDEN_FORMS = ("edit_auction", "edit_market description", "settle_market")
@@ -48,13 +49,21 @@ def test_every_door_answers_as_the_table_says(asking: Asking, operation: str) ->
 
 @pytest.mark.parametrize("row", BY_ROLE, ids=lambda row: f"{row.operation}, {row.thing}")
 def test_the_console_answers_each_role_as_the_table_says(asking: Asking, row: Row) -> None:
-    answers = asking.at("console", asking.stage.roles, row.operation, row.thing)
-    wrong = [
-        f"{role}: {sorted(answer.codes)}, not {row.cells[role]}"
-        for (_, role), answer in answers.items()
-        if not answer.means(row.cells[role])
+    assert not (wrong := differing(row, asking.at("console", asking.stage.roles, row.operation, row.thing))), wrong
+
+
+@pytest.mark.parametrize("row", BY_DEPUTY, ids=lambda row: f"{row.operation}, {row.thing}")
+def test_an_operator_in_sudo_acts_as_any_account(asking: Asking, row: Row) -> None:
+    for door in row.doors:
+        assert not (wrong := differing(row, asking.at(door, [asking.stage.deputy], row.operation, row.thing))), wrong
+
+
+def differing(row: Row, answers: dict[Asked, Answer]) -> list[str]:
+    return [
+        f"{kind} at the {door}: {sorted(answer.codes)}, not {row.cells[kind]}"
+        for (door, kind), answer in answers.items()
+        if not answer.means(row.cells[kind])
     ]
-    assert not wrong, "\n".join(wrong)
 
 
 def expected(row: Row, door: str, kind: str) -> str:
