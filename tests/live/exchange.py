@@ -15,7 +15,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from http.client import HTTPResponse
 from http.cookiejar import CookieJar
 from pathlib import Path
@@ -164,10 +164,11 @@ class LiveExchange:
 
 
 class Page:
-    def __init__(self, status: int, url: str, text: str) -> None:
+    def __init__(self, status: int, url: str, text: str, headers: Iterable[tuple[str, str]] = ()) -> None:
         self.status = status
         self.url = url
         self.text = text
+        self.headers = tuple(headers)
 
 
 class Browser:
@@ -204,6 +205,7 @@ class Browser:
         try:
             response: HTTPResponse = self._opener.open(request, timeout=20)
         except urllib.error.HTTPError as error:
-            return Page(error.code, error.url or "", error.read().decode(errors="replace"))
+            return Page(error.code, error.url or "", error.read().decode(errors="replace"), error.headers.items())
         with response:
-            return Page(response.status, response.url, response.read().decode(errors="replace"))
+            text = response.read().decode(errors="replace")
+            return Page(response.status, response.url, text, response.headers.items())

@@ -1,10 +1,13 @@
 """One cell at one door: sets the scene, asks, and says what came of it."""
 
 from tests.live.exchange import LiveExchange
+from tests.live.permissions.console import CONSOLE
 from tests.live.permissions.doors import Answer, Console, Door, Pages, Person, Rest
-from tests.live.permissions.operations import OPERATIONS, Operation
+from tests.live.permissions.operations import COMMANDS, Operation
 from tests.live.permissions.stage import THINGS, Scene, Stage
 from tests.live.permissions.table import ALLOWED
+
+OPERATIONS = COMMANDS | CONSOLE
 
 Asked = tuple[str, str]  # door, kind of person
 
@@ -20,19 +23,23 @@ class Asking:
         }
 
     def row(self, operation: str, thing: str) -> dict[Asked, Answer]:
-        """What everybody is answered at every door that has the operation. What one of them has used up is made anew
-        for the next."""
+        """What everybody is answered at every door that has the operation."""
+        found: dict[Asked, Answer] = {}
+        for door in OPERATIONS[operation].doors:
+            cast = [who for who in self.stage.cast if who.pages or door in ("socket", "rest")]
+            found |= self.at(door, cast, operation, thing)
+        return found
+
+    def at(self, door: str, cast: list[Person], operation: str, thing: str) -> dict[Asked, Answer]:
+        """What one of them has used up is made anew for the next."""
         wanted = OPERATIONS[operation]
-        scene = self._scene(wanted, thing, self.stage.cast[0])
+        scene = self._scene(wanted, thing, cast[0])
         found = {}
-        for door in wanted.doors:
-            for who in self.stage.cast:
-                if who.pages or door in ("socket", "rest"):
-                    scene = self._scene(wanted, thing, who) if thing.startswith("one's own") else scene
-                    answer = self._cell(wanted, door, who, scene)
-                    found[door, who.kind] = answer
-                    if wanted.uses and answer.means(ALLOWED):
-                        scene = self._scene(wanted, thing, who)
+        for who in cast:
+            scene = self._scene(wanted, thing, who) if thing.startswith("one's own") else scene
+            found[door, who.kind] = answer = self._cell(wanted, door, who, scene)
+            if wanted.uses and answer.means(ALLOWED):
+                scene = self._scene(wanted, thing, who)
         return found
 
     def _scene(self, wanted: Operation, thing: str, who: Person) -> Scene:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from proto import exchange_pb2 as pb
-from tests.live.permissions.stage import Scene
+from tests.live.permissions.stage import PICTURE, Scene
 from tests.live.wishes import bid, hundred, one_market
 
 Wish = Callable[[Scene], Any]
@@ -14,8 +14,9 @@ Wish = Callable[[Scene], Any]
 
 @dataclass(frozen=True)
 class Operation:
-    """`socket`: members of a ClientMessage. `rest`: method, path, body. `pages`: path, and the fields of a form, None
-    to look. `console`: as pages. `uses`: what is not the same afterwards, the "thing" or the whole "account"."""
+    """`socket`: members of a ClientMessage. `rest`: method, path, body, and more headers if there are any. `pages`:
+    path, and the fields of a form, None to look. `console`: as pages, or a list of such that all answer alike. `uses`:
+    what is not the same afterwards, the "thing" or the whole "account"."""
 
     socket: Wish | None = None
     rest: Wish | None = None
@@ -52,6 +53,23 @@ def status(name: str, slug: str, uses: str = "") -> Operation:
         socket=lambda it: {"set_market_status": pb.SetMarketStatus(market_id=it.id, status=wanted)},
         rest=lambda it: ("POST", f"/markets/{it.id}/status", {"status": name}),
         console=lambda it: form(f"/admin/markets/market/{it.id}/{slug}/"),
+        uses=uses,
+    )
+
+
+def edit(field: str, value: Callable[[Scene], Any], uses: str = "") -> Operation:
+    """Of one field that only operators set. The console's form says of the others what they were."""
+    others = {"name": "As it was", "initial-name": "As it was", "description": "", "initial-description": ""}
+
+    def on_the_wire(it: Scene) -> pb.EditMarket:
+        said = value(it)
+        sent: dict[str, Any] = {field: pb.AccountIds(ids=said) if isinstance(said, list) else said}
+        return pb.EditMarket(market_id=it.id, **sent)
+
+    return Operation(
+        socket=lambda it: {"edit_market": on_the_wire(it)},
+        rest=lambda it: ("PATCH", f"/markets/{it.id}", {field: value(it)}),
+        console=lambda it: form(f"/admin/markets/market/{it.id}/edit/", **others, **{field: value(it)}),
         uses=uses,
     )
 
@@ -174,6 +192,10 @@ MARKETS = {
         rest=lambda it: ("PATCH", f"/markets/{it.id}", {"name": it.name}),
         console=lambda it: form(f"/admin/markets/market/{it.id}/edit/", name=it.name, description=""),
     ),
+    "edit_market visible_to": edit("visible_to", lambda it: [it.account], uses="thing"),
+    "edit_market hide_account_ids": edit("hide_account_ids", lambda it: True),
+    "edit_market pinned": edit("pinned", lambda it: True),
+    "edit_market category": edit("category", lambda it: "Sport"),
     "set_market_status OPEN": status("OPEN", "resume"),
     "set_market_status PAUSED": status("PAUSED", "pause"),
     "set_market_status CANCEL_ONLY": status("CANCEL_ONLY", "cancel-only"),
@@ -230,6 +252,7 @@ ORDERS = {
     "list orders": Operation(rest=read("/orders")),
     "see the portfolio": Operation(rest=read("/portfolio"), pages=look("/portfolio/")),
     "see the statement": Operation(rest=read("/statement"), pages=look("/statement/")),
+    "see the statement as a file": Operation(pages=look("/statement.csv")),
 }
 
 AUCTIONS = {
@@ -238,6 +261,7 @@ AUCTIONS = {
         rest=lambda it: ("POST", "/auctions", {"name": it.name}),
         pages=lambda it: form("/auctions/new/", name=it.name),
     ),
+    "upload a picture": Operation(rest=lambda it: ("POST", "/pictures", PICTURE, {"Content-Type": "image/png"})),
     "edit_auction": Operation(
         socket=lambda it: {"edit_auction": pb.EditAuction(auction_id=it.id, name=it.name)},
         rest=lambda it: ("PATCH", f"/auctions/{it.id}", {"name": it.name}),
@@ -269,6 +293,7 @@ AUCTIONS = {
     ),
     "see an auction": Operation(rest=read("/auctions/{id}"), pages=look("/auctions/{id}/")),
     "see the form of an auction": Operation(pages=look("/auctions/{id}/edit/")),
+    "see a picture": Operation(pages=lambda it: (f"/pictures/{it.stage.pictures[it.id]}.webp", None)),
     "see the board": Operation(rest=read("/auctions"), pages=look("/auctions/")),
 }
 
@@ -289,4 +314,4 @@ TOKENS = {
     ),
 }
 
-OPERATIONS = {**CONNECTION, **ACCOUNTS, **MARKETS, **ORDERS, **AUCTIONS, **TOKENS}
+COMMANDS = {**CONNECTION, **ACCOUNTS, **MARKETS, **ORDERS, **AUCTIONS, **TOKENS}

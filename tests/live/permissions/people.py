@@ -1,4 +1,4 @@
-"""Run beside a live exchange, with its environment: makes the tokens and the sessions that the cast of the table needs.
+"""Run beside a live exchange, with its environment: makes the tokens, the sessions and the staff that the tables need.
 
 Reads user ids by username, and "annex", an account's id, from its argument as JSON; prints the secrets as JSON.
 """
@@ -12,7 +12,10 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "exchange.settings")
 django.setup()
 
+from allauth.account.models import EmailAddress  # noqa: E402
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY  # noqa: E402
+from django.contrib.auth.hashers import PBKDF2PasswordHasher  # noqa: E402
+from django.contrib.auth.models import Group  # noqa: E402
 from django.contrib.sessions.backends.db import SessionStore  # noqa: E402
 
 from accounts.models import Account, User  # noqa: E402
@@ -20,6 +23,7 @@ from accounts.tokens import create_token  # noqa: E402
 from exchange import settings  # noqa: E402
 from realtime.rights import WITHOUT_SUDO, Scope  # noqa: E402
 
+ROLES = {"Viewer": "viewer", "Market operator": "director", "Administrator": "admin", "superuser": "root"}
 SPARES = 20  # tokens of each person, to be revoked
 
 
@@ -33,6 +37,14 @@ def stale_session(user: User) -> str:
     return str(session.session_key)
 
 
+def staff(role: str, name: str) -> User:
+    """With the role, and a password like everybody's (tests/live/prepare.py)."""
+    password = PBKDF2PasswordHasher().encode(f"pass-{name}", "salt", iterations=1)
+    user = User.objects.create(username=name, password=password, is_staff=True, is_superuser=role == "superuser")
+    user.groups.set(Group.objects.filter(name=role))
+    return user
+
+
 def main() -> None:
     ids = json.loads(sys.argv[1])
     alice, operator = (User.objects.get(pk=ids[name]) for name in ("alice", "operator"))
@@ -44,8 +56,12 @@ def main() -> None:
     scoped["bound"] = create_token(alice, "for the annex", scopes=WITHOUT_SUDO, account=annex)
     secrets = {name: secret for name, (_, secret) in scoped.items()}
     people = [User.objects.get(pk=id) for name, id in ids.items() if name != "annex"]
+    people += [staff(role, name) for role, name in ROLES.items()]
+    Group.objects.create(name="Spare")
+    EmailAddress.objects.create(user=alice, email="alice@example.com")
     spares = {person.username: [create_token(person, f"spare {n}")[0].pk for n in range(SPARES)] for person in people}
-    json.dump({"tokens": secrets, "session": stale_session(operator), "spares": spares}, sys.stdout)
+    made = {"tokens": secrets, "session": stale_session(operator), "spares": spares, "roles": ROLES}
+    json.dump(made, sys.stdout)
 
 
 main()

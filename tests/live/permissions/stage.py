@@ -8,7 +8,10 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import requests
+
 from proto import exchange_pb2 as pb
+from tests.auctions.pictures import encoded, red_left
 from tests.live.exchange import ROOT, LiveExchange
 from tests.live.permissions.doors import Person, Socket
 from tests.live.tables import Tables
@@ -17,6 +20,7 @@ from tests.live.wishes import bid, hundred
 NOWHERE = 987_654_321  # an id that nothing has
 HOUSE = 1
 CHIP = 10_000
+PICTURE = encoded(red_left())
 
 _numbers = itertools.count(1)
 
@@ -54,8 +58,18 @@ class Stage:
         self.daves = self._alt(self.dave.account)
         self.director.good(gift=pb.Gift(to_account_id=self.daves, amount=10 * CHIP))
         self.flat, self.trading = self.account(), self.account()
+        self._day()
         self.cast = self._cast()
         self.client_order_ids: dict[int, str] = {NOWHERE: "nothing"}  # by order
+        self.pictures: dict[int, str] = {NOWHERE: "0" * 32}  # names of files, without their ".webp"
+
+    def _day(self) -> None:
+        """One that leaves a row in every table."""
+        market = self.market([self.alice.account, self.dave.account], self.director.account)
+        for line, side in ((self.alice, pb.BID), (self.dave, pb.OFFER)):
+            line.act_as(line.account)
+            line.good(create_order=pb.CreateOrder(market_id=market, side=side, price=0, size=100))
+        self.director.good(settle_market=pb.SettleMarket(market_id=market, price=0))
 
     def _cast(self) -> list[Person]:
         names = ("alice", "bob", "carol", "operator", "student0")
@@ -71,7 +85,9 @@ class Stage:
         )
         secrets = json.loads(made.stdout)
         self.spares: dict[str, list[int]] = secrets["spares"]
+        self.roles = [Person(role, name) for role, name in secrets["roles"].items()]
         token = self.exchange.token
+        self.deputy = Person("in sudo, as it", "operator", token("operator"), sudo=True)
         return [
             Person("nobody"),
             Person("stranger", "carol", token("carol")),
@@ -88,7 +104,7 @@ class Stage:
 
     def acting(self, who: Person, account: int) -> int:
         """The account that this kind of person acts as; 0: their own user account."""
-        if who.kind in ("owner", "co-owner", "read", "trade", "transfer", "manage"):
+        if who.kind in ("owner", "co-owner", "in sudo, as it", "read", "trade", "transfer", "manage"):
             return account
         return self.annex if who.kind == "bound" else 0
 
@@ -104,7 +120,7 @@ class Stage:
         return made
 
     def _alt(self, owner: int) -> int:
-        create = pb.CreateAccount(name=f"Account {next(_numbers)}", owner_id=owner)
+        create = pb.CreateAccount(name=f"Account-{next(_numbers)}", owner_id=owner)
         made = self.director.good(create_account=create).account_created.account
         self.names[made.id] = made.name
         return made.id
@@ -131,11 +147,32 @@ class Stage:
             self.director.good(withdraw_auction=pb.WithdrawAuction(auction_id=id))
         return id
 
+    def picture(self) -> int:
+        """One that Dave sent; its key in `pictures`."""
+        headers = {"Authorization": f"Bearer {self.exchange.token('student0')}", "Content-Type": "image/png"}
+        kept = requests.post(f"{self.exchange.url}/api/v1/pictures", PICTURE, headers=headers, timeout=30)
+        number = next(_numbers)
+        self.pictures[number] = kept.json()["picture"].removesuffix(".webp")
+        return number
+
     def share(self, account: int) -> int:
         """The row of Bob's share; NOWHERE if he has none."""
         found = "SELECT id FROM accounts_ownership WHERE account_id = ? AND owner_id = ?"
         ids = [id for (id,) in self.tables.rows(found, account, self.bob.account)]
         return ids[0] if ids else NOWHERE
+
+    def newest(self, table: str) -> int:
+        """The id of a row, as the console's addresses have it."""
+        key = "seq" if table == "markets_journalentry" else "id"
+        ((found,),) = self.tables.rows(f"SELECT max({key}) FROM {table}")
+        assert found, f"{table} is empty"
+        return int(found)
+
+    def role(self, name: str) -> int:
+        return int(self.tables.rows("SELECT id FROM auth_group WHERE name = ?", name)[0][0])
+
+    def person(self, name: str) -> int:
+        return int(self.exchange.people[name]["id"])
 
     def close(self) -> None:
         for line in (self.alice, self.bob, self.carol, self.dave, self.director):
@@ -162,8 +199,10 @@ THINGS: dict[str, Callable[[Scene], int]] = {
     "another's auction": lambda it: it.stage.auction(it.stage.daves),
     "a withdrawn auction": lambda it: it.stage.auction(it.account, withdrawn=True),
     "no auction": lambda it: NOWHERE,
+    "a picture": lambda it: it.stage.picture(),
+    "no picture": lambda it: NOWHERE,
     "one's own token": lambda it: it.stage.spares[it.who.name or "alice"].pop(),
     "another's token": lambda it: it.stage.spares["student0"][0],
     "no token": lambda it: NOWHERE,
 }
-NO_THINGS = frozenset({"no account", "no market", "no order", "no auction", "no token"})
+NO_THINGS = frozenset({"no account", "no market", "no order", "no auction", "no picture", "no token"})

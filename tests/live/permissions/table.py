@@ -13,6 +13,8 @@ KINDS = (
     *("nobody", "stranger", "owner", "co-owner", "alt's owner", "operator", "in sudo"),
     *("read", "trade", "transfer", "manage", "sudo", "bound"),
 )
+ROLES = ("Viewer", "Market operator", "Administrator", "superuser")  # the columns of "The console by role"
+AS_IT = ("in sudo, as it",)  # of "An operator as the account"
 
 
 class Row(NamedTuple):
@@ -24,25 +26,27 @@ class Row(NamedTuple):
     cells: dict[str, str]
 
 
-def rows(text: str | None = None) -> list[Row]:
-    """AssertionError for a table that is not whole: another column, a cell that is empty, a row that is there twice."""
-    found = [_row(line) for line in (PAGE.read_text() if text is None else text).splitlines() if line.startswith("| `")]
+def rows(text: str | None = None, kinds: tuple[str, ...] = KINDS) -> list[Row]:
+    """Of the tables with these columns. AssertionError for one that is not whole: a cell that is empty, a row that is
+    there twice."""
+    found, columns = [], kinds
+    for line in (PAGE.read_text() if text is None else text).splitlines():
+        if line.startswith("| operation"):
+            columns = tuple(_cells(line)[3:])
+            assert columns in (KINDS, ROLES, AS_IT), line
+        elif line.startswith("| `") and columns == kinds:
+            found.append(_row(line, kinds))
     named = [(row.operation, row.thing) for row in found]
     assert len(set(named)) == len(named), "a row is there twice"
     return found
 
 
-def headers(text: str | None = None) -> set[tuple[str, ...]]:
-    lines = (PAGE.read_text() if text is None else text).splitlines()
-    return {tuple(_cells(line)) for line in lines if line.startswith("| operation")}
-
-
-def _row(line: str) -> Row:
+def _row(line: str, kinds: tuple[str, ...]) -> Row:
     operation, thing, doors, *cells = _cells(line)
-    assert len(cells) == len(KINDS), line
+    assert len(cells) == len(kinds), line
     assert all(re.fullmatch(f"{ALLOWED}|{NO_DOOR}|[A-Z_]+", cell) for cell in cells), line
     named = tuple(DOORS[letter] for letter in doors.split())
-    return Row(operation.replace("`", ""), thing, named, dict(zip(KINDS, cells, strict=True)))
+    return Row(operation.replace("`", ""), thing, named, dict(zip(kinds, cells, strict=True)))
 
 
 def _cells(line: str) -> list[str]:

@@ -7,13 +7,14 @@ from itertools import groupby
 import pytest
 
 from tests.live.exchange import LiveExchange, Template
-from tests.live.permissions.asking import Asked, Asking
+from tests.live.permissions.asking import OPERATIONS, Asked, Asking
 from tests.live.permissions.doors import NEEDS_SUDO, NOT_FOUND, Answer
-from tests.live.permissions.operations import OPERATIONS
 from tests.live.permissions.stage import NO_THINGS
-from tests.live.permissions.table import ALLOWED, KINDS, NO_DOOR, Row, rows
+from tests.live.permissions.table import ALLOWED, AS_IT, KINDS, NO_DOOR, ROLES, Row, rows
 
 ROWS = rows()
+BY_ROLE = rows(kinds=ROLES)
+BY_DEPUTY = rows(kinds=AS_IT)
 BY_OPERATION = {name: list(group) for name, group in groupby(ROWS, key=lambda row: row.operation)}
 MANY = {"SOCKETS_MAX": "100", "API_TOKENS_MAX": "1000", "SUBSCRIPTIONS_MAX": "10000", "UNSETTLED_MARKETS_MAX": "1000"}
 HIDDEN_FORMS = ("edit_auction", "edit_market description", "settle_market")
@@ -44,6 +45,25 @@ def test_every_door_answers_as_the_table_says(asking: Asking, operation: str) ->
     ]
     assert not wrong, "\n".join(wrong)
     assert not (hints := told_apart(operation, answers)), "\n".join(hints)
+
+
+@pytest.mark.parametrize("row", BY_ROLE, ids=lambda row: f"{row.operation}, {row.thing}")
+def test_the_console_answers_each_role_as_the_table_says(asking: Asking, row: Row) -> None:
+    assert not (wrong := differing(row, asking.at("console", asking.stage.roles, row.operation, row.thing))), wrong
+
+
+@pytest.mark.parametrize("row", BY_DEPUTY, ids=lambda row: f"{row.operation}, {row.thing}")
+def test_an_operator_in_sudo_acts_as_any_account(asking: Asking, row: Row) -> None:
+    for door in row.doors:
+        assert not (wrong := differing(row, asking.at(door, [asking.stage.deputy], row.operation, row.thing))), wrong
+
+
+def differing(row: Row, answers: dict[Asked, Answer]) -> list[str]:
+    return [
+        f"{kind} at the {door}: {sorted(answer.codes)}, not {row.cells[kind]}"
+        for (door, kind), answer in answers.items()
+        if not answer.means(row.cells[kind])
+    ]
 
 
 def expected(row: Row, door: str, kind: str) -> str:
@@ -92,6 +112,13 @@ def test_every_row_is_asked_for_at_every_door_that_has_it() -> None:
         (row.operation, OPERATIONS[row.operation].doors) for row in ROWS
     ]
     assert set(OPERATIONS) == set(BY_OPERATION)
+
+
+def test_every_operation_of_the_console_has_a_row_by_role() -> None:
+    asked = {name for name, operation in OPERATIONS.items() if "console" in operation.doors}
+    assert {row.operation for row in BY_ROLE} == asked
+    assert {row.doors for row in BY_ROLE} == {("console",)}
+    assert all(NO_DOOR not in row.cells.values() for row in BY_ROLE)
 
 
 def test_who_has_no_door_has_no_cell() -> None:
