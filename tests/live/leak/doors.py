@@ -2,21 +2,38 @@
 before and after."""
 
 import asyncio
+import os
 import random
+import subprocess
+import sys
 from dataclasses import dataclass
 
-from tests.live.exchange import Browser, LiveExchange
+from tests.live.exchange import ROOT, Browser, LiveExchange
 from tests.live.leak.crowd import AROUND, MIDDLE, Town, band
 from tests.live.leak.texts import REST, Text
 from tests.live.rest import Door
 from tests.live.tables import Tables
 
-PAGES = ("/", "/", "/portfolio/", "/portfolio/", "/accounts/", "/keys/", "/auctions/")
-LISTS = ("/markets", "/orders", "/orders?open=true", "/portfolio", "/statement", "/transfers", "/accounts", "/me")
+PAGES = (
+    *("/", "/", "/portfolio/", "/portfolio/", "/accounts/", "/keys/", "/auctions/"),
+    *("/transfers/", "/transfers/", "/statement/", "/statement/", "/statement.csv"),
+)
+MARKET_PAGES = ("", "", "", "describe/", "settle/?price={price}", "settle/?price={price}")
+CONSOLE = (
+    *("", "markets/market/", "markets/market/{market}/", "markets/market/{market}/settle/?price={price}"),
+    *("markets/order/", "markets/trade/", "markets/exposure/", "markets/journalentry/", "auctions/auction/"),
+    *("accounts/account/", "accounts/ownership/", "accounts/transfer/"),
+)
+LISTS = (
+    *("/markets", "/orders", "/orders?open=true", "/portfolio", "/statement", "/transfers", "/transfers"),
+    *("/accounts", "/accounts?mine=true", "/me", "/auctions"),
+)
+OF_ONE = ("/accounts/{account}", "/accounts/{account}/owners", "/accounts/{account}/owners", "/orders/{order}")
 OF_MARKET = (
     *("", "/book", "/orders", "/trades", "/events", "/book?at={seq}", "/events?after={seq}"),
     *("/history/trades", "/history/orders", "/positions"),
 )
+ORDERS_LATELY = 100
 PAUSE_SECONDS = (0.05, 0.3)
 
 
@@ -62,9 +79,19 @@ class Reader:
     def _account(self) -> int:
         return self.town.some_accounts(self.rng, most=1)[0]
 
+    def _price(self, market: int) -> str:
+        """One that nobody trades at."""
+        return f"{(band(self.town.markets[market]) + self.rng.randint(1, MIDDLE - 2 * AROUND)) / 100:.2f}"
+
 
 class PageReader(Reader):
+    """`consoles`: looks at the console, which is not theirs: an operator who signed in lately may."""
+
     browser: Browser
+
+    @property
+    def consoles(self) -> bool:
+        return self.name != "operator"
 
     def sign_in(self) -> None:
         self.browser = self.live.browser(self.name)
@@ -76,10 +103,31 @@ class PageReader(Reader):
             self.sudo = not self.sudo
             page = self.browser.post("/sudo/", page="/accounts/", **{"on" if self.sudo else "off": 1})
             assert page.status == 200, (page.status, page.url, page.text)
-        place = f"/markets/{self._market()}/" if self.rng.random() < 0.5 else self.rng.choice(PAGES)
+        place = self._place()
         page = self.browser.get(place)
-        assert page.status in (200, 404), (place, page.status, page.text)
-        return place, page.status, page.text
+        assert page.status in ((200, 403, 404) if self.consoles else (200, 404)), (place, page.status, page.text)
+        return page.url.removeprefix(self.live.url), page.status, page.text
+
+    def _place(self) -> str:
+        dice, market = self.rng.random(), self._market()
+        if dice < 0.5:
+            return f"/markets/{market}/{self.rng.choice(MARKET_PAGES).format(price=self._price(market))}"
+        if dice < 0.6 and self.consoles:
+            return f"/admin/{self.rng.choice(CONSOLE).format(market=market, price=self._price(market))}"
+        return self.rng.choice(PAGES)
+
+
+class StaleReader(PageReader):
+    """An operator whose password was not asked for lately."""
+
+    consoles = True
+
+    def sign_in(self) -> None:
+        arguments = [sys.executable, "-m", "tests.live.stale_session", str(self.user)]
+        env = {**os.environ, **self.live.env}
+        made = subprocess.run(arguments, cwd=ROOT, env=env, stdout=subprocess.PIPE, check=True, text=True)
+        self.browser = Browser(self.live.url)
+        self.browser.resume(made.stdout)
 
 
 class RestReader(Reader):
@@ -96,7 +144,7 @@ class RestReader(Reader):
         self.sudo = self.operates and self.rng.random() < 0.5
         if self.sudo:
             headers["X-Sudo"] = "true"
-        place = self.rng.choice(LISTS)
+        place = self.rng.choice((*LISTS, *OF_ONE)).format(account=self._account(), order=self._order_id())
         if self.trades and self.rng.random() < 0.5:
             return self._order(headers)
         if self.rng.random() < 0.7:
@@ -105,6 +153,9 @@ class RestReader(Reader):
         answer = self.door.ask("GET", place, headers)
         assert answer.status_code in (200, 401, 404), answer.text
         return f"{REST}{place}", answer.status_code, answer.text
+
+    def _order_id(self) -> int:
+        return self.rng.choice(self.town.orders[-ORDERS_LATELY:] or [1])
 
     def _order(self, headers: dict[str, str]) -> tuple[str, int, str]:
         market = self.town.lately(self.rng)
