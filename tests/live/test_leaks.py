@@ -127,6 +127,7 @@ async def a_day(live: LiveExchange, commands: int, rng: random.Random) -> Day:
         ended = await asyncio.gather(*looking, return_exceptions=True)
         assert [one for one in ended if not isinstance(one, asyncio.CancelledError)] == []
         await living
+        await asyncio.gather(*(asyncio.to_thread(one.last_round) for one in readers if not one.operates))
     assert any(recording.frames for recording in outsider.recordings)  # at the least that nobody is signed in
     listening = [*(watcher.recordings for watcher in watchers), outsider.recordings]
     day.recordings += [recording for recordings in listening for recording in recordings]

@@ -44,11 +44,12 @@ class Town:
         self.seq = 0
         self.markets: dict[int, int] = {}  # id -> its number
         self.over: set[int] = set()  # settled or closed
+        self.owners: dict[int, int] = {}  # of markets
         self.users: dict[str, int] = {}  # account by name
         self.alts: dict[int, int] = {}  # -> maker's account
         self.vaults: list[int] = []  # alts that never have money: they can be given up at any time
         self.shares: list[tuple[int, int]] = []  # account, owner
-        self.orders: list[int] = []  # ids
+        self.orders: dict[int, int] = {}  # id -> account
         self.board = Board()
         self.committed: dict[int, int] = {}  # seq -> when
         self.accepted = 0
@@ -157,6 +158,7 @@ class Citizen:
             case "create_market":
                 market = reply.market_created.market
                 town.markets[market.id] = int(market.name[2 : market.name.index("q")])
+                town.owners[market.id] = market.owner_id
                 self.made.append(market.id)
             case "create_account":
                 account = reply.account_created.account
@@ -166,7 +168,7 @@ class Citizen:
             case "share_account":
                 town.shares.append((asked.account_id, asked.receiver_id))
             case "create_order":
-                town.orders.append(reply.order_created.order.id)
+                town.orders[reply.order_created.order.id] = self.acting
             case "settle_market":
                 town.over.add(asked.market_id)
             case "set_market_status" if asked.status == pb.CLOSED:

@@ -6,7 +6,9 @@ import os
 import random
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from tests.live.exchange import ROOT, Browser, LiveExchange
 from tests.live.leak.crowd import AROUND, MIDDLE, Town, band
@@ -37,6 +39,9 @@ ORDERS_LATELY = 100
 PAUSE_SECONDS = (0.05, 0.3)
 
 
+Answer = tuple[str, int, str]  # where, the status and what is told
+
+
 @dataclass
 class Reader:
     """`name` "": nobody has signed in. `operates`: turns sudo on and off."""
@@ -56,7 +61,7 @@ class Reader:
     async def read(self) -> None:
         """Until cancelled."""
         while True:
-            await asyncio.to_thread(self._look)
+            await asyncio.to_thread(self._look, self._ask)
             await asyncio.sleep(self.rng.uniform(*PAUSE_SECONDS))
 
     def sign_in(self) -> None:
@@ -64,13 +69,20 @@ class Reader:
         other sessions of the person there are."""
         raise NotImplementedError
 
-    def _look(self) -> None:
+    def last_round(self) -> None:
+        """Through every door that is not a market's, so that none is left to chance."""
+        for door in self._doors():
+            self._look(door)
+
+    def _look(self, ask: Callable[[], Answer]) -> None:
         before = self.tables.head
-        where, status, text = self._ask()
+        where, status, text = ask()
         self.texts.append(Text(self.name, self.user, self.sudo, where, before, self.tables.head, status, text))
 
-    def _ask(self) -> tuple[str, int, str]:
-        """Where, the status and what is told."""
+    def _ask(self) -> Answer:
+        raise NotImplementedError
+
+    def _doors(self) -> Iterator[Callable[[], Answer]]:
         raise NotImplementedError
 
     def _market(self) -> int:
@@ -96,14 +108,25 @@ class PageReader(Reader):
     def sign_in(self) -> None:
         self.browser = self.live.browser(self.name)
 
-    def _ask(self) -> tuple[str, int, str]:
+    def _ask(self) -> Answer:
         if self.name and self.rng.random() < 0.1:
             self.browser.post("/act-as/", page="/accounts/", account=self._account())
         if self.operates and self.rng.random() < 0.1:
             self.sudo = not self.sudo
             page = self.browser.post("/sudo/", page="/accounts/", **{"on" if self.sudo else "off": 1})
             assert page.status == 200, (page.status, page.url, page.text)
-        place = self._place()
+        return self._open(self._place())
+
+    def _doors(self) -> Iterator[Callable[[], Answer]]:
+        """And what their own markets would come to, as themselves."""
+        own = self.town.users.get(self.name, 0)
+        if own:
+            self.browser.post("/act-as/", page="/accounts/", account=own)
+        made = [market for market, owner in self.town.owners.items() if owner == own and market not in self.town.over]
+        settling = [f"/markets/{market}/settle/?price={self._price(market)}" for market in made]
+        return (partial(self._open, place) for place in (*sorted(set(PAGES)), *settling))
+
+    def _open(self, place: str) -> Answer:
         page = self.browser.get(place)
         assert page.status in ((200, 403, 404) if self.consoles else (200, 404)), (place, page.status, page.text)
         return page.url.removeprefix(self.live.url), page.status, page.text
@@ -139,25 +162,38 @@ class RestReader(Reader):
     def sign_in(self) -> None:
         self.door = Door(self.live, self.name)
 
-    def _ask(self) -> tuple[str, int, str]:
+    def _ask(self) -> Answer:
         headers = {"X-Act-As": str(self._account())} if self.name and self.rng.random() < 0.2 else {}
         self.sudo = self.operates and self.rng.random() < 0.5
         if self.sudo:
             headers["X-Sudo"] = "true"
-        place = self.rng.choice((*LISTS, *OF_ONE)).format(account=self._account(), order=self._order_id())
         if self.trades and self.rng.random() < 0.5:
             return self._order(headers)
         if self.rng.random() < 0.7:
             seq = self.rng.randint(1, max(1, self.town.seq))
-            place = f"/markets/{self._market()}{self.rng.choice(OF_MARKET).format(seq=seq)}"
+            return self._open(f"/markets/{self._market()}{self.rng.choice(OF_MARKET).format(seq=seq)}", headers)
+        return self._open(self._of_one(self.rng.choice((*LISTS, *OF_ONE))), headers)
+
+    def _doors(self) -> Iterator[Callable[[], Answer]]:
+        """As themselves what is theirs, and as another what is anybody's."""
+        own = self.town.users.get(self.name) or self._account()
+        order = next((id for id, account in self.town.orders.items() if account == own), 1)
+        for place in sorted({*LISTS, *OF_ONE}):
+            yield partial(self._open, place.format(account=own, order=order), {})
+            yield partial(self._open, self._of_one(place), {"X-Act-As": str(self._account())})
+
+    def _of_one(self, place: str) -> str:
+        return place.format(account=self._account(), order=self._order_id())
+
+    def _open(self, place: str, headers: dict[str, str]) -> Answer:
         answer = self.door.ask("GET", place, headers)
         assert answer.status_code in (200, 401, 404), answer.text
         return f"{REST}{place}", answer.status_code, answer.text
 
     def _order_id(self) -> int:
-        return self.rng.choice(self.town.orders[-ORDERS_LATELY:] or [1])
+        return self.rng.choice(list(self.town.orders)[-ORDERS_LATELY:] or [1])
 
-    def _order(self, headers: dict[str, str]) -> tuple[str, int, str]:
+    def _order(self, headers: dict[str, str]) -> Answer:
         market = self.town.lately(self.rng)
         price = band(self.town.markets[market]) + MIDDLE + self.rng.randint(-AROUND, AROUND)
         order = {"side": self.rng.choice(("BID", "OFFER")), "price": f"{price / 100:.2f}", "size": "0.05"}
