@@ -17,7 +17,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import Iterable, Mapping
 from http.client import HTTPResponse
-from http.cookiejar import CookieJar
+from http.cookiejar import Cookie, CookieJar
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -194,6 +194,11 @@ class Browser:
         page = self.post("/sign-in/", login=name, password=password)
         assert page.status == 200
         assert "/sign-in/" not in page.url, page.text[:2000]
+
+    def resume(self, session: str) -> None:
+        """Goes on with a session that there is, by its key."""
+        of_host = (None, False, "127.0.0.1", False, False, "/", True)
+        self.cookies.set_cookie(Cookie(0, "sessionid", session, *of_host, False, None, True, None, None, {}))
 
     def cookie_header(self) -> str:
         return "; ".join(f"{cookie.name}={cookie.value}" for cookie in self.cookies)

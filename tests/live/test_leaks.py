@@ -7,6 +7,7 @@ everything that anybody heard. SEED=<number> repeats the wishes (not the timing)
 import asyncio
 import os
 import random
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
@@ -17,13 +18,13 @@ import pytest
 from proto import exchange_pb2 as pb
 from tests.live.exchange import LiveExchange
 from tests.live.leak.crowd import Citizen, Operator, Town, Trader
-from tests.live.leak.doors import PageReader, Reader, RestReader, RestTrader
+from tests.live.leak.doors import PageReader, Reader, RestReader, RestTrader, StaleReader
 from tests.live.leak.ear import ear, signed_in
 from tests.live.leak.hearing import Recording, heard
 from tests.live.leak.judge import Complaints, Judge
 from tests.live.leak.texts import Text, TextJudge
 from tests.live.leak.truth import Truth
-from tests.live.leak.watchers import EVERYTHING, Watcher
+from tests.live.leak.watchers import EVERYTHING, Outsider, Watcher
 from tests.live.tables import Tables
 from tests.live.test_keys import TRADE, token_for
 
@@ -73,6 +74,7 @@ def readers_of(live: LiveExchange, town: Town, rng: random.Random) -> list[Reade
     return [
         *(one(kind, name) for kind in (PageReader, RestReader) for name in READERS),
         *(one(kind, "operator", operates=True) for kind in (PageReader, RestReader)),
+        one(StaleReader, "operator"),
         *(one(RestTrader, name) for name in ("bob", "student9", ALICE_BOUND)),
     ]
 
@@ -111,10 +113,12 @@ async def a_day(live: LiveExchange, commands: int, rng: random.Random) -> Day:
         token = await token_for(live, "alice", TRADE, account=town.users["alice"])
         live.people[ALICE_BOUND] = {"id": BOUND, "token": token}
         watchers = watchers_of(live, town, rng)
+        outsider = Outsider(live, town, random.Random(rng.random()))
         readers = readers_of(live, town, rng)
         for reader in readers:
             await asyncio.to_thread(reader.sign_in)
         looking = [asyncio.create_task(one.watch()) for one in watchers]
+        looking.append(asyncio.create_task(outsider.watch()))
         looking += [asyncio.create_task(one.read()) for one in readers]
         living = asyncio.create_task(live_together(citizens))
         await asyncio.wait({living, *looking}, return_when=asyncio.FIRST_COMPLETED)  # the others never end
@@ -123,7 +127,10 @@ async def a_day(live: LiveExchange, commands: int, rng: random.Random) -> Day:
         ended = await asyncio.gather(*looking, return_exceptions=True)
         assert [one for one in ended if not isinstance(one, asyncio.CancelledError)] == []
         await living
-    day.recordings += [recording for watcher in watchers for recording in watcher.recordings]
+        await asyncio.gather(*(asyncio.to_thread(one.last_round) for one in readers if not one.operates))
+    assert any(recording.frames for recording in outsider.recordings)  # at the least that nobody is signed in
+    listening = [*(watcher.recordings for watcher in watchers), outsider.recordings]
+    day.recordings += [recording for recordings in listening for recording in recordings]
     day.texts += [text for reader in readers for text in reader.texts]
     day.texts += [refusal for recording in day.recordings for refusal in refusals(recording)]
     return day
@@ -165,9 +172,12 @@ def report(day: Day, truth: Truth, messages: int) -> None:
         f"{sum(len(m.listed.changes) for m in truth.markets.values())} changes of lists, "
         f"{sum(len(m.hides.changes) for m in truth.markets.values())} of masks, "
         f"{sum(len(course.changes) for course in truth.reaches.values())} of reaches; "
+        f"{len(truth.transfers)} transfers, {town.board.sold} auctions sold; "
         f"{len(day.recordings)} connections heard {messages} messages; "
         f"{len(day.texts)} texts {Counter((t.name or 'nobody') for t in day.texts if t.where != 'refusal')}"
     )
+    opened = Counter(re.sub(r"\d+|\?.*", "", t.where) for t in day.texts if t.status == 200 and t.user and not t.sudo)
+    print(f"opened without sudo: {dict(opened)}")
 
 
 async def look_for_leaks(live: LiveExchange, commands: int) -> Complaints:
@@ -199,16 +209,18 @@ async def test_nobody_hears_what_is_not_theirs_for_long(start_exchange: Start) -
     live.verify()
 
 
-@pytest.mark.soak
 @pytest.mark.parametrize(
     ("leak", "kind"),
     [
-        ("fills", "the other side of a fill, in a market that hides it"),
-        ("public", "a restricted market on public"),
-        ("floor", ", in a market that hides it"),
-        ("shares", "the stream of somebody else's account"),
-        ("lists", "the book of a market that is not theirs to see"),
         ("tables", "a market that is not there for them, in text"),
+        pytest.param("transfers", "somebody else's transfer, in text", marks=pytest.mark.soak),
+        pytest.param("acting", "somebody else's portfolio, in text", marks=pytest.mark.soak),
+        pytest.param("preview", "who gets what, which is not theirs to see, in text", marks=pytest.mark.soak),
+        pytest.param("fills", "the other side of a fill, in a market that hides it", marks=pytest.mark.soak),
+        pytest.param("public", "a restricted market on public", marks=pytest.mark.soak),
+        pytest.param("floor", ", in a market that hides it", marks=pytest.mark.soak),
+        pytest.param("shares", "the stream of somebody else's account", marks=pytest.mark.soak),
+        pytest.param("lists", "the book of a market that is not theirs to see", marks=pytest.mark.soak),
     ],
 )
 async def test_that_a_planted_leak_is_found(start_exchange: Start, leak: str, kind: str) -> None:

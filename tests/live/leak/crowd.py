@@ -1,7 +1,7 @@
 """People who trade, share, hide and settle at random over sockets: what there is to be known, and by whom.
 
 What belongs to a market can be told from its text: its name has the token Zx<n>q, its description Dx<n>q, and it
-trades in a price band of its own. client_order_ids are co<n>t.
+trades in a price band of its own. client_order_ids are co<n>t, notes of transfers No<n>t.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import Any
 
 from proto import exchange_pb2 as pb
+from tests.live.leak.board import Board, Wish
 from tests.live.leak.ear import Ear
 
 FRAME_COMMANDS = (1, 1, 2, 3, 20)  # now and then many at once: batches are what is told together
@@ -29,8 +30,6 @@ MIDDLE = 5_000
 AROUND = 40  # so far from the middle orders are placed
 SIZES = (1, 30)
 
-Wish = tuple[str, Any]
-
 
 def band(number: int) -> int:
     """Where the prices of the market with this number begin."""
@@ -45,10 +44,13 @@ class Town:
         self.seq = 0
         self.markets: dict[int, int] = {}  # id -> its number
         self.over: set[int] = set()  # settled or closed
+        self.owners: dict[int, int] = {}  # of markets
         self.users: dict[str, int] = {}  # account by name
         self.alts: dict[int, int] = {}  # -> maker's account
         self.vaults: list[int] = []  # alts that never have money: they can be given up at any time
         self.shares: list[tuple[int, int]] = []  # account, owner
+        self.orders: dict[int, int] = {}  # id -> account
+        self.board = Board()
         self.committed: dict[int, int] = {}  # seq -> when
         self.accepted = 0
         self.refused: dict[int, int] = {}
@@ -70,6 +72,14 @@ class Town:
     @property
     def running(self) -> int:
         return len(self.markets) - len(self.over)
+
+    @property
+    def rich(self) -> list[int]:
+        """Accounts that may have money."""
+        return [one for one in (*self.users.values(), *self.alts) if one not in self.vaults]
+
+    def note(self) -> str:
+        return f"No{next(self.numbers)}t"
 
     def some_accounts(self, rng: random.Random, most: int = LISTED_MAX) -> list[int]:
         everybody = [*self.users.values(), *self.alts]
@@ -143,10 +153,12 @@ class Citizen:
     def _answered(self, wish: Wish, reply: pb.ServerMessage) -> None:
         kind, asked = wish
         town = self.town
+        town.board.hear(reply)
         match kind:
             case "create_market":
                 market = reply.market_created.market
                 town.markets[market.id] = int(market.name[2 : market.name.index("q")])
+                town.owners[market.id] = market.owner_id
                 self.made.append(market.id)
             case "create_account":
                 account = reply.account_created.account
@@ -155,6 +167,8 @@ class Citizen:
                 town.alts[account.id] = self.own
             case "share_account":
                 town.shares.append((asked.account_id, asked.receiver_id))
+            case "create_order":
+                town.orders[reply.order_created.order.id] = self.acting
             case "settle_market":
                 town.over.add(asked.market_id)
             case "set_market_status" if asked.status == pb.CLOSED:
@@ -236,6 +250,7 @@ class Trader(Citizen):
                 self.market: 2,
                 self.describe: 2,
                 self.settle: 1,
+                self.auction: 4,
                 self.history: 4,
             }
         )
@@ -245,8 +260,13 @@ class Trader(Citizen):
         paying, to = rng.choice(sorted(self.mine)), rng.choice(others)
         if to in self.town.vaults:
             return self.order()
-        amount = rng.randint(1, 10**9)
-        return [("make_transfer", pb.MakeTransfer(from_account_id=paying, to_account_id=to, amount=amount))]
+        pay = pb.MakeTransfer(from_account_id=paying, to_account_id=to, note=self.town.note())
+        pay.amount = rng.randint(1, 10**9)
+        return [("make_transfer", pay)]
+
+    def auction(self) -> list[Wish]:
+        """As oneself: a vault that sells something would have money."""
+        return [("act_as", pb.ActAs(account_id=self.own)), self.town.board.wish(self.rng, self.own)]
 
     def alt(self) -> list[Wish]:
         made = sum(maker == self.own for maker in self.town.alts.values())
@@ -291,6 +311,8 @@ class Operator(Citizen):
                 self.revoke: 12,
                 self.redistribute: 1,
                 self.gift: 5,
+                self.collect: 4,
+                self.auction: 4,
                 self.rename: 4,
                 self.act_as_listed: 8,
                 self.order: 8,
@@ -333,9 +355,17 @@ class Operator(Citizen):
         return [("redistribute", pb.Redistribute(account_id=account, owner_id=owner))]
 
     def gift(self) -> list[Wish]:
-        rich = [one for one in (*self.town.users.values(), *self.town.alts) if one not in self.town.vaults]
-        to = self.rng.choice(rich)
-        return [("gift", pb.Gift(to_account_id=to, amount=self.rng.randint(1, 10**8)))]
+        gift = pb.Gift(to_account_id=self.rng.choice(self.town.rich), note=self.town.note())
+        gift.amount = self.rng.randint(1, 10**8)
+        return [("gift", gift)]
+
+    def collect(self) -> list[Wish]:
+        collect = pb.Collect(from_account_id=self.rng.choice(self.town.rich), note=self.town.note())
+        collect.amount = self.rng.randint(1, 10**8)
+        return [("collect", collect)]
+
+    def auction(self) -> list[Wish]:
+        return self.town.board.settle(self.rng, self.town.rich) or self.order()
 
     def rename(self) -> list[Wish]:
         market = self.town.lately(self.rng)

@@ -2,22 +2,44 @@
 before and after."""
 
 import asyncio
+import os
 import random
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
-from tests.live.exchange import Browser, LiveExchange
+from tests.live.exchange import ROOT, Browser, LiveExchange
 from tests.live.leak.crowd import AROUND, MIDDLE, Town, band
 from tests.live.leak.texts import REST, Text
 from tests.live.rest import Door
 from tests.live.tables import Tables
 
-PAGES = ("/", "/", "/portfolio/", "/portfolio/", "/accounts/", "/keys/", "/auctions/")
-LISTS = ("/markets", "/orders", "/orders?open=true", "/portfolio", "/statement", "/transfers", "/accounts", "/me")
+PAGES = (
+    *("/", "/", "/portfolio/", "/portfolio/", "/accounts/", "/keys/", "/auctions/"),
+    *("/transfers/", "/transfers/", "/statement/", "/statement/", "/statement.csv"),
+)
+MARKET_PAGES = ("", "", "", "describe/", "settle/?price={price}", "settle/?price={price}")
+CONSOLE = (
+    *("", "markets/market/", "markets/market/{market}/", "markets/market/{market}/settle/?price={price}"),
+    *("markets/order/", "markets/trade/", "markets/exposure/", "markets/journalentry/", "auctions/auction/"),
+    *("accounts/account/", "accounts/ownership/", "accounts/transfer/"),
+)
+LISTS = (
+    *("/markets", "/orders", "/orders?open=true", "/portfolio", "/statement", "/transfers", "/transfers"),
+    *("/accounts", "/accounts?mine=true", "/me", "/auctions"),
+)
+OF_ONE = ("/accounts/{account}", "/accounts/{account}/owners", "/accounts/{account}/owners", "/orders/{order}")
 OF_MARKET = (
     *("", "/book", "/orders", "/trades", "/events", "/book?at={seq}", "/events?after={seq}"),
     *("/history/trades", "/history/orders", "/positions"),
 )
+ORDERS_LATELY = 100
 PAUSE_SECONDS = (0.05, 0.3)
+
+
+Answer = tuple[str, int, str]  # where, the status and what is told
 
 
 @dataclass
@@ -39,7 +61,7 @@ class Reader:
     async def read(self) -> None:
         """Until cancelled."""
         while True:
-            await asyncio.to_thread(self._look)
+            await asyncio.to_thread(self._look, self._ask)
             await asyncio.sleep(self.rng.uniform(*PAUSE_SECONDS))
 
     def sign_in(self) -> None:
@@ -47,13 +69,20 @@ class Reader:
         other sessions of the person there are."""
         raise NotImplementedError
 
-    def _look(self) -> None:
+    def last_round(self) -> None:
+        """Through every door that is not a market's, so that none is left to chance."""
+        for door in self._doors():
+            self._look(door)
+
+    def _look(self, ask: Callable[[], Answer]) -> None:
         before = self.tables.head
-        where, status, text = self._ask()
+        where, status, text = ask()
         self.texts.append(Text(self.name, self.user, self.sudo, where, before, self.tables.head, status, text))
 
-    def _ask(self) -> tuple[str, int, str]:
-        """Where, the status and what is told."""
+    def _ask(self) -> Answer:
+        raise NotImplementedError
+
+    def _doors(self) -> Iterator[Callable[[], Answer]]:
         raise NotImplementedError
 
     def _market(self) -> int:
@@ -62,24 +91,66 @@ class Reader:
     def _account(self) -> int:
         return self.town.some_accounts(self.rng, most=1)[0]
 
+    def _price(self, market: int) -> str:
+        """One that nobody trades at."""
+        return f"{(band(self.town.markets[market]) + self.rng.randint(1, MIDDLE - 2 * AROUND)) / 100:.2f}"
+
 
 class PageReader(Reader):
+    """`consoles`: looks at the console, which is not theirs: an operator who signed in lately may."""
+
     browser: Browser
+
+    @property
+    def consoles(self) -> bool:
+        return self.name != "operator"
 
     def sign_in(self) -> None:
         self.browser = self.live.browser(self.name)
 
-    def _ask(self) -> tuple[str, int, str]:
+    def _ask(self) -> Answer:
         if self.name and self.rng.random() < 0.1:
             self.browser.post("/act-as/", page="/accounts/", account=self._account())
         if self.operates and self.rng.random() < 0.1:
             self.sudo = not self.sudo
             page = self.browser.post("/sudo/", page="/accounts/", **{"on" if self.sudo else "off": 1})
             assert page.status == 200, (page.status, page.url, page.text)
-        place = f"/markets/{self._market()}/" if self.rng.random() < 0.5 else self.rng.choice(PAGES)
+        return self._open(self._place())
+
+    def _doors(self) -> Iterator[Callable[[], Answer]]:
+        """And what their own markets would come to, as themselves."""
+        own = self.town.users.get(self.name, 0)
+        if own:
+            self.browser.post("/act-as/", page="/accounts/", account=own)
+        made = [market for market, owner in self.town.owners.items() if owner == own and market not in self.town.over]
+        settling = [f"/markets/{market}/settle/?price={self._price(market)}" for market in made]
+        return (partial(self._open, place) for place in (*sorted(set(PAGES)), *settling))
+
+    def _open(self, place: str) -> Answer:
         page = self.browser.get(place)
-        assert page.status in (200, 404), (place, page.status, page.text)
-        return place, page.status, page.text
+        assert page.status in ((200, 403, 404) if self.consoles else (200, 404)), (place, page.status, page.text)
+        return page.url.removeprefix(self.live.url), page.status, page.text
+
+    def _place(self) -> str:
+        dice, market = self.rng.random(), self._market()
+        if dice < 0.5:
+            return f"/markets/{market}/{self.rng.choice(MARKET_PAGES).format(price=self._price(market))}"
+        if dice < 0.6 and self.consoles:
+            return f"/admin/{self.rng.choice(CONSOLE).format(market=market, price=self._price(market))}"
+        return self.rng.choice(PAGES)
+
+
+class StaleReader(PageReader):
+    """An operator whose password was not asked for lately."""
+
+    consoles = True
+
+    def sign_in(self) -> None:
+        arguments = [sys.executable, "-m", "tests.live.stale_session", str(self.user)]
+        env = {**os.environ, **self.live.env}
+        made = subprocess.run(arguments, cwd=ROOT, env=env, stdout=subprocess.PIPE, check=True, text=True)
+        self.browser = Browser(self.live.url)
+        self.browser.resume(made.stdout)
 
 
 class RestReader(Reader):
@@ -91,22 +162,38 @@ class RestReader(Reader):
     def sign_in(self) -> None:
         self.door = Door(self.live, self.name)
 
-    def _ask(self) -> tuple[str, int, str]:
+    def _ask(self) -> Answer:
         headers = {"X-Act-As": str(self._account())} if self.name and self.rng.random() < 0.2 else {}
         self.sudo = self.operates and self.rng.random() < 0.5
         if self.sudo:
             headers["X-Sudo"] = "true"
-        place = self.rng.choice(LISTS)
         if self.trades and self.rng.random() < 0.5:
             return self._order(headers)
         if self.rng.random() < 0.7:
             seq = self.rng.randint(1, max(1, self.town.seq))
-            place = f"/markets/{self._market()}{self.rng.choice(OF_MARKET).format(seq=seq)}"
+            return self._open(f"/markets/{self._market()}{self.rng.choice(OF_MARKET).format(seq=seq)}", headers)
+        return self._open(self._of_one(self.rng.choice((*LISTS, *OF_ONE))), headers)
+
+    def _doors(self) -> Iterator[Callable[[], Answer]]:
+        """As themselves what is theirs, and as another what is anybody's."""
+        own = self.town.users.get(self.name) or self._account()
+        order = next((id for id, account in self.town.orders.items() if account == own), 1)
+        for place in sorted({*LISTS, *OF_ONE}):
+            yield partial(self._open, place.format(account=own, order=order), {})
+            yield partial(self._open, self._of_one(place), {"X-Act-As": str(self._account())})
+
+    def _of_one(self, place: str) -> str:
+        return place.format(account=self._account(), order=self._order_id())
+
+    def _open(self, place: str, headers: dict[str, str]) -> Answer:
         answer = self.door.ask("GET", place, headers)
         assert answer.status_code in (200, 401, 404), answer.text
         return f"{REST}{place}", answer.status_code, answer.text
 
-    def _order(self, headers: dict[str, str]) -> tuple[str, int, str]:
+    def _order_id(self) -> int:
+        return self.rng.choice(list(self.town.orders)[-ORDERS_LATELY:] or [1])
+
+    def _order(self, headers: dict[str, str]) -> Answer:
         market = self.town.lately(self.rng)
         price = band(self.town.markets[market]) + MIDDLE + self.rng.randint(-AROUND, AROUND)
         order = {"side": self.rng.choice(("BID", "OFFER")), "price": f"{price / 100:.2f}", "size": "0.05"}

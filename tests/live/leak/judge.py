@@ -78,6 +78,8 @@ class Judge:
             self._here = one
             self.judged += 1
             self._had_sudo |= one.sudo
+            if not self.user and (one.kind != "refused" or one.message.seq):
+                self._complain("something for nobody")
             if one.kind == "refused":
                 continue  # its words are looked at as text
             if (rule := self._rules.get(one.kind)) is not None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
+from urllib.parse import unquote
 
 from tests.live.leak.crowd import BAND, BAND_BEGINS
 from tests.live.leak.judge import Complaints
@@ -15,14 +16,20 @@ REST = "/api/v1"
 
 TOKEN = re.compile(r"[ZD]x(\d+)q")
 CLIENT_ORDER_ID = re.compile(r"\bco\d+t\b")
+NOTE = re.compile(r"\bNo\d+t\b")
 ACCOUNT_NAME = re.compile(r"\b(?:Al|Va)\d+t\b")
 MARKET_LINK = re.compile(r"/markets/(\d+)/")
 OF_MARKET = re.compile(rf"(?:{REST})?/markets/(\d+)(.*)")
 # "512,345.67" of pages, "512345.67" of REST, "51234567" of data for scripts; nothing longer.
 PRICE = re.compile(r"(?<![\d.,])(?:(\d{3}(?:,\d{3})*\.\d\d)|(\d{6}\.\d\d)|(\d{8}))(?![\d.,]*\d)")
 # Where hardly any amount is shown that is no price: cash and what was earned may be any number.
-OF_PRICES = re.compile(rf"/|/markets/.*|{REST}/markets.*|refusal")
+OF_PRICES = re.compile(rf"/|/markets/(?!\d+/settle/).*|/admin/.*|/sign-in/.*|{REST}/markets.*|refusal")
 WHOSE = ("account_id", "buyer_id", "seller_id")
+OF_PREVIEW = re.compile(r"/markets/(\d+)/settle/.*")
+PREVIEWED = re.compile(r'data-testid="(?:holders|orders-count)"')
+OF_ACCOUNT = re.compile(rf"{REST}/accounts/(\d+)/.*")
+OF_ORDERS = re.compile(rf"{REST}/orders\b.*")
+OF_STATEMENT = re.compile(rf"{REST}/statement\b.*")
 OF_ALL = re.compile(r"/(?:book|orders|trades|events|history).*")  # of a market that hides ids: one's own read 0 too
 
 
@@ -60,6 +67,9 @@ class TextJudge:
         for id in {match[0] for match in CLIENT_ORDER_ID.finditer(text.text)}:
             if self.truth.client_order_ids[id] not in self._mine(text):
                 self._complain("somebody's client_order_id", text, id)
+        for note in {match[0] for match in NOTE.finditer(text.text)}:
+            if not self.truth.notes[note] & self._mine(text):
+                self._complain("somebody else's transfer", text, note)
         if OF_PRICES.fullmatch(text.where):
             self._judge_prices(text)
         if text.where.startswith(REST):
@@ -79,9 +89,11 @@ class TextJudge:
                 self._complain("a price of a book that is not theirs", text, shown)
 
     def _judge_page(self, text: Text) -> None:
-        here = OF_MARKET.fullmatch(text.where)
+        if text.where.startswith("/admin/") and text.status == 200:
+            self._complain("a page of the console", text, "<h1")
+        here, asked = OF_MARKET.fullmatch(text.where), MARKET_LINK.search(unquote(text.where))
         for market in {int(match[1]) for match in MARKET_LINK.finditer(text.text)}:
-            if here is None or market != int(here[1]):
+            if asked is None or market != int(asked[1]):
                 self._there(text, market, f"/markets/{market}/")
         if here is None or text.status != 200 or not text.user:  # who has not signed in is asked to
             return
@@ -90,6 +102,18 @@ class TextJudge:
         for name in {match[0] for match in ACCOUNT_NAME.finditer(text.text)}:
             if self._accounts[name] not in known and self._hides(text, int(here[1])):
                 self._complain("whose it is, in a market that hides it", text, name)
+        if OF_PREVIEW.fullmatch(text.where):
+            self._judge_preview(text, int(here[1]), known)
+
+    def _judge_preview(self, text: Text, market: int, known: set[int]) -> None:
+        """Who gets what is for who sees both the book and whose it is. Amounts there are any number: names are not."""
+        if self._degree(text, market) == Degree.WHOLE and not self._hides(text, market):
+            return
+        if shown := PREVIEWED.search(text.text):
+            self._complain("who gets what, which is not theirs to see", text, shown[0])
+        for name, account in self._accounts.items():
+            if account not in known and f">{name}<" in text.text:
+                self._complain("who holds something, which is not theirs to see", text, f">{name}<")
 
     # --- REST
 
@@ -104,8 +128,36 @@ class TextJudge:
             if self._degree(text, int(here[1])) < needed:
                 self._complain("a market that is not theirs to see", text, "")
         known = set() if here and OF_ALL.fullmatch(here[2]) else self._mine(text)
-        for thing in _things(json.loads(text.text)):
+        told = json.loads(text.text)
+        account = OF_ACCOUNT.fullmatch(text.where)
+        for thing in _things(told):
             self._judge_thing(text, thing, int(here[1]) if here else 0, known)
+            self._judge_account(text, thing, int(account[1] if account else told.get("account_id") or 0))
+
+    def _judge_account(self, text: Text, thing: dict[str, Any], account: int) -> None:
+        """Cash, credits, transfers, orders and statements. `account`: whose owners are told."""
+        mine = self._mine(text)
+        if "from_account_id" in thing and not mine & {int(thing["from_account_id"]), int(thing["to_account_id"])}:
+            self._complain("somebody else's transfer", text, f'"id":{thing["id"]}')
+        if ("cash" in thing or "available" in thing) and int(thing.get("account_id") or 0) not in mine:
+            self._complain("somebody else's portfolio", text, "")
+        if ("credit" in thing or thing.get("owners")) and account not in mine:
+            self._complain("whose somebody else's account is", text, "")
+        is_order = "client_order_id" in thing and OF_ORDERS.fullmatch(text.where)
+        if is_order and self.truth.orders[int(thing["id"])][1] not in mine:
+            self._complain("somebody else's order", text, "")
+        if OF_STATEMENT.fullmatch(text.where) and "balance" in thing and not mine & self._sides(thing):
+            self._complain("a line of somebody else's statement", text, "")
+
+    def _sides(self, line: dict[str, Any]) -> set[int]:
+        """Who may find the line of a statement in theirs."""
+        if line["transfer_id"]:
+            return set(self.truth.transfers[int(line["transfer_id"])])
+        if line["order_id"]:
+            return {self.truth.orders[int(line["order_id"])][1]}
+        if line["trade_id"]:
+            return set(self.truth.takes[int(line["trade_id"])][1:])
+        return set(self.truth.markets[int(line["market_id"])].traded)
 
     def _judge_thing(self, text: Text, thing: dict[str, Any], here: int, known: set[int]) -> None:
         """`known`: whose rows may say so even if their market hides it."""

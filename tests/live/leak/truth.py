@@ -79,6 +79,8 @@ class Truth:
         self.orders: dict[int, Stake] = {}
         self.takes: dict[int, tuple[int, int, int]] = {}  # trade -> market, buyer, seller
         self.client_order_ids: dict[str, int] = {}  # -> account
+        self.transfers: dict[int, frozenset[int]] = {}  # -> who paid and who got it
+        self.notes: dict[str, frozenset[int]] = {}  # of transfers, the same
         self.users: dict[int, int] = {}  # user -> own account
         self.names: dict[int, str] = {}  # of accounts
         self.entered: dict[Stake, int] = {}  # -> seq of the first order of the account there
@@ -154,6 +156,9 @@ class Truth:
                 self._owners[event.account].discard(event.owner)
                 self._owned[event.owner].discard(event.account)
                 self._reach_anew(seq)
+            case e.Transferred():
+                self.transfers[event.transfer] = frozenset({event.from_account, event.to_account})
+                self.notes[event.note] = self.transfers[event.transfer]
             case e.MarketCreated() | e.MarketEdited() | e.MarketSettled():
                 self._add_market(seq, event)
             case e.OrderCreated():

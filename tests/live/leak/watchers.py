@@ -18,8 +18,42 @@ EVERYTHING = [pb.Subscription(all_markets=True), pb.Subscription(market_summary=
 ACTS_SECONDS = (0.02, 0.25)  # between two things that a watcher does
 STAYS = (4, 30)  # things that one who comes and goes does before it goes
 AWAY_SECONDS = (0.0, 0.6)
+OUTSIDER_SECONDS = (0.3, 3.0)  # between two things that who never signs in asks for
 BACK = 300  # so many seqs back somebody resumes from
 RESUMED_MARKETS = 4  # that are named, too, when somebody comes back
+
+
+@dataclass
+class Outsider:
+    """Never signs in, and asks all the same. It is closed after 10 s, and comes back."""
+
+    live: LiveExchange
+    town: Town
+    rng: random.Random
+
+    def __post_init__(self) -> None:
+        self.recordings: list[Recording] = []
+
+    async def watch(self) -> None:
+        """Until cancelled."""
+        while True:
+            recording = Recording("who never signed in", 0)
+            self.recordings.append(recording)
+            with suppress(ConnectionClosed):
+                async with ear(self.live.ws_url, recording) as socket:
+                    await self._stay(socket)
+
+    async def _stay(self, socket: Ear) -> None:
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self.rng.uniform(*OUTSIDER_SECONDS)):
+                    while True:
+                        await socket.receive()
+            market = self.rng.choice(list(self.town.markets))
+            subscribe = pb.Subscribe(subscriptions=[*EVERYTHING, pb.Subscription(market_id=market, from_seq=1)])
+            history = pb.GetFullTradeHistory(market_id=market)
+            asked = self.rng.choice(({"subscribe": subscribe}, {"get_full_trade_history": history}))
+            await socket.send(pb.ClientMessage(request_id="1", **asked))
 
 
 @dataclass

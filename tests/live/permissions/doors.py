@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from html import unescape
-from http.cookiejar import Cookie
 from typing import Any, Protocol
 from urllib.parse import urlencode, urlsplit
 from urllib.request import Request
@@ -224,7 +223,7 @@ class _Browsers:
         if who.kind not in self._browsers:
             browser = Browser(self._exchange.url)
             if who.session:
-                browser.cookies.set_cookie(_cookie("sessionid", who.session))
+                browser.resume(who.session)
             elif who.name:
                 browser.sign_in(who.name, f"pass-{who.name}")
             if who.sudo:
@@ -334,10 +333,3 @@ def codes_of(words: str) -> frozenset[str]:
         if re.search(pattern, words):
             return frozenset(codes)
     return frozenset({f"UNKNOWN: {words}"})
-
-
-def _cookie(name: str, value: str) -> Cookie:
-    return Cookie(
-        *(0, name, value, None, False, "127.0.0.1", False, False, "/", True),
-        *(False, None, True, None, None, {}),
-    )

@@ -13,28 +13,16 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "exchange.settings")
 django.setup()
 
 from allauth.account.models import EmailAddress  # noqa: E402
-from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY  # noqa: E402
 from django.contrib.auth.hashers import PBKDF2PasswordHasher  # noqa: E402
 from django.contrib.auth.models import Group  # noqa: E402
-from django.contrib.sessions.backends.db import SessionStore  # noqa: E402
 
 from accounts.models import Account, User  # noqa: E402
 from accounts.tokens import create_token  # noqa: E402
-from exchange import settings  # noqa: E402
 from realtime.rights import WITHOUT_SUDO, Scope  # noqa: E402
+from tests.live.stale_session import stale_session  # noqa: E402
 
 ROLES = {"Viewer": "viewer", "Market operator": "director", "Administrator": "admin", "superuser": "root"}
 SPARES = 20  # tokens of each person, to be revoked
-
-
-def stale_session(user: User) -> str:
-    """Signed in, but without a word on when they showed who they are: so not lately."""
-    session = SessionStore()
-    session[SESSION_KEY] = str(user.pk)
-    session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
-    session[HASH_SESSION_KEY] = user.get_session_auth_hash()
-    session.create()
-    return str(session.session_key)
 
 
 def staff(role: str, name: str) -> User:
