@@ -12,6 +12,7 @@ from typing import Any
 import django_stubs_ext
 import environ
 from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
+from django.templatetags.static import static
 from django.urls import reverse_lazy
 
 from exchange.environment import (
@@ -127,7 +128,12 @@ TEMPLATES = [
     },
 ]
 
-UNFOLD = {"SITE_TITLE": "Exchange", "SITE_HEADER": "Exchange", "SITE_URL": "/"}
+UNFOLD = {
+    "SITE_TITLE": "Exchange",
+    "SITE_HEADER": "Exchange",
+    "SITE_URL": "/",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("favicon.svg")}],
+}
 
 REST_FRAMEWORK = {"DEFAULT_SCHEMA_CLASS": "accounts.rest.schema.ExchangeSchema", "URL_FORMAT_OVERRIDE": None}
 SPECTACULAR_SETTINGS = {

@@ -2449,7 +2449,7 @@ class Market(_message.Message):
     """1/100, of all its trades; where last_price is"""
     @_builtins.property
     def visible_to(self) -> Global___AccountIds:
-        """to operators in sudo"""
+        """in replies to operators in sudo; streams do not tell it"""
 
     def __init__(
         self,

@@ -43,6 +43,13 @@ def test_it_tells_the_figures(operator: Client, world: Class) -> None:
     assert "Snow" not in found
 
 
+def test_it_wears_the_mark_of_the_exchange(operator: Client, world: Class) -> None:
+    """A browser that finds none asks for a file that is not there."""
+    icons = re.findall(r'<link rel="icon" href="([^"]+)"', operator.get("/admin/").content.decode())
+    assert len(icons) == 1
+    assert re.fullmatch(r"/static/favicon(\.\w+)?\.svg", icons[0])
+
+
 def test_it_raises_an_alarm_if_money_came_from_nowhere(operator: Client, world: Class) -> None:
     balance(world)
     Account.objects.filter(pk=2).update(cash=1_000 * CHIP + 1)

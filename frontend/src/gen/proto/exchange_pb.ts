@@ -2452,7 +2452,7 @@ export type Market = Message<"exchange.v1.Market"> & {
   restricted: boolean;
 
   /**
-   * to operators in sudo
+   * in replies to operators in sudo; streams do not tell it
    *
    * @generated from field: exchange.v1.AccountIds visible_to = 17;
    */
