@@ -33,6 +33,7 @@ Start = Callable[..., LiveExchange]
 COMMANDS = 3_000
 SOAK_COMMANDS = 20_000
 PLANTED_COMMANDS = 1_500
+RARE = {"floor": 8_000}  # planted leaks that take luck: somebody resumes from just before a market began to hide ids
 SETTINGS = {"UNSETTLED_MARKETS_MAX": "10000", "STARTING_CASH": "1000000"}
 TRADERS = ("alice", "bob", "carol", "student0", "student1", "student2")
 READERS = ("", "alice", "carol", "student9", "operator")
@@ -225,6 +226,6 @@ async def test_nobody_hears_what_is_not_theirs_for_long(start_exchange: Start) -
 )
 async def test_that_a_planted_leak_is_found(start_exchange: Start, leak: str, kind: str) -> None:
     live = start_exchange(**SETTINGS, DJANGO_SETTINGS_MODULE="tests.live.settings.leaky", PLANTED_LEAK=leak)
-    complaints = await look_for_leaks(live, PLANTED_COMMANDS)
+    complaints = await look_for_leaks(live, RARE.get(leak, PLANTED_COMMANDS))
     print(f"{leak}: {dict(complaints.counts)}")
     assert any(kind in one for one in complaints.counts)
