@@ -105,8 +105,8 @@ def portfolio(request: HttpRequest, who: Acting) -> HttpResponse:
 @acting
 def place_order(request: HttpRequest, who: Acting, market_id: int) -> HttpResponse:
     def message(said: dict[str, Any]) -> pb.ClientMessage:
-        key = said.pop("key")
-        return pb.ClientMessage(create_order=pb.CreateOrder(market_id=market_id, client_order_id=key, **said))
+        terms = {name: value for name, value in said.items() if name != "key"}
+        return pb.ClientMessage(create_order=pb.CreateOrder(market_id=market_id, client_order_id=said["key"], **terms))
 
     reply = carry_out(request, who, TicketForm(request.POST), message)
     if reply is None:

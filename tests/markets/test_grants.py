@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from markets.audience import Publication
 from markets.engine import commands as c
 from markets.engine.engine import Engine
 from markets.grants import Grants
@@ -81,3 +82,16 @@ def test_money_that_moves_shows_nothing() -> None:
     day.do(c.Gift(OPERATOR, day.own[OPERATOR], True, "", day.own[ALICE], 10, ""))
     day.engine.take_changed()
     assert day.told(c.MakeTransfer(ALICE, day.own[ALICE], False, "", day.own[ALICE], day.team, 10, "")) == ({}, {})
+
+
+async def test_a_share_weighs_little() -> None:
+    """Its grants go without snapshots, in the beats too: else anybody could have a hundred made with every share."""
+    day = Class()
+    events = day.engine.apply(c.ShareAccount(ALICE, day.own[ALICE], False, "", day.team, day.own[BOB]), 1)
+    publication = Publication(day.engine)
+    publication.add(day.engine.seq, events)
+    said = await day.grants.granting(publication)
+    assert said is not None
+    told = [(grant["stream"], sorted(grant["users"]), grant["frames"]) for grant in said["grants"]]
+    assert told == [(f"account.{id}", [ALICE, BOB], []) for id in (day.team, day.cellar)]
+    assert day.grants.lately()["grants"] == said["grants"]
