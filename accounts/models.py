@@ -1,4 +1,4 @@
-"""People and tokens are Django's to write; Account, Ownership and Transfer are written by markets/journal.py alone."""
+"""People and tokens are Django's to write; markets/journal/ alone writes Account, Ownership and Transfer."""
 
 from django.contrib.auth.models import AbstractUser
 from django.db import models

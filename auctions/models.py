@@ -1,4 +1,4 @@
-"""The board as a table for pages, REST and the admin: engine-owned, written by markets/journal.py alone.
+"""The board as a table for pages, REST and the admin: engine-owned, written by markets/journal/ alone.
 
 Foreign keys carry no database constraint, for the reasons in markets/models.py. Prices: 1/10,000 chip; times UTC
 microseconds.

@@ -13,11 +13,11 @@ from collections.abc import Iterator
 from random import Random
 
 from benchmarks.journal import MARKETS, Day  # sets Django up
+from markets.audit.replay import snapshot
 from markets.engine.commands import CancelOrder, Command
-from markets.journal import Journal
-from markets.past import market_state
-from markets.replay import snapshot
-from markets.tables import fetch
+from markets.journal.checkpoints import market_state
+from markets.journal.journal import Journal
+from markets.journal.tables import fetch
 
 BATCH = 2_000  # entries in a transaction: more than an exchange would, to be done sooner
 

@@ -11,7 +11,7 @@ from accounts.urls import api_urls as accounts_api
 from auctions.urls import api_urls as auctions_api
 from exchange import api
 from exchange.sign_in import afresh, at_provider
-from markets.urls import api_urls as markets_api
+from markets.rest.urls import api_urls as markets_api
 
 # The admin's own sign-in has no rate limit; ours has one.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]

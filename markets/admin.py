@@ -18,9 +18,11 @@ from accounts.console import filters
 from accounts.console.filters import AccountFilter, PersonFilter, TypedFilter
 from accounts.console.tables import EngineOwnedAdmin, ReadOnlyAdmin, entry_link, links
 from accounts.console.words import person, when
-from markets import overview
+from markets.console import figures
+from markets.console.entry_text import as_json, readable
+from markets.console.operations import CancelOnly, Close, CreateMarket, EditMarket, Pause, Resume, Settle
 from markets.engine.text import name_key
-from markets.entry_words import as_json, readable
+from markets.journal.entries import COMMANDS, decode_command, decode_events
 from markets.models import (
     Exposure,
     JournalEntry,
@@ -32,8 +34,6 @@ from markets.models import (
     Payout,
     Trade,
 )
-from markets.operations import CancelOnly, Close, CreateMarket, EditMarket, Pause, Resume, Settle
-from markets.records import COMMANDS, decode_command, decode_events
 
 LINE_CHARACTERS = 100
 
@@ -244,11 +244,11 @@ class JournalEntryAdmin(EngineOwnedAdmin):
     also = ("neighbours",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[JournalEntry]:
-        return overview.named_entries().order_by("-seq")
+        return figures.named_entries().order_by("-seq")
 
     @admin.display(description="asked for")
     def asked_for(self, entry: JournalEntry) -> str:
-        return Truncator(overview.described(entry)).chars(LINE_CHARACTERS)
+        return Truncator(figures.described(entry)).chars(LINE_CHARACTERS)
 
     @admin.display(description="person")
     def who(self, entry: Any) -> str:

@@ -4,7 +4,7 @@ from django.apps import AppConfig
 from django.db.models.signals import post_migrate
 
 from markets import checks as checks  # registers them
-from markets import triggers
+from markets.journal import triggers
 
 
 class MarketsConfig(AppConfig):

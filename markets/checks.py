@@ -13,7 +13,7 @@ from django.core.checks import CheckMessage, Error, register
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from markets import triggers
+from markets.journal import triggers
 
 TAG = "journal"
 

@@ -1,4 +1,4 @@
-"""What the engine knows, as tables for pages, REST and the admin. markets/journal.py is their only writer.
+"""What the engine knows, as tables for pages, REST and the admin. markets/journal/ is their only writer.
 
 JournalEntry is the truth; the others are its projection, which `manage.py verify` proves row for row. Foreign keys
 carry no database constraint: the proof covers them, it would cost a lookup per row, and nothing may refuse what the
@@ -51,7 +51,7 @@ class Market(models.Model):
     pinned = models.BooleanField(default=False)
     hide_account_ids = models.BooleanField(default=False)
     volume = models.BigIntegerField(default=0, help_text="The sizes of all its trades.")
-    whole: bool  # no column: who asked sees its book (markets/sight.py)
+    whole: bool  # no column: who asked sees its book (markets/reads/visibility.py)
 
     class Meta:
         ordering = ("id",)

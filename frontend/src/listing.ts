@@ -1,5 +1,5 @@
 // Which markets the list shows, in what order and under what headings; as market_rows() and grouped() of
-// markets/selectors.py have it.
+// markets/reads/selectors.py have it.
 import type { Market } from "./gen/proto/exchange_pb";
 
 export const MARKETS_SHOWN = 500;

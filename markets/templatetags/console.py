@@ -9,12 +9,12 @@ from django.db.models import Model
 
 from accounts.console.rights import may_view
 from accounts.models import ApiToken
-from markets import overview
+from markets.console import figures
 from markets.models import JournalEntry, Market
 
 register = template.Library()
 
-register.simple_tag(overview.figures, name="exchange_figures")
+register.simple_tag(figures.figures, name="exchange_figures")
 
 
 @register.simple_tag(takes_context=True)
@@ -38,7 +38,7 @@ def row_buttons(context: dict[str, Any], row: Model) -> list[Any]:
 
 @register.filter
 def described(entry: JournalEntry) -> str:
-    return overview.described(entry)
+    return figures.described(entry)
 
 
 def _admin(model: type[Model]) -> Any:

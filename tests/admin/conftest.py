@@ -14,8 +14,8 @@ from accounts.models import Account, AccountKind, User
 from markets.engine import commands, events
 from markets.engine.commands import Command
 from markets.engine.events import Event
+from markets.journal.entries import Outcome, entry_of
 from markets.models import JournalEntry, JournalMarket
-from markets.records import Outcome, entry_of
 from proto import exchange_pb2 as pb
 from realtime import gateway
 from realtime.errors import RequestFailed

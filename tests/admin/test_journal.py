@@ -8,12 +8,12 @@ from typing import Any, get_args
 import pytest
 from django.test import Client
 
+from markets.console.entry_text import PLAIN, WRITERS, readable, summary
+from markets.console.figures import described
 from markets.engine import commands, events
 from markets.engine.commands import Command, Out
 from markets.engine.events import Event
-from markets.entry_words import PLAIN, WRITERS, readable, summary
 from markets.models import JournalEntry
-from markets.overview import described
 from tests.admin.conftest import AT_US, Class
 
 

@@ -60,7 +60,7 @@ def test_a_read_while_nobody_answers(alice: Client, matcher: FakeMatcher, settin
 def test_a_fault_of_ours_is_500_and_logged(
     alice: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("markets.rest_reads.book", lambda market, depth: 1 // 0)
+    monkeypatch.setattr("markets.rest.reads.book", lambda market, depth: 1 // 0)
     answer = alice.get("/api/v1/markets/7/book")
     assert (answer.status_code, answer.json()["code"]) == (500, "INTERNAL")
     assert "ZeroDivisionError" in caplog.text

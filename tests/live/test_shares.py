@@ -57,7 +57,7 @@ async def test_who_gets_a_share_hears_and_trades_at_once(live: LiveExchange) -> 
 
 
 async def test_a_share_of_many_accounts_is_heard_whole_and_again(live: LiveExchange) -> None:
-    """Its grants travel without snapshots (tests/markets/test_grants.py): the hub asks for each."""
+    """Its grants travel without snapshots (tests/markets/matching/test_entitlements.py): the hub asks for each."""
     async with signed_in(live.ws_url, live.token("carol")) as carol, signed_in(live.ws_url, live.token("bob")) as bob:
         top = await team_of(carol, "Top of many")
         below = [await team_of(carol, f"Below {number}", top) for number in range(20)]

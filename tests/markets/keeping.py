@@ -6,13 +6,13 @@ from itertools import islice
 from random import Random
 from typing import Any
 
+from markets.audit.verification import verify
 from markets.engine import commands as c
 from markets.engine.commands import AuctionStatus, Command
 from markets.engine.credits import is_flat
 from markets.engine.engine import Engine
 from markets.engine.errors import Rejected, Repeated
-from markets.journal import Journal, Outcome
-from markets.verification import verify
+from markets.journal.journal import Journal, Outcome
 
 History = Sequence[tuple[Command, int]]  # commands and when they were accepted
 

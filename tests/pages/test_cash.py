@@ -9,8 +9,8 @@ from django.test import Client
 
 from accounts.acting import SESSION_KEY
 from accounts.models import Account, Ownership, Transfer, TransferKind
-from markets import cash_views
 from markets.models import JournalEntry, Payout, Side
+from markets.pages import cash
 from proto import exchange_pb2 as pb
 from realtime.errors import RequestFailed
 from tests.pages.conftest import AT_US, CHIP, FakeGateway, World
@@ -92,7 +92,7 @@ class TestStatement:
         assert "Nothing yet." in read(alice.get(STATEMENT)).text
 
     def test_leads_to_older_lines(self, alice: Client, past: World, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(cash_views, "LINES_SHOWN", 4)
+        monkeypatch.setattr(cash, "LINES_SHOWN", 4)
         whole, older, path = list[str](), list[str](), STATEMENT
         for _ in range(2):
             page = read(alice.get(path))
@@ -129,8 +129,8 @@ class TestSpreadsheet:
 
     @pytest.mark.parametrize("chunk", [1, 2, 1_000])
     def test_has_all_of_it(self, alice: Client, past: World, monkeypatch: pytest.MonkeyPatch, chunk: int) -> None:
-        monkeypatch.setattr("markets.statement.CHUNK", chunk)
-        monkeypatch.setattr("markets.statement_words.CHUNK", chunk)
+        monkeypatch.setattr("markets.reads.statement.CHUNK", chunk)
+        monkeypatch.setattr("markets.pages.statement_text.CHUNK", chunk)
         rows = self.rows(alice)
         assert [(row["event"], row["id"], row["amount"], row["balance"]) for row in rows] == [
             ("transfer", "202", "15.0000", "1064.0000"),

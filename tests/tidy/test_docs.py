@@ -100,7 +100,7 @@ class TestThatItWouldFail:
         [
             ("see `markets/nowhere.py`", "markets/nowhere.py"),
             ("| `auctions/` | pictures (`painter.py`) |", "auctions/painter.py"),
-            ("Inside `markets/`:\n\n| `gone.py`, `api.py` | |", "markets/gone.py"),
+            ("Inside `markets/`:\n\n| `gone.py`, `models.py` | |", "markets/gone.py"),
             ("Inside `markets/`:\n\n| `engine/` | `gone.py`, `book.py` |", "markets/engine/gone.py"),
         ],
     )
@@ -108,7 +108,12 @@ class TestThatItWouldFail:
         assert missing_files(page) == {gone}
 
     @pytest.mark.parametrize(
-        "step", [("markets/gone.py", "Matcher"), ("markets/matcher.py", "Gone"), ("markets/matcher.py", "Matcher.gone")]
+        "step",
+        [
+            ("markets/gone.py", "Matcher"),
+            ("markets/matching/matcher.py", "Gone"),
+            ("markets/matching/matcher.py", "Matcher.gone"),
+        ],
     )
     def test_a_step_that_is_gone(self, step: tuple[str, str]) -> None:
         text = f"## The way of one order\n\n     9  {step[0]}   {step[1]}    replies first"

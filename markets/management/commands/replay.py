@@ -8,13 +8,13 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from markets.balances import Difference
+from markets.audit.balances import Difference
+from markets.audit.replay import Replay, snapshot
 from markets.engine.book import Market, Order
 from markets.engine.commands import MarketStatus
 from markets.engine.engine import Engine
 from markets.engine.orders import hundredths
 from markets.engine.text import chips
-from markets.replay import Replay, snapshot
 
 
 class Command(BaseCommand):

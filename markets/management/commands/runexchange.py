@@ -15,10 +15,10 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils.module_loading import import_string
 
-from markets import checks, house_bots
-from markets.journal import Journal
-from markets.lock import MatcherLock
-from markets.roles import load_matcher, matching
+from markets import checks, demo
+from markets.journal.journal import Journal
+from markets.journal.lock import MatcherLock
+from markets.matching.process import load_matcher, matching
 from realtime.server import serve
 
 ROLES = ("all", "web", "matcher")
@@ -60,7 +60,7 @@ class Command(BaseCommand):
                 self.stdout.write(f"The exchange is at http://{host}:{bound}/")
                 self.stdout.flush()
                 if settings.DEMO:
-                    children.enter_context(house_bots.trading(bound))
+                    children.enter_context(demo.trading(bound))
 
             application = import_string(settings.ASGI_APPLICATION)
             return serve(

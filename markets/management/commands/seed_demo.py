@@ -14,9 +14,9 @@ from accounts.services import ADMINISTRATORS
 from accounts.tokens import create_token, revoke_token
 from auctions.demo import AUCTIONS, picture_of
 from markets import checks
-from markets.house_bots import TOKENS_FILE
-from markets.lock import MatcherRuns
-from markets.offline import OfflineExchange
+from markets.demo import TOKENS_FILE
+from markets.journal.lock import MatcherRuns
+from markets.matching.offline import OfflineExchange
 from proto.exchange_pb2 import (
     AccountIds,
     BuyAuction,

@@ -1,12 +1,12 @@
-"""Proves that the database is right, also while the exchange runs: markets/verification.py says what that means."""
+"""Proves that the database is right, also while the exchange runs: audit/verification.py says what that means."""
 
 import time
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from markets.balances import Difference
-from markets.verification import verify
+from markets.audit.balances import Difference
+from markets.audit.verification import verify
 
 
 class Command(BaseCommand):

@@ -13,7 +13,7 @@ from functools import cache
 from typing import Generic, TypeVar
 
 from markets.engine import events as e
-from markets.records import decode_events
+from markets.journal.entries import decode_events
 from tests.live.tables import Tables
 
 T = TypeVar("T")

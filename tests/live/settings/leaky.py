@@ -12,7 +12,7 @@ from exchange.settings import INSTALLED_APPS
 
 def _fills() -> None:
     """Whom one traded with is told where it is hidden."""
-    from markets import codec
+    from markets.wire import codec
 
     write_fill = codec.write_fill
     codec.write_fill = lambda fill, e, side, masked: write_fill(fill, e, side, False)
@@ -20,7 +20,7 @@ def _fills() -> None:
 
 def _public() -> None:
     """Restricted markets are defined on public."""
-    from markets.audience import Publication
+    from markets.wire.audience import Publication
     from realtime.groups import PUBLIC
 
     Publication._known_on = lambda self, market: [(PUBLIC, True)]  # type: ignore[method-assign]
@@ -28,7 +28,7 @@ def _public() -> None:
 
 def _floor() -> None:
     """What was said before somebody's eyes changed is said again to who resumes."""
-    from markets.streams import Streams
+    from markets.matching.streams import Streams
 
     Streams._forget = lambda self: None  # type: ignore[method-assign]
 
@@ -49,9 +49,9 @@ def _lists() -> None:
 
 def _tables() -> None:
     """Pages and REST show every market."""
-    from markets import sight
+    from markets.reads import visibility
 
-    sight._whole = lambda viewer: Q(pk__isnull=False)
+    visibility._whole = lambda viewer: Q(pk__isnull=False)
 
 
 def _transfers() -> None:
@@ -72,9 +72,10 @@ def _acting() -> None:
 
 def _preview() -> None:
     """Whoever may settle a market sees who gets what."""
-    from markets import overview, owner_views
+    from markets.console import figures
+    from markets.pages import own_markets
 
-    owner_views.preview = lambda who, market, price: None if price is None else overview.preview(market, price)
+    own_markets.preview = lambda who, market, price: None if price is None else figures.preview(market, price)
 
 
 LEAKS = {

@@ -1,0 +1,202 @@
+"""The rules of money as the tables alone show them (rules, sections 1, 2, 6; architecture.md): the engine has no say.
+
+Everything is added up in Python, where sums have no largest number. Units: cash and value 1/10,000 chip, sizes 1/100.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from graphlib import CycleError, TopologicalSorter
+from typing import NamedTuple
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from markets.engine.commands import Side
+from markets.engine.events import AccountKind, PaidOut, Traded, Transferred
+from markets.journal.tables import PAYOUTS, TRADES, TRANSFERS, Row, Table, fetch
+
+
+class Difference(Exception):
+    """The first thing that does not agree, in words."""
+
+
+def require(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise Difference(otherwise)
+
+
+class Ledger:
+    """Everybody's cash and positions by nothing but transfers, trades and payouts."""
+
+    def __init__(self) -> None:
+        self.cash: Counter[int] = Counter()  # by account
+        self.positions: Counter[tuple[int, int]] = Counter()  # by account and market
+
+    def add(self, table: Table, added: Iterable[Row]) -> None:
+        """Rows of one of these tables: the fields of the event and seq."""
+        for *fields, _ in added:
+            if table is TRANSFERS:
+                self._transfer(Transferred(*fields))
+            elif table is TRADES:
+                self._trade(Traded(*fields))
+            elif table is PAYOUTS:
+                self._pay_out(PaidOut(*fields))
+
+    def _transfer(self, moved: Transferred) -> None:
+        self.cash[moved.from_account] -= moved.amount
+        self.cash[moved.to_account] += moved.amount
+
+    def _trade(self, traded: Traded) -> None:
+        value = traded.price * traded.size
+        self.cash[traded.buyer] -= value
+        self.cash[traded.seller] += value
+        self.positions[traded.buyer, traded.market] += traded.size
+        self.positions[traded.seller, traded.market] -= traded.size
+
+    def _pay_out(self, paid: PaidOut) -> None:
+        right = paid.amount == paid.position * paid.price
+        require(right, f"the payout of {paid.amount} to account {paid.account} is not its position times the price")
+        self.cash[paid.account] += paid.amount
+        self.positions[paid.account, paid.market] -= paid.position
+
+
+class Stake(NamedTuple):
+    """A row of the exposures."""
+
+    account: int
+    market: int
+    position: int
+    bid_size: int
+    bid_value: int
+    offer_size: int
+    offer_value: int
+    worst: int
+
+
+def check(connection: BaseDatabaseWrapper, ledger: Ledger) -> Iterator[str]:
+    """Says what holds, line by line. `ledger` has the rows of the whole history. Raises Difference."""
+    stakes = [
+        Stake(*row)
+        for row in fetch(
+            connection,
+            "SELECT account_id, market_id, position, bid_size, bid_value, offer_size, offer_value, worst"
+            " FROM markets_exposure ORDER BY account_id, market_id",
+        )
+    ]
+    yield _check_positions(stakes, ledger)
+    yield _check_orders(connection, stakes)
+    worst = _check_worst(connection, stakes)
+    yield _check_money(connection, worst, ledger)
+    yield _check_owners(connection)
+    yield _check_auctions(connection)
+
+
+def _check_positions(stakes: list[Stake], ledger: Ledger) -> str:
+    totals: Counter[int] = Counter()
+    for stake in stakes:
+        totals[stake.market] += stake.position
+        due = ledger.positions.pop((stake.account, stake.market), 0)
+        traded = f"account {stake.account} traded {due} in market {stake.market}, its position is {stake.position}"
+        require(stake.position == due, traded)
+    for market, total in totals.items():
+        require(total == 0, f"the positions of market {market} sum to {total}")
+    for (account, market), due in ledger.positions.items():
+        require(due == 0, f"account {account} traded {due} in market {market} and has no exposure there")
+    return f"positions: those of each of {len(totals):,} markets sum to zero and are what was traded"
+
+
+def _check_orders(connection: BaseDatabaseWrapper, stakes: list[Stake]) -> str:
+    """Open orders against exposures and against each other; the sizes of all orders."""
+    wrong = fetch(
+        connection,
+        "SELECT id FROM markets_order WHERE filled + open + cancelled <> size OR filled < 0 OR open < 0"
+        " OR cancelled < 0 ORDER BY id LIMIT 1",
+    )
+    require(not wrong, f"order {wrong and wrong[0][0]}: filled + open + cancelled is not its size")
+    resting: dict[tuple[int, int], list[int]] = defaultdict(lambda: [0, 0, 0, 0])
+    prices: dict[int, tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
+    for account, market, side, price, size in fetch(
+        connection, "SELECT account_id, market_id, side, price, open FROM markets_order WHERE open > 0"
+    ):
+        sums, first = resting[account, market], 0 if side == Side.BID else 2
+        sums[first] += size
+        sums[first + 1] += price * size
+        prices[market][0 if side == Side.BID else 1].append(price)
+    for stake in stakes:
+        counted = list(stake[3:7])
+        sums = resting.pop((stake.account, stake.market), [0, 0, 0, 0])
+        require(sums == counted, f"account {stake.account} rests {sums} in market {stake.market}, counted is {counted}")
+    require(not resting, f"orders rest without an exposure of (account, market) {next(iter(resting), None)}")
+    for market, (bids, offers) in prices.items():
+        crossed = bool(bids and offers) and max(bids) >= min(offers)
+        require(not crossed, f"the book of market {market} is crossed")
+    return "orders: sizes add up, exposures are what rests, no book is crossed"
+
+
+def _check_worst(connection: BaseDatabaseWrapper, stakes: list[Stake]) -> Counter[int]:
+    """What the worst of all markets comes to, by account."""
+    bounds = {
+        id: (low, high)
+        for id, low, high in fetch(connection, "SELECT id, min_settlement, max_settlement FROM markets_market")
+    }
+    total: Counter[int] = Counter()
+    for stake in stakes:
+        low, high = bounds[stake.market]
+        worst = min(
+            low * (stake.position + stake.bid_size) - stake.bid_value,
+            high * (stake.position - stake.offer_size) + stake.offer_value,
+        )
+        said = f"account {stake.account} can lose {worst} in market {stake.market}, counted is {stake.worst}"
+        require(worst == stake.worst, said)
+        total[stake.account] += worst
+    return total
+
+
+def _check_money(connection: BaseDatabaseWrapper, worst: Counter[int], ledger: Ledger) -> str:
+    accounts = fetch(connection, "SELECT id, kind, cash, available FROM accounts_account ORDER BY id")
+    for id, kind, cash, available in accounts:
+        due = ledger.cash.pop(id, 0)
+        require(cash == due, f"account {id} has {cash}, its transfers, trades and payouts come to {due}")
+        left = cash + worst[id]
+        require(available == left, f"account {id} has {left} available, the table says {available}")
+        require(available >= 0 or kind == AccountKind.HOUSE, f"account {id} could lose {-available} more than it has")
+    require(not any(ledger.cash.values()), f"money went to accounts that are not there: {dict(ledger.cash)}")
+    total = sum(cash for _, _, cash, _ in accounts)
+    require(total == 0, f"all cash sums to {total}")
+    return f"money: the cash of {len(accounts):,} accounts sums to zero, and nobody can lose more than they have"
+
+
+def _check_owners(connection: BaseDatabaseWrapper) -> str:
+    """Who owns what, and that no credit is a debt. What credits sum to says nothing: they follow an account's worth
+    only when it is rebalanced (rules, section 2)."""
+    kinds = dict(fetch(connection, "SELECT id, kind FROM accounts_account ORDER BY id"))
+    owners: dict[int, list[int]] = defaultdict(list)
+    for owner, account, credit in fetch(connection, "SELECT owner_id, account_id, credit FROM accounts_ownership"):
+        able = kinds.get(owner) in (AccountKind.USER, AccountKind.ALT)
+        require(able, f"account {account} is owned by {owner}, which is no user's and no alt account")
+        require(credit >= 0, f"the credit of account {owner} in account {account} is {credit}")
+        owners[account].append(owner)
+    for account in owners:
+        require(kinds.get(account) == AccountKind.ALT, f"account {account} is no alt account and has owners")
+    for id, kind in kinds.items():
+        require(kind != AccountKind.ALT or id in owners, f"account {id} is an alt account without an owner")
+    try:
+        TopologicalSorter(owners).prepare()
+    except CycleError as circle:
+        raise Difference(f"these accounts own each other: {circle.args[1]}") from None
+    return f"owners: each of {len(owners):,} alt accounts has some, in no circle, and no credit is below zero"
+
+
+def _check_auctions(connection: BaseDatabaseWrapper) -> str:
+    """Every sale was paid for once, by the buyer to the seller; nothing else was paid for an auction."""
+    paid: dict[int, list[tuple[int, int, int]]] = defaultdict(list)
+    for auction, payer, payee, amount in fetch(
+        connection, "SELECT auction, from_account_id, to_account_id, amount FROM accounts_transfer WHERE auction <> 0"
+    ):
+        paid[auction].append((payer, payee, amount))
+    auctions = fetch(connection, "SELECT id, seller_id, buyer_id, settle_price FROM auctions_auction ORDER BY id")
+    for id, seller, buyer, price in auctions:
+        due = [(buyer, seller, price)] if price else []
+        found = paid.pop(id, [])
+        require(found == due, f"auction {id} was paid by (buyer, seller, amount) {found}, due was {due}")
+    require(not paid, f"something was paid for an auction that is not there: {dict(paid)}")
+    return f"auctions: each of {len(auctions):,} was paid for once if it was sold, and not if it was not"

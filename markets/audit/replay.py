@@ -1,0 +1,75 @@
+"""The journal through an empty engine: every command must be accepted again and bring about the very same events."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import zip_longest
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from markets.audit.balances import Difference, require
+from markets.engine.engine import Engine
+from markets.engine.errors import Rejected, Repeated
+from markets.engine.state import RULES_VERSION
+from markets.journal.entries import GENESIS, Entry, Outcome, read_entries
+from markets.journal.tables import dedicated_connection
+
+PAGE_ENTRIES = 1_000
+HEAD = 2**63 - 1  # beyond every entry
+
+
+@contextmanager
+def snapshot() -> Iterator[BaseDatabaseWrapper]:
+    """A connection on which every read shows the same moment, while others go on writing."""
+    connection = dedicated_connection()
+    try:
+        with connection.cursor() as cursor:
+            if connection.vendor == "postgresql":
+                cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            else:
+                cursor.execute("BEGIN DEFERRED")
+        yield connection
+    finally:
+        connection.close()
+
+
+class Replay:
+    """`engine` is the state after the last entry that was replayed, `hash` that entry's hash."""
+
+    def __init__(self, connection: BaseDatabaseWrapper) -> None:
+        self.engine = Engine()
+        self.hash = GENESIS
+        self._connection = connection
+
+    def pages(self, until: int = HEAD) -> Iterator[list[Outcome]]:
+        """Replays up to the entry `until`, a page at a time. Raises Difference at the first entry that is not right."""
+        where = "seq > %s AND seq <= %s ORDER BY seq LIMIT %s"
+        while page := read_entries(self._connection, where, self.engine.seq, until, PAGE_ENTRIES):
+            yield [self._replayed(entry) for entry in page]
+
+    def _replayed(self, entry: Entry) -> Outcome:
+        engine, seq = self.engine, entry.seq
+        require(seq == engine.seq + 1, f"entry {engine.seq + 1} is missing, {seq} comes next")
+        require(entry.at_us >= engine.at_us, f"entry {seq} is older than the one before")
+        require(entry.follows(self.hash), f"entry {seq} does not carry on the chain of hashes")
+        require(1 <= entry.rules <= RULES_VERSION, f"entry {seq} is of rules version {entry.rules}, unknown here")
+        self.hash = entry.hash
+        outcome = _decoded(entry)
+        command = outcome.command
+        same = (entry.principal, entry.account, entry.key) == (command.by, command.account, command.key)
+        require(same, f"entry {seq} is not that of its command")
+        engine.rules = entry.rules
+        try:
+            events = engine.apply(command, entry.at_us)
+        except (Rejected, Repeated) as refusal:
+            raise Difference(f"entry {seq} was accepted, its replay is not: {refusal}") from refusal
+        if events != outcome.events:
+            before, now = next((a, b) for a, b in zip_longest(outcome.events, events) if a != b)
+            raise Difference(f"entry {seq}: the journal says {before}, the replay {now}")
+        return outcome
+
+
+def _decoded(entry: Entry) -> Outcome:
+    try:
+        return entry.outcome()
+    except ValueError as error:
+        raise Difference(f"entry {entry.seq} cannot be read: {error}") from error

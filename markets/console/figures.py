@@ -1,0 +1,113 @@
+"""What the operator console reads about the exchange as a whole, and who settles a market about what that would do.
+
+Units: price and size 1/100, cash and amount 1/10,000 chip.
+"""
+
+from dataclasses import dataclass
+
+from django.db.models import OuterRef, QuerySet, Subquery, Sum
+
+from accounts.models import Account, AccountKind, User
+from markets.console.entry_text import summary
+from markets.engine.state import HOUSE
+from markets.journal.entries import decode_command
+from markets.models import Exposure, JournalEntry, Market, MarketStatus, Order
+from markets.reads.selectors import NO_PRICES, Best, best_prices
+
+ENTRIES_SHOWN = 10
+MARKETS_SHOWN = 20
+ORDERS_SHOWN = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """`cash` is the sum over all accounts, the house included: 0, or something is very wrong."""
+
+    entries: list[JournalEntry]
+    markets: list[tuple[Market, Best]]
+    markets_unsettled: int
+    people: int
+    alts: int
+    issued: int
+    cash: int
+    orders_open: int
+
+
+def figures() -> Figures:
+    unsettled = Market.objects.exclude(status=MarketStatus.SETTLED)
+    markets = list(unsettled.order_by("-id")[:MARKETS_SHOWN])
+    prices = best_prices(market.id for market in markets)
+    house = Account.objects.filter(id=HOUSE).first()
+    return Figures(
+        entries=list(named_entries().order_by("-seq")[:ENTRIES_SHOWN]),
+        markets=[(market, prices.get(market.id, NO_PRICES)) for market in markets],
+        markets_unsettled=unsettled.count(),
+        people=Account.objects.filter(kind=AccountKind.USER).count(),
+        alts=Account.objects.filter(kind=AccountKind.ALT).count(),
+        issued=-house.cash if house else 0,
+        cash=Account.objects.aggregate(sum=Sum("cash"))["sum"] or 0,
+        orders_open=Order.objects.filter(open__gt=0).count(),
+    )
+
+
+def named_entries() -> QuerySet[JournalEntry]:
+    """Entries with `person_name` and `account_name`, and without what may be large: the events."""
+    people = User.objects.filter(pk=OuterRef("principal")).values("username")
+    accounts = Account.objects.filter(pk=OuterRef("account")).values("name")
+    named = JournalEntry.objects.annotate(person_name=Subquery(people[:1]), account_name=Subquery(accounts[:1]))
+    return named.defer("events", "hash")
+
+
+def described(entry: JournalEntry) -> str:
+    """What was asked for, in one line."""
+    try:
+        return summary(decode_command(entry.kind, bytes(entry.command)))
+    except ValueError:
+        return "of a kind that this program does not know"
+
+
+# --- A settlement before it happens
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """An account with a position, and what the settlement would pay it (below 0: take from it)."""
+
+    account: Account
+    position: int
+    amount: int
+
+    @property
+    def cash_after(self) -> int:
+        return self.account.cash + self.amount
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    price: int
+    holders: list[Holder]
+    orders: list[Order]  # the first that it would cancel
+    orders_count: int
+
+    @property
+    def orders_more(self) -> int:
+        return self.orders_count - len(self.orders)
+
+    @property
+    def sum(self) -> int:
+        """Over all holders: 0, because positions sum to zero."""
+        return sum(holder.amount for holder in self.holders)
+
+
+def preview(market: Market, price: int) -> Preview:
+    """Who gets what if the market settled now at this price. Until it does, an open market goes on trading."""
+    stakes = Exposure.objects.filter(market=market).exclude(position=0).select_related("account")
+    orders, count = resting(market)
+    held = [Holder(one.account, one.position, one.position * price) for one in stakes.order_by("account__name_key")]
+    return Preview(price, held, orders, count)
+
+
+def resting(market: Market) -> tuple[list[Order], int]:
+    """The first of the orders that closing or settling the market cancels, and how many there are."""
+    found = Order.objects.filter(market=market, open__gt=0)
+    return list(found.select_related("account").order_by("id")[:ORDERS_SHOWN]), found.count()

@@ -1,0 +1,237 @@
+"""What operators do about markets: each a command."""
+
+from typing import Any, ClassVar
+
+from django import forms
+from django.conf import settings
+from django.urls import reverse
+from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget, UnfoldBooleanSwitchWidget
+
+from accounts import money
+from accounts.console.operations import CommandOperation, OperationForm
+from accounts.forms import AccountsField, LinesField, OnlyChanges
+from accounts.models import Account
+from markets.console import figures
+from markets.console.figures import Preview
+from markets.engine.text import CATEGORY_MAX, DESCRIPTION_MAX, MARKET_NAME_MAX
+from markets.models import Market, MarketStatus
+from markets.pages.forms import PriceField, SettlementForm, StepField
+from proto import exchange_pb2 as pb
+from proto.exchange_pb2 import ClientMessage, ServerMessage
+
+RUNNING = (MarketStatus.OPEN, MarketStatus.CANCEL_ONLY, MarketStatus.PAUSED)
+
+
+def number() -> UnfoldAdminTextInputWidget:
+    return UnfoldAdminTextInputWidget({"inputmode": "decimal"})
+
+
+class TextField(LinesField):
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(widget=UnfoldAdminTextareaWidget({"rows": 5}), **kwargs)
+
+
+def shown_fields(**kwargs: Any) -> dict[str, forms.Field]:
+    """How and to whom a market is shown; what only operators set."""
+    text = UnfoldAdminTextInputWidget({"autocomplete": "off"})
+    category = f"Any; people choose from {', '.join(settings.PUBLIC_CATEGORIES)}."
+    listed = (
+        "Accounts that may trade in it, by name or id, one per line or with commas. Empty: everybody. "
+        "Open orders of accounts that are no longer listed are cancelled."
+    )
+    hidden = "Nobody but operators in sudo sees whose orders and trades they are."
+    switch = UnfoldBooleanSwitchWidget
+    return {
+        "category": forms.CharField(max_length=CATEGORY_MAX, required=False, widget=text, help_text=category, **kwargs),
+        "pinned": forms.BooleanField(required=False, widget=switch, help_text="Above the others.", **kwargs),
+        "visible_to": AccountsField(
+            required=False, widget=UnfoldAdminTextareaWidget({"rows": 4}), help_text=listed, **kwargs
+        ),
+        "hide_account_ids": forms.BooleanField(required=False, widget=switch, help_text=hidden, **kwargs),
+    }
+
+
+class CreateMarketForm(OperationForm):
+    name = forms.CharField(max_length=MARKET_NAME_MAX, widget=UnfoldAdminTextInputWidget)
+    description = TextField(
+        max_length=DESCRIPTION_MAX, required=False, help_text="What it settles on, when, and by whose word."
+    )
+    min_settlement = PriceField(label="Lowest settlement", initial="0", widget=number())
+    max_settlement = PriceField(label="Highest settlement", initial="100", widget=number())
+    tick_size = StepField(initial="0.01", widget=number(), help_text="Prices, and both bounds, are multiples of it.")
+    smallest_size = StepField(initial="0.01", widget=number(), help_text="Sizes of orders are multiples of it.")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields |= shown_fields()
+
+
+class CreateMarket(CommandOperation):
+    slug = "create"
+    title = "Create a market"
+    icon = "add_circle"
+    of_row = False
+    form_class = CreateMarketForm
+
+    def intro(self) -> str:
+        return "It is open at once. Bounds, tick and smallest size can never be changed; your own account owns it."
+
+    def message(self, form: OperationForm) -> ClientMessage:
+        said = {name: value for name, value in form.cleaned_data.items() if name != "reason"}
+        ids = said.pop("visible_to")
+        return ClientMessage(create_market=pb.CreateMarket(visible_to=pb.AccountIds(ids=ids) if ids else None, **said))
+
+    def done(self, reply: ServerMessage) -> str:
+        return f"{reply.market_created.market.name} is open"
+
+    def after(self, reply: ServerMessage) -> str:
+        return reverse("admin:markets_market_change", args=[reply.market_created.market.id])
+
+
+class EditMarketForm(OnlyChanges, OperationForm):
+    name = forms.CharField(max_length=MARKET_NAME_MAX, show_hidden_initial=True, widget=UnfoldAdminTextInputWidget)
+    description = TextField(max_length=DESCRIPTION_MAX, required=False, show_hidden_initial=True)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields |= shown_fields(show_hidden_initial=True)
+        self.order_fields([name for name in self.fields if name != "reason"])
+
+
+class EditMarket(CommandOperation):
+    slug = "edit"
+    title = "Edit"
+    icon = "edit"
+    form_class = EditMarketForm
+
+    def get_initial(self) -> dict[str, Any]:
+        kept = ("name", "description", "category", "pinned", "hide_account_ids")
+        listed = Account.objects.filter(sees__market=self.row).order_by("name_key")
+        begun = {name: getattr(self.row, name) for name in kept}
+        return {**super().get_initial(), **begun, "visible_to": AccountsField.written(listed)}
+
+    def message(self, form: OperationForm) -> ClientMessage:
+        changed = {name: form.cleaned_data[name] for name in form.changed_data if name not in ("key", "reason")}
+        if "visible_to" in changed:  # also if it is empty now: then everybody sees it
+            changed["visible_to"] = pb.AccountIds(ids=changed["visible_to"])
+        edit = pb.EditMarket(market_id=self.row.pk, key=form.cleaned_data["key"], **changed)
+        return ClientMessage(edit_market=edit)
+
+    def done(self, reply: ServerMessage) -> str:
+        return f"{reply.market_updated.market.name} is saved"
+
+
+class SetStatus(CommandOperation):
+    """Those below: one for each status that an operator can give a market."""
+
+    status: ClassVar["pb.MarketStatus.ValueType"]
+    from_status: ClassVar[tuple[MarketStatus, ...]]
+    words: ClassVar[str]  # what it means, on the form
+    now: ClassVar[str]
+
+    @classmethod
+    def offered(cls, row: Market) -> bool:
+        return row.status in cls.from_status
+
+    def intro(self) -> str:
+        return f"{self.row.name}: {self.words}"
+
+    def message(self, form: OperationForm) -> ClientMessage:
+        key = form.cleaned_data["key"]
+        return ClientMessage(set_market_status=pb.SetMarketStatus(market_id=self.row.pk, status=self.status, key=key))
+
+    def done(self, reply: ServerMessage) -> str:
+        return f"{reply.market_updated.market.name} is {self.now}"
+
+
+class Resume(SetStatus):
+    slug = "resume"
+    title = "Open again"
+    icon = "play_arrow"
+    status = pb.OPEN
+    from_status = (MarketStatus.CANCEL_ONLY, MarketStatus.PAUSED)
+    words = "orders trade again. Those that rest kept their place."
+    now = "open"
+
+
+class CancelOnly(SetStatus):
+    slug = "cancel-only"
+    title = "Cancel only"
+    icon = "playlist_remove"
+    status = pb.CANCEL_ONLY
+    from_status = (MarketStatus.OPEN, MarketStatus.PAUSED)
+    words = "new orders are refused. People can still cancel what rests."
+    now = "cancel only"
+
+
+class Pause(SetStatus):
+    slug = "pause"
+    title = "Pause"
+    icon = "pause"
+    status = pb.PAUSED
+    from_status = (MarketStatus.OPEN, MarketStatus.CANCEL_ONLY)
+    words = "the book stands still. New orders and cancels are refused until you open it again."
+    now = "paused"
+
+
+class Close(SetStatus):
+    slug = "close"
+    title = "Close for good"
+    icon = "door_front"
+    danger = True
+    status = pb.CLOSED
+    from_status = RUNNING
+    now = "closed"
+
+    def intro(self) -> str:
+        _, count = figures.resting(self.row)
+        orders = f"{count:,} open order{'s are' if count != 1 else ' is'} cancelled" if count else "no order rests"
+        return f"{self.row.name} never trades again: {orders}. What remains is to settle it. There is no way back."
+
+
+class PriceForm(SettlementForm):
+    price = PriceField(label="Settlement price", widget=number())
+
+
+class SettleForm(PriceForm, OperationForm):
+    """Asked twice: PriceForm for the preview, then this to settle."""
+
+
+class Settle(CommandOperation):
+    slug = "settle"
+    title = "Settle"
+    icon = "gavel"
+    danger = True
+    form_class = SettleForm
+    template_name = "admin/settle.html"
+
+    @classmethod
+    def offered(cls, row: Market) -> bool:
+        return row.status != MarketStatus.SETTLED
+
+    def get_form_kwargs(self) -> dict[str, Any]:
+        return {**super().get_form_kwargs(), "market": self.row}
+
+    def get_initial(self) -> dict[str, Any]:
+        return {**super().get_initial(), "price": self.request.GET.get("price", "")}
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """With `asked`, the question for a price, and once it is answered `preview`."""
+        data = self.request.POST or self.request.GET
+        asked = PriceForm(data if "price" in data else None, market=self.row)
+        preview = self.preview(asked)
+        return super().get_context_data(asked=asked, preview=preview, trading=self.row.status in RUNNING, **kwargs)
+
+    def preview(self, asked: PriceForm) -> Preview | None:
+        if not asked.is_bound or not asked.is_valid() or not self.offered(self.row):
+            return None
+        return figures.preview(self.row, asked.cleaned_data["price"])
+
+    def message(self, form: OperationForm) -> ClientMessage:
+        said = form.cleaned_data
+        settle = pb.SettleMarket(market_id=self.row.pk, price=said["price"], key=said["key"])
+        return ClientMessage(settle_market=settle)
+
+    def done(self, reply: ServerMessage) -> str:
+        market = reply.market_settled.market
+        return f"{market.name} is settled at {money.price(market.settle_price)}"

@@ -1,0 +1,204 @@
+"""The journal: the truth of the exchange, and the only writer of the tables that the engine owns.
+
+What a batch changes goes into one transaction on the journal's own thread; what was acknowledged is in it. A second
+thread with a connection of its own reads the past, so that no commit waits for it; a third reads histories, which may
+be long, so that who resumes does not wait for those.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import psycopg
+from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, ProgrammingError
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from markets.engine.engine import Engine
+from markets.engine.state import Changed
+from markets.journal.checkpoints import (
+    CHECKPOINT_EVERY,
+    MarketState,
+    checkpoint,
+    entries_since_checkpoint,
+    market_state,
+)
+from markets.journal.entries import GENESIS, Entry, entry_of, market_outcomes, read_outcomes
+from markets.journal.entries import Outcome as Outcome
+from markets.journal.loading import load
+from markets.journal.projection import Rows, project
+from markets.journal.tables import (
+    CHECKPOINTS,
+    JOURNAL,
+    JOURNAL_MARKETS,
+    OWNERSHIPS,
+    VISIBILITY,
+    Row,
+    Writer,
+    dedicated_connection,
+    fetch,
+    writer_for,
+)
+
+T = TypeVar("T")
+
+LOCK_WAIT_MS = 30_000  # for a table that somebody has locked (PostgreSQL; SQLite's is the timeout of the settings)
+
+
+class JournalUnavailable(Exception):
+    """The database did not take a batch: locked for too long, full, gone, or written by another matcher.
+
+    No command of the batch is to blame. Nothing of it is stored (or all of it, if the connection was lost while it
+    committed), and the engine is ahead of the tables: end the process; the next start knows what is true.
+    """
+
+
+class Journal:
+    """load() first, then commit() batch after batch; reads at any time. Needs the matcher's lock (lock.py)."""
+
+    def __init__(self) -> None:
+        self._writes = _Thread("journal")
+        self._reads = _Thread("journal-reads")
+        self._histories = _Thread("journal-histories")
+        self._writer: Writer | None = None
+        self._hash = GENESIS  # of the last entry
+        self._since: Counter[int] = Counter()  # entries of each market since its last checkpoint
+
+    def close(self) -> None:
+        """Waits for what is under way."""
+        self._histories.close()
+        self._reads.close()
+        self._writes.close()
+
+    # --- Writing
+
+    def load(self) -> Engine:
+        """The engine as the last committed batch left it."""
+        return self._writes.call(self._load)
+
+    def commit(self, engine: Engine, outcomes: Sequence[Outcome], changed: Changed) -> asyncio.Future[None]:
+        """Begins to make a batch durable: the outcomes since the last one and what they touched. The engine stands
+        still until it is done.
+
+        Raises JournalUnavailable. Any other error is the fault of the batch, of which nothing is stored then.
+        """
+        return self._writes.run(self._commit, engine, outcomes, changed)
+
+    def commit_and_wait(self, engine: Engine, outcomes: Sequence[Outcome], changed: Changed) -> None:
+        """commit() for those who have no event loop."""
+        self._writes.call(self._commit, engine, outcomes, changed)
+
+    def _load(self) -> Engine:
+        connection = self._writes.connection
+        with connection.cursor() as cursor:
+            if connection.vendor == "postgresql":
+                cursor.execute(f"SET lock_timeout = {LOCK_WAIT_MS}")
+                cursor.execute("SET synchronous_commit = on")
+        head = fetch(connection, "SELECT hash FROM markets_journalentry ORDER BY seq DESC LIMIT 1")
+        self._hash = head[0][0] if head else GENESIS
+        self._since = entries_since_checkpoint(connection)
+        self._writer = writer_for(connection)
+        return load(connection)
+
+    def _commit(self, engine: Engine, outcomes: Sequence[Outcome], changed: Changed) -> None:
+        assert self._writer is not None, "load() comes first, also after a commit that failed"
+        entries: list[Entry] = []
+        previous = self._hash
+        for outcome in outcomes:
+            entry = entry_of(outcome, previous)
+            previous = entry.hash
+            entries.append(entry)
+        batch = {JOURNAL: entries, **project(outcomes, changed)}
+        batch[CHECKPOINTS] = self._checkpoints(engine, batch[JOURNAL_MARKETS])
+        self._write(self._writer, batch, {OWNERSHIPS: list(changed.left), VISIBILITY: list(changed.unlisted)})
+        self._hash = previous
+
+    def _write(self, writer: Writer, batch: Rows, ended: Rows) -> None:
+        """`ended`: keys of rows to delete, before those as they are now: what ended may be back."""
+        connection = self._writes.connection
+        try:
+            with connection.wrap_database_errors, writer.transaction():
+                for table, keys in ended.items():
+                    if keys:
+                        writer.delete(table, keys)
+                for table, some in batch.items():
+                    if some:
+                        writer.insert(table, some)
+        except BaseException as error:
+            # However it failed and whatever is still open: a closed connection has no transaction.
+            self._writer = None
+            connection.close()
+            of_the_batch = isinstance(error, (DataError, IntegrityError, ProgrammingError)) and not _is_fenced(error)
+            if isinstance(error, DatabaseError | InterfaceError) and not of_the_batch:
+                raise JournalUnavailable(f"The database did not take the batch: {error}") from error
+            raise
+
+    def _checkpoints(self, engine: Engine, touched: Sequence[Row]) -> list[Row]:
+        """Of the markets that have written enough since their last one, as of the end of the batch."""
+        self._since.update([market for market, _ in touched])
+        due = sorted({market for market, _ in touched if self._since[market] >= CHECKPOINT_EVERY})
+        for market in due:
+            del self._since[market]
+        return [(market, engine.seq, checkpoint(engine, engine.markets[market])) for market in due]
+
+    # --- Reading
+
+    async def entries(self, seqs: Collection[int]) -> dict[int, Outcome]:
+        """The accepted commands of these numbers, with their events."""
+        where = f"seq IN ({', '.join(['%s'] * len(seqs))})"
+        found = await self._reads.run(read_outcomes, self._reads.connection, where, *seqs)
+        return {outcome.seq: outcome for outcome in found}
+
+    async def outcomes(self, after: int, most: int) -> list[Outcome] | None:
+        """All that came after the entry `after`; None if that is more than `most`."""
+        where = "seq > %s ORDER BY seq LIMIT %s"
+        found = await self._reads.run(read_outcomes, self._reads.connection, where, after, most + 1)
+        return found if len(found) <= most else None
+
+    async def market_outcomes(self, market: int, after: int, most: int) -> list[Outcome] | None:
+        """What came after the entry `after` and touched the market; None if that is more than `most`."""
+        found = await self._reads.run(market_outcomes, self._reads.connection, market, after, most + 1)
+        return found if len(found) <= most else None
+
+    async def market_state(self, market: int, seq: int) -> MarketState:
+        """The market as it was when the journal stood at `seq`. LookupError if it was not made by then."""
+        return await self._reads.run(market_state, self._reads.connection, market, seq)
+
+    def history(self, read: Callable[..., T], *arguments: object) -> asyncio.Future[T]:
+        """Begins to read with a connection for it alone, which is another one after an error."""
+        return self._histories.run(_read_or_close, self._histories.connection, read, *arguments)
+
+
+def _read_or_close(connection: BaseDatabaseWrapper, read: Callable[..., T], *arguments: object) -> T:
+    try:
+        return read(connection, *arguments)
+    except BaseException:
+        connection.close()
+        raise
+
+
+def _is_fenced(error: Exception) -> bool:
+    """The journal's own rows were refused: somebody else has written them."""
+    cause = error.__cause__
+    if isinstance(cause, psycopg.Error):
+        return cause.diag.table_name == JOURNAL.name
+    return getattr(cause, "sqlite_errorname", "") == "SQLITE_CONSTRAINT_TRIGGER"
+
+
+class _Thread:
+    """A thread with a connection to the database. Whatever is given to it runs one after the other."""
+
+    def __init__(self, name: str) -> None:
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix=name)
+        self.connection = dedicated_connection()
+
+    def run(self, function: Callable[..., T], *arguments: object) -> asyncio.Future[T]:
+        return asyncio.get_running_loop().run_in_executor(self._executor, function, *arguments)
+
+    def call(self, function: Callable[..., T], *arguments: object) -> T:
+        return self._executor.submit(function, *arguments).result()
+
+    def close(self) -> None:
+        self._executor.submit(self.connection.close)
+        self._executor.shutdown()

@@ -1,0 +1,95 @@
+"""What the tables say of a batch: a pure function of the commands, their events and the objects they touched."""
+
+from collections.abc import Iterable, Sequence
+from operator import attrgetter
+
+from markets.engine.book import Market
+from markets.engine.events import PaidOut, Traded, Transferred
+from markets.engine.ledger import Account, Exposure
+from markets.engine.state import Changed
+from markets.engine.text import name_key
+from markets.journal.entries import Outcome
+from markets.journal.tables import (
+    ACCOUNTS,
+    AUCTIONS,
+    EXPOSURES,
+    JOURNAL_MARKETS,
+    MARKETS,
+    ORDERS,
+    OWNERSHIPS,
+    PAYOUTS,
+    TRADES,
+    TRANSFERS,
+    VISIBILITY,
+    Row,
+    Table,
+)
+
+# Events that are rows as they are: their fields in the order of the table's columns, then seq.
+KEPT: dict[type, Table] = {Traded: TRADES, Transferred: TRANSFERS, PaidOut: PAYOUTS}
+
+Rows = dict[Table, Sequence[Row]]
+
+
+def project(outcomes: Iterable[Outcome], changed: Changed) -> Rows:
+    """The rows of a batch by table, in the order in which they are written; without the journal itself."""
+    return {
+        **happened(outcomes),
+        ACCOUNTS: [account_row(account) for account in changed.accounts.values()],
+        OWNERSHIPS: [row for account in changed.owners.values() for row in ownership_rows(account)],
+        MARKETS: [market_row(market) for market in changed.markets.values()],
+        VISIBILITY: [row for market in changed.sights.values() for row in visibility_rows(market)],
+        ORDERS: list(map(order_row, changed.orders.values())),
+        EXPOSURES: [exposure_row(account, exposure) for (account, _), exposure in changed.exposures.items()],
+        AUCTIONS: list(map(auction_row, changed.auctions.values())),
+    }
+
+
+def happened(outcomes: Iterable[Outcome]) -> Rows:
+    """The rows that are written once and for ever, in the order in which they came to be."""
+    touched: list[Row] = []
+    kept: dict[Table, list[Row]] = {table: [] for table in KEPT.values()}
+    for seq, _, _, events, _ in outcomes:
+        for event in events:
+            if type(event) in KEPT:
+                kept[KEPT[type(event)]].append((*event, seq))
+        markets = {getattr(event, "market", 0) for event in events}
+        touched.extend([(market, seq) for market in sorted(markets) if market])
+    return {JOURNAL_MARKETS: touched, **kept}
+
+
+order_row = attrgetter(*(field.name for field in ORDERS.fields))
+
+auction_row = attrgetter(*(field.name for field in AUCTIONS.fields))
+
+
+def account_row(account: Account) -> Row:
+    return (
+        *(account.id, account.name, name_key(account.name), account.kind, account.user or None),
+        *(account.cash, account.available, account.creator, account.seq),
+    )
+
+
+def ownership_rows(account: Account) -> list[Row]:
+    return [(owner, account.id, credit) for owner, credit in account.owners.items()]
+
+
+def market_row(market: Market) -> Row:
+    return (
+        *(market.id, market.name, name_key(market.name), market.description, market.owner),
+        *(market.min_settlement, market.max_settlement, market.tick_size, market.smallest_size),
+        *(market.status, market.settle_price, market.last_price, market.creator, market.created_us, market.seq),
+        *(market.category, market.pinned, market.hide_account_ids, market.volume),
+    )
+
+
+def visibility_rows(market: Market) -> list[Row]:
+    return [(market.id, account) for account in market.visible_to]
+
+
+def exposure_row(account: int, exposure: Exposure) -> Row:
+    return (
+        *(account, exposure.market.id, exposure.position, exposure.bid_size, exposure.bid_value),
+        *(exposure.offer_size, exposure.offer_value, exposure.worst, exposure.cost, exposure.realised),
+        exposure.traded,
+    )

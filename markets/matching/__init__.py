@@ -1,0 +1,1 @@
+"""The one loop that applies commands, and what it talks to sockets about."""

@@ -1,0 +1,207 @@
+"""Histories that are asked for through the queue: who may have one is decided in the matcher's order, the reading is
+done on a thread of its own, and what may be told is decided again when it is sent.
+
+So a reading that takes long holds up no batch, and nobody gets what was hidden from them meanwhile. Answers come when
+they are ready, behind those of commands that were sent later.
+"""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, NamedTuple
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from markets.engine.engine import Engine
+from markets.engine.errors import Reason, Rejected
+from markets.engine.events import Traded
+from markets.engine.visibility import market_not_found, sees
+from markets.journal import histories
+from markets.journal.histories import Change, Page, Position
+from markets.journal.journal import Journal
+from markets.matching.sessions import Answer
+from markets.wire import codec
+from markets.wire.decoding import Asker
+from markets.wire.rates import CLASSES, Buckets
+from markets.wire.scopes import check_rights
+from proto import exchange_pb2 as pb
+from realtime.limits import KIB, SERVER_FRAME_BYTES_MAX
+
+logger = logging.getLogger(__name__)
+
+WAITING_MAX = 64  # readings, under way or waiting for the thread
+WAITING_OF_PERSON_MAX = 4
+BUSY_RETRY_MS = 1_000
+PIECE_ROWS = 1_000  # read at a time, until the frame is full
+PAGE_BYTES_MAX = SERVER_FRAME_BYTES_MAX - KIB  # of a page's rows; the rest is for what is round them
+ROW_OVERHEAD_BYTES = 4  # tag and length
+
+# Each request, its answer, and the field of the answer's rows.
+KINDS = {
+    "get_full_trade_history": ("trade_history", "trades"),
+    "get_full_order_history": ("order_history", "changes"),
+    "get_market_positions": ("market_positions", "positions"),
+}
+
+
+class Sight(NamedTuple):
+    """How somebody sees a market's past: whether account ids are hidden, and which are their own then."""
+
+    masked: bool
+    own: tuple[int, ...]
+
+
+class Reading:
+    """One request on its way. `frame`: what was read with the eyes of `sight`; None: it could not be."""
+
+    __slots__ = ("asker", "frame", "message", "request", "sight")
+
+    def __init__(self, message: dict[str, Any], request: pb.ClientMessage, asker: Asker, sight: Sight) -> None:
+        self.message = message  # of the channel layer
+        self.request = request
+        self.asker = asker
+        self.sight = sight
+        self.frame: bytes | None = None
+
+
+class Archive:
+    """`wake` is called when something is there for answers()."""
+
+    def __init__(self, engine: Engine, journal: Journal, rates: Buckets, wake: Callable[[], None]) -> None:
+        self.engine = engine
+        self.journal = journal
+        self.rates = rates
+        self.finished: list[Reading] = []
+        self._wake = wake
+        self._waiting: Counter[int] = Counter()  # readings by user
+
+    @property
+    def waiting(self) -> int:
+        """Readings that are not answered yet."""
+        return self._waiting.total()
+
+    def ask(self, message: dict[str, Any], request: pb.ClientMessage, asker: Asker, now_us: int) -> Answer | None:
+        """Between two batches. None: the answer comes with answers()."""
+        kind = request.WhichOneof("message") or ""
+        try:
+            self.rates.charge(asker.user, CLASSES.get(kind, "mutate"), asker.sudo, now_us)
+            if kind not in KINDS:
+                raise Rejected(Reason.INVALID_FRAME, "This asks for no history.")
+            check_rights(kind, getattr(request, kind), asker.account, asker.rights)
+            sight = self._sight(request, asker)
+            if self.waiting >= WAITING_MAX or self._waiting[asker.user] >= WAITING_OF_PERSON_MAX:
+                raise Rejected(Reason.BUSY, f"{self.waiting} histories are being read; ask again.", BUSY_RETRY_MS)
+        except Rejected as rejected:
+            return _refusal(request, rejected)
+        self._waiting[asker.user] += 1
+        self._begin(Reading(message, request, asker, sight))
+        return None
+
+    def answers(self) -> Iterator[tuple[dict[str, Any], Answer]]:
+        """Of what has been read, after a commit and at once to be sent. Whoever sees the market with other eyes than
+        when it was read waits for another reading."""
+        finished, self.finished = self.finished, []
+        for reading in finished:
+            answer = self._answer(reading)
+            if answer is None:
+                self._begin(reading)
+                continue
+            self._waiting[reading.asker.user] -= 1
+            self._waiting += Counter()  # drops zeros
+            yield reading.message, answer
+
+    def _answer(self, reading: Reading) -> Answer | None:
+        try:
+            if self._sight(reading.request, reading.asker) != reading.sight:
+                reading.sight = self._sight(reading.request, reading.asker)
+                return None
+            if reading.frame is None:
+                raise Rejected(Reason.INTERNAL, "The history could not be read.")
+        except Rejected as rejected:
+            return _refusal(reading.request, rejected)
+        control = {}
+        if reading.asker.sudo:  # the socket may not have it on any more: only its hub knows
+            over = Rejected(Reason.SUDO_REQUIRED, "Sudo was turned off before the history was read.")
+            control["unless_sudo"] = _refusal(reading.request, over, True).frames
+        return Answer([reading.frame], control)
+
+    def _sight(self, request: pb.ClientMessage, asker: Asker) -> Sight:
+        """Rejected MARKET_NOT_FOUND unless they see the market with its book."""
+        kind = request.WhichOneof("message") or ""
+        id = getattr(request, kind).market_id
+        market = self.engine.markets.get(id)
+        reach = {asker.rights.bound} if asker.rights.bound else self.engine.reach(asker.user)
+        if market is None or not (asker.sudo or sees(market, reach)):
+            raise market_not_found(id)
+        masked = market.hide_account_ids and not asker.sudo
+        return Sight(masked, tuple(sorted(reach)) if masked and kind == "get_market_positions" else ())
+
+    def _begin(self, reading: Reading) -> None:
+        future = self.journal.history(read, reading.request, reading.sight)
+        future.add_done_callback(partial(self._done, reading))
+
+    def _done(self, reading: Reading, future: asyncio.Future[bytes]) -> None:
+        if future.cancelled():
+            return  # the loop is ending
+        if error := future.exception():
+            logger.error("A history could not be read.", exc_info=error)
+        reading.frame = None if error else future.result()
+        self.finished.append(reading)
+        self._wake()
+
+
+def _refusal(request: pb.ClientMessage, rejected: Rejected, operator: bool = False) -> Answer:
+    refused = codec.refusal(request.request_id, rejected, operator)
+    return Answer([pb.ServerFrame(messages=[refused]).SerializeToString()], None)
+
+
+# --- On the thread
+
+
+def read(connection: BaseDatabaseWrapper, request: pb.ClientMessage, sight: Sight) -> bytes:
+    """The page that is asked for, as the frame of its answer."""
+    kind = request.WhichOneof("message") or ""
+    wish = getattr(request, kind)
+    member, field = KINDS[kind]
+    frame = pb.ServerFrame()
+    reply = frame.messages.add(request_id=request.request_id, seq=histories.head(connection))
+    page = getattr(reply, member)
+    page.market_id, page.next, page.more = wish.market_id, wish.after, True
+    rows, wanted, size = getattr(page, field), histories.rows_of(wish.limit), 0
+    while page.more and wanted:
+        piece = _piece(connection, kind, wish.market_id, page.next, wanted, sight)
+        page.more = piece.more
+        for number, row in piece.rows:
+            written = rows.add()
+            _write(written, row, sight.masked)
+            size += written.ByteSize() + ROW_OVERHEAD_BYTES
+            if size > PAGE_BYTES_MAX:
+                del rows[-1]
+                page.more = True
+                return frame.SerializeToString()
+            page.next = number
+            wanted -= 1
+    return frame.SerializeToString()
+
+
+def _piece(
+    connection: BaseDatabaseWrapper, kind: str, market: int, after: int, wanted: int, sight: Sight
+) -> Page[Traded] | Page[Change] | Page[Position]:
+    """The next rows; positions all at once, so that they are of one moment."""
+    if kind == "get_full_trade_history":
+        return histories.trades(connection, market, after, min(wanted, PIECE_ROWS))
+    if kind == "get_full_order_history":
+        return histories.orders(connection, market, after, min(wanted, PIECE_ROWS))
+    return histories.positions(connection, market, after, wanted, sight.own if sight.masked else None)
+
+
+def _write(written: Any, row: Traded | Change | Position, masked: bool) -> None:
+    match row:
+        case Traded():
+            codec.write_trade(written, row, masked)
+        case Change():
+            codec.write_change(written, row, masked)
+        case Position():
+            written.account_id, written.position = row

@@ -1,0 +1,394 @@
+"""The matcher: takes what waits, applies it, makes it durable, tells the world. In that order, one batch at a time.
+
+It is the only owner of an Engine and the only clock. Nothing of a batch, refusals included, leaves before its commit.
+A refusal is an answer; any other exception ends the process, and starting again is the only recovery.
+"""
+
+import asyncio
+import logging
+import time
+from collections import OrderedDict, deque
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple
+
+from channels.layers import BaseChannelLayer
+
+from markets.engine.commands import TRADING, Command, CreateHouse, same_wish
+from markets.engine.engine import Engine
+from markets.engine.errors import Reason, Rejected, Repeated
+from markets.engine.events import Event
+from markets.engine.invariants import Watch
+from markets.engine.state import Changed
+from markets.engine.visibility import market_not_found
+from markets.journal.entries import Outcome
+from markets.journal.journal import Journal, JournalUnavailable
+from markets.matching.history_requests import Archive
+from markets.matching.publisher import Publisher
+from markets.matching.quarantine import Quarantine
+from markets.matching.sessions import Answer, Sessions
+from markets.matching.streams import Streams, joined
+from markets.wire import codec
+from markets.wire.audience import Publication
+from markets.wire.decoding import Asker, decode
+from markets.wire.rates import Buckets, Limits, class_of
+from markets.wire.scopes import may_know
+from proto import exchange_pb2 as pb
+from realtime.limits import SERVER_FRAME_BYTES_MAX
+from realtime.rights import Rights
+
+logger = logging.getLogger(__name__)
+
+BATCH_COMMANDS_MAX = 512
+INBOX_COMMANDS_MAX = 20_000
+EXPIRES_US = 5_000_000  # what waited longer is refused, never executed
+BUSY_AFTER_SECONDS = 1.0  # a commit that takes longer: the database is locked, new commands are told so
+ORIGINS_MAX = 100_000  # whose last number is remembered
+
+Message = dict[str, Any]  # of the channel layer
+
+EXPIRED = Rejected(Reason.EXPIRED, f"This waited over {EXPIRES_US // 1_000_000} s and was not executed.")
+
+
+def utc_us() -> int:
+    return time.time_ns() // 1_000
+
+
+class Slot:
+    """The place of one answer: a message that is ready, or the outcome (or its repetition) it is made from."""
+
+    __slots__ = ("command", "events", "message", "request_id", "same_body", "seq")
+
+    def __init__(self, request_id: str) -> None:
+        self.request_id = request_id
+        self.message: pb.ServerMessage | None = None
+        self.seq = 0
+        self.events: list[Event] | None = None
+        self.command: Command | None = None  # set: repeats the accepted command `seq`
+        self.same_body = True
+
+
+class Frame(NamedTuple):
+    """One message of the queue and its answers."""
+
+    message: Message
+    asker: Asker
+    slots: list[Slot]
+
+
+class Matcher:
+    def __init__(
+        self,
+        engine: Engine,
+        journal: Journal,
+        layer: BaseChannelLayer,
+        limits: Limits,
+        quarantine: Quarantine,
+        clock: Callable[[], int] = utc_us,
+    ) -> None:
+        self.engine = engine
+        self.journal = journal
+        self.rates = Buckets(limits)
+        self.quarantine = quarantine
+        self.clock = clock
+        self.epoch = clock()
+        self.streams = Streams(engine, journal)
+        self._publisher = Publisher(layer, self.streams, self.epoch)
+        self.sessions = Sessions(self.streams, self._publisher.grants, self.rates, self.epoch)
+        self.watch = Watch(engine)
+        self.refused = 0
+        self._inbox: deque[Message] = deque()
+        self._waiting = 0  # commands in the inbox
+        self._wake = asyncio.Event()
+        self.archive = Archive(engine, journal, self.rates, self._wake.set)
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._seen: OrderedDict[str, int] = OrderedDict()  # origin -> last number
+        self._commit_began: float | None = None
+        self._stopping = False
+
+    # --- The inbox
+
+    async def offer(self, message: Message) -> None:
+        """Takes a message of the queue, or answers BUSY at once: never blocks, never drops in silence."""
+        if message["type"] == "charge":
+            self._charge(message)
+            return
+        if message["type"] == "draw":
+            await self._publisher.reply(message, [encoded([self._drawn(message)])])
+            return
+        count = message.get("count", 1)
+        slow = self._commit_began is not None and time.monotonic() - self._commit_began > BUSY_AFTER_SECONDS
+        full = slow or self._stopping or self._waiting + count > INBOX_COMMANDS_MAX
+        if message["type"] != "resync" and full:
+            await self._refuse_all(message, Rejected(Reason.BUSY, "The exchange is busy; ask again.", 1_000))
+            return
+        self._inbox.append(message)
+        self._waiting += count
+        self._idle.clear()
+        self._wake.set()
+
+    def _charge(self, message: Message) -> None:
+        """For what was asked elsewhere and never gets here, such as frames that cannot be read."""
+        user, rate_class, sudo = message["user"], message["class"], message["sudo"]
+        self.rates.drain(user, rate_class, sudo, self.clock(), message["cost"])
+
+    def _take(self) -> list[Message]:
+        """All that waits, at most BATCH_COMMANDS_MAX commands (a frame of several is not torn apart)."""
+        taken: list[Message] = []
+        room = BATCH_COMMANDS_MAX
+        while self._inbox and room > 0:
+            message = self._inbox.popleft()
+            room -= message.get("count", 1)
+            taken.append(message)
+        self._waiting -= BATCH_COMMANDS_MAX - room
+        return taken
+
+    # --- The loop
+
+    async def run(self) -> None:
+        """Batch after batch until cancelled. Raises what broke it: then the process has to end."""
+        beat = asyncio.create_task(self._publisher.beat())
+        try:
+            while True:
+                await self._wake.wait()
+                while self._inbox or self.archive.finished:
+                    await self._step_or_keep(self._take())
+                    await self._publisher.send_summaries(self._wake)
+                self._wake.clear()
+                await self._publisher.send_summaries(self._wake)
+                if not self._inbox and not self.archive.waiting:
+                    self._idle.set()
+        finally:
+            beat.cancel()
+
+    async def drain(self) -> None:
+        """Takes nothing more and waits until everything taken has been answered."""
+        self._stopping = True
+        await self._idle.wait()
+
+    async def found(self) -> None:
+        """The first command of an empty journal: the house."""
+        if self.engine.seq:
+            return
+        command = CreateHouse(0, 0, True, "")
+        at_us = self.clock()
+        outcomes = [Outcome(1, at_us, command, self.engine.apply(command, at_us))]
+        await self.journal.commit(self.engine, outcomes, self.engine.take_changed())
+
+    async def _step_or_keep(self, batch: list[Message]) -> None:
+        try:
+            await self.step(batch)
+        except JournalUnavailable:
+            raise  # no command is to blame
+        except Exception:
+            self.quarantine.keep(batch, self.clock())
+            raise
+
+    async def step(self, batch: list[Message]) -> None:
+        """One batch: reads first, then the commands; commit; then the answers and the streams. Of histories that were
+        asked for the reading begins with the reads, and what has been read by now is among the answers."""
+        now_us = max(self.clock(), self.engine.at_us)
+        fresh = [message for message in batch if not self._is_repeat(message)]
+        read = [(m, await self._read(m, now_us)) for m in fresh if m["type"] != "command"]
+        answers = [(m, answer) for m, answer in read if answer is not None]
+        outcomes: list[Outcome] = []
+        frames = [self._apply(m, now_us, outcomes) for m in fresh if m["type"] == "command"]
+        changed = self.engine.take_changed()
+        commit = self._begin_commit(outcomes, changed)
+        publication = Publication(self.engine)
+        for outcome in outcomes:
+            publication.add(outcome.seq, outcome.events)
+        publication.add_portfolios(self.engine.seq, changed)
+        said = self.streams.encode(publication)
+        await commit
+        self._commit_began = None
+        self.streams.publish(said, publication, changed)
+        committed_us = max(self.clock(), now_us)
+        await self._repeat(frames)
+        answers += [(frame.message, self._answer(frame, now_us, committed_us)) for frame in frames]
+        answers += self.archive.answers()
+        await self._send_answers(answers)
+        await self._publisher.send(said, publication, changed)
+
+    def _begin_commit(self, outcomes: list[Outcome], changed: Changed) -> Awaitable[None]:
+        """The journal's thread is at work on it while the streams are encoded here."""
+        if not outcomes:
+            return asyncio.sleep(0)
+        self.watch.check(changed)
+        self._commit_began = time.monotonic()
+        return self.journal.commit(self.engine, outcomes, changed)
+
+    def _is_repeat(self, message: Message) -> bool:
+        """The layer may deliver late or twice: what an origin has sent before is dropped."""
+        if message["type"] == "resync":
+            return False
+        origin, number = message["origin"], message["number"]
+        if number <= self._seen.get(origin, -1):
+            return True
+        self._seen[origin] = number
+        self._seen.move_to_end(origin)
+        if len(self._seen) > ORIGINS_MAX:
+            self._seen.popitem(last=False)
+        return False
+
+    # --- Reads and commands
+
+    async def _read(self, message: Message, now_us: int) -> Answer | list[Message] | None:
+        """None: the answer follows."""
+        if message["type"] == "resync":
+            return await self.sessions.resync(message["streams"])
+        request = _parsed(message).messages[0]
+        if now_us - message["received_us"] > EXPIRES_US:
+            return Answer([encoded([codec.refusal(request.request_id, EXPIRED)])], None)
+        if message["type"] == "history":
+            return self.archive.ask(message, request, self._asker(message), now_us)
+        return await self.sessions.answer(request, self._asker(message), message.get("hears", {}), now_us)
+
+    def _apply(self, message: Message, at_us: int, outcomes: list[Outcome]) -> Frame:
+        """Applies the commands of one frame; accepted ones become outcomes."""
+        asker = self._asker(message)
+        late = at_us - message["received_us"] > EXPIRES_US
+        slots = []
+        for request in _parsed(message).messages:
+            slot = Slot(request.request_id)
+            slots.append(slot)
+            try:
+                if late:
+                    raise EXPIRED
+                self._apply_one(slot, request, asker, at_us, outcomes)
+            except Rejected as rejected:
+                self.refused += 1
+                slot.message = codec.refusal(slot.request_id, rejected, asker.rights.operator)
+        return Frame(message, asker, slots)
+
+    def _drawn(self, message: Message) -> pb.ServerMessage:
+        """The answer to who asks for nothing but to be charged, for what needs no engine."""
+        now_us = max(self.clock(), self.engine.at_us)
+        user, rate_class, sudo = message["user"], message["class"], message["sudo"]
+        answer = pb.ServerMessage()
+        try:
+            self.rates.charge(user, rate_class, sudo, now_us, message["cost"])
+        except Rejected as rejected:
+            self.refused += 1
+            answer = codec.refusal("", rejected)
+        codec.write_limits(answer, self.rates.left(user, rate_class, sudo, now_us))
+        return answer
+
+    def _asker(self, message: Message) -> Asker:
+        """Account 0 stands for the person's own."""
+        user = message["user"]
+        rights = Rights(*message.get("rights", ()))
+        account = message["account"] or rights.bound or self.engine.people.get(user, 0)
+        return Asker(user, account, message["sudo"], rights)
+
+    def _apply_one(
+        self, slot: Slot, request: pb.ClientMessage, asker: Asker, at_us: int, outcomes: list[Outcome]
+    ) -> None:
+        kind = request.WhichOneof("message") or ""
+        self.rates.charge(asker.user, class_of(kind), asker.sudo, at_us)
+        self.quarantine.check(asker, request)
+        try:
+            command = decode(kind, request, asker)
+        except Rejected:
+            raise
+        except Exception:
+            logger.exception("could not translate a message of user %s", asker.user)
+            raise Rejected(Reason.INTERNAL, "The exchange could not read this; nothing happened.") from None
+        if asker.rights.bound:  # less than the engine knows of the person
+            self._check_known(command, asker)
+        try:
+            slot.events = self.engine.apply(command, at_us)
+        except Repeated as repeated:
+            slot.command, slot.seq, slot.same_body = command, repeated.seq, repeated.same_body
+            return
+        slot.seq = self.engine.seq
+        outcomes.append(Outcome(slot.seq, at_us, command, slot.events, request.reason))
+
+    # --- Answers
+
+    async def _repeat(self, frames: list[Frame]) -> None:
+        """Finds the first answer of every repeated command, or refuses a key that was used for something else."""
+        repeats = [(slot, frame.asker) for frame in frames for slot in frame.slots if slot.command is not None]
+        if not repeats:
+            return
+        first = await self.journal.entries([slot.seq for slot, _ in repeats])
+        for slot, asker in repeats:
+            entry = first[slot.seq]
+            try:
+                if slot.same_body:
+                    _check_repeat(slot.command, entry.command, slot.seq)
+                self._check_known(slot.command, asker)
+                slot.events = [event for event in entry.events if self._is_known(event, asker)]
+            except Rejected as rejected:
+                slot.message = codec.refusal(slot.request_id, rejected, asker.rights.operator)
+                self.refused += 1
+
+    def _check_known(self, command: Any, asker: Asker) -> None:
+        """Rejected if the command is about a market that is not there, or not any more, for this sign-in."""
+        if not self._is_known(command, asker):
+            raise market_not_found(command.market)
+
+    def _is_known(self, thing: Any, asker: Asker) -> bool:
+        market = self.engine.markets.get(getattr(thing, "market", 0))
+        return market is None or may_know(self.engine, market, asker.user, asker.sudo, asker.rights)
+
+    def _answer(self, frame: Frame, sequenced_us: int, committed_us: int) -> Answer:
+        """The frame's replies, in order, joined."""
+        answer = pb.ServerFrame()
+        for slot in frame.slots:
+            message = answer.messages.add()
+            if slot.message is not None:
+                message.CopyFrom(slot.message)
+            else:
+                assert slot.events is not None
+                codec.write_reply(message, self.engine, slot.events, frame.asker)
+                message.request_id = slot.request_id
+                message.seq = slot.seq
+                message.replayed = slot.command is not None
+            message.received_us = frame.message["received_us"]
+            message.sequenced_us = sequenced_us
+            message.committed_us = committed_us
+        if "limits" in frame.message:
+            self._tell_limits(answer, frame, sequenced_us)
+        if answer.ByteSize() <= SERVER_FRAME_BYTES_MAX:
+            return Answer([answer.SerializeToString()], None)
+        return Answer(list(joined(encoded([message]) for message in answer.messages)), None)
+
+    def _tell_limits(self, answer: pb.ServerFrame, frame: Frame, now_us: int) -> None:
+        for request, message in zip(_parsed(frame.message).messages, answer.messages):
+            rate_class = class_of(request.WhichOneof("message") or "")
+            codec.write_limits(message, self.rates.left(frame.asker.user, rate_class, frame.asker.sudo, now_us))
+
+    async def _send_answers(self, answers: list[tuple[Message, Answer | list[Message]]]) -> None:
+        """One message per process that asked; resynced streams each in one of their own."""
+        items: dict[str, list[tuple[str, int, list[bytes], dict[str, Any] | None]]] = {}
+        for message, answer in answers:
+            if isinstance(answer, Answer):
+                item = (message["origin"], message["number"], answer.frames, answer.control)
+                items.setdefault(message["reply"], []).append(item)
+            else:
+                for resynced in answer:
+                    await self._publisher.send_to(message["reply"], resynced)
+        for channel, parts in items.items():
+            await self._publisher.send_to(channel, {"type": "replies", "items": parts})
+
+    async def _refuse_all(self, message: Message, rejected: Rejected) -> None:
+        self.refused += message.get("count", 1)
+        refusals = [codec.refusal(request.request_id, rejected) for request in _parsed(message).messages]
+        await self._publisher.reply(message, [encoded(refusals)])
+
+
+def _check_repeat(command: Any, first: Any, seq: int) -> None:
+    """Rejected if the first command with the key was another one, or needed sudo that is off now."""
+    if not same_wish(command, first):
+        raise Rejected(Reason.KEY_CONFLICT, f"The key {command.key} was used for something else, in entry {seq}.")
+    if first.sudo and not command.sudo and not isinstance(command, TRADING):
+        raise Rejected(Reason.SUDO_REQUIRED, f"Entry {seq} was made in sudo: turn it on to have its answer again.")
+
+
+def _parsed(message: Message) -> pb.ClientFrame:
+    return pb.ClientFrame.FromString(message["data"])
+
+
+def encoded(messages: list[pb.ServerMessage]) -> bytes:
+    return pb.ServerFrame(messages=messages).SerializeToString()

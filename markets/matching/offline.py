@@ -1,0 +1,72 @@
+"""Commands while no exchange runs: the same messages through a Matcher of one's own, under the matcher's lock."""
+
+import asyncio
+import itertools
+from types import TracebackType
+from typing import Any, Self
+
+from channels.layers import BaseChannelLayer
+
+from markets.journal.journal import Journal
+from markets.journal.lock import MatcherLock
+from markets.matching.matcher import Matcher, utc_us
+from markets.matching.process import load_matcher
+from proto.exchange_pb2 import ClientFrame, ClientMessage, ServerFrame, ServerMessage
+from realtime.errors import RequestFailed
+
+
+class OfflineExchange:
+    """`with OfflineExchange() as exchange:` holds the lock; markets.journal.lock.MatcherRuns if an exchange runs."""
+
+    def __init__(self) -> None:
+        self._lock = MatcherLock()
+        self._layer = _Recorder()
+        self._numbers = itertools.count()
+
+    def __enter__(self) -> Self:
+        self._lock.__enter__()
+        self._journal = Journal()
+        self._loop = asyncio.new_event_loop()
+        self._matcher: Matcher = load_matcher(self._layer, self._journal)
+        self._loop.run_until_complete(self._matcher.found())
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._loop.close()
+        self._journal.close()
+        self._lock.__exit__(kind, error, trace)
+
+    def ask(self, user: int, message: ClientMessage, *, account: int = 0, sudo: bool = False) -> ServerMessage:
+        """As realtime.gateway.ask_sync(): the reply after the commit; RequestFailed if it was refused."""
+        asked = {
+            "type": "command",
+            "origin": "offline",
+            "number": next(self._numbers),
+            "reply": "offline",
+            "user": user,
+            "account": account,
+            "sudo": sudo,
+            "received_us": utc_us(),
+            "count": 1,
+            "data": ClientFrame(messages=[message]).SerializeToString(),
+        }
+        self._loop.run_until_complete(self._matcher.step([asked]))
+        reply = ServerFrame.FromString(self._layer.last).messages[0]
+        if reply.HasField("refused"):
+            raise RequestFailed(reply.refused.code, reply.refused.message, reply.refused.retry_after_ms)
+        return reply
+
+
+class _Recorder(BaseChannelLayer):
+    """A layer on which nobody listens; it keeps the last reply."""
+
+    last = b""
+
+    async def send(self, channel: str, message: dict[str, Any]) -> None:
+        ((_, _, frames, _),) = message["items"]
+        self.last = b"".join(frames)
+
+    async def group_send(self, group: str, message: dict[str, Any]) -> None:
+        """There is no hub."""

@@ -1,0 +1,57 @@
+"""Commands that ended a process: kept in var/crash, refused QUARANTINED after the restart, so that none can loop it.
+
+An operator who has mended the cause removes the file. One file per crash: the raw messages of the batch as JSON.
+"""
+
+import json
+import logging
+from base64 import b64decode, b64encode
+from collections.abc import Iterable, Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from markets.engine.errors import Reason, Rejected
+from markets.wire.decoding import Asker
+from proto import exchange_pb2 as pb
+
+logger = logging.getLogger(__name__)
+
+
+class Quarantine:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._known: set[bytes] = set()
+        for path in sorted(folder.glob("*.json")):
+            self._known.update(_fingerprints(json.loads(path.read_text())))
+
+    def check(self, asker: Asker, request: pb.ClientMessage) -> None:
+        """Rejected QUARANTINED if this was in a batch that ended the process."""
+        if self._known and _fingerprint(asker.user, request) in self._known:
+            raise Rejected(Reason.QUARANTINED, "This very command was there when the exchange failed; it is set aside.")
+
+    def keep(self, batch: Iterable[Mapping[str, Any]], at_us: int) -> None:
+        """Writes down what was being done when it broke."""
+        commands = [
+            {"user": m["user"], "account": m["account"], "sudo": m["sudo"], "data": b64encode(m["data"]).decode()}
+            for m in batch
+            if m["type"] == "command"
+        ]
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path = self.folder / f"{at_us}.json"
+        path.write_text(json.dumps(commands, indent=1))
+        logger.critical("the batch that broke the matcher is in %s", path)
+
+
+def _fingerprints(commands: list[dict[str, Any]]) -> Iterable[bytes]:
+    for command in commands:
+        for request in pb.ClientFrame.FromString(b64decode(command["data"])).messages:
+            yield _fingerprint(command["user"], request)
+
+
+def _fingerprint(user: int, request: pb.ClientMessage) -> bytes:
+    """Of who asked for what; the request_id, which differs from try to try, is left out."""
+    bare = pb.ClientMessage()
+    bare.CopyFrom(request)
+    bare.request_id = ""
+    return sha256(f"{user}:".encode() + bare.SerializeToString(deterministic=True)).digest()

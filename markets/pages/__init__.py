@@ -1,0 +1,1 @@
+"""The HTML door: views and their forms."""

@@ -1,0 +1,215 @@
+"""The pages of markets and the portfolio. Complete on first paint; their forms work with and without scripts."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.http import urlencode
+from django.views.decorators.http import require_GET, require_POST
+
+from accounts import money
+from accounts.acting import Acting, acting, back, carry_out, new_key
+from accounts.forms import TYPED_MAX
+from accounts.models import TransferKind
+from accounts.selectors import payees, possessions, transfers
+from markets.models import Exposure, Market, MarketStatus, TimeInForce
+from markets.pages.forms import CancelForm, TicketForm
+from markets.reads import selectors, visibility
+from markets.reads.visibility import Viewer
+from proto import exchange_pb2 as pb
+
+WIRE_SIDES = {"": pb.SIDE_UNSPECIFIED, "bid": pb.BID, "offer": pb.OFFER}
+TIMES_IN_FORCE = [(tif.name, tif.label) for tif in TimeInForce]
+# Why a ticket takes no order now.
+CLOSED_TICKET = {
+    MarketStatus.CANCEL_ONLY: "Orders can only be cancelled now.",
+    MarketStatus.PAUSED: "The market is paused.",
+    MarketStatus.CLOSED: "The market is closed and waits for its settlement.",
+    MarketStatus.SETTLED: "The market is settled.",
+}
+# For the script, which hears numbers.
+WORDS = {
+    "status": {status.value: status.label for status in MarketStatus},
+    "closedTicket": {status.value: reason for status, reason in CLOSED_TICKET.items()},
+    "transferKind": {kind.value: kind.label.capitalize() for kind in TransferKind},
+}
+
+
+@require_GET
+@acting
+def market_list(request: HttpRequest, who: Acting) -> HttpResponse:
+    """Follows a line of every market (summaries), never their books."""
+    groups = selectors.grouped(selectors.market_rows(viewer_of(who)))
+    return render(request, "markets/list.html", {"groups": groups, **shared(who, "markets", summaries=True)})
+
+
+@require_GET
+@acting
+def market_page(request: HttpRequest, who: Acting, market_id: int) -> HttpResponse:
+    market = visibility.market(viewer_of(who), market_id)
+    if market is None:
+        raise Http404
+    if not market.whole:
+        return known_market(request, who, market)
+    own = selectors.open_orders(who.account.id, market.id)
+    ladder = selectors.ladder(market.id, own)
+    holding = selectors.holding(who.account, market, ladder.best)
+    unlisted = "" if selectors.may_trade(who.account, market) else f"{who.account.name} is not among those it is for."
+    context = {
+        "market": market,
+        "mine": is_mine(who, market),
+        "ladder": ladder,
+        "holding": holding,
+        "orders": own,
+        "trades": selectors.tape(market.id),
+        "ticket": ticket_start(request),
+        "closed_ticket": CLOSED_TICKET.get(MarketStatus(market.status), unlisted),
+        "times_in_force": TIMES_IN_FORCE,
+        **shared(who, "market", [market.id], market=market_data(market), stake=stake_data(holding.exposure)),
+    }
+    return render(request, "markets/market.html", context)
+
+
+def known_market(request: HttpRequest, who: Acting, market: Market) -> HttpResponse:
+    """For its owner and past traders who are not among those it is for: what it is, and how one stands there."""
+    context = {
+        "market": market,
+        "mine": is_mine(who, market),
+        "holding": selectors.holding(who.account, market, None),
+        "who": who,
+        "chip": settings.CHIP_NAME,
+    }
+    return render(request, "markets/known.html", context)
+
+
+@require_GET
+@acting
+def portfolio(request: HttpRequest, who: Acting) -> HttpResponse:
+    """Of the acting account. Marks come from summaries."""
+    context = {
+        "portfolio": selectors.portfolio(viewer_of(who)),
+        "orders": selectors.open_orders(who.account.id),
+        "transfers": transfers(who.account.id),
+        "payees": payees(who.account),
+        "possessions": possessions(who.tree, who.account),
+        **shared(who, "portfolio", summaries=True),
+    }
+    return render(request, "markets/portfolio.html", context)
+
+
+@require_POST
+@acting
+def place_order(request: HttpRequest, who: Acting, market_id: int) -> HttpResponse:
+    def message(said: dict[str, Any]) -> pb.ClientMessage:
+        terms = {name: value for name, value in said.items() if name != "key"}
+        return pb.ClientMessage(create_order=pb.CreateOrder(market_id=market_id, client_order_id=said["key"], **terms))
+
+    reply = carry_out(request, who, TicketForm(request.POST), message)
+    if reply is None:
+        return redirect(ticket_again(request, market_id))
+    messages.success(request, placed_in_words(reply))
+    return redirect("markets:market", market_id)
+
+
+@require_POST
+@acting
+def cancel(request: HttpRequest, who: Acting, market_id: int = 0) -> HttpResponse:
+    """One order, or all of the account's: of one side, one market, or with market_id 0 everywhere."""
+
+    def message(said: dict[str, Any]) -> pb.ClientMessage:
+        if said["order"]:
+            return pb.ClientMessage(cancel_order=pb.CancelOrder(order_id=said["order"], key=said["key"]))
+        out = pb.Out(market_id=market_id, side=WIRE_SIDES[said["side"]], key=said["key"])
+        return pb.ClientMessage(out=out)
+
+    form = CancelForm(request.POST)
+    if reply := carry_out(request, who, form, message):
+        one = form.cleaned_data["order"]
+        messages.success(request, "Cancelled." if one else cancelled_in_words(len(reply.orders_cancelled.orders)))
+    return back(request, reverse("markets:market", args=(market_id,)) if market_id else "markets:portfolio")
+
+
+def placed_in_words(reply: pb.ServerMessage) -> str:
+    """As frontend/src/ui/words.ts says it."""
+    order = reply.order_created.order
+    verb = "Bid" if order.side == pb.BID else "Offered"
+    done = [f"{money.size(order.filled)} filled"] if order.filled else []
+    if order.open:
+        done.append(f"{money.size(order.open)} open")
+    return f"{verb} {money.size(order.size)} @ {money.price(order.price)}: {', '.join(done) or 'nothing filled'}."
+
+
+def cancelled_in_words(count: int) -> str:
+    return "There was nothing to cancel." if count == 0 else f"{count} order{'s' if count > 1 else ''} cancelled."
+
+
+def ticket_start(request: HttpRequest) -> dict[str, str]:
+    """What the ticket begins with: a level of the book is a link that carries its price and the side that takes it."""
+    side = request.GET.get("side", "")
+    return {
+        "side": side if side in ("bid", "offer") else "bid",
+        "price": request.GET.get("price", "")[:TYPED_MAX],
+        "size": request.GET.get("size", "")[:TYPED_MAX],
+    }
+
+
+def ticket_again(request: HttpRequest, market_id: int) -> str:
+    """The market's page with what was typed, after a refusal."""
+    typed = {name: request.POST.get(name, "")[:TYPED_MAX] for name in ("side", "price", "size")}
+    return f"{reverse('markets:market', args=(market_id,))}?{urlencode(typed)}"
+
+
+def is_mine(who: Acting, market: Market) -> bool:
+    """Whether one describes and settles it: as its owner, or in sudo."""
+    return who.sudo or market.owner_id == who.account.id
+
+
+def viewer_of(who: Acting) -> Viewer:
+    return Viewer(who.accounts, who.account.id, who.sudo)
+
+
+def shared(who: Acting, name: str, markets: Sequence[int] = (), **data: Any) -> dict[str, Any]:
+    """What every page shows or its script needs: `markets` are those whose books it follows. Ints go as text:
+    JavaScript's numbers do not hold them."""
+    return {
+        "who": who,
+        "chip": settings.CHIP_NAME,
+        "key": new_key(),
+        "page": {
+            "name": name,
+            "account": str(who.account.id),
+            "sudo": who.sudo,
+            "accountName": who.account.name,
+            "available": str(who.account.available),
+            "chip": settings.CHIP_NAME,
+            "markets": [str(id) for id in markets],
+            "words": WORDS,
+            **data,
+        },
+    }
+
+
+def market_data(market: Market) -> dict[str, str]:
+    return {
+        "id": str(market.id),
+        "status": str(market.status),
+        "minSettlement": str(market.min_settlement),
+        "maxSettlement": str(market.max_settlement),
+        "tickSize": str(market.tick_size),
+        "smallestSize": str(market.smallest_size),
+        "depth": str(selectors.DEPTH),
+    }
+
+
+def stake_data(exposure: Exposure) -> dict[str, str]:
+    return {
+        "position": str(exposure.position),
+        "bidSize": str(exposure.bid_size),
+        "bidValue": str(exposure.bid_value),
+        "offerSize": str(exposure.offer_size),
+        "offerValue": str(exposure.offer_value),
+    }

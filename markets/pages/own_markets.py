@@ -1,0 +1,113 @@
+"""The pages with which people open markets of their own, describe and settle them. They work without scripts."""
+
+from dataclasses import replace
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods
+
+from accounts import money
+from accounts.acting import Acting, acting, carry_out, complain, new_key, posting_account
+from accounts.console.rights import ask_again
+from accounts.sudo import is_recent
+from markets.console import figures
+from markets.console.figures import Preview
+from markets.models import Market, MarketStatus
+from markets.pages.forms import DescribeForm, MarketForm, SettleForm, SettlementForm
+from markets.pages.markets import is_mine, viewer_of
+from markets.reads import visibility
+from markets.reads.selectors import NOT_OVER
+from proto import exchange_pb2 as pb
+
+
+@require_http_methods(["GET", "POST"])
+@acting
+def create(request: HttpRequest, who: Acting) -> HttpResponse:
+    """After a refusal the form comes again with what was typed."""
+    form = MarketForm(request.POST) if request.method == "POST" else MarketForm()
+    if form.is_bound:
+        reply = created(request, who, form)
+        if reply is not None:
+            market = reply.market_created.market
+            messages.success(request, f"{market.name} is open.")
+            return redirect("markets:market", market.id)
+    return render(request, "markets/create.html", shown(who, form=form))
+
+
+def created(request: HttpRequest, who: Acting, form: MarketForm) -> pb.ServerMessage | None:
+    return carry_out(request, who, form, lambda said: pb.ClientMessage(create_market=pb.CreateMarket(**said)))
+
+
+@require_http_methods(["GET", "POST"])
+@acting
+def describe(request: HttpRequest, who: Acting, market_id: int) -> HttpResponse:
+    """In words; all else about a market is for operators to change, in the console."""
+    market = own_market(request, who, market_id)
+    initial = {"description": market.description}
+    form = DescribeForm(request.POST) if request.method == "POST" else DescribeForm(initial=initial)
+    if form.is_bound and described(request, who, market, form) is not None:
+        messages.success(request, "Saved.")
+        return redirect("markets:market", market_id)
+    return render(request, "markets/describe.html", shown(who, form=form, market=market))
+
+
+def described(request: HttpRequest, who: Acting, market: Market, form: DescribeForm) -> pb.ServerMessage | None:
+    def message(said: dict[str, Any]) -> pb.ClientMessage:
+        return pb.ClientMessage(edit_market=pb.EditMarket(market_id=market.id, **said))
+
+    return carry_out(request, who, form, message)
+
+
+@require_http_methods(["GET", "POST"])
+@acting
+def settle(request: HttpRequest, who: Acting, market_id: int) -> HttpResponse:
+    """First the price, then what it would come to, then the deed. There is no way back, so that an operator in sudo has
+    shown lately who they are, as in the console."""
+    market = own_market(request, who, market_id)
+    if who.sudo and not is_recent(request.session, who.user, settings.DANGER_SECONDS):
+        return ask_again(request, who.user)
+    asked = SettlementForm(request.GET if "price" in request.GET else None, market=market)
+    if request.method == "POST":
+        asked = form = SettleForm(request.POST, market=market)
+        reply = settled(request, who, form)
+        if reply is not None:
+            over = reply.market_settled.market
+            messages.success(request, f"{over.name} is settled at {money.price(over.settle_price)}.")
+            return redirect("markets:market", market_id)
+    elif asked.is_bound and not asked.is_valid():
+        complain(request, asked)
+    price = asked.cleaned_data.get("price") if asked.is_bound else None
+    context = shown(who, market=market, asked=asked, price=price, trading=MarketStatus(market.status) in NOT_OVER)
+    return render(request, "markets/settle.html", {**context, "preview": preview(who, market, price)})
+
+
+def settled(request: HttpRequest, who: Acting, form: SettleForm) -> pb.ServerMessage | None:
+    def message(said: dict[str, Any]) -> pb.ClientMessage:
+        return pb.ClientMessage(settle_market=pb.SettleMarket(market_id=form.market.id, **said))
+
+    return carry_out(request, who, form, message)
+
+
+def preview(who: Acting, market: Market, price: int | None) -> Preview | None:
+    """For who may know who holds what (rules, section 4, Histories); None for others: an owner who does not see the
+    book, or from whom the ids are hidden."""
+    if price is None or not market.whole or viewer_of(who).masked(market):
+        return None
+    return figures.preview(market, price)
+
+
+def own_market(request: HttpRequest, who: Acting, market_id: int) -> Market:
+    """The market, for who acts as its owner and for operators in sudo. Http404 for everybody else, as if there were
+    none. It has `whole`."""
+    sender = replace(who, account=posting_account(request, who) or who.account)
+    market = visibility.market(viewer_of(sender), market_id)
+    if market is None or not is_mine(sender, market):
+        raise Http404
+    return market
+
+
+def shown(who: Acting, **more: Any) -> dict[str, Any]:
+    return {"who": who, "key": new_key(), "chip": settings.CHIP_NAME, **more}

@@ -1,0 +1,121 @@
+"""A statement's lines in words, for its page, and as a table for spreadsheets."""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import NamedTuple
+
+from django.urls import reverse
+
+from accounts import money
+from accounts.models import Account, Transfer, TransferKind
+from accounts.rest.fields import decimal, moment
+from markets.models import Market, Side
+from markets.reads.statement import CHUNK, Line, whole
+
+COLUMNS = (
+    *("entry", "time", "event", "id", "what", "with", "note", "market", "side", "price", "size", "amount", "balance"),
+)
+# What a spreadsheet would take for a formula at the beginning of a cell.
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+TRANSFERRED = {  # received, paid
+    TransferKind.PAYMENT: ("Payment from {name}", "Payment to {name}"),
+    TransferKind.DEPOSIT: ("Deposit from {name}", "Deposit into {name}"),
+    TransferKind.WITHDRAWAL: ("Withdrawal from {name}", "Withdrawal to {name}"),
+    TransferKind.GIFT: ("Gift from {name}", "Gift to {name}"),
+    TransferKind.STARTING_CASH: ("Starting cash from {name}", "Starting cash to {name}"),
+    TransferKind.COLLECTION: ("Collected from {name}", "Collected by {name}"),
+    TransferKind.AUCTION: ("Sold “{note}” to {name}", "Bought “{note}” from {name}"),
+}
+
+
+class Entry(NamedTuple):
+    """A line with what its words need: the other side of a transfer, or the market; never who a trade was with."""
+
+    line: Line
+    transfer: Transfer | None
+    other: Account | None
+    market: Market | None
+
+    @property
+    def event(self) -> tuple[str, int]:
+        """Its kind and id; of a payout the market's."""
+        return self.line.kind.lower(), self.line.id
+
+    @property
+    def words(self) -> str:
+        line = self.line
+        if self.transfer is not None and self.other is not None:
+            how = TRANSFERRED[TransferKind(self.transfer.kind)][line.amount < 0]
+            return how.format(name=self.other.name, note=self.transfer.note)
+        if self.market is None or line.price is None or line.size is None:
+            raise ValueError(f"a line of a statement without its event: {line}")
+        if line.kind == "TRADE":
+            verb = "Bought" if line.side == Side.BID else "Sold"
+            return f"{verb} {money.size(line.size)} at {money.price(line.price)} in {self.market.name}"
+        at, held = money.price(line.price), money.signed_size(line.size)
+        return f"{self.market.name} settled at {at}, with a position of {held}"
+
+    @property
+    def note(self) -> str:
+        """Of an auction the words have it."""
+        return self.transfer.note if self.transfer is not None and not self.transfer.auction else ""
+
+    @property
+    def address(self) -> str:
+        """Of the page about it, if there is one."""
+        if self.market is not None:
+            return reverse("markets:market", args=(self.market.id,))
+        sale = self.transfer.auction if self.transfer is not None else 0
+        return reverse("auctions:auction", args=(sale,)) if sale else ""
+
+
+def entries(account: int, lines: Iterable[Line]) -> list[Entry]:
+    """Two queries."""
+    lines = list(lines)
+    named = Transfer.objects.select_related("from_account", "to_account")
+    transfers = named.in_bulk([line.transfer_id for line in lines if line.transfer_id is not None])
+    markets = Market.objects.in_bulk({line.market_id for line in lines if line.market_id is not None})
+    return [_entry(account, line, transfers.get(line.transfer_id or 0), markets) for line in lines]
+
+
+def _entry(account: int, line: Line, transfer: Transfer | None, markets: dict[int, Market]) -> Entry:
+    other = None
+    if transfer is not None:
+        other = transfer.from_account if transfer.to_account_id == account else transfer.to_account
+    return Entry(line, transfer, other, markets.get(line.market_id or 0))
+
+
+def csv_parts(account: int) -> Iterator[str]:
+    """The whole statement, newest first, in parts of at most CHUNK lines."""
+    yield _written([COLUMNS])
+    lines = whole(account)
+    while part := list(islice(lines, CHUNK)):
+        yield _written(_cells(entry) for entry in entries(account, part))
+
+
+def _cells(entry: Entry) -> tuple[str, ...]:
+    """Times as ISO 8601 in UTC, amounts as plain decimals; what people wrote is never a formula."""
+    line, (event, id) = entry.line, entry.event
+    return (
+        *(str(line.seq), moment(line.at_us), event, str(id), harmless(entry.words)),
+        *(harmless(entry.other.name if entry.other else ""), harmless(entry.transfer.note if entry.transfer else "")),
+        harmless(entry.market.name if entry.market else ""),
+        Side(line.side).name if line.side is not None else "",
+        decimal(line.price, money.PRICE_DECIMALS) if line.price is not None else "",
+        decimal(line.size, money.SIZE_DECIMALS) if line.size is not None else "",
+        decimal(line.amount, money.CASH_DECIMALS),
+        decimal(line.balance, money.CASH_DECIMALS),
+    )
+
+
+def harmless(text: str) -> str:
+    """As text for a spreadsheet, which would compute what begins like a formula."""
+    return f"'{text}" if text.startswith(FORMULA) else text
+
+
+def _written(rows: Iterable[Iterable[str]]) -> str:
+    out = io.StringIO()
+    csv.writer(out).writerows(rows)
+    return out.getvalue()

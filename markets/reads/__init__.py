@@ -1,0 +1,1 @@
+"""What every door reads from the tables: markets, visibility, statements, previews."""

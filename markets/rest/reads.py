@@ -1,0 +1,146 @@
+"""What REST reads of markets: rows as messages of the wire, the book now and then, what an account was paid.
+
+A book and its seq come from one statement: what is committed meanwhile cannot mix in.
+Units: price and size 1/100, amount 1/10,000 chip.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from django.db import connection
+from django.db.models import Q, QuerySet
+
+from markets.journal.checkpoints import market_state
+from markets.journal.tables import fetch
+from markets.models import Exposure, JournalMarket, Market, MarketVisibility, Order, Side, Trade
+from markets.reads.visibility import Viewer, known
+from proto import exchange_pb2 as pb
+
+MARKET_FIELDS = (
+    *("id", "name", "description", "owner_id", "min_settlement", "max_settlement", "tick_size", "smallest_size"),
+    *("status", "created_us", "category", "pinned", "hide_account_ids"),
+)
+ORDER_FIELDS = (
+    *("id", "market_id", "side", "price", "size", "open", "filled", "created_us", "time_in_force", "post_only"),
+)
+
+
+# --- Rows as messages
+
+
+def market_messages(markets: Sequence[Market], sudo: bool) -> list[pb.Market]:
+    """Of markets that the viewer knows, with `whole` as sight.known() says it; one query."""
+    listed: dict[int, list[int]] = {}
+    for market, account in MarketVisibility.objects.filter(market__in=markets).values_list("market_id", "account_id"):
+        listed.setdefault(market, []).append(account)
+    return [_market_message(market, sorted(listed.get(market.id, ())), sudo) for market in markets]
+
+
+def _market_message(market: Market, listed: list[int], sudo: bool) -> pb.Market:
+    message = pb.Market(restricted=bool(listed), **{name: getattr(market, name) for name in MARKET_FIELDS})
+    if market.settle_price is not None:
+        message.settle_price = market.settle_price
+    if market.whole:
+        message.volume = market.volume
+        if market.last_price is not None:
+            message.last_price = market.last_price
+    if sudo and listed:
+        message.visible_to.ids.extend(listed)
+    return message
+
+
+def order_messages(orders: Iterable[Order], account: int, masked: bool = False) -> list[pb.Order]:
+    """As the account may see them: client_order_id is its own alone; `masked` leaves out whose they are."""
+    messages = []
+    for order in orders:
+        message = pb.Order(**{name: getattr(order, name) for name in ORDER_FIELDS})
+        message.account_id = 0 if masked else order.account_id
+        message.client_order_id = order.client_order_id if order.account_id == account else ""
+        messages.append(message)
+    return messages
+
+
+def trade_messages(trades: Iterable[Trade], masked: bool) -> list[pb.Trade]:
+    return [
+        pb.Trade(
+            id=trade.id,
+            market_id=trade.market_id,
+            price=trade.price,
+            size=trade.size,
+            buyer_id=0 if masked else trade.buyer_id,
+            seller_id=0 if masked else trade.seller_id,
+            taker_side=trade.taker_side,  # type: ignore[arg-type]
+            maker_order_id=trade.maker_order,
+            maker_open=trade.maker_open,
+            taker_order_id=trade.taker_order,
+            at_us=trade.at_us,
+        )
+        for trade in trades
+    ]
+
+
+# --- The book
+
+
+class Level(NamedTuple):
+    """`orders` rest at the price."""
+
+    price: int
+    size: int
+    orders: int
+
+
+class Book(NamedTuple):
+    """As the market's entry `seq` left it, best first."""
+
+    market_id: int
+    seq: int
+    status: int
+    last_price: int | None
+    bids: list[Level]
+    offers: list[Level]
+
+
+def book(market: int, depth: int) -> Book:
+    """As it is."""
+    rows = fetch(
+        connection,
+        "SELECT (SELECT max(seq) FROM markets_journalmarket WHERE market_id = m.id), m.status, m.last_price,"
+        " o.side, o.price, sum(o.open), count(o.id)"
+        " FROM markets_market m LEFT JOIN markets_order o ON o.market_id = m.id AND o.open > 0"
+        " WHERE m.id = %s GROUP BY m.id, m.status, m.last_price, o.side, o.price",
+        market,
+    )
+    seq, status, last_price = rows[0][:3]
+    levels = [(side, Level(price, int(size), orders)) for *_, side, price, size, orders in rows if side is not None]
+    return Book(market, seq, status, last_price, *_sides(levels, depth))
+
+
+def past_book(market: int, at: int, depth: int) -> Book:
+    """As it was when the journal stood at `at`. LookupError if the market was not made by then."""
+    state = market_state(connection, market, at)
+    seq = JournalMarket.objects.filter(market_id=market, seq__lte=at).order_by("-seq").values_list("seq", flat=True)[0]
+    sums: dict[tuple[int, int], tuple[int, int]] = {}
+    for order in state.orders.values():
+        size, count = sums.get((order.side, order.price), (0, 0))
+        sums[order.side, order.price] = size + order.open, count + 1
+    levels = [(side, Level(price, *sum)) for (side, price), sum in sums.items()]
+    return Book(market, seq, state.status, state.last_price, *_sides(levels, depth))
+
+
+def _sides(levels: list[tuple[int, Level]], depth: int) -> tuple[list[Level], list[Level]]:
+    bids = sorted((level for side, level in levels if side == Side.BID), reverse=True)
+    return bids[:depth], sorted(level for side, level in levels if side == Side.OFFER)[:depth]
+
+
+# --- Own rows
+
+
+def orders_of(account: int, viewer: Viewer) -> QuerySet[Order]:
+    return Order.objects.filter(account_id=account, market__in=known(viewer))
+
+
+def trades_of(account: int) -> QuerySet[Trade]:
+    """By the markets that it traded in: there is no index by account, which every order would have to pay for."""
+    markets = Exposure.objects.filter(account_id=account, traded=True).values("market_id")
+    return Trade.objects.filter(Q(buyer_id=account) | Q(seller_id=account), market_id__in=markets)

@@ -1,0 +1,322 @@
+"""Who hears what: the one place that decides, for live messages, replays and snapshots alike.
+
+A market's stream is for everybody who may see it, an account's stream for those who may act as it, the public stream
+for all who are signed in. client_order_id and a market's cancelled ids at its close are for their account only. Where a
+market hides account ids its stream is masked, and operators in sudo hear another one. A restricted market is defined on
+the streams of accounts that may know it, never on the public one.
+"""
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import TypeVar
+
+from google.protobuf.message import Message
+
+from markets.engine import events
+from markets.engine.book import Market
+from markets.engine.commands import AuctionStatus, MarketStatus, Side
+from markets.engine.engine import Engine
+from markets.engine.events import CancelCause, Event
+from markets.engine.ledger import Account
+from markets.engine.state import HOUSE, Changed
+from markets.engine.visibility import knows
+from markets.wire import codec
+from proto import exchange_pb2 as pb
+from realtime.groups import PUBLIC, UNMASKED, stream_of_account, stream_of_market
+
+T = TypeVar("T")
+
+BID, OFFER = int(Side.BID), int(Side.OFFER)
+
+CLEARED = (CancelCause.BY_CLOSE, CancelCause.BY_SETTLEMENT)  # the market hears BookCleared instead
+
+Ears = tuple[tuple[str, bool], ...]
+
+SNAPSHOT_PIECE = 1_000  # orders, accounts or markets in one message of a snapshot
+DESCRIBED_PIECE = 15  # auctions: with the longest descriptions they still fit a frame
+
+
+class Publication:
+    """What a batch says on each stream: one ServerFrame each, to which every accepted command adds its messages."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.frames: dict[str, pb.ServerFrame] = {}
+        self.seqs: dict[str, int] = {}  # of the last command that spoke on the stream
+        self.new_accounts: list[Account] = []
+        self.new_markets: list[Market] = []
+        self.new_shares: list[events.ShareCreated] = []
+        self.defined: set[int] = set()  # markets whose definition is told
+        self._withdrawn: set[int] = set()
+        self._ears: dict[int, Ears] = {}
+
+    def say(self, stream: str, seq: int) -> pb.ServerMessage:
+        """A new message on the stream, to be written in place."""
+        frame = self.frames.get(stream)
+        if frame is None:
+            frame = self.frames[stream] = pb.ServerFrame()
+        self.seqs[stream] = seq
+        message = frame.messages.add()
+        message.seq = seq
+        return message
+
+    def add(self, seq: int, happened: list[Event]) -> None:
+        """The streams' part of one accepted command."""
+        last = happened[-1] if happened else None
+        if type(last) is events.OrderCreated:
+            self._add_order(seq, last, happened)
+            return
+        self._add_cancelled(seq, [e for e in happened if type(e) is events.OrderCancelled])
+        for event in happened:
+            self._add_other(seq, event)
+
+    def add_portfolios(self, seq: int, changed: Changed) -> None:
+        """PortfolioUpdated once per account and batch, with the figures as they are now."""
+        portfolios: dict[int, pb.PortfolioUpdated] = {}
+        for id, account in changed.accounts.items():
+            if id == HOUSE:
+                continue
+            stream = stream_of_account(id)
+            portfolio = portfolios[id] = self.say(stream, self.seqs.get(stream, seq)).portfolio_updated
+            portfolio.account_id = id
+            portfolio.cash = account.cash
+            portfolio.available = account.available
+            if id in changed.owners:
+                portfolio.owners.extend(codec.owner_messages(account))
+        for (id, market), exposure in changed.exposures.items():
+            codec.write_exposure(portfolios[id].exposures.add(), market, exposure)
+
+    def _ears_of(self, market: int) -> Ears:
+        """The streams of a market, and whether each is masked."""
+        ears = self._ears.get(market)
+        if ears is None:
+            ears = self._ears[market] = ears_of(self.engine.markets[market])
+        return ears
+
+    def _add_order(self, seq: int, created: events.OrderCreated, happened: list[Event]) -> None:
+        """Trades, then cancels of resting orders, then the order itself; each account hears its own part."""
+        ears = self._ears_of(created.market)
+        if len(happened) > 1:
+            self._add_trades(seq, ears, [e for e in happened if type(e) is events.Traded])
+            cancelled = [e for e in happened if type(e) is events.OrderCancelled]
+            self._add_cancelled(seq, cancelled, unknown_to_market=created.order)
+        own = self.say(stream_of_account(created.account), seq)
+        codec.write_created(own.order_created.order, created, own=True)
+        if created.open:
+            for stream, masked in ears:
+                codec.write_created(self.say(stream, seq).order_created.order, created, own=False, masked=masked)
+
+    def _add_trades(self, seq: int, ears: Ears, trades: list[events.Traded]) -> None:
+        """To the market, and to each side as fills."""
+        if not trades:
+            return
+        for stream, masked in ears:
+            told = self.say(stream, seq).trades.trades
+            for e in trades:
+                codec.write_trade(told.add(), e, masked)
+        hidden = len(ears) > 1
+        fills: dict[int, pb.Fills] = {}
+        for e in trades:
+            for side, account in ((BID, e.buyer), (OFFER, e.seller)):
+                if account not in fills:
+                    fills[account] = self.say(stream_of_account(account), seq).fills
+                    fills[account].account_id = account
+                codec.write_fill(fills[account].fills.add(), e, side, hidden)
+
+    def _add_cancelled(self, seq: int, cancelled: list[events.OrderCancelled], unknown_to_market: int = 0) -> None:
+        """To their accounts; to the market too, unless it never knew the order or hears BookCleared."""
+        told: dict[str, pb.OrdersCancelled] = {}
+        for e in cancelled:
+            streams = [stream_of_account(e.account)]
+            if e.order != unknown_to_market and e.cause not in CLEARED:
+                streams.extend(stream for stream, _ in self._ears_of(e.market))
+            for stream in streams:
+                if stream not in told:
+                    told[stream] = self.say(stream, seq).orders_cancelled
+                codec.write_cancelled(told[stream].orders.add(), e)
+
+    def _add_other(self, seq: int, event: Event) -> None:
+        match event:
+            case events.AccountCreated():
+                self._add_account(seq, event)
+            case events.ShareCreated() | events.ShareEnded():
+                self._add_share(seq, event)
+            case events.Transferred():
+                for side in (event.from_account, event.to_account):
+                    if side != HOUSE:
+                        said = self.say(stream_of_account(side), seq)
+                        said.transfer_created.transfer.CopyFrom(codec.transfer_message(event))
+            case events.MarketCreated():
+                market = self.engine.markets[event.market]
+                self.new_markets.append(market)
+                for stream, whole in self._known_on(market):
+                    self.say(stream, seq).market_created.market.CopyFrom(codec.market_message(market, whole))
+            case events.MarketEdited():
+                self._withdraw(seq, event)
+                self._update_market(seq, event.market)
+            case events.MarketStatusChanged():
+                self._update_market(seq, event.market)
+                if event.status == MarketStatus.CLOSED:
+                    self._clear_book(seq, event.market)
+            case events.MarketSettled():
+                market = self.engine.markets[event.market]
+                self._clear_book(seq, event.market)
+                for stream, whole in (*self._known_on(market), *((ear, True) for ear, _ in self._ears_of(market.id))):
+                    self.say(stream, seq).market_settled.market.CopyFrom(codec.market_message(market, whole))
+            case events.AuctionCreated() | events.AuctionEdited() | events.AuctionWithdrawn() | events.AuctionSettled():
+                codec.write_auction(self.say(PUBLIC, seq), self.engine, event)
+            case events.PaidOut():
+                paid = self.say(stream_of_account(event.account), seq).paid_out
+                paid.market_id, paid.account_id, paid.position, paid.price, paid.amount = event
+
+    def _add_account(self, seq: int, event: events.AccountCreated) -> None:
+        account = self.engine.accounts[event.account]
+        self.new_accounts.append(account)
+        created = self.say(PUBLIC, seq).account_created
+        created.account.CopyFrom(codec.account_message(account))
+        if event.owner:
+            told = self.say(stream_of_account(event.owner), seq).account_created
+            told.CopyFrom(created)
+            told.owners.extend(codec.owner_messages(account))
+
+    def _add_share(self, seq: int, event: events.ShareCreated | events.ShareEnded) -> None:
+        """To the account and to who became or ceased to be its owner."""
+        account = self.engine.accounts[event.account]
+        if isinstance(event, events.ShareCreated):
+            self.new_shares.append(event)
+        owns = event.owner in account.owners  # now, after all of the batch
+        for id, told in ((event.account, True), (event.owner, owns)):
+            codec.write_owners(self.say(stream_of_account(id), seq).owners_changed, account, told)
+
+    def _clear_book(self, seq: int, market: int) -> None:
+        for stream, _ in self._ears_of(market):
+            self.say(stream, seq).book_cleared.market_id = market
+
+    # --- Definitions of markets
+
+    def _known_on(self, market: Market) -> list[tuple[str, bool]]:
+        """The streams beside its own that tell of a market, and whether they tell what its book says too."""
+        self.defined.add(market.id)
+        if not market.visible_to:
+            return [(PUBLIC, True)]
+        return [(stream_of_account(id), id in market.visible_to) for id in knowing(self.engine, market)]
+
+    def _update_market(self, seq: int, id: int) -> None:
+        market = self.engine.markets[id]
+        for stream, whole in (*self._known_on(market), *((ear, True) for ear, _ in self._ears_of(id))):
+            self.say(stream, seq).market_updated.market.CopyFrom(codec.market_message(market, whole))
+
+    def _withdraw(self, seq: int, event: events.MarketEdited) -> None:
+        """From the streams that told of it and do so no longer."""
+        market = self.engine.markets[event.market]
+        if event.visible_before is None or market in self.new_markets or market.id in self._withdrawn:
+            return  # what is told is who sees it after all of the batch, so only the first change counts
+        self._withdrawn.add(market.id)
+        if event.visible_before:
+            known = {id for id in (market.owner, *market.holders) if knows(market, self.engine.accounts[id])}
+            before = {stream_of_account(id) for id in known.union(event.visible_before)}
+        else:
+            before = {PUBLIC}
+        for stream in sorted(before.difference(stream for stream, _ in self._known_on(market))):
+            self.say(stream, seq).market_withdrawn.market_id = market.id
+
+
+def ears_of(market: Market) -> Ears:
+    """The streams of its book, and whether each is masked."""
+    plain = stream_of_market(market.id)
+    return (
+        ((plain, True), (stream_of_market(market.id, UNMASKED), False))
+        if market.hide_account_ids
+        else ((plain, False),)
+    )
+
+
+def knowing(engine: Engine, market: Market) -> list[int]:
+    """The accounts that may know a restricted market: those listed, its owner, whoever has ever traded there."""
+    kept = (id for id in (market.owner, *market.holders) if knows(market, engine.accounts[id]))
+    return sorted({*market.visible_to, *kept})
+
+
+def may_know(market: Market, account: Account) -> bool:
+    """Whether the account itself, whoever acts as it, may be told of the market."""
+    return not market.visible_to or account.id in market.visible_to or knows(market, account)
+
+
+def listeners(engine: Engine, account: Account) -> list[int]:
+    """The user ids of those who may act as the account."""
+    found: dict[int, None] = {}
+    waiting = [account.id]
+    while waiting:
+        one = engine.accounts[waiting.pop()]
+        if one.user:
+            found[one.user] = None
+        waiting.extend(one.owners)
+    return list(found)
+
+
+# --- Snapshots: the pieces between SnapshotBegin and SnapshotEnd, each an encoded ServerFrame of little work
+
+
+def public_pieces(engine: Engine) -> Iterator[bytes]:
+    """Every account's name, every definition of a market that everybody sees, every auction but the withdrawn ones."""
+    for accounts in chunks(map(codec.account_message, engine.accounts.values())):
+        yield piece(accounts=pb.Accounts(accounts=accounts))
+    for markets in chunks(codec.market_message(market) for market in engine.markets.values() if not market.visible_to):
+        yield piece(markets=pb.Markets(markets=markets))
+    listed = (auction for auction in engine.auctions.values() if auction.status != AuctionStatus.WITHDRAWN)
+    for auctions in chunks(map(codec.auction_message, listed), DESCRIBED_PIECE):
+        yield piece(auctions=pb.Auctions(auctions=auctions))
+
+
+def account_pieces(engine: Engine, account: Account) -> Iterator[bytes]:
+    """Figures, the restricted markets that it may know, open orders, the last transfers."""
+    state = pb.AccountState(
+        account=codec.account_message(account),
+        owners=codec.owner_messages(account),
+        cash=account.cash,
+        available=account.available,
+    )
+    for market, exposure in account.exposures.items():
+        if may_know(engine.markets[market], account):
+            codec.write_exposure(state.exposures.add(), market, exposure)
+    yield piece(account_state=state)
+    known = (market for market in engine.markets.values() if market.visible_to and may_know(market, account))
+    for markets in chunks(codec.market_message(market, account.id in market.visible_to) for market in known):
+        yield piece(markets=pb.Markets(markets=markets))
+    mine = (codec.order_message(o, own=True) for e in account.exposures.values() for o in e.orders.values())
+    for orders in chunks(mine):
+        yield piece(orders=pb.Orders(orders=orders))
+    for transfers in chunks(map(codec.transfer_message, account.transfers)):
+        yield piece(transfers=pb.Transfers(transfers=transfers))
+
+
+def market_pieces(market: Market, masked: bool) -> Iterator[bytes]:
+    """Definition, book in priority order of each side, the last trades."""
+    yield piece(markets=pb.Markets(markets=[codec.market_message(market)]))
+    for orders in chunks(
+        codec.order_message(order, own=False, masked=masked) for side in (market.bids, market.offers) for order in side
+    ):
+        yield piece(orders=pb.Orders(orders=orders))
+    tape = pb.Trades()
+    for trade in market.tape:
+        codec.write_trade(tape.trades.add(), trade, masked)
+    if tape.trades:
+        yield piece(trades=tape)
+
+
+def summary_pieces(market: Market, defined: bool = True) -> Iterator[bytes]:
+    """The definition, if it is `defined` anew, and the line."""
+    if defined:
+        yield piece(markets=pb.Markets(markets=[codec.market_message(market)]))
+    yield piece(market_summary=codec.summary_message(market))
+
+
+def piece(**what: Message) -> bytes:
+    """A ServerFrame of one message, encoded: frames are joined by joining their bytes."""
+    return pb.ServerFrame(messages=[pb.ServerMessage(**what)]).SerializeToString()  # type: ignore[arg-type]
+
+
+def chunks(things: Iterable[T], size: int = SNAPSHOT_PIECE) -> Iterator[list[T]]:
+    iterator = iter(things)
+    while part := list(islice(iterator, size)):
+        yield part

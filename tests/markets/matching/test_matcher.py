@@ -1,0 +1,56 @@
+"""What leaves the matcher, and when."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from channels.layers import InMemoryChannelLayer
+from django.conf import settings
+
+from markets.engine import commands as c
+from markets.engine.engine import Engine
+from markets.matching.matcher import Matcher, utc_us
+from markets.matching.quarantine import Quarantine
+from proto import exchange_pb2 as pb
+from realtime.groups import HUBS
+
+HUB = "hub"
+WAIT_SECONDS = 5.0
+
+
+class HeldJournal:
+    """Its commit is done when the test says so."""
+
+    def __init__(self) -> None:
+        self.begun = asyncio.Event()
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def commit(self, *batch: object) -> asyncio.Future[None]:
+        self.begun.set()
+        return self.done
+
+
+async def test_a_beat_during_a_commit_tells_nothing_of_the_batch(tmp_path: Path) -> None:
+    """Else hubs would believe that they had missed it, and ask for every stream that trades, once a second."""
+    engine = Engine()
+    engine.apply(c.CreateHouse(0, 0, True, ""), 1)
+    engine.apply(c.CreateUserAccount(1, 0, False, "", "Alice", 0), 1)
+    engine.take_changed()
+    layer, journal = InMemoryChannelLayer(), HeldJournal()
+    await layer.group_add(HUBS, HUB)
+    matcher = Matcher(engine, journal, layer, settings.RATES, Quarantine(tmp_path))  # type: ignore[arg-type]
+    frame = pb.ClientFrame(messages=[pb.ClientMessage(create_account=pb.CreateAccount(name="Desk"))])
+    message: dict[str, Any] = {"type": "command", "origin": "a", "number": 1, "reply": "asker", "count": 1}
+    asker = {"user": 1, "account": 0, "sudo": False, "received_us": utc_us(), "data": frame.SerializeToString()}
+    async with asyncio.timeout(WAIT_SECONDS):
+        batch = asyncio.create_task(matcher.step([message | asker]))
+        await journal.begun.wait()
+        beating = asyncio.create_task(matcher._publisher.beat())
+        beat = await layer.receive(HUB)
+        beating.cancel()
+        assert (beat["type"], beat["head"], beat["streams"]) == ("beat", 2, {})
+        assert (beat["grants"], beat["reaches"]) == ([], [])
+        journal.done.set_result(None)
+        await batch
+        assert [(await layer.receive(HUB))["type"] for _ in range(3)] == ["control", "private", "control"]
+    assert matcher.streams.lately().keys() >= {"public", "account.2"}
