@@ -19,6 +19,7 @@ from django.http.request import split_domain_port, validate_host
 from proto import exchange_pb2 as wire
 from realtime import frames, limits
 from realtime.errors import CloseCode, RequestFailed
+from realtime.frames import encoded
 from realtime.hub import Hub
 from realtime.outbox import OUTLET_EXTENSION, Outlet, SendOutlet
 from realtime.sockets import Control, Principal, Socket
@@ -171,7 +172,7 @@ class ClientConsumer(AsyncConsumer):
 
     def _refuse(self, request_id: str, failure: RequestFailed) -> None:
         """Answers here. Who sends many that are refused is read more slowly (dispatch)."""
-        self.socket.push(failure.frame(request_id))
+        self.socket.push(encoded(failure.reply(request_id)))
         now = time.monotonic()
         if now - self._refusals_at > limits.REFUSALS_SECONDS:
             self._refusals_at = now
@@ -269,7 +270,7 @@ class ClientConsumer(AsyncConsumer):
         return await done
 
     def _end(self, code: CloseCode, reason: "wire.Reason.ValueType", message: str, request_id: str = "") -> None:
-        self.socket.push(RequestFailed(reason, message).frame(request_id))
+        self.socket.push(encoded(RequestFailed(reason, message).reply(request_id)))
         self.socket.close(code)
 
     def _origin_is_ours(self, *, missing: bool) -> bool:

@@ -36,11 +36,10 @@ class RequestFailed(Exception):
         self.retry_after_ms = retry_after_ms
         self.limits = limits
 
-    def frame(self, request_id: str) -> bytes:
-        """The ServerFrame that tells the asker."""
+    def reply(self, request_id: str) -> wire.ServerMessage:
+        """What tells the asker."""
         refused = wire.Refused(code=self.reason, message=self.message, retry_after_ms=self.retry_after_ms)
-        message = wire.ServerMessage(request_id=request_id, refused=refused)
-        return wire.ServerFrame(messages=[message]).SerializeToString()
+        return wire.ServerMessage(request_id=request_id, refused=refused)
 
 
 def busy(message: str) -> RequestFailed:

@@ -1,4 +1,4 @@
-"""Reads frames from clients: what is well-formed, and what is not, message by message.
+"""Frames: those from clients read, with what is not well-formed refused message by message, and those for them encoded.
 
 protobuf is lenient where money should not be: of two oneof members it keeps the last, and unknown fields and enum
 numbers it keeps in silence. So the tags are looked at in the raw bytes, and each message is parsed on its own: a broken
@@ -41,6 +41,11 @@ def _enums(message: Descriptor | None) -> list[tuple[str, frozenset[int]]]:
 
 
 _ENUMS = {member.name: _enums(member.message_type) for member in _MEMBERS}
+
+
+def encoded(*messages: wire.ServerMessage) -> bytes:
+    """A ServerFrame of these messages. Frames are joined by joining their bytes."""
+    return wire.ServerFrame(messages=messages).SerializeToString()
 
 
 class Refusal(NamedTuple):

@@ -9,6 +9,7 @@ from typing import Any
 
 from proto import exchange_pb2 as wire
 from realtime.errors import CloseCode, RequestFailed
+from realtime.frames import encoded
 from realtime.groups import (
     ACCOUNT,
     HUBS,
@@ -127,10 +128,9 @@ def forms_of(name: str) -> set[str]:
 
 def sign_off(socket: Socket) -> None:
     """Its credential is no longer good."""
-    socket.push(RequestFailed(wire.NOT_AUTHENTICATED, "You have been signed out.").frame(""))
+    socket.push(encoded(RequestFailed(wire.NOT_AUTHENTICATED, "You have been signed out.").reply("")))
     socket.close(CloseCode.NOT_AUTHENTICATED)
 
 
 def _unsubscribed(names: Iterable[str]) -> bytes:
-    message = wire.ServerMessage(unsubscribed=wire.Unsubscribed(streams=sorted(names)))
-    return wire.ServerFrame(messages=[message]).SerializeToString()
+    return encoded(wire.ServerMessage(unsubscribed=wire.Unsubscribed(streams=sorted(names))))

@@ -17,6 +17,7 @@ from channels.layers import BaseChannelLayer, get_channel_layer
 from proto import exchange_pb2 as wire
 from realtime import gateway, limits
 from realtime.errors import CloseCode, RequestFailed
+from realtime.frames import encoded
 from realtime.hearing import Hearing, forms_of, sign_off
 from realtime.membership import Membership
 from realtime.outbox import Outlet, Turn
@@ -158,7 +159,7 @@ class Hub:
         except RequestFailed as failure:
             socket.settle(number)
             for message in messages:
-                socket.push(failure.frame(message.request_id))
+                socket.push(encoded(failure.reply(message.request_id)))
 
     # --- Messages from the layer -------------------------------------------------------------------------------------
 
@@ -262,7 +263,7 @@ class Hub:
 
     def _tell_up_to_date(self, head: int, behind: set[str]) -> None:
         """Everything up to `head` has come before this beat, but on streams that are behind."""
-        frame = _frame(wire.ServerMessage(up_to_date=wire.UpToDate(seq=head, epoch=self.epoch)))
+        frame = encoded(wire.ServerMessage(up_to_date=wire.UpToDate(seq=head, epoch=self.epoch)))
         now = time.monotonic()
         for socket in self._sockets.values():
             due = socket.ready and now - socket.told_at >= limits.UP_TO_DATE_SECONDS
@@ -308,10 +309,6 @@ class Hub:
                     socket.sudo, socket.sudo_ends = False, True  # for what it says from now on; until it is answered
                     off = wire.ClientMessage(set_sudo=wire.SetSudo(on=False))
                     await self.send(socket, "session", [off], time.time_ns() // 1000)
-
-
-def _frame(message: wire.ServerMessage) -> bytes:
-    return wire.ServerFrame(messages=[message]).SerializeToString()
 
 
 def _close_all(sockets: Iterable[Socket], code: CloseCode) -> None:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from proto import exchange_pb2 as wire
 from realtime import limits
 from realtime.errors import outcome_unknown
+from realtime.frames import encoded
 from realtime.outbox import Outbox, Outlet, Turn
 from realtime.rights import Rights
 
@@ -118,7 +119,7 @@ class Socket(Outbox):
                 break
             self.settle(number)
             for message in wire.ClientFrame.FromString(pending.data).messages:
-                self.push(outcome_unknown().frame(message.request_id))
+                self.push(encoded(outcome_unknown().reply(message.request_id)))
         self.check_stall()
 
     def lost(self) -> None:

@@ -11,7 +11,7 @@ from accounts.models import Account, AccountKind, User
 from markets.console.entry_text import summary
 from markets.engine.state import HOUSE
 from markets.journal.entries import decode_command
-from markets.models import Exposure, JournalEntry, Market, MarketStatus, Order
+from markets.models import JournalEntry, Market, MarketStatus, Order
 from markets.reads.selectors import NO_PRICES, Best, best_prices
 
 ENTRIES_SHOWN = 10
@@ -64,50 +64,3 @@ def described(entry: JournalEntry) -> str:
         return summary(decode_command(entry.kind, bytes(entry.command)))
     except ValueError:
         return "of a kind that this program does not know"
-
-
-# --- A settlement before it happens
-
-
-@dataclass(frozen=True, slots=True)
-class Holder:
-    """An account with a position, and what the settlement would pay it (below 0: take from it)."""
-
-    account: Account
-    position: int
-    amount: int
-
-    @property
-    def cash_after(self) -> int:
-        return self.account.cash + self.amount
-
-
-@dataclass(frozen=True, slots=True)
-class Preview:
-    price: int
-    holders: list[Holder]
-    orders: list[Order]  # the first that it would cancel
-    orders_count: int
-
-    @property
-    def orders_more(self) -> int:
-        return self.orders_count - len(self.orders)
-
-    @property
-    def sum(self) -> int:
-        """Over all holders: 0, because positions sum to zero."""
-        return sum(holder.amount for holder in self.holders)
-
-
-def preview(market: Market, price: int) -> Preview:
-    """Who gets what if the market settled now at this price. Until it does, an open market goes on trading."""
-    stakes = Exposure.objects.filter(market=market).exclude(position=0).select_related("account")
-    orders, count = resting(market)
-    held = [Holder(one.account, one.position, one.position * price) for one in stakes.order_by("account__name_key")]
-    return Preview(price, held, orders, count)
-
-
-def resting(market: Market) -> tuple[list[Order], int]:
-    """The first of the orders that closing or settling the market cancels, and how many there are."""
-    found = Order.objects.filter(market=market, open__gt=0)
-    return list(found.select_related("account").order_by("id")[:ORDERS_SHOWN]), found.count()

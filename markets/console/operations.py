@@ -11,11 +11,11 @@ from accounts import money
 from accounts.console.operations import CommandOperation, OperationForm
 from accounts.forms import AccountsField, LinesField, OnlyChanges
 from accounts.models import Account
-from markets.console import figures
-from markets.console.figures import Preview
 from markets.engine.text import CATEGORY_MAX, DESCRIPTION_MAX, MARKET_NAME_MAX
 from markets.models import Market, MarketStatus
 from markets.pages.forms import PriceField, SettlementForm, StepField
+from markets.reads import settlement_preview
+from markets.reads.settlement_preview import Preview
 from proto import exchange_pb2 as pb
 from proto.exchange_pb2 import ClientMessage, ServerMessage
 
@@ -184,7 +184,7 @@ class Close(SetStatus):
     now = "closed"
 
     def intro(self) -> str:
-        _, count = figures.resting(self.row)
+        _, count = settlement_preview.resting(self.row)
         orders = f"{count:,} open order{'s are' if count != 1 else ' is'} cancelled" if count else "no order rests"
         return f"{self.row.name} never trades again: {orders}. What remains is to settle it. There is no way back."
 
@@ -225,7 +225,7 @@ class Settle(CommandOperation):
     def preview(self, asked: PriceForm) -> Preview | None:
         if not asked.is_bound or not asked.is_valid() or not self.offered(self.row):
             return None
-        return figures.preview(self.row, asked.cleaned_data["price"])
+        return settlement_preview.preview(self.row, asked.cleaned_data["price"])
 
     def message(self, form: OperationForm) -> ClientMessage:
         said = form.cleaned_data

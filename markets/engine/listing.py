@@ -7,13 +7,14 @@ from markets.engine.commands import CreateMarket, EditMarket
 from markets.engine.errors import Reason, Rejected
 from markets.engine.events import CancelCause, Event, MarketCreated, MarketEdited
 from markets.engine.ledger import Account
-from markets.engine.orders import cancel_all, hundredths
+from markets.engine.orders import cancel_all
 from markets.engine.state import HOUSE, PRICE_MAX, SIZE_MAX, State
 from markets.engine.text import (
     CATEGORY_MAX,
     DESCRIPTION_MAX,
     MARKET_NAME_MAX,
     check_text,
+    hundredths,
     name_key,
     tidy_name,
 )

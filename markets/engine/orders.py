@@ -9,7 +9,7 @@ from markets.engine.errors import Reason, Rejected
 from markets.engine.events import CancelCause, Event, OrderCancelled, OrderCreated, Traded
 from markets.engine.ledger import Account, Exposure, book_fill, refresh, release, rest, set_risk
 from markets.engine.state import GROSS_MAX, ORDERS_MAX, SIZE_MAX, State
-from markets.engine.text import chips
+from markets.engine.text import chips, hundredths
 from markets.engine.visibility import market_to_trade
 
 # Enum members are slow to look up by attribute; the hot path compares plain ints.
@@ -348,8 +348,3 @@ def cancel_all(state: State, market: Market, orders: list[Order], cause: int) ->
         events.append(_shrink(state, account, exposure, side, order, order.open, cause))
         refresh(account, exposure)
     return events
-
-
-def hundredths(value: int) -> str:
-    """A price or size (1/100) in words: 1,234.5."""
-    return chips(value * 100)

@@ -5,8 +5,9 @@ from markets.engine.commands import MarketStatus, SetMarketStatus, SettleMarket
 from markets.engine.errors import Reason, Rejected
 from markets.engine.events import CancelCause, Event, MarketSettled, MarketStatusChanged, PaidOut
 from markets.engine.ledger import Account, refresh
-from markets.engine.orders import cancel_all, hundredths, refuse_status
+from markets.engine.orders import cancel_all, refuse_status
 from markets.engine.state import State
+from markets.engine.text import hundredths
 from markets.engine.visibility import market_seen
 
 

@@ -91,3 +91,8 @@ def chips(amount: int) -> str:
     sign, amount = ("-", -amount) if amount < 0 else ("", amount)
     fraction = f"{amount % 10_000:04}".rstrip("0")
     return f"{sign}{amount // 10_000:,}" + (f".{fraction}" if fraction else "")
+
+
+def hundredths(value: int) -> str:
+    """A price or size (1/100) in words: 1,234.5."""
+    return chips(value * 100)

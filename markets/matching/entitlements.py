@@ -9,9 +9,10 @@ from typing import Any
 
 from markets.engine.book import Market
 from markets.engine.state import Changed
-from markets.matching.streams import SPOKE_BEATS, Streams, joined
+from markets.matching.streams import SPOKE_BEATS, Streams
 from markets.wire import audience
 from markets.wire.audience import Publication
+from markets.wire.frames import joined, piece
 from proto import exchange_pb2 as pb
 from realtime.groups import SUMMARY, stream_of_account, stream_of_market
 
@@ -97,7 +98,7 @@ class Grants:
 
     def _reach(self, user: int) -> Message:
         own = self._engine.people[user]
-        acting_as = audience.piece(acting_as=pb.ActingAs(account_id=own))
+        acting_as = piece(acting_as=pb.ActingAs(account_id=own))
         return {"user": user, "account": own, "streams": self._streams.of_person(user), "acting_as": acting_as}
 
     def _take_back(self, user: int, streams: list[str]) -> None:

@@ -27,6 +27,7 @@ from markets.wire.decoding import Asker
 from markets.wire.rates import CLASSES, Buckets
 from markets.wire.scopes import check_rights
 from proto import exchange_pb2 as pb
+from realtime.frames import encoded
 from realtime.limits import KIB, SERVER_FRAME_BYTES_MAX
 
 logger = logging.getLogger(__name__)
@@ -154,7 +155,7 @@ class Archive:
 
 def _refusal(request: pb.ClientMessage, rejected: Rejected, operator: bool = False) -> Answer:
     refused = codec.refusal(request.request_id, rejected, operator)
-    return Answer([pb.ServerFrame(messages=[refused]).SerializeToString()], None)
+    return Answer([encoded(refused)], None)
 
 
 # --- On the thread

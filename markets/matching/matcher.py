@@ -26,13 +26,15 @@ from markets.matching.history_requests import Archive
 from markets.matching.publisher import Publisher
 from markets.matching.quarantine import Quarantine
 from markets.matching.sessions import Answer, Sessions
-from markets.matching.streams import Streams, joined
+from markets.matching.streams import Streams
 from markets.wire import codec
 from markets.wire.audience import Publication
 from markets.wire.decoding import Asker, decode
+from markets.wire.frames import joined
 from markets.wire.rates import Buckets, Limits, class_of
 from markets.wire.scopes import may_know
 from proto import exchange_pb2 as pb
+from realtime.frames import encoded
 from realtime.limits import SERVER_FRAME_BYTES_MAX
 from realtime.rights import Rights
 
@@ -114,7 +116,7 @@ class Matcher:
             self._charge(message)
             return
         if message["type"] == "draw":
-            await self._publisher.reply(message, [encoded([self._drawn(message)])])
+            await self._publisher.reply(message, [encoded(self._drawn(message))])
             return
         count = message.get("count", 1)
         slow = self._commit_began is not None and time.monotonic() - self._commit_began > BUSY_AFTER_SECONDS
@@ -239,7 +241,7 @@ class Matcher:
             return await self.sessions.resync(message["streams"])
         request = _parsed(message).messages[0]
         if now_us - message["received_us"] > EXPIRES_US:
-            return Answer([encoded([codec.refusal(request.request_id, EXPIRED)])], None)
+            return Answer([encoded(codec.refusal(request.request_id, EXPIRED))], None)
         if message["type"] == "history":
             return self.archive.ask(message, request, self._asker(message), now_us)
         return await self.sessions.answer(request, self._asker(message), message.get("hears", {}), now_us)
@@ -352,7 +354,7 @@ class Matcher:
             self._tell_limits(answer, frame, sequenced_us)
         if answer.ByteSize() <= SERVER_FRAME_BYTES_MAX:
             return Answer([answer.SerializeToString()], None)
-        return Answer(list(joined(encoded([message]) for message in answer.messages)), None)
+        return Answer(list(joined(encoded(message) for message in answer.messages)), None)
 
     def _tell_limits(self, answer: pb.ServerFrame, frame: Frame, now_us: int) -> None:
         for request, message in zip(_parsed(frame.message).messages, answer.messages):
@@ -375,7 +377,7 @@ class Matcher:
     async def _refuse_all(self, message: Message, rejected: Rejected) -> None:
         self.refused += message.get("count", 1)
         refusals = [codec.refusal(request.request_id, rejected) for request in _parsed(message).messages]
-        await self._publisher.reply(message, [encoded(refusals)])
+        await self._publisher.reply(message, [encoded(*refusals)])
 
 
 def _check_repeat(command: Any, first: Any, seq: int) -> None:
@@ -388,7 +390,3 @@ def _check_repeat(command: Any, first: Any, seq: int) -> None:
 
 def _parsed(message: Message) -> pb.ClientFrame:
     return pb.ClientFrame.FromString(message["data"])
-
-
-def encoded(messages: list[pb.ServerMessage]) -> bytes:
-    return pb.ServerFrame(messages=messages).SerializeToString()

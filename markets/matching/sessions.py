@@ -11,12 +11,14 @@ from markets.engine.book import Market
 from markets.engine.errors import Reason, Rejected
 from markets.engine.visibility import market_not_found, sees
 from markets.matching.entitlements import Grants
-from markets.matching.streams import Streams, joined
+from markets.matching.streams import Streams
 from markets.wire import codec
 from markets.wire.decoding import Asker
+from markets.wire.frames import joined
 from markets.wire.rates import HEAVY_READ_COST, SNAPSHOT_BYTES_A_TOKEN, Buckets
 from markets.wire.scopes import check_rights, reach_of
 from proto import exchange_pb2 as pb
+from realtime.frames import encoded
 from realtime.groups import ACCOUNT, MARKET, PUBLIC, SUMMARY, Name, named, stream_of_account, stream_of_market
 
 Control = dict[str, Any]
@@ -56,7 +58,7 @@ class Sessions:
                     return self._unsubscribe(message, asker, now_us)
             raise Rejected(Reason.INVALID_FRAME, "This is not about the connection.")
         except Rejected as rejected:
-            return Answer([_frame(codec.refusal(message.request_id, rejected, asker.rights.operator))], None)
+            return Answer([encoded(codec.refusal(message.request_id, rejected, asker.rights.operator))], None)
 
     async def _authenticate(self, message: pb.ClientMessage, asker: Asker, now_us: int) -> Answer:
         wish = message.authenticate
@@ -82,7 +84,7 @@ class Sessions:
         wanted |= followed if resumes else dict.fromkeys(followed, 0)
         pieces += await self._states(wanted, asker, now_us)
         if unseen:  # it may have been seen before the connection was lost
-            pieces.append(_frame(pb.ServerMessage(unsubscribed=pb.Unsubscribed(streams=unseen))))
+            pieces.append(encoded(pb.ServerMessage(unsubscribed=pb.Unsubscribed(streams=unseen))))
         pieces.append(self._reply(message, acting_as=pb.ActingAs(account_id=acting)))
         control = self._joining(wanted, wish.subscriptions) | {"account": acting}
         return Answer(list(joined(pieces)), control)
@@ -128,7 +130,7 @@ class Sessions:
         join = dict.fromkeys(sorted(keeps.difference(hears["streams"])), 0)
         pieces = await self._states(join, asker, now_us)
         if acting != asker.account:
-            pieces.append(_frame(pb.ServerMessage(acting_as=pb.ActingAs(account_id=acting))))
+            pieces.append(encoded(pb.ServerMessage(acting_as=pb.ActingAs(account_id=acting))))
         pieces.append(self._reply(message, sudo_set=pb.SudoSet(on=on)))
         control: Control = {"sudo": on, "account": acting, "only": sorted(keeps)}
         return Answer(list(joined(pieces)), control | {"join": dict.fromkeys(join, self.engine.seq)})
@@ -235,7 +237,7 @@ class Sessions:
         return {"join": dict.fromkeys(wanted, self.engine.seq)} | dict.fromkeys(_everything(wish), True)
 
     def _reply(self, message: pb.ClientMessage, **what: Any) -> bytes:
-        return _frame(pb.ServerMessage(request_id=message.request_id, seq=self.engine.seq, **what))
+        return encoded(pb.ServerMessage(request_id=message.request_id, seq=self.engine.seq, **what))
 
 
 def _everything(wish: Sequence[pb.Subscription]) -> list[str]:
@@ -245,8 +247,4 @@ def _everything(wish: Sequence[pb.Subscription]) -> list[str]:
 
 
 def _unsubscribed(streams: list[str]) -> list[bytes]:
-    return [_frame(pb.ServerMessage(unsubscribed=pb.Unsubscribed(streams=streams)))] if streams else []
-
-
-def _frame(message: pb.ServerMessage) -> bytes:
-    return pb.ServerFrame(messages=[message]).SerializeToString()
+    return [encoded(pb.ServerMessage(unsubscribed=pb.Unsubscribed(streams=streams)))] if streams else []

@@ -5,21 +5,18 @@ Everything here is asked between two batches, so it shows the state that was com
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Iterator
-from itertools import groupby
-from operator import attrgetter
+from collections.abc import Iterator
 
 from markets.engine.book import Market
 from markets.engine.engine import Engine
 from markets.engine.state import Changed
 from markets.journal.journal import Journal
-from markets.wire import audience
-from markets.wire.audience import Publication
+from markets.wire import snapshots
+from markets.wire.audience import Publication, may_know
+from markets.wire.frames import piece, position, positioned
 from proto import exchange_pb2 as pb
 from realtime.groups import ACCOUNT, MARKET, PUBLIC, SUMMARY, UNMASKED, named, stream_of_account, stream_of_market
-from realtime.limits import SERVER_FRAME_BYTES_MAX
 
-PART_BYTES_MAX = SERVER_FRAME_BYTES_MAX // 2  # of one message of a stream: the rest is for overhead and neighbours
 KEPT_PER_STREAM = 1_000  # group messages
 SPOKE_BEATS = 10  # beats for which a stream counts as changed lately
 KEPT_BYTES_MAX = 64 * 1024 * 1024  # of all streams together
@@ -93,7 +90,7 @@ class Streams:
         """A line of every market in which something happened since this was last asked, some at a time. The engine
         stands still until all are taken."""
         news, self._news = self._news, {}
-        for some in audience.chunks(news.items(), SUMMARY_PIECE):
+        for some in snapshots.chunks(news.items(), SUMMARY_PIECE):
             said = [self._summary(id, defined) for id, defined in some]
             self._stand(said)
             yield said
@@ -101,7 +98,7 @@ class Streams:
     def _summary(self, id: int, defined: bool) -> Said:
         stream = stream_of_market(id, SUMMARY)
         last = self.last.get(stream, self.start_seq)
-        pieces = audience.summary_pieces(self.engine.markets[id], defined)
+        pieces = snapshots.summary_pieces(self.engine.markets[id], defined)
         return Said(stream, last, self.engine.seq, position(stream, last, self.engine.seq) + b"".join(pieces))
 
     def _stand(self, said: list[Said]) -> None:
@@ -158,22 +155,22 @@ class Streams:
     async def snapshot(self, stream: str) -> list[bytes]:
         """SnapshotBegin .. SnapshotEnd(seq), encoded. Gives way to the loop after every piece."""
         seq = self.engine.seq
-        begin = audience.piece(snapshot_begin=pb.SnapshotBegin(stream=stream))
-        end = audience.piece(snapshot_end=pb.SnapshotEnd(stream=stream, seq=seq))
+        begin = piece(snapshot_begin=pb.SnapshotBegin(stream=stream))
+        end = piece(snapshot_end=pb.SnapshotEnd(stream=stream, seq=seq))
         kind, id, form = named(stream)
         if form == SUMMARY:
-            return [begin, *audience.summary_pieces(self.engine.markets[id]), end]
+            return [begin, *snapshots.summary_pieces(self.engine.markets[id]), end]
         if kind == MARKET:
             return [begin, *await self._book(self.engine.markets[id], form), end]
         if kind == ACCOUNT:
-            return [begin, *await _built(audience.account_pieces(self.engine, self.engine.accounts[id])), end]
-        return [begin, *await _built(audience.public_pieces(self.engine)), end]
+            return [begin, *await _built(snapshots.account_pieces(self.engine, self.engine.accounts[id])), end]
+        return [begin, *await _built(snapshots.public_pieces(self.engine)), end]
 
     async def _book(self, market: Market, form: str) -> list[bytes]:
         masked = market.hide_account_ids and form != UNMASKED
         pieces = self._books.get((market.id, masked))
         if pieces is None:
-            pieces = self._books[market.id, masked] = await _built(audience.market_pieces(market, masked))
+            pieces = self._books[market.id, masked] = await _built(snapshots.market_pieces(market, masked))
         return pieces
 
     async def resume(self, stream: str, from_seq: int) -> list[bytes] | None:
@@ -222,7 +219,7 @@ class Streams:
         changed = Changed()
         account = self.engine.accounts[id]
         changed.accounts[id] = changed.owners[id] = account
-        known = ((market, e) for market, e in account.exposures.items() if audience.may_know(e.market, account))
+        known = ((market, e) for market, e in account.exposures.items() if may_know(e.market, account))
         changed.exposures = {(id, market): exposure for market, exposure in known}
         return changed
 
@@ -242,48 +239,3 @@ async def _built(pieces: Iterator[bytes]) -> list[bytes]:
         built.append(one)
         await asyncio.sleep(0)
     return built
-
-
-def position(stream: str, prev_seq: int, seq: int) -> bytes:
-    return audience.piece(stream_position=pb.StreamPosition(stream=stream, prev_seq=prev_seq, seq=seq))
-
-
-def positioned(stream: str, prev_seq: int, frame: pb.ServerFrame) -> Iterator[tuple[int, int, bytes]]:
-    """The stream's messages as (prev_seq, seq, bytes) that each begin with their StreamPosition.
-
-    One part, unless that were too long for a frame: then it is cut between commands, never within one.
-    """
-    waiting: list[pb.ServerMessage] = []
-    size = 0
-    if frame.ByteSize() > PART_BYTES_MAX:
-        for _, group in groupby(frame.messages, key=attrgetter("seq")):
-            of_command = list(group)
-            more = sum(message.ByteSize() for message in of_command)
-            if waiting and size + more > PART_BYTES_MAX:
-                yield _part(stream, prev_seq, waiting)
-                prev_seq, waiting, size = waiting[-1].seq, [], 0
-            waiting += of_command
-            size += more
-        yield _part(stream, prev_seq, waiting)
-        return
-    seq = frame.messages[-1].seq
-    yield prev_seq, seq, position(stream, prev_seq, seq) + frame.SerializeToString()
-
-
-def _part(stream: str, prev_seq: int, messages: list[pb.ServerMessage]) -> tuple[int, int, bytes]:
-    seq = messages[-1].seq
-    return prev_seq, seq, position(stream, prev_seq, seq) + pb.ServerFrame(messages=messages).SerializeToString()
-
-
-def joined(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """The pieces joined to frames of at most SERVER_FRAME_BYTES_MAX, unless one alone is longer."""
-    waiting: list[bytes] = []
-    size = 0
-    for one in pieces:
-        if waiting and size + len(one) > SERVER_FRAME_BYTES_MAX:
-            yield b"".join(waiting)
-            waiting, size = [], 0
-        waiting.append(one)
-        size += len(one)
-    if waiting:
-        yield b"".join(waiting)

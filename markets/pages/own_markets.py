@@ -13,13 +13,12 @@ from accounts import money
 from accounts.acting import Acting, acting, carry_out, complain, new_key, posting_account
 from accounts.console.rights import ask_again
 from accounts.sudo import is_recent
-from markets.console import figures
-from markets.console.figures import Preview
 from markets.models import Market, MarketStatus
 from markets.pages.forms import DescribeForm, MarketForm, SettleForm, SettlementForm
 from markets.pages.markets import is_mine, viewer_of
-from markets.reads import visibility
+from markets.reads import settlement_preview, visibility
 from markets.reads.selectors import NOT_OVER
+from markets.reads.settlement_preview import Preview
 from proto import exchange_pb2 as pb
 
 
@@ -96,7 +95,7 @@ def preview(who: Acting, market: Market, price: int | None) -> Preview | None:
     book, or from whom the ids are hidden."""
     if price is None or not market.whole or viewer_of(who).masked(market):
         return None
-    return figures.preview(market, price)
+    return settlement_preview.preview(market, price)
 
 
 def own_market(request: HttpRequest, who: Acting, market_id: int) -> Market:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from django.db.models import Max, Min, QuerySet, Sum
+from django.db.models import Max, Min, Q, QuerySet, Sum
 
 from accounts.models import Account
 from accounts.money import average_entry, mark
@@ -240,3 +240,13 @@ def portfolio(viewer: Viewer) -> Portfolio:
         held=[holding for holding in found if _is_live(holding.exposure)],
         past=[holding for holding in found if not _is_live(holding.exposure) and holding.exposure.realised],
     )
+
+
+def orders_of(account: int, viewer: Viewer) -> QuerySet[Order]:
+    return Order.objects.filter(account_id=account, market__in=visibility.known(viewer))
+
+
+def trades_of(account: int) -> QuerySet[Trade]:
+    """By the markets that it traded in: there is no index by account, which every order would have to pay for."""
+    markets = Exposure.objects.filter(account_id=account, traded=True).values("market_id")
+    return Trade.objects.filter(Q(buyer_id=account) | Q(seller_id=account), market_id__in=markets)

@@ -14,7 +14,7 @@ from django.db.models import Case, F, Q, QuerySet, Sum, When
 from accounts.models import Transfer
 from accounts.selectors import transfers_of
 from markets.models import JournalEntry, Payout, Side, Trade
-from markets.rest.reads import trades_of
+from markets.reads.selectors import trades_of
 
 CHUNK = 1_000  # rows of a table that are read at once for a whole statement
 

@@ -34,7 +34,7 @@ class Orders(_Orders):
     def get(self, request: Request) -> Response:
         """Of the account acted as, finished ones too."""
         query = self.query
-        rows = reads.orders_of(self.viewer.account, self.viewer)
+        rows = selectors.orders_of(self.viewer.account, self.viewer)
         if "market_id" in query:
             rows = rows.filter(market_id=query["market_id"])
         if "client_order_id" in query:
@@ -61,7 +61,7 @@ class Order(_Orders):
     @operation("get_order", "One of your orders", serializers.Order, tag=ORDERS)
     def get(self, request: Request, order_id: int) -> Response:
         """Of the account acted as."""
-        found = reads.orders_of(self.viewer.account, self.viewer).filter(pk=order_id).first()
+        found = selectors.orders_of(self.viewer.account, self.viewer).filter(pk=order_id).first()
         if found is None:
             raise not_found(wire.ORDER_NOT_FOUND, f"You have no order {order_id}.")
         return Response(serializers.Order(self.written([found])[0]).data)

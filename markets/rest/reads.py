@@ -8,12 +8,10 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from django.db import connection
-from django.db.models import Q, QuerySet
 
 from markets.journal.checkpoints import market_state
 from markets.journal.tables import fetch
-from markets.models import Exposure, JournalMarket, Market, MarketVisibility, Order, Side, Trade
-from markets.reads.visibility import Viewer, known
+from markets.models import JournalMarket, Market, MarketVisibility, Order, Side, Trade
 from proto import exchange_pb2 as pb
 
 MARKET_FIELDS = (
@@ -131,16 +129,3 @@ def past_book(market: int, at: int, depth: int) -> Book:
 def _sides(levels: list[tuple[int, Level]], depth: int) -> tuple[list[Level], list[Level]]:
     bids = sorted((level for side, level in levels if side == Side.BID), reverse=True)
     return bids[:depth], sorted(level for side, level in levels if side == Side.OFFER)[:depth]
-
-
-# --- Own rows
-
-
-def orders_of(account: int, viewer: Viewer) -> QuerySet[Order]:
-    return Order.objects.filter(account_id=account, market__in=known(viewer))
-
-
-def trades_of(account: int) -> QuerySet[Trade]:
-    """By the markets that it traded in: there is no index by account, which every order would have to pay for."""
-    markets = Exposure.objects.filter(account_id=account, traded=True).values("market_id")
-    return Trade.objects.filter(Q(buyer_id=account) | Q(seller_id=account), market_id__in=markets)

@@ -6,15 +6,9 @@ market hides account ids its stream is masked, and operators in sudo hear anothe
 the streams of accounts that may know it, never on the public one.
 """
 
-from collections.abc import Iterable, Iterator
-from itertools import islice
-from typing import TypeVar
-
-from google.protobuf.message import Message
-
 from markets.engine import events
 from markets.engine.book import Market
-from markets.engine.commands import AuctionStatus, MarketStatus, Side
+from markets.engine.commands import MarketStatus, Side
 from markets.engine.engine import Engine
 from markets.engine.events import CancelCause, Event
 from markets.engine.ledger import Account
@@ -24,16 +18,11 @@ from markets.wire import codec
 from proto import exchange_pb2 as pb
 from realtime.groups import PUBLIC, UNMASKED, stream_of_account, stream_of_market
 
-T = TypeVar("T")
-
 BID, OFFER = int(Side.BID), int(Side.OFFER)
 
 CLEARED = (CancelCause.BY_CLOSE, CancelCause.BY_SETTLEMENT)  # the market hears BookCleared instead
 
 Ears = tuple[tuple[str, bool], ...]
-
-SNAPSHOT_PIECE = 1_000  # orders, accounts or markets in one message of a snapshot
-DESCRIBED_PIECE = 15  # auctions: with the longest descriptions they still fit a frame
 
 
 class Publication:
@@ -252,71 +241,3 @@ def listeners(engine: Engine, account: Account) -> list[int]:
             found[one.user] = None
         waiting.extend(one.owners)
     return list(found)
-
-
-# --- Snapshots: the pieces between SnapshotBegin and SnapshotEnd, each an encoded ServerFrame of little work
-
-
-def public_pieces(engine: Engine) -> Iterator[bytes]:
-    """Every account's name, every definition of a market that everybody sees, every auction but the withdrawn ones."""
-    for accounts in chunks(map(codec.account_message, engine.accounts.values())):
-        yield piece(accounts=pb.Accounts(accounts=accounts))
-    for markets in chunks(codec.market_message(market) for market in engine.markets.values() if not market.visible_to):
-        yield piece(markets=pb.Markets(markets=markets))
-    listed = (auction for auction in engine.auctions.values() if auction.status != AuctionStatus.WITHDRAWN)
-    for auctions in chunks(map(codec.auction_message, listed), DESCRIBED_PIECE):
-        yield piece(auctions=pb.Auctions(auctions=auctions))
-
-
-def account_pieces(engine: Engine, account: Account) -> Iterator[bytes]:
-    """Figures, the restricted markets that it may know, open orders, the last transfers."""
-    state = pb.AccountState(
-        account=codec.account_message(account),
-        owners=codec.owner_messages(account),
-        cash=account.cash,
-        available=account.available,
-    )
-    for market, exposure in account.exposures.items():
-        if may_know(engine.markets[market], account):
-            codec.write_exposure(state.exposures.add(), market, exposure)
-    yield piece(account_state=state)
-    known = (market for market in engine.markets.values() if market.visible_to and may_know(market, account))
-    for markets in chunks(codec.market_message(market, account.id in market.visible_to) for market in known):
-        yield piece(markets=pb.Markets(markets=markets))
-    mine = (codec.order_message(o, own=True) for e in account.exposures.values() for o in e.orders.values())
-    for orders in chunks(mine):
-        yield piece(orders=pb.Orders(orders=orders))
-    for transfers in chunks(map(codec.transfer_message, account.transfers)):
-        yield piece(transfers=pb.Transfers(transfers=transfers))
-
-
-def market_pieces(market: Market, masked: bool) -> Iterator[bytes]:
-    """Definition, book in priority order of each side, the last trades."""
-    yield piece(markets=pb.Markets(markets=[codec.market_message(market)]))
-    for orders in chunks(
-        codec.order_message(order, own=False, masked=masked) for side in (market.bids, market.offers) for order in side
-    ):
-        yield piece(orders=pb.Orders(orders=orders))
-    tape = pb.Trades()
-    for trade in market.tape:
-        codec.write_trade(tape.trades.add(), trade, masked)
-    if tape.trades:
-        yield piece(trades=tape)
-
-
-def summary_pieces(market: Market, defined: bool = True) -> Iterator[bytes]:
-    """The definition, if it is `defined` anew, and the line."""
-    if defined:
-        yield piece(markets=pb.Markets(markets=[codec.market_message(market)]))
-    yield piece(market_summary=codec.summary_message(market))
-
-
-def piece(**what: Message) -> bytes:
-    """A ServerFrame of one message, encoded: frames are joined by joining their bytes."""
-    return pb.ServerFrame(messages=[pb.ServerMessage(**what)]).SerializeToString()  # type: ignore[arg-type]
-
-
-def chunks(things: Iterable[T], size: int = SNAPSHOT_PIECE) -> Iterator[list[T]]:
-    iterator = iter(things)
-    while part := list(islice(iterator, size)):
-        yield part

@@ -1,11 +1,28 @@
 """Packages have an order, and the engine is pure."""
 
 import ast
+import re
 from collections.abc import Iterator
 
 import pytest
 
 from tests.tidy.sources import PACKAGES, ROOT, files_of, name_of, parse
+
+# The wings of markets/ and what each may import of it, besides itself (docs/architecture.md).
+WINGS = {
+    "engine": (),
+    "journal": ("engine", "models"),
+    "audit": ("engine", "journal", "models"),
+    "wire": ("engine", "journal"),
+    "matching": ("engine", "journal", "wire"),
+    "reads": ("engine", "models"),
+    "rest": ("engine", "models", "journal", "wire", "reads"),
+    "pages": ("engine", "models", "reads"),
+    "console": ("engine", "models", "journal", "reads", "pages"),
+}
+# Where Django looks. Commands start and prove the exchange; everything else there asks through the gateway.
+BESIDE_THE_WINGS = ("models", "admin", "apps", "checks", "demo", "urls", "management", "migrations", "templatetags")
+BEHIND_THE_GATEWAY = {"matching", "audit"}
 
 DRAWERS = {"core", "common", "utils", "helpers", "misc"}
 
@@ -53,6 +70,29 @@ def impure_imports(source: ast.AST) -> list[str]:
     return [name for name in imports(source) if name not in PURE and not name.startswith("markets.engine")]
 
 
+def wing_of(module: str) -> str:
+    """Of a module of markets: its folder, or its own name beside them (models, admin, management ...)."""
+    parts = module.split(".")
+    return parts[1] if len(parts) > 1 and parts[0] == "markets" else ""
+
+
+def imports_of_markets(source: ast.AST) -> Iterator[str]:
+    """Modules of markets that it imports; of `from markets import x` it is markets.x."""
+    for node in ast.walk(source):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name.startswith("markets."))
+        elif isinstance(node, ast.ImportFrom) and node.module == "markets":
+            yield from (f"markets.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("markets."):
+            yield node.module or ""
+
+
+def imports_across_wings(wing: str, source: ast.AST) -> list[str]:
+    """Those that the wing may not have. `wing` is "" for what lies beside the wings."""
+    allowed = {wing, *WINGS[wing]} if wing else {*WINGS, *BESIDE_THE_WINGS} - BEHIND_THE_GATEWAY
+    return [name for name in imports_of_markets(source) if wing_of(name) not in allowed]
+
+
 def relative_climbs(source: ast.AST) -> list[str]:
     """`from .. import x` could leave a package unseen."""
     found = (node for node in ast.walk(source) if isinstance(node, ast.ImportFrom) and node.level > 1)
@@ -75,6 +115,30 @@ def test_a_package_imports_itself_and_those_to_its_left(package: str) -> None:
 def test_the_engine_imports_only_what_is_pure() -> None:
     found = {name_of(path): impure_imports(parse(path)) for path in files_of("markets/engine")}
     assert {name: names for name, names in found.items() if names} == {}
+
+
+@pytest.mark.parametrize("wing", WINGS)
+def test_a_wing_imports_only_what_it_may(wing: str) -> None:
+    found = {name_of(path): imports_across_wings(wing, parse(path)) for path in files_of(f"markets/{wing}")}
+    assert {name: names for name, names in found.items() if names} == {}
+
+
+def test_what_lies_beside_the_wings_leaves_the_matcher_alone() -> None:
+    beside = [path for path in files_of("markets") if path.relative_to(ROOT).parts[1] not in (*WINGS, "management")]
+    found = {name_of(path): imports_across_wings("", parse(path)) for path in beside}
+    assert {name: names for name, names in found.items() if names} == {}
+
+
+def test_every_module_of_markets_is_in_a_wing_or_where_django_looks() -> None:
+    found = {path.relative_to(ROOT / "markets").parts[0].removesuffix(".py") for path in files_of("markets")}
+    assert found - {"__init__"} == {*WINGS, *BESIDE_THE_WINGS} - {"migrations"}
+
+
+def test_the_page_of_the_house_tells_of_these_wings() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)/` \| .+ \| ([\w, ]+) \|$", page, re.MULTILINE)
+    told = {wing: {*imports.split(", ")} - {"nothing"} for wing, imports in rows if wing in WINGS}
+    assert told == {wing: set(imports) for wing, imports in WINGS.items()}
 
 
 def test_nothing_is_imported_inside_a_function_or_from_above() -> None:
@@ -112,6 +176,24 @@ class TestThatItWouldFail:
     )
     def test_on_an_impure_engine(self, module: str) -> None:
         assert impure_imports(ast.parse(f"import {module}")) == [module]
+
+    @pytest.mark.parametrize(
+        ("wing", "line", "module"),
+        [
+            ("engine", "from markets.journal.entries import Entry", "markets.journal.entries"),
+            ("reads", "from markets.rest.reads import book", "markets.rest.reads"),
+            ("pages", "from markets.matching import matcher", "markets.matching"),
+            ("rest", "import markets.audit.replay", "markets.audit.replay"),
+            ("console", "from markets import admin", "markets.admin"),
+            ("", "from markets.matching.matcher import Matcher", "markets.matching.matcher"),
+        ],
+    )
+    def test_on_a_wing_that_reaches_too_far(self, wing: str, line: str, module: str) -> None:
+        assert imports_across_wings(wing, ast.parse(line)) == [module]
+
+    def test_not_on_a_wing_that_keeps_to_its_own(self) -> None:
+        assert imports_across_wings("pages", ast.parse("from markets.reads import selectors")) == []
+        assert imports_across_wings("", ast.parse("from markets.console import figures")) == []
 
     def test_on_an_import_in_a_function(self) -> None:
         source = "class A:\n    async def f(self):\n        if True:\n            import markets\n"

@@ -13,8 +13,7 @@ from markets.audit.replay import Replay, snapshot
 from markets.engine.book import Market, Order
 from markets.engine.commands import MarketStatus
 from markets.engine.engine import Engine
-from markets.engine.orders import hundredths
-from markets.engine.text import chips
+from markets.engine.text import chips, hundredths
 
 
 class Command(BaseCommand):

@@ -72,10 +72,13 @@ def _acting() -> None:
 
 def _preview() -> None:
     """Whoever may settle a market sees who gets what."""
-    from markets.console import figures
     from markets.pages import own_markets
+    from markets.reads import settlement_preview
 
-    own_markets.preview = lambda who, market, price: None if price is None else figures.preview(market, price)
+    def shown(who: Any, market: Any, price: int | None) -> Any:
+        return None if price is None else settlement_preview.preview(market, price)
+
+    own_markets.preview = shown
 
 
 LEAKS = {

@@ -1,0 +1,79 @@
+"""What a snapshot consists of: the pieces between SnapshotBegin and SnapshotEnd, each a small encoded ServerFrame."""
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import TypeVar
+
+from markets.engine.book import Market
+from markets.engine.commands import AuctionStatus
+from markets.engine.engine import Engine
+from markets.engine.ledger import Account
+from markets.wire import codec
+from markets.wire.audience import may_know
+from markets.wire.frames import piece
+from proto import exchange_pb2 as pb
+
+T = TypeVar("T")
+
+SNAPSHOT_PIECE = 1_000  # orders, accounts or markets in one message of a snapshot
+DESCRIBED_PIECE = 15  # auctions: with the longest descriptions they still fit a frame
+
+
+def public_pieces(engine: Engine) -> Iterator[bytes]:
+    """Every account's name, every definition of a market that everybody sees, every auction but the withdrawn ones."""
+    for accounts in chunks(map(codec.account_message, engine.accounts.values())):
+        yield piece(accounts=pb.Accounts(accounts=accounts))
+    for markets in chunks(codec.market_message(market) for market in engine.markets.values() if not market.visible_to):
+        yield piece(markets=pb.Markets(markets=markets))
+    listed = (auction for auction in engine.auctions.values() if auction.status != AuctionStatus.WITHDRAWN)
+    for auctions in chunks(map(codec.auction_message, listed), DESCRIBED_PIECE):
+        yield piece(auctions=pb.Auctions(auctions=auctions))
+
+
+def account_pieces(engine: Engine, account: Account) -> Iterator[bytes]:
+    """Figures, the restricted markets that it may know, open orders, the last transfers."""
+    state = pb.AccountState(
+        account=codec.account_message(account),
+        owners=codec.owner_messages(account),
+        cash=account.cash,
+        available=account.available,
+    )
+    for market, exposure in account.exposures.items():
+        if may_know(engine.markets[market], account):
+            codec.write_exposure(state.exposures.add(), market, exposure)
+    yield piece(account_state=state)
+    known = (market for market in engine.markets.values() if market.visible_to and may_know(market, account))
+    for markets in chunks(codec.market_message(market, account.id in market.visible_to) for market in known):
+        yield piece(markets=pb.Markets(markets=markets))
+    mine = (codec.order_message(o, own=True) for e in account.exposures.values() for o in e.orders.values())
+    for orders in chunks(mine):
+        yield piece(orders=pb.Orders(orders=orders))
+    for transfers in chunks(map(codec.transfer_message, account.transfers)):
+        yield piece(transfers=pb.Transfers(transfers=transfers))
+
+
+def market_pieces(market: Market, masked: bool) -> Iterator[bytes]:
+    """Definition, book in priority order of each side, the last trades."""
+    yield piece(markets=pb.Markets(markets=[codec.market_message(market)]))
+    for orders in chunks(
+        codec.order_message(order, own=False, masked=masked) for side in (market.bids, market.offers) for order in side
+    ):
+        yield piece(orders=pb.Orders(orders=orders))
+    tape = pb.Trades()
+    for trade in market.tape:
+        codec.write_trade(tape.trades.add(), trade, masked)
+    if tape.trades:
+        yield piece(trades=tape)
+
+
+def summary_pieces(market: Market, defined: bool = True) -> Iterator[bytes]:
+    """The definition, if it is `defined` anew, and the line."""
+    if defined:
+        yield piece(markets=pb.Markets(markets=[codec.market_message(market)]))
+    yield piece(market_summary=codec.summary_message(market))
+
+
+def chunks(things: Iterable[T], size: int = SNAPSHOT_PIECE) -> Iterator[list[T]]:
+    iterator = iter(things)
+    while part := list(islice(iterator, size)):
+        yield part
