@@ -186,13 +186,13 @@ class TradeAdmin(EngineOwnedAdmin):
 
 @admin.register(Exposure)
 class ExposureAdmin(EngineOwnedAdmin):
-    list_display = ("account", "market", "position", "bid_size", "offer_size", "worst", "cost", "realised")
+    list_display = ("account", "market", "position", "bid_size", "offer_size", "worst_case", "cost", "realised")
     list_filter = (MarketFilter, AccountFilter)
     list_select_related = ("account", "market")
     raw_id_fields = ("account", "market")
     written: ClassVar = {
         **dict.fromkeys(("bid_size", "offer_size"), money.size),
-        **dict.fromkeys(("bid_value", "offer_value", "worst", "cost"), money.cash),
+        **dict.fromkeys(("bid_value", "offer_value", "worst_case", "cost"), money.cash),
         **{"position": money.signed_size, "realised": money.signed_cash},
     }
 

@@ -51,7 +51,7 @@ class Market(models.Model):
     pinned = models.BooleanField(default=False)
     hide_account_ids = models.BooleanField(default=False)
     volume = models.BigIntegerField(default=0, help_text="The sizes of all its trades.")
-    whole: bool  # no column: who asked sees its book (markets/reads/visibility.py)
+    with_book: bool  # no column: who asked sees its book (markets/reads/visibility.py)
 
     class Meta:
         ordering = ("id",)
@@ -146,7 +146,7 @@ class Exposure(models.Model):
     bid_value = models.BigIntegerField()
     offer_size = models.BigIntegerField()
     offer_value = models.BigIntegerField()
-    worst = models.BigIntegerField()
+    worst_case = models.BigIntegerField()
     cost = models.BigIntegerField(help_text="Of the position; negative for a short.")
     realised = models.BigIntegerField(help_text="Profit of what was closed.")
     traded = models.BooleanField(default=False, help_text="Whether it ever was a side of a trade there.")

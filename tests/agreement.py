@@ -113,7 +113,7 @@ def account_in(engine: Engine, id: int) -> tuple[object, ...]:
     a = engine.accounts[id]
     who = (a.id, a.name, a.kind, a.user, a.creator, a.seq)
     open_keys = sorted((key, order.id) for key, order in a.open_by_key.items())
-    return (*who, a.cash, a.worst, a.gross, a.available, sorted(a.owners.items()), sorted(a.owned), open_keys)
+    return (*who, a.cash, a.worst_case, a.notional, a.available, sorted(a.owners.items()), sorted(a.owned), open_keys)
 
 
 def account_expected(oracle: NaiveExchange, id: int) -> tuple[object, ...]:
@@ -121,8 +121,8 @@ def account_expected(oracle: NaiveExchange, id: int) -> tuple[object, ...]:
     who = (a.id, a.name, a.kind, a.user, a.creator, a.seq)
     owned = sorted(other.id for other in oracle.accounts.values() if id in other.owners)
     open_keys = sorted((o.client_order_id, o.id) for o in oracle.open_orders(id) if o.client_order_id)
-    cash, worst = oracle.cash(id), oracle.worst(id)
-    return (*who, cash, worst, oracle.gross(id), cash + worst, sorted(a.owners.items()), owned, open_keys)
+    cash, worst_case = oracle.cash(id), oracle.worst_case(id)
+    return (*who, cash, worst_case, oracle.notional(id), cash + worst_case, sorted(a.owners.items()), owned, open_keys)
 
 
 def market_in(engine: Engine, id: int) -> tuple[object, ...]:
@@ -167,7 +167,7 @@ def stake_in(engine: Engine, account: int, market: int) -> tuple[object, ...]:
     x = engine.accounts[account].exposures.get(market)
     if x is None:
         return (account, market, *FLAT, 0, 0, False, [])
-    risk = (x.bid_size, x.bid_value, x.offer_size, x.offer_value, x.worst, x.gross)
+    risk = (x.bid_size, x.bid_value, x.offer_size, x.offer_value, x.worst_case, x.notional)
     return (account, market, x.position, *risk, x.cost, x.realised, x.traded, list(x.orders))
 
 

@@ -58,8 +58,8 @@ class Stake(NamedTuple):
     bid_value: int
     offer_size: int
     offer_value: int
-    worst: int
-    gross: int
+    worst_case: int
+    notional: int
 
 
 FLAT = Stake(0, 0, 0, 0, 0, 0, 0)
@@ -137,9 +137,9 @@ class NaiveMarket:
             else:
                 sold += order.open
                 earned += order.open * order.price
-        worst = min(self.low * (p + bought) - paid, self.high * (p - sold) + earned)
-        gross = max(abs(self.low), abs(self.high)) * max(abs(p + bought), abs(p - sold))
-        return Stake(p, bought, paid, sold, earned, worst, gross)
+        worst_case = min(self.low * (p + bought) - paid, self.high * (p - sold) + earned)
+        notional = max(abs(self.low), abs(self.high)) * max(abs(p + bought), abs(p - sold))
+        return Stake(p, bought, paid, sold, earned, worst_case, notional)
 
     def cost_and_realised(self, account: int) -> tuple[int, int]:
         """The cost of the position and the profit of what was closed, told trade by trade."""

@@ -280,7 +280,7 @@ class NaiveExchange(NaiveAuctions, NaiveSight):
         bids = now.bid_size + command.size * (command.side == Side.BID)
         offers = now.offer_size + command.size * (command.side == Side.OFFER)
         here = max(abs(market.low), abs(market.high)) * max(abs(now.position + bids), abs(now.position - offers))
-        elsewhere = self.gross(command.account) - now.gross
+        elsewhere = self.notional(command.account) - now.notional
         if abs(self.cash(command.account)) + elsewhere + here > LARGEST_STAKE:
             broken.add(Reason.POSITION_LIMIT)
         return broken

@@ -116,14 +116,14 @@ class NaiveMoney:
     def cash(self, account: int) -> int:
         return self.accounts[account].moved + sum(m.cash_from_trades(account) for m in self.unsettled())
 
-    def worst(self, account: int) -> int:
-        return sum(m.stake(account).worst for m in self.unsettled())
+    def worst_case(self, account: int) -> int:
+        return sum(m.stake(account).worst_case for m in self.unsettled())
 
-    def gross(self, account: int) -> int:
-        return sum(m.stake(account).gross for m in self.unsettled())
+    def notional(self, account: int) -> int:
+        return sum(m.stake(account).notional for m in self.unsettled())
 
     def available(self, account: int) -> int:
-        return self.cash(account) + self.worst(account)
+        return self.cash(account) + self.worst_case(account)
 
     # --- Credits (rules, section 2) and the transfer itself
 

@@ -31,7 +31,6 @@ TITLES = {
     "min_settlement": "lowest settlement",
     "max_settlement": "highest settlement",
     "settle_price": "settled at",
-    "worst": "worst case",
     "realised": "realised profit",
 }
 

@@ -37,7 +37,7 @@ function start(page: Page): void {
       if (state.kind === "account lost") startOver(page);
     },
     changed: () => redraw(),
-    happened: (happenings) => toasts.tell(happenings),
+    happened: (notices) => toasts.tell(notices),
   });
   const available = find(document, "[data-available]");
   const view = makeView(page, desk, toasts, () => redraw());

@@ -24,7 +24,7 @@ import {
   switched,
   type State,
 } from "./store";
-import { TRADES_KEPT, type Happening, type Slice } from "./slice";
+import { TRADES_KEPT, type Notice, type Slice } from "./slice";
 import { accountStream, marketStream, summaryStream } from "./streams";
 
 const SUDO_ID = "sudo"; // request id of what turns it on
@@ -32,7 +32,7 @@ const SUDO_ID = "sudo"; // request id of what turns it on
 export interface DeskListener {
   light(light: Light): void;
   changed(): void;
-  happened(happenings: readonly Happening[]): void;
+  happened(notices: readonly Notice[]): void;
 }
 
 type Wish = MessageInitShape<typeof SubscriptionSchema>;
@@ -152,9 +152,9 @@ export class Desk {
     if (!this.acts) connection.send("act as", { case: "actAs", value: { accountId: page.account } });
   }
 
-  private noteFills(happenings: readonly Happening[]): void {
+  private noteFills(notices: readonly Notice[]): void {
     const { account, market } = this.page;
-    for (const what of happenings) {
+    for (const what of notices) {
       if (what.kind !== "fills" || what.accountId !== account) continue;
       this.ownTrades.push(...what.fills.filter((fill) => fill.marketId === market?.id).map((fill) => fill.tradeId));
     }
@@ -162,25 +162,25 @@ export class Desk {
   }
 
   private frame(messages: readonly ServerMessage[]): void {
-    const happenings = applyFrame(this.state, messages);
+    const notices = applyFrame(this.state, messages);
     if (messages.some(({ requestId, message }) => requestId === SUDO_ID && message.case === "refused")) {
       switched(this.state);
     }
     this.defined = null;
-    this.noteFills(happenings);
+    this.noteFills(notices);
     this.requests.answer(messages);
-    if (happenings.some((what) => what.kind === "put back")) {
+    if (notices.some((what) => what.kind === "put back")) {
       this.connection.loseAccount();
       return;
     }
-    if (happenings.some((what) => what.kind === "ready")) {
+    if (notices.some((what) => what.kind === "ready")) {
       this.everLive = true;
       if (!this.greeted) this.greet();
       if (this.acts) this.requests.resume();
     }
     const [gap] = this.state.gaps;
-    if (happenings.some((what) => what.kind === "gap" || what.kind === "whole")) this.connection.missing(gap ?? null);
-    if (happenings.length > 0) this.listener.happened(happenings);
+    if (notices.some((what) => what.kind === "gap" || what.kind === "whole")) this.connection.missing(gap ?? null);
+    if (notices.length > 0) this.listener.happened(notices);
     this.listener.changed();
   }
 }

@@ -43,7 +43,7 @@ export class Slice {
 }
 
 /** What somebody may want to be told. */
-export type Happening =
+export type Notice =
   | { kind: "fills"; accountId: bigint; fills: Fill[] }
   | { kind: "transfer"; stream: string; transfer: Transfer }
   | { kind: "paid out"; paidOut: PaidOut }
@@ -53,7 +53,7 @@ export type Happening =
   | { kind: "ready" }
   | { kind: "put back" }; // on the own account: the one acted as is no longer ours
 
-export function applyToSlice(slice: Slice, { message }: ServerMessage): Happening[] {
+export function applyToSlice(slice: Slice, { message }: ServerMessage): Notice[] {
   switch (message.case) {
     case "markets":
       for (const market of message.value.markets) define(slice, market);
@@ -88,7 +88,7 @@ export function applyToSlice(slice: Slice, { message }: ServerMessage): Happenin
   }
 }
 
-function applyToAccount(slice: Slice, message: ServerMessage["message"]): Happening[] {
+function applyToAccount(slice: Slice, message: ServerMessage["message"]): Notice[] {
   switch (message.case) {
     case "accounts":
       for (const account of message.value.accounts) slice.accounts.set(account.id, account);
@@ -118,7 +118,7 @@ function applyToAccount(slice: Slice, message: ServerMessage["message"]): Happen
   }
 }
 
-function applyMarket(slice: Slice, market: Market | undefined): Happening[] {
+function applyMarket(slice: Slice, market: Market | undefined): Notice[] {
   if (!market) return [];
   define(slice, market);
   return isBook(slice.stream) ? [{ kind: "market", market }] : []; // `public` says the same
@@ -160,7 +160,7 @@ function applyPortfolio(slice: Slice, update: { cash: bigint; available: bigint;
   for (const exposure of update.exposures) slice.exposures.set(exposure.marketId, exposure);
 }
 
-function applyTransfer(slice: Slice, transfer: Transfer | undefined): Happening[] {
+function applyTransfer(slice: Slice, transfer: Transfer | undefined): Notice[] {
   if (!transfer) return [];
   putTransfer(slice, transfer);
   return [{ kind: "transfer", stream: slice.stream, transfer }];

@@ -1,7 +1,7 @@
 // What the page knows, built from snapshots and streams alone. No page, socket or clock in here: applyFrame(state,
 // messages) changes the state it is given and says what happened. The rules are those of proto/exchange.proto.
 import type { Authenticated, Market, ServerMessage } from "./gen/proto/exchange_pb";
-import { applyToSlice, Slice, type Happening } from "./slice";
+import { applyToSlice, Slice, type Notice } from "./slice";
 import { accountStream, isAccount, isBook, isSummary, marketOf, marketStream, otherForm } from "./streams";
 
 export interface State {
@@ -75,13 +75,13 @@ export function hearsBook(state: State, id: bigint): boolean {
 }
 
 /** A frame's messages in their order; a section ends with its frame at the latest. */
-export function applyFrame(state: State, messages: readonly ServerMessage[]): Happening[] {
+export function applyFrame(state: State, messages: readonly ServerMessage[]): Notice[] {
   const happened = messages.flatMap((message) => applyMessage(state, message));
   state.section = null;
   return happened;
 }
 
-export function applyMessage(state: State, message: ServerMessage): Happening[] {
+export function applyMessage(state: State, message: ServerMessage): Notice[] {
   const control = applyControl(state, message);
   if (control) return control;
   // A reply resolves its request and changes no state; it also ends a section.
@@ -98,7 +98,7 @@ export function applyMessage(state: State, message: ServerMessage): Happening[] 
 }
 
 /** Messages about the connection and the streams themselves; null for all others. */
-function applyControl(state: State, { requestId, message }: ServerMessage): Happening[] | null {
+function applyControl(state: State, { requestId, message }: ServerMessage): Notice[] | null {
   switch (message.case) {
     case "authenticated":
       authenticated(state, message.value);
@@ -191,7 +191,7 @@ function begin(state: State, stream: string, seq: bigint): Slice {
   return slice;
 }
 
-function position(state: State, stream: string, prevSeq: bigint, seq: bigint): Happening[] {
+function position(state: State, stream: string, prevSeq: bigint, seq: bigint): Notice[] {
   state.section = null;
   const known = state.slices.has(stream);
   if (!known && isBook(stream) && hearsBook(state, marketOf(stream))) return []; // it goes on in its other form
@@ -209,7 +209,7 @@ function position(state: State, stream: string, prevSeq: bigint, seq: bigint): H
   return state.gaps.delete(stream) ? [{ kind: "whole", stream }] : [];
 }
 
-function snapshotEnd(state: State, stream: string, seq: bigint): Happening[] {
+function snapshotEnd(state: State, stream: string, seq: bigint): Notice[] {
   state.section = null;
   const { draft } = state;
   if (draft?.stream !== stream) return [];

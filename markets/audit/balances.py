@@ -69,7 +69,7 @@ class Stake(NamedTuple):
     bid_value: int
     offer_size: int
     offer_value: int
-    worst: int
+    worst_case: int
 
 
 def check(connection: BaseDatabaseWrapper, ledger: Ledger) -> Iterator[str]:
@@ -78,14 +78,14 @@ def check(connection: BaseDatabaseWrapper, ledger: Ledger) -> Iterator[str]:
         Stake(*row)
         for row in fetch(
             connection,
-            "SELECT account_id, market_id, position, bid_size, bid_value, offer_size, offer_value, worst"
+            "SELECT account_id, market_id, position, bid_size, bid_value, offer_size, offer_value, worst_case"
             " FROM markets_exposure ORDER BY account_id, market_id",
         )
     ]
     yield _check_positions(stakes, ledger)
     yield _check_orders(connection, stakes)
-    worst = _check_worst(connection, stakes)
-    yield _check_money(connection, worst, ledger)
+    worst_case = _check_worst_case(connection, stakes)
+    yield _check_money(connection, worst_case, ledger)
     yield _check_owners(connection)
     yield _check_auctions(connection)
 
@@ -132,7 +132,7 @@ def _check_orders(connection: BaseDatabaseWrapper, stakes: list[Stake]) -> str:
     return "orders: sizes add up, exposures are what rests, no book is crossed"
 
 
-def _check_worst(connection: BaseDatabaseWrapper, stakes: list[Stake]) -> Counter[int]:
+def _check_worst_case(connection: BaseDatabaseWrapper, stakes: list[Stake]) -> Counter[int]:
     """What the worst of all markets comes to, by account."""
     bounds = {
         id: (low, high)
@@ -141,22 +141,22 @@ def _check_worst(connection: BaseDatabaseWrapper, stakes: list[Stake]) -> Counte
     total: Counter[int] = Counter()
     for stake in stakes:
         low, high = bounds[stake.market]
-        worst = min(
+        worst_case = min(
             low * (stake.position + stake.bid_size) - stake.bid_value,
             high * (stake.position - stake.offer_size) + stake.offer_value,
         )
-        said = f"account {stake.account} can lose {worst} in market {stake.market}, counted is {stake.worst}"
-        require(worst == stake.worst, said)
-        total[stake.account] += worst
+        said = f"account {stake.account} can lose {worst_case} in market {stake.market}, counted is {stake.worst_case}"
+        require(worst_case == stake.worst_case, said)
+        total[stake.account] += worst_case
     return total
 
 
-def _check_money(connection: BaseDatabaseWrapper, worst: Counter[int], ledger: Ledger) -> str:
+def _check_money(connection: BaseDatabaseWrapper, worst_case: Counter[int], ledger: Ledger) -> str:
     accounts = fetch(connection, "SELECT id, kind, cash, available FROM accounts_account ORDER BY id")
     for id, kind, cash, available in accounts:
         due = ledger.cash.pop(id, 0)
         require(cash == due, f"account {id} has {cash}, its transfers, trades and payouts come to {due}")
-        left = cash + worst[id]
+        left = cash + worst_case[id]
         require(available == left, f"account {id} has {left} available, the table says {available}")
         require(available >= 0 or kind == AccountKind.HOUSE, f"account {id} could lose {-available} more than it has")
     require(not any(ledger.cash.values()), f"money went to accounts that are not there: {dict(ledger.cash)}")

@@ -324,7 +324,7 @@ TRADING = (CreateOrder, CancelOrder, Out)
 _CIRCUMSTANCES = frozenset({"by", "sudo", "accounts_max", "markets_max", "category_public"})
 
 
-def same_wish(one: Command, other: Command) -> bool:
+def same_request(one: Command, other: Command) -> bool:
     """Whether both ask for the same, whoever says it under whatever settings: so a key may be repeated."""
     said = zip(one._fields, one, other, strict=False)
     return type(one) is type(other) and all(a == b for name, a, b in said if name not in _CIRCUMSTANCES)

@@ -40,7 +40,7 @@ class Watch:
         for id, account in changed.accounts.items():
             self._total += account.cash - self._cash.get(id, 0)
             self._cash[id] = account.cash
-            if account.cash + account.worst < 0 and id != HOUSE:
+            if account.cash + account.worst_case < 0 and id != HOUSE:
                 raise Broken(f"account {id} could lose more than it has: {account.available}")
         if self._total:
             raise Broken(f"all cash sums to {self._total}")

@@ -14,21 +14,21 @@ TRANSFERS_KEPT = 100  # of an account, for snapshots
 
 
 class Exposure:
-    """What an account has at stake in a market. `worst` and `gross` follow from the rest: see refresh."""
+    """What an account has at stake in a market. `worst_case` and `notional` follow from the rest: see refresh."""
 
     __slots__ = (
         "bid_size",
         "bid_value",
         "cost",
-        "gross",
         "market",
+        "notional",
         "offer_size",
         "offer_value",
         "orders",
         "position",
         "realised",
         "traded",
-        "worst",
+        "worst_case",
     )
 
     def __init__(self, market: Market) -> None:
@@ -38,8 +38,8 @@ class Exposure:
         self.bid_value = 0
         self.offer_size = 0
         self.offer_value = 0
-        self.worst = 0
-        self.gross = 0  # towards POSITION_LIMIT
+        self.worst_case = 0
+        self.notional = 0  # towards POSITION_LIMIT
         self.cost = 0
         self.realised = 0
         self.traded = False  # ever: who has keeps a view of a market that is hidden from them later
@@ -55,24 +55,24 @@ class Exposure:
 
 
 class Account:
-    """`worst` and `gross` are the sums over the exposures of unsettled markets, changed by difference."""
+    """`worst_case` and `notional` are the sums over the exposures of unsettled markets, changed by difference."""
 
     __slots__ = (
         "cash",
         "creator",
         "exposures",
-        "gross",
         "id",
         "keys",
         "kind",
         "name",
+        "notional",
         "open_by_key",
         "owned",
         "owners",
         "seq",
         "transfers",
         "user",
-        "worst",
+        "worst_case",
     )
 
     def __init__(self, id: int, name: str, kind: int, user: int, creator: int, seq: int) -> None:
@@ -83,8 +83,8 @@ class Account:
         self.creator = creator  # user id of who made it
         self.seq = seq
         self.cash = 0
-        self.worst = 0
-        self.gross = 0
+        self.worst_case = 0
+        self.notional = 0
         self.exposures: dict[int, Exposure] = {}  # by market id
         self.owners: dict[int, int] = {}  # owner's account id -> credit
         self.owned: list[int] = []
@@ -95,7 +95,7 @@ class Account:
     @property
     def available(self) -> int:
         """What the account could still lose: cash and the worst that its markets can come to."""
-        return self.cash + self.worst
+        return self.cash + self.worst_case
 
     def remember(self, key: str, seq: int) -> None:
         """Keeps the key of an accepted command. The keys of open orders are kept in open_by_key besides."""
@@ -104,26 +104,26 @@ class Account:
             self.keys.popitem(last=False)
 
 
-def set_risk(account: Account, exposure: Exposure, worst: int, gross: int) -> None:
-    account.worst += worst - exposure.worst
-    account.gross += gross - exposure.gross
-    exposure.worst = worst
-    exposure.gross = gross
+def set_risk(account: Account, exposure: Exposure, worst_case: int, notional: int) -> None:
+    account.worst_case += worst_case - exposure.worst_case
+    account.notional += notional - exposure.notional
+    exposure.worst_case = worst_case
+    exposure.notional = notional
 
 
 def refresh(account: Account, exposure: Exposure) -> None:
-    """Brings worst and gross, and the account's sums of them, up to date after any change of the exposure."""
+    """Brings worst_case and notional, and the account's sums of them, up to date after any change of the exposure."""
     market = exposure.market
     most = exposure.position + exposure.bid_size
     least = exposure.position - exposure.offer_size
     low = market.min_settlement * most - exposure.bid_value
     high = market.max_settlement * least + exposure.offer_value
-    worst = low if low < high else high
-    gross = market.bound * (most if most > -least else -least)
-    account.worst += worst - exposure.worst
-    account.gross += gross - exposure.gross
-    exposure.worst = worst
-    exposure.gross = gross
+    worst_case = low if low < high else high
+    notional = market.bound * (most if most > -least else -least)
+    account.worst_case += worst_case - exposure.worst_case
+    account.notional += notional - exposure.notional
+    exposure.worst_case = worst_case
+    exposure.notional = notional
 
 
 def book_fill(account: Account, exposure: Exposure, size: int, price: int) -> None:

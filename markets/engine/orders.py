@@ -8,7 +8,7 @@ from markets.engine.commands import CancelOrder, CreateOrder, MarketStatus, Out,
 from markets.engine.errors import Reason, Rejected
 from markets.engine.events import CancelCause, Event, OrderCancelled, OrderCreated, Traded
 from markets.engine.ledger import Account, Exposure, book_fill, refresh, release, rest, set_risk
-from markets.engine.state import GROSS_MAX, ORDERS_MAX, SIZE_MAX, State
+from markets.engine.state import NOTIONAL_MAX, ORDERS_MAX, SIZE_MAX, State
 from markets.engine.text import chips, hundredths
 from markets.engine.visibility import market_to_trade
 
@@ -40,11 +40,11 @@ def create_order(state: State, account: Account, command: CreateOrder, at_us: in
     exposure = account.exposures.get(market_id) or Exposure(market)
     # reach: the last key on the other side that the order takes.
     opposite, reach = (market.offers, price) if side == BID else (market.bids, -price)
-    worst, gross = _check_limits(account, exposure, command)
+    worst_case, notional = _check_limits(account, exposure, command)
     crosses = opposite.top <= reach
     if time_in_force == FOK or (crosses and post_only):
         _check_conditions(account, opposite, reach, command)
-    if account.cash + account.worst - exposure.worst + worst < 0:
+    if account.cash + account.worst_case - exposure.worst_case + worst_case < 0:
         _check_funds(account, exposure, opposite, reach, command)
 
     id = state.next_order
@@ -61,7 +61,7 @@ def create_order(state: State, account: Account, command: CreateOrder, at_us: in
     if events:
         refresh(account, exposure)
     else:  # it rests whole, as was reckoned above
-        set_risk(account, exposure, worst, gross)
+        set_risk(account, exposure, worst_case, notional)
     events.append(_accept(state, account, exposure, order))
     return events
 
@@ -114,7 +114,7 @@ def _refuse_shape(market: Market, command: CreateOrder) -> None:
 
 
 def _check_limits(account: Account, exposure: Exposure, command: CreateOrder) -> tuple[int, int]:
-    """Rejected if there are too many orders or too much at stake; else worst and gross as if all of it rested."""
+    """Worst case and notional as if all of it rested. Rejected if there are too many orders or too much is at stake."""
     if command.time_in_force == GTC and len(exposure.orders) >= ORDERS_MAX:
         raise Rejected(Reason.TOO_MANY_ORDERS, f"You have {ORDERS_MAX:,} open orders here, the most there is.")
     market = exposure.market
@@ -128,15 +128,15 @@ def _check_limits(account: Account, exposure: Exposure, command: CreateOrder) ->
     else:
         least -= size
         offer_value += command.price * size
-    gross = market.bound * (most if most > -least else -least)
-    if abs(account.cash) + account.gross - exposure.gross + gross > GROSS_MAX:
+    notional = market.bound * (most if most > -least else -least)
+    if abs(account.cash) + account.notional - exposure.notional + notional > NOTIONAL_MAX:
         raise Rejected(
             Reason.POSITION_LIMIT,
-            f"Positions and orders could come to over {chips(GROSS_MAX)}, the most there is.",
+            f"Positions and orders could come to over {chips(NOTIONAL_MAX)}, the most there is.",
         )
     low = market.min_settlement * most - bid_value
     high = market.max_settlement * least + offer_value
-    return (low if low < high else high), gross
+    return (low if low < high else high), notional
 
 
 def _check_conditions(account: Account, opposite: BookSide, reach: int, command: CreateOrder) -> None:
@@ -201,7 +201,7 @@ def _available_after(account: Account, exposure: Exposure, opposite: BookSide, r
             then.offer_value += command.price * missing
     after = Account(0, "", 0, 0, 0, 0)
     refresh(after, then)
-    return cash + account.worst - exposure.worst + after.worst
+    return cash + account.worst_case - exposure.worst_case + after.worst_case
 
 
 # --- Matching

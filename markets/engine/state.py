@@ -20,7 +20,7 @@ RULES_VERSION = 2
 PRICE_MAX = 100_000_000  # 1/100 chip, either sign: 1,000,000.00
 SIZE_MAX = 10_000_000  # 1/100: 100,000.00
 ORDERS_MAX = 1_000  # open, per account and market
-GROSS_MAX = 10**17  # 1/10,000 chip: keeps every stored figure within 64 bits (POSITION_LIMIT)
+NOTIONAL_MAX = 10**17  # 1/10,000 chip: keeps every stored figure within 64 bits (POSITION_LIMIT)
 AMOUNT_MAX = 10**13  # 1/10,000 chip: 1,000,000,000 chips in one transfer
 ISSUE_MAX = 10**17  # 1/10,000 chip: 10^13 chips owed by the house
 
@@ -181,13 +181,20 @@ def _account_figures(account: Account) -> tuple[object, ...]:
     exposures = [
         (
             *(id, e.position, e.bid_size, e.bid_value, e.offer_size, e.offer_value),
-            *(e.worst, e.gross, e.cost, e.realised, e.traded),
+            *(e.worst_case, e.notional, e.cost, e.realised, e.traded),
         )
         for id, e in account.exposures.items()  # their order is that of events
     ]
     return (
         *(account.id, account.name, account.kind, account.user, account.creator, account.seq),
-        *(account.cash, account.worst, account.gross, exposures, sorted(account.owners.items()), sorted(account.owned)),
+        *(
+            account.cash,
+            account.worst_case,
+            account.notional,
+            exposures,
+            sorted(account.owners.items()),
+            sorted(account.owned),
+        ),
         *(list(account.keys.items()), sorted(account.open_by_key), list(account.transfers)),
     )
 

@@ -90,6 +90,6 @@ def visibility_rows(market: Market) -> list[Row]:
 def exposure_row(account: int, exposure: Exposure) -> Row:
     return (
         *(account, exposure.market.id, exposure.position, exposure.bid_size, exposure.bid_value),
-        *(exposure.offer_size, exposure.offer_value, exposure.worst, exposure.cost, exposure.realised),
+        *(exposure.offer_size, exposure.offer_value, exposure.worst_case, exposure.cost, exposure.realised),
         exposure.traded,
     )

@@ -92,7 +92,17 @@ ORDERS = Table(Order, key=("id",), changing=("open", "filled", "cancelled"))
 EXPOSURES = Table(
     Exposure,
     key=("account", "market"),
-    changing=("position", "bid_size", "bid_value", "offer_size", "offer_value", "worst", "cost", "realised", "traded"),
+    changing=(
+        "position",
+        "bid_size",
+        "bid_value",
+        "offer_size",
+        "offer_value",
+        "worst_case",
+        "cost",
+        "realised",
+        "traded",
+    ),
 )
 AUCTIONS = Table(
     Auction,

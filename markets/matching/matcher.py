@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from channels.layers import BaseChannelLayer
 
-from markets.engine.commands import TRADING, Command, CreateHouse, same_wish
+from markets.engine.commands import TRADING, Command, CreateHouse, same_request
 from markets.engine.engine import Engine
 from markets.engine.errors import Reason, Rejected, Repeated
 from markets.engine.events import Event
@@ -382,7 +382,7 @@ class Matcher:
 
 def _check_repeat(command: Any, first: Any, seq: int) -> None:
     """Rejected if the first command with the key was another one, or needed sudo that is off now."""
-    if not same_wish(command, first):
+    if not same_request(command, first):
         raise Rejected(Reason.KEY_CONFLICT, f"The key {command.key} was used for something else, in entry {seq}.")
     if first.sudo and not command.sudo and not isinstance(command, TRADING):
         raise Rejected(Reason.SUDO_REQUIRED, f"Entry {seq} was made in sudo: turn it on to have its answer again.")

@@ -53,7 +53,7 @@ def market_page(request: HttpRequest, who: Acting, market_id: int) -> HttpRespon
     market = visibility.market(viewer_of(who), market_id)
     if market is None:
         raise Http404
-    if not market.whole:
+    if not market.with_book:
         return known_market(request, who, market)
     own = selectors.open_orders(who.account.id, market.id)
     ladder = selectors.ladder(market.id, own)

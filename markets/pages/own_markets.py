@@ -93,14 +93,14 @@ def settled(request: HttpRequest, who: Acting, form: SettleForm) -> pb.ServerMes
 def preview(who: Acting, market: Market, price: int | None) -> Preview | None:
     """For who may know who holds what (rules, section 4, Histories); None for others: an owner who does not see the
     book, or from whom the ids are hidden."""
-    if price is None or not market.whole or viewer_of(who).masked(market):
+    if price is None or not market.with_book or viewer_of(who).masked(market):
         return None
     return settlement_preview.preview(market, price)
 
 
 def own_market(request: HttpRequest, who: Acting, market_id: int) -> Market:
     """The market, for who acts as its owner and for operators in sudo. Http404 for everybody else, as if there were
-    none. It has `whole`."""
+    none. It has `with_book`."""
     sender = replace(who, account=posting_account(request, who) or who.account)
     market = visibility.market(viewer_of(sender), market_id)
     if market is None or not is_mine(sender, market):

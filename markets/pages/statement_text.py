@@ -12,7 +12,7 @@ from accounts import money
 from accounts.models import Account, Transfer, TransferKind
 from accounts.rest.fields import decimal, moment
 from markets.models import Market, Side
-from markets.reads.statement import CHUNK, Line, whole
+from markets.reads.statement import CHUNK, Line, every_line
 
 COLUMNS = (
     *("entry", "time", "event", "id", "what", "with", "note", "market", "side", "price", "size", "amount", "balance"),
@@ -90,7 +90,7 @@ def _entry(account: int, line: Line, transfer: Transfer | None, markets: dict[in
 def csv_parts(account: int) -> Iterator[str]:
     """The whole statement, newest first, in parts of at most CHUNK lines."""
     yield _written([COLUMNS])
-    lines = whole(account)
+    lines = every_line(account)
     while part := list(islice(lines, CHUNK)):
         yield _written(_cells(entry) for entry in entries(account, part))
 

@@ -36,7 +36,7 @@ class MarketRow:
     """A line of the list of markets."""
 
     market: Market
-    whole: bool
+    with_book: bool
     best: Best
     position: int
 
@@ -95,7 +95,7 @@ class Holding:
     @property
     def held_back(self) -> int:
         """What the market takes from the available balance (rules, section 6)."""
-        return -self.exposure.worst
+        return -self.exposure.worst_case
 
     @property
     def average_entry(self) -> int | None:
@@ -124,9 +124,9 @@ def market_rows(viewer: Viewer) -> list[MarketRow]:
     """The markets for the list: pinned ones first, then open ones, settled ones last, the newest first among equals.
     Of a market that the viewer does not see whole there are no prices. frontend/src/listing.ts has the same order."""
     shown = list(visibility.known(viewer).order_by("-pinned", "status", "-id")[:MARKETS_SHOWN])
-    prices = best_prices(market.id for market in shown if market.whole and market.status in NOT_OVER)
+    prices = best_prices(market.id for market in shown if market.with_book and market.status in NOT_OVER)
     positions = dict(Exposure.objects.filter(account_id=viewer.account).values_list("market_id", "position"))
-    return [MarketRow(m, m.whole, prices.get(m.id, NO_PRICES), positions.get(m.id, 0)) for m in shown]
+    return [MarketRow(m, m.with_book, prices.get(m.id, NO_PRICES), positions.get(m.id, 0)) for m in shown]
 
 
 def grouped(rows: Iterable[MarketRow]) -> list[MarketGroup]:
@@ -205,7 +205,7 @@ def holding(account: Account, market: Market, best: Best | None) -> Holding:
 def no_exposure(account: Account, market: Market) -> Exposure:
     """That of an account which never was in the market; not saved."""
     nothing = dict.fromkeys(
-        ("position", "bid_size", "bid_value", "offer_size", "offer_value", "worst", "cost", "realised"), 0
+        ("position", "bid_size", "bid_value", "offer_size", "offer_value", "worst_case", "cost", "realised"), 0
     )
     return Exposure(account=account, market=market, **nothing)
 
@@ -218,13 +218,13 @@ def holdings(viewer: Viewer) -> list[Holding]:
     """
     found = Exposure.objects.filter(account_id=viewer.account).select_related("account", "market").order_by("market_id")
     exposures = list(found)
-    whole = {m.pk: m.whole for m in visibility.known(viewer).filter(pk__in=[e.market_id for e in exposures])}
-    marked = {e.market_id for e in exposures if _is_live(e) and whole.get(e.market_id)}
+    with_book = {m.pk: m.with_book for m in visibility.known(viewer).filter(pk__in=[e.market_id for e in exposures])}
+    marked = {e.market_id for e in exposures if _is_live(e) and with_book.get(e.market_id)}
     prices = best_prices(e.market_id for e in exposures if e.market_id in marked and e.market.status in NOT_OVER)
     return [
         Holding(e, mark(*prices.get(e.market_id, NO_PRICES), e.market.last_price) if e.market_id in marked else None)
         for e in exposures
-        if e.market_id in whole
+        if e.market_id in with_book
     ]
 
 

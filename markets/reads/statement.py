@@ -55,7 +55,7 @@ def lines(account: int, before: tuple[int, int] | None, limit: int) -> tuple[lis
     return _balanced(account, shown), len(found) > limit
 
 
-def whole(account: int) -> Iterator[Line]:
+def every_line(account: int) -> Iterator[Line]:
     """Every line up to now, newest first. Each table is read once, in chunks; nothing is held in between."""
     head = _head()
     transfers, trades, payouts = _sources(account)

@@ -22,26 +22,26 @@ class Viewer(NamedTuple):
 
 
 def known(viewer: Viewer) -> QuerySet[Market]:
-    """The markets that are there for the viewer. `whole`: with the book; else only the definition, the settlement and
+    """The markets that exist for the viewer. with_book is false where they see only the definition, the settlement and
     their own rows."""
     markets = Market.objects.select_related("owner")
     if viewer.sudo:
-        return markets.annotate(whole=Value(True, BooleanField()))  # type: ignore[no-redef]
-    shown = markets.filter(_whole(viewer) | _kept(viewer))
-    return shown.annotate(whole=_whole(viewer))  # type: ignore[no-redef]
+        return markets.annotate(with_book=Value(True, BooleanField()))  # type: ignore[no-redef]
+    shown = markets.filter(_sees_book(viewer) | _kept(viewer))
+    return shown.annotate(with_book=_sees_book(viewer))  # type: ignore[no-redef]
 
 
 def seen(viewer: Viewer) -> QuerySet[Market]:
     """Those that they see whole."""
-    return known(viewer) if viewer.sudo else known(viewer).filter(_whole(viewer))
+    return known(viewer) if viewer.sudo else known(viewer).filter(_sees_book(viewer))
 
 
 def market(viewer: Viewer, market_id: int) -> Market | None:
-    """None alike if there is no such market and if it is not there for the viewer. It has `whole`."""
+    """None alike if there is no such market and if it is not there for the viewer. It has `with_book`."""
     return known(viewer).filter(pk=market_id).first()
 
 
-def _whole(viewer: Viewer) -> Q:
+def _sees_book(viewer: Viewer) -> Q:
     listed = MarketVisibility.objects.filter(market=OuterRef("pk"))
     return ~Q(Exists(listed)) | Q(Exists(listed.filter(account__in=viewer.accounts)))
 

@@ -33,10 +33,10 @@ class MarketView(ExchangeView):
         who = self.caller
         return Viewer(who.reach, who.account.id, who.sudo)
 
-    def market(self, market_id: int, whole: bool = True) -> models.Market:
-        """Refusal MARKET_NOT_FOUND alike if there is none and if it is not there for them; `whole`: with its book."""
+    def market(self, market_id: int, with_book: bool = True) -> models.Market:
+        """The market; with_book: only if the caller sees its book. Raises MARKET_NOT_FOUND, for a hidden one too."""
         found = visibility.market(self.viewer, market_id)
-        if found is None or (whole and not found.whole):
+        if found is None or (with_book and not found.with_book):
             raise not_found(wire.MARKET_NOT_FOUND, f"There is no market {market_id}.")
         return found
 
@@ -73,7 +73,7 @@ class Market(MarketView):
     @operation("get_market", "A market", serializers.Market, tag=MARKETS)
     def get(self, request: Request, market_id: int) -> Response:
         """Its definition and status."""
-        (message,) = reads.market_messages([self.market(market_id, whole=False)], self.caller.sudo)
+        (message,) = reads.market_messages([self.market(market_id, with_book=False)], self.caller.sudo)
         return Response(serializers.Market(message).data)
 
     @operation("edit_market", "Edit a market", serializers.MarketChanged, body=serializers.MarketEdit, tag=MARKETS)

@@ -27,7 +27,7 @@ ORDER_FIELDS = (
 
 
 def market_messages(markets: Sequence[Market], sudo: bool) -> list[pb.Market]:
-    """Of markets that the viewer knows, with `whole` as sight.known() says it; one query."""
+    """Of markets that the viewer knows, with `with_book` as visibility.known() says it; one query."""
     listed: dict[int, list[int]] = {}
     for market, account in MarketVisibility.objects.filter(market__in=markets).values_list("market_id", "account_id"):
         listed.setdefault(market, []).append(account)
@@ -38,7 +38,7 @@ def _market_message(market: Market, listed: list[int], sudo: bool) -> pb.Market:
     message = pb.Market(restricted=bool(listed), **{name: getattr(market, name) for name in MARKET_FIELDS})
     if market.settle_price is not None:
         message.settle_price = market.settle_price
-    if market.whole:
+    if market.with_book:
         message.volume = market.volume
         if market.last_price is not None:
             message.last_price = market.last_price

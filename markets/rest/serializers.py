@@ -287,7 +287,7 @@ class Exposure(serializers.Serializer[Any]):
     bid_value = Cash(source="exposure.bid_value")
     offer_size = Size(source="exposure.offer_size")
     offer_value = Cash(source="exposure.offer_value")
-    worst = Cash(source="exposure.worst")
+    worst = Cash(source="exposure.worst_case")
     cost = Cash(source="exposure.cost")
     realised = Cash(source="exposure.realised")
     average_entry = Cash(allow_null=True)

@@ -22,7 +22,7 @@ BID, OFFER = int(Side.BID), int(Side.OFFER)
 
 CLEARED = (CancelCause.BY_CLOSE, CancelCause.BY_SETTLEMENT)  # the market hears BookCleared instead
 
-Ears = tuple[tuple[str, bool], ...]
+BookStreams = tuple[tuple[str, bool], ...]
 
 
 class Publication:
@@ -37,7 +37,7 @@ class Publication:
         self.new_shares: list[events.ShareCreated] = []
         self.defined: set[int] = set()  # markets whose definition is told
         self._withdrawn: set[int] = set()
-        self._ears: dict[int, Ears] = {}
+        self._book_streams: dict[int, BookStreams] = {}
 
     def say(self, stream: str, seq: int) -> pb.ServerMessage:
         """A new message on the stream, to be written in place."""
@@ -75,35 +75,35 @@ class Publication:
         for (id, market), exposure in changed.exposures.items():
             codec.write_exposure(portfolios[id].exposures.add(), market, exposure)
 
-    def _ears_of(self, market: int) -> Ears:
+    def _streams_of(self, market: int) -> BookStreams:
         """The streams of a market, and whether each is masked."""
-        ears = self._ears.get(market)
-        if ears is None:
-            ears = self._ears[market] = ears_of(self.engine.markets[market])
-        return ears
+        book_streams = self._book_streams.get(market)
+        if book_streams is None:
+            book_streams = self._book_streams[market] = book_streams_of(self.engine.markets[market])
+        return book_streams
 
     def _add_order(self, seq: int, created: events.OrderCreated, happened: list[Event]) -> None:
         """Trades, then cancels of resting orders, then the order itself; each account hears its own part."""
-        ears = self._ears_of(created.market)
+        book_streams = self._streams_of(created.market)
         if len(happened) > 1:
-            self._add_trades(seq, ears, [e for e in happened if type(e) is events.Traded])
+            self._add_trades(seq, book_streams, [e for e in happened if type(e) is events.Traded])
             cancelled = [e for e in happened if type(e) is events.OrderCancelled]
             self._add_cancelled(seq, cancelled, unknown_to_market=created.order)
         own = self.say(stream_of_account(created.account), seq)
         codec.write_created(own.order_created.order, created, own=True)
         if created.open:
-            for stream, masked in ears:
+            for stream, masked in book_streams:
                 codec.write_created(self.say(stream, seq).order_created.order, created, own=False, masked=masked)
 
-    def _add_trades(self, seq: int, ears: Ears, trades: list[events.Traded]) -> None:
+    def _add_trades(self, seq: int, book_streams: BookStreams, trades: list[events.Traded]) -> None:
         """To the market, and to each side as fills."""
         if not trades:
             return
-        for stream, masked in ears:
+        for stream, masked in book_streams:
             told = self.say(stream, seq).trades.trades
             for e in trades:
                 codec.write_trade(told.add(), e, masked)
-        hidden = len(ears) > 1
+        hidden = len(book_streams) > 1
         fills: dict[int, pb.Fills] = {}
         for e in trades:
             for side, account in ((BID, e.buyer), (OFFER, e.seller)):
@@ -118,7 +118,7 @@ class Publication:
         for e in cancelled:
             streams = [stream_of_account(e.account)]
             if e.order != unknown_to_market and e.cause not in CLEARED:
-                streams.extend(stream for stream, _ in self._ears_of(e.market))
+                streams.extend(stream for stream, _ in self._streams_of(e.market))
             for stream in streams:
                 if stream not in told:
                     told[stream] = self.say(stream, seq).orders_cancelled
@@ -138,8 +138,8 @@ class Publication:
             case events.MarketCreated():
                 market = self.engine.markets[event.market]
                 self.new_markets.append(market)
-                for stream, whole in self._known_on(market):
-                    self.say(stream, seq).market_created.market.CopyFrom(codec.market_message(market, whole))
+                for stream, with_book in self._known_on(market):
+                    self.say(stream, seq).market_created.market.CopyFrom(codec.market_message(market, with_book))
             case events.MarketEdited():
                 self._withdraw(seq, event)
                 self._update_market(seq, event.market)
@@ -150,8 +150,11 @@ class Publication:
             case events.MarketSettled():
                 market = self.engine.markets[event.market]
                 self._clear_book(seq, event.market)
-                for stream, whole in (*self._known_on(market), *((ear, True) for ear, _ in self._ears_of(market.id))):
-                    self.say(stream, seq).market_settled.market.CopyFrom(codec.market_message(market, whole))
+                for stream, with_book in (
+                    *self._known_on(market),
+                    *((stream, True) for stream, _ in self._streams_of(market.id)),
+                ):
+                    self.say(stream, seq).market_settled.market.CopyFrom(codec.market_message(market, with_book))
             case events.AuctionCreated() | events.AuctionEdited() | events.AuctionWithdrawn() | events.AuctionSettled():
                 codec.write_auction(self.say(PUBLIC, seq), self.engine, event)
             case events.PaidOut():
@@ -178,7 +181,7 @@ class Publication:
             codec.write_owners(self.say(stream_of_account(id), seq).owners_changed, account, told)
 
     def _clear_book(self, seq: int, market: int) -> None:
-        for stream, _ in self._ears_of(market):
+        for stream, _ in self._streams_of(market):
             self.say(stream, seq).book_cleared.market_id = market
 
     # --- Definitions of markets
@@ -192,8 +195,8 @@ class Publication:
 
     def _update_market(self, seq: int, id: int) -> None:
         market = self.engine.markets[id]
-        for stream, whole in (*self._known_on(market), *((ear, True) for ear, _ in self._ears_of(id))):
-            self.say(stream, seq).market_updated.market.CopyFrom(codec.market_message(market, whole))
+        for stream, with_book in (*self._known_on(market), *((stream, True) for stream, _ in self._streams_of(id))):
+            self.say(stream, seq).market_updated.market.CopyFrom(codec.market_message(market, with_book))
 
     def _withdraw(self, seq: int, event: events.MarketEdited) -> None:
         """From the streams that told of it and do so no longer."""
@@ -210,7 +213,7 @@ class Publication:
             self.say(stream, seq).market_withdrawn.market_id = market.id
 
 
-def ears_of(market: Market) -> Ears:
+def book_streams_of(market: Market) -> BookStreams:
     """The streams of its book, and whether each is masked."""
     plain = stream_of_market(market.id)
     return (

@@ -23,8 +23,8 @@ BID = int(commands.Side.BID)  # an enum member is slow to look up
 # --- Things
 
 
-def market_message(market: Market, whole: bool = True, listed: bool = False) -> pb.Market:
-    """Its definition; `whole`: also what is known from its book, `listed`: also who it is visible to."""
+def market_message(market: Market, with_book: bool = True, listed: bool = False) -> pb.Market:
+    """Its definition; `with_book`: also what is known from its book, `listed`: also who it is visible to."""
     message = pb.Market(
         id=market.id,
         name=market.name,
@@ -43,7 +43,7 @@ def market_message(market: Market, whole: bool = True, listed: bool = False) -> 
     )
     if market.settle_price is not None:
         message.settle_price = market.settle_price
-    if whole:
+    if with_book:
         message.volume = market.volume
         if market.last_price is not None:
             message.last_price = market.last_price
@@ -162,7 +162,7 @@ def write_exposure(exposure: pb.Exposure, market: int, e: Exposure) -> None:
     exposure.bid_value = e.bid_value
     exposure.offer_size = e.offer_size
     exposure.offer_value = e.offer_value
-    exposure.worst = e.worst
+    exposure.worst = e.worst_case
     exposure.cost = e.cost
     exposure.realised = e.realised
 

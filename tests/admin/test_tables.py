@@ -33,7 +33,7 @@ def busy(world: Class) -> Class:
     world.order(world.alice, Side.BID, 4_850, 250)
     world.order(world.bob, Side.OFFER, 6_000, 0)
     world.trade(5_050, 150, world.alice, world.bot)
-    world.exposure(world.alice, position=-250, bid_size=100, bid_value=48_5000, worst=-48_5000, cost=-100_0001)
+    world.exposure(world.alice, position=-250, bid_size=100, bid_value=48_5000, worst_case=-48_5000, cost=-100_0001)
     world.alice.paid.create(id=1, to_account=world.bob, amount=33_3334, kind=1, note="rent", at_us=0, seq=2)
     Payout.objects.create(market=world.rain, account=world.bob, position=-300, price=7_050, amount=-211_5000, seq=2)
     return world

@@ -137,17 +137,17 @@ def check_exposure(exposure: Exposure, market_id: int) -> None:
     low = market.min_settlement * most - exposure.bid_value
     high = market.max_settlement * least + exposure.offer_value
     bound = max(abs(market.min_settlement), abs(market.max_settlement))
-    assert exposure.worst == min(low, high), "the worst case"
-    assert exposure.gross == bound * max(abs(most), abs(least)), "what counts towards the limit"
+    assert exposure.worst_case == min(low, high), "the worst case"
+    assert exposure.notional == bound * max(abs(most), abs(least)), "what counts towards the limit"
     if not exposure.position:
         assert exposure.cost == 0, "no position, no cost"
 
 
 def check_account(account: Account, exposures: list[Exposure]) -> None:
     """Against its exposures; those of settled markets have come to nothing and may be left out."""
-    assert account.worst == sum(x.worst for x in exposures), f"account {account.id}: sum of worst"
-    assert account.gross == sum(x.gross for x in exposures), f"account {account.id}: sum of gross"
-    assert account.available == account.cash + account.worst
+    assert account.worst_case == sum(x.worst_case for x in exposures), f"account {account.id}: sum of worst_case"
+    assert account.notional == sum(x.notional for x in exposures), f"account {account.id}: sum of notional"
+    assert account.available == account.cash + account.worst_case
     if account.id != HOUSE:
         assert account.available >= 0, f"account {account.id}: available {account.available}"
     keyed = {o.client_order_id: o for x in exposures for o in x.orders.values() if o.client_order_id}

@@ -109,7 +109,7 @@ def test_the_digest_notices_every_figure(history: list[tuple[Command, int]]) -> 
     auction = next(iter(engine.auctions.values()))
     digests = {engine.digest()}
     turns = [
-        (account, ("cash", "worst", "gross")),
+        (account, ("cash", "worst_case", "notional")),
         (order, ("open", "filled", "cancelled", "price", "seq")),
         (exposure, ("position", "bid_size", "bid_value", "offer_size", "offer_value", "cost", "realised")),
         (engine, ("seq", "at_us", "next_account", "next_market", "next_order", "next_trade", "next_transfer")),

@@ -109,8 +109,8 @@ def a_unit_too_generous(planted: pytest.MonkeyPatch) -> None:
 
     def refresh_and_add(account: Account, exposure: Exposure) -> None:
         refresh(account, exposure)
-        account.worst += 1
-        exposure.worst += 1
+        account.worst_case += 1
+        exposure.worst_case += 1
 
     planted.setattr(orders, "refresh", refresh_and_add)
 

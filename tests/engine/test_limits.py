@@ -93,7 +93,7 @@ def test_position_limit_at_the_last_unit(dear: Scenario) -> None:
     for _ in range(100):
         dear.buy("alice", "DEAR", "999999.99", LARGEST_SIZE)
     alice = dear.engine.accounts[dear.ids["alice"]]
-    assert (alice.gross, alice.available) == (10**17, 0)
+    assert (alice.notional, alice.available) == (10**17, 0)
     with dear.refuses(Reason.POSITION_LIMIT):
         dear.buy("alice", "DEAR", "999999.99", "0.01")
 
@@ -121,7 +121,7 @@ def test_position_limit_counts_the_larger_side_only(dear: Scenario) -> None:
     for _ in range(100):
         dear.buy("alice", "DEAR", "999999.99", LARGEST_SIZE)
     dear.sell("alice", "DEAR", 1_000_000, LARGEST_SIZE)
-    assert dear.engine.accounts[dear.ids["alice"]].gross == 10**17
+    assert dear.engine.accounts[dear.ids["alice"]].notional == 10**17
 
 
 def test_the_largest_fills_and_settlement_fit_64_bits(dear: Scenario) -> None:
@@ -137,7 +137,16 @@ def test_the_largest_fills_and_settlement_fit_64_bits(dear: Scenario) -> None:
         abs(figure)
         for a in dear.engine.accounts.values()
         for x in a.exposures.values()
-        for figure in (x.position, x.bid_value, x.offer_value, x.worst, x.gross, x.cost, x.realised, a.available)
+        for figure in (
+            x.position,
+            x.bid_value,
+            x.offer_value,
+            x.worst_case,
+            x.notional,
+            x.cost,
+            x.realised,
+            a.available,
+        )
     ]
     assert max(stored) > 10**16
     assert max(stored) <= INT64

@@ -16,7 +16,7 @@ from websockets.exceptions import ConnectionClosed
 
 from proto import exchange_pb2 as pb
 from tests.live.raw_socket import RawSocket, signed_in
-from tests.live.wishes import bid, offer
+from tests.live.requests import bid, offer
 
 FRAME_COMMANDS = 50
 RUBBISH_BYTES = (10, 1_000, 60_000, 900_000)

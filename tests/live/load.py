@@ -12,8 +12,8 @@ from websockets.exceptions import ConnectionClosed
 from proto import exchange_pb2 as pb
 from tests.live.exchange import LiveExchange
 from tests.live.raw_socket import RawSocket, signed_in
+from tests.live.requests import bid, offer
 from tests.live.tables import Tables
-from tests.live.wishes import bid, offer
 
 IN_FLIGHT_MAX = 200  # commands of one person
 FRAME_COMMANDS_MAX = 20

@@ -93,7 +93,7 @@ class Tables:
     def exposures(self, account: int) -> dict[int, Row]:
         """market -> (position, bid size, bid value, offer size, offer value, worst, cost, realised)."""
         found = self.rows(
-            "SELECT market_id, position, bid_size, bid_value, offer_size, offer_value, worst, cost, realised"
+            "SELECT market_id, position, bid_size, bid_value, offer_size, offer_value, worst_case, cost, realised"
             " FROM markets_exposure WHERE account_id = ?",
             account,
         )

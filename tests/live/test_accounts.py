@@ -3,7 +3,7 @@
 from proto import exchange_pb2 as pb
 from tests.live.exchange import LiveExchange
 from tests.live.raw_socket import kinds, signed_in
-from tests.live.wishes import bid, new_market
+from tests.live.requests import bid, new_market
 
 CHIP = 10_000
 

@@ -13,8 +13,8 @@ from accounts.console.tables import Operated
 from proto import exchange_pb2 as pb
 from tests.live.exchange import Browser, LiveExchange, Page
 from tests.live.raw_socket import raw_socket, signed_in
+from tests.live.requests import bid, offer
 from tests.live.tables import Tables
-from tests.live.wishes import bid, offer
 
 CREATE = "/admin/markets/market/create/"
 CHIP = 10_000

@@ -13,7 +13,7 @@ from playwright.async_api import Browser, Locator, Page, async_playwright, expec
 from proto import exchange_pb2 as pb
 from tests.live import raw_socket
 from tests.live.exchange import LiveExchange
-from tests.live.wishes import new_market
+from tests.live.requests import new_market
 
 pytestmark = pytest.mark.browser
 

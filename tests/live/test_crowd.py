@@ -16,7 +16,7 @@ import pytest
 from proto import exchange_pb2 as pb
 from tests.live.exchange import ROOT, LiveExchange
 from tests.live.raw_socket import RawSocket, raw_socket, signed_in
-from tests.live.wishes import bid, new_market, one_market
+from tests.live.requests import bid, new_market, one_market
 
 Start = Callable[..., LiveExchange]
 

@@ -15,9 +15,9 @@ from typing import Any, NamedTuple, TypeAlias
 from proto import exchange_pb2 as pb
 from tests.live.exchange import LiveExchange
 from tests.live.raw_socket import RawSocket, signed_in
+from tests.live.requests import bid, hundred, offer
 from tests.live.rest import Door
 from tests.live.tables import Tables
-from tests.live.wishes import bid, hundred, offer
 
 ROUNDS = 20
 COMMANDS = 500  # a round

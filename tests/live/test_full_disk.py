@@ -19,8 +19,8 @@ from tests.live.load import (
     two_markets,
 )
 from tests.live.raw_socket import RawSocket, signed_in
+from tests.live.requests import bid
 from tests.live.tables import Tables
-from tests.live.wishes import bid
 
 PAGES_LEFT = 100  # of 4 KiB
 END_SECONDS = 30.0

@@ -13,7 +13,7 @@ from exchange_client import exchange_pb2 as cpb
 from proto import exchange_pb2 as pb
 from tests.live.exchange import LiveExchange
 from tests.live.raw_socket import RawSocket, signed_in
-from tests.live.wishes import bid, hundred, new_market, offer
+from tests.live.requests import bid, hundred, new_market, offer
 
 ENTRIES = 10_000
 FRAME_ORDERS = 250

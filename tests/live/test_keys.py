@@ -13,8 +13,8 @@ import pytest
 from proto import exchange_pb2 as pb
 from tests.live.exchange import Browser, LiveExchange, manage
 from tests.live.raw_socket import RawSocket, raw_socket, signed_in
+from tests.live.requests import bid, hundred, new_market, one_market
 from tests.live.test_signing_out import is_closed_soon
-from tests.live.wishes import bid, hundred, new_market, one_market
 
 TRADE, TRANSFER, MANAGE, SUDO = "2", "4", "8", "16"
 

@@ -17,8 +17,8 @@ from proto import exchange_pb2 as pb
 from tests.live.exchange import LiveExchange
 from tests.live.load import NAMES, Person, acknowledged_are_there_once, ask_again, run_until, sockets_of, two_markets
 from tests.live.raw_socket import RawSocket, signed_in
+from tests.live.requests import bid, new_market
 from tests.live.tables import Tables
-from tests.live.wishes import bid, new_market
 
 Start = Callable[..., LiveExchange]
 

@@ -11,8 +11,8 @@ from websockets.exceptions import ConnectionClosed
 from proto import exchange_pb2 as pb
 from tests.live.exchange import LiveExchange
 from tests.live.raw_socket import RawSocket, raw_socket, signed_in
+from tests.live.requests import bid, hundred, new_market, offer, one_market
 from tests.live.tables import Tables
-from tests.live.wishes import bid, hundred, new_market, offer, one_market
 
 FRAMES = 100_000
 SOCKETS = 8  # signed in; two more are not, and a twentieth of the frames goes there

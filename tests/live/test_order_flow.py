@@ -5,7 +5,7 @@ import pytest
 from proto import exchange_pb2 as pb
 from tests.live.exchange import LiveExchange
 from tests.live.raw_socket import kinds, signed_in
-from tests.live.wishes import bid, new_market, offer, one_market
+from tests.live.requests import bid, new_market, offer, one_market
 
 
 @pytest.mark.parametrize(("buyer_name", "seller_name", "pace"), [("alice", "bob", 0), ("student0", "student1", 60)])

@@ -6,8 +6,8 @@ from urllib.parse import urlsplit
 
 from tests.live.exchange import Browser, LiveExchange
 from tests.live.raw_socket import signed_in
+from tests.live.requests import bid, offer
 from tests.live.tables import Tables
-from tests.live.wishes import bid, offer
 
 CHIP = 10_000
 SNOW = {

@@ -20,11 +20,11 @@ from tests.live.exchange import Browser, LiveExchange, Template
 from tests.live.forgeries import forgeries
 from tests.live.provider import AUDIENCE, CLIENT, ROLE, Provider, provider, sign_in
 from tests.live.raw_socket import raw_socket, signed_in
+from tests.live.requests import new_market
 from tests.live.rest import Door
 from tests.live.test_browser import FLAGS, WAIT_MS
 from tests.live.test_keys import shell
 from tests.live.test_signing_out import is_closed_soon
-from tests.live.wishes import new_market
 
 PAUSE = "/admin/markets/market/1/pause/"
 _addresses = itertools.count(1)

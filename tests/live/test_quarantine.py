@@ -8,8 +8,8 @@ from websockets.exceptions import ConnectionClosed
 from proto import exchange_pb2 as pb
 from tests.live.exchange import LiveExchange
 from tests.live.raw_socket import signed_in
+from tests.live.requests import hundred, new_market
 from tests.live.tables import Tables
-from tests.live.wishes import hundred, new_market
 
 END_SECONDS = 20.0
 

@@ -8,7 +8,7 @@ from typing import Any
 from proto import exchange_pb2 as pb
 from tests.live.exchange import LiveExchange
 from tests.live.raw_socket import RawSocket, signed_in
-from tests.live.wishes import bid, new_market
+from tests.live.requests import bid, new_market
 
 FRAME = 250
 BURST = 1_000  # of orders

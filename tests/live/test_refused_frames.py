@@ -11,8 +11,8 @@ from websockets.exceptions import ConnectionClosed
 from proto import exchange_pb2 as pb
 from tests.live.exchange import LiveExchange
 from tests.live.raw_socket import RawSocket, raw_socket, signed_in
+from tests.live.requests import bid, new_market, one_market
 from tests.live.tables import Tables
-from tests.live.wishes import bid, new_market, one_market
 
 KIB = 1024
 MIB = 1024 * KIB

@@ -9,12 +9,12 @@ import pytest
 from proto import exchange_pb2 as pb
 from tests.live.exchange import LiveExchange
 from tests.live.raw_socket import signed_in
+from tests.live.requests import bid
 from tests.live.rest import Door, on_both_databases
 from tests.live.rest import alice as alice
 from tests.live.rest import bob as bob
 from tests.live.rest import operator as operator
 from tests.live.tables import Tables
-from tests.live.wishes import bid
 
 AT_ONCE = 200
 

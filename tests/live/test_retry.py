@@ -10,8 +10,8 @@ from proto import exchange_pb2 as pb
 from tests.kinds import rare
 from tests.live.exchange import LiveExchange
 from tests.live.raw_socket import RawSocket, signed_in
+from tests.live.requests import bid, new_market, offer, one_market
 from tests.live.tables import Tables
-from tests.live.wishes import bid, new_market, offer, one_market
 
 Start = Callable[..., LiveExchange]
 ORDERS = 100

@@ -7,8 +7,8 @@ import pytest
 from proto import exchange_pb2 as pb
 from tests.live.exchange import LiveExchange
 from tests.live.raw_socket import signed_in
+from tests.live.requests import bid, new_market, offer
 from tests.live.tables import Tables
-from tests.live.wishes import bid, new_market, offer
 
 OPERATORS_ONLY: list[dict[str, Any]] = [
     {"gift": pb.Gift(to_account_id=2, amount=10_000)},

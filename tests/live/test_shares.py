@@ -9,7 +9,7 @@ import pytest
 from proto import exchange_pb2 as pb
 from tests.live.exchange import LiveExchange
 from tests.live.raw_socket import RawSocket, signed_in
-from tests.live.wishes import bid, new_market
+from tests.live.requests import bid, new_market
 
 End = Callable[[LiveExchange, RawSocket, int], Coroutine[Any, Any, pb.ServerMessage]]
 

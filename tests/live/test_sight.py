@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from proto import exchange_pb2 as pb
 from tests.live.exchange import LiveExchange
 from tests.live.raw_socket import WAIT_SECONDS, RawSocket, signed_in
-from tests.live.wishes import bid, hundred, new_market, offer, one_market
+from tests.live.requests import bid, hundred, new_market, offer, one_market
 
 EVERYTHING = [pb.Subscription(all_markets=True), pb.Subscription(market_summary=True)]
 

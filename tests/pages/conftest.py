@@ -165,7 +165,7 @@ class World:
 
     def exposure(self, account: Account, market: Market | None = None, **figures: int) -> Exposure:
         nothing = dict.fromkeys(
-            ("position", "bid_size", "bid_value", "offer_size", "offer_value", "worst", "cost", "realised"), 0
+            ("position", "bid_size", "bid_value", "offer_size", "offer_value", "worst_case", "cost", "realised"), 0
         )
         return Exposure.objects.create(account=account, market=market or self.rain, **{**nothing, **figures})
 

@@ -11,8 +11,8 @@ from tests.pages.html import page_data, read
 
 
 def test_shows_balances_and_what_every_market_holds_back(alice: Client, world: World) -> None:
-    world.exposure(world.alice, position=1_000, cost=400 * CHIP, bid_size=200, worst=-80 * CHIP, realised=5 * CHIP)
-    world.exposure(world.alice, world.market(8, "Snow"), offer_size=300, worst=-20 * CHIP)
+    world.exposure(world.alice, position=1_000, cost=400 * CHIP, bid_size=200, worst_case=-80 * CHIP, realised=5 * CHIP)
+    world.exposure(world.alice, world.market(8, "Snow"), offer_size=300, worst_case=-20 * CHIP)
     world.rain.last_price = 4_500
     world.rain.save()
     world.alice.available = 900 * CHIP
@@ -28,7 +28,7 @@ def test_shows_balances_and_what_every_market_holds_back(alice: Client, world: W
 
 
 def test_marks_a_market_with_open_orders_alone_as_the_script_does(alice: Client, world: World) -> None:
-    world.exposure(world.alice, bid_size=150, worst=-80 * CHIP)
+    world.exposure(world.alice, bid_size=150, worst_case=-80 * CHIP)
     world.order(world.alice, Side.BID, 4_700, 150)
     world.order(world.bob, Side.OFFER, 4_900, 150)
     (row,) = read(alice.get("/portfolio/")).all("holding-row")
@@ -93,7 +93,7 @@ def test_asks_the_database_as_often_for_many_rows_as_for_few(
 ) -> None:
     for id in range(20, 50):
         market = world.market(id, f"Market {id}")
-        world.exposure(world.alice, market, position=100, worst=-1)
+        world.exposure(world.alice, market, position=100, worst_case=-1)
         world.order(world.alice, Side.BID, 4_700, 150, market)
     with django_assert_max_num_queries(14):
         page = read(alice.get("/portfolio/"))

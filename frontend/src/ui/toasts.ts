@@ -1,7 +1,7 @@
 // Messages that come and go: own fills (grouped), transfers, settlements, refusals. The region is aria-live.
 import type { Fill } from "../gen/proto/exchange_pb";
 import type { Desk } from "../desk";
-import type { Happening } from "../slice";
+import type { Notice } from "../slice";
 import { find, stamp, template } from "./dom";
 import * as words from "./words";
 
@@ -35,8 +35,8 @@ export class Toasts {
     this.expire(toast);
   }
 
-  tell(happenings: readonly Happening[]): void {
-    for (const what of happenings) {
+  tell(notices: readonly Notice[]): void {
+    for (const what of notices) {
       if (what.kind === "fills") this.group(what.accountId, what.fills);
       else if (what.kind === "transfer") this.transfer(what);
       else if (what.kind === "paid out") {
@@ -49,7 +49,7 @@ export class Toasts {
     }
   }
 
-  private transfer({ stream, transfer }: Extract<Happening, { kind: "transfer" }>): void {
+  private transfer({ stream, transfer }: Extract<Notice, { kind: "transfer" }>): void {
     if (this.told.has(transfer.id)) return;
     this.told.add(transfer.id);
     const account = BigInt(stream.slice(stream.indexOf(".") + 1));

@@ -7,7 +7,7 @@ from typing import Any
 
 from proto import exchange_pb2 as pb
 from tests.live.permissions.stage import PICTURE, Scene
-from tests.live.wishes import bid, hundred, one_market
+from tests.live.requests import bid, hundred, one_market
 
 Wish = Callable[[Scene], Any]
 

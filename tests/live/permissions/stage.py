@@ -14,8 +14,8 @@ from proto import exchange_pb2 as pb
 from tests.auctions.pictures import encoded, red_left
 from tests.live.exchange import ROOT, LiveExchange
 from tests.live.permissions.doors import Person, Socket
+from tests.live.requests import bid, hundred
 from tests.live.tables import Tables
-from tests.live.wishes import bid, hundred
 
 NOWHERE = 987_654_321  # an id that nothing has
 HOUSE = 1

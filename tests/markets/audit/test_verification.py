@@ -253,7 +253,7 @@ WRONG_ALL_ALONG = [
     ("UPDATE markets_trade SET size = size + 1 WHERE id = 1", "traded .*, its position is"),
     ("DELETE FROM markets_exposure WHERE position <> 0", "has no exposure there"),
     ("UPDATE markets_payout SET price = price + 1", "is not its position times the price"),
-    ("UPDATE markets_exposure SET worst = worst + 1 WHERE account_id = 3", "account 3 can lose"),
+    ("UPDATE markets_exposure SET worst_case = worst_case + 1 WHERE account_id = 3", "account 3 can lose"),
     ("UPDATE markets_exposure SET bid_value = bid_value + 1 WHERE account_id = 4", "account 4 rests"),
     ("DELETE FROM accounts_account WHERE id = 4", "money went to accounts that are not there"),
     ("UPDATE markets_order SET side = 3 - side WHERE open > 0", "rests|crossed"),

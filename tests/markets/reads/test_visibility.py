@@ -22,12 +22,12 @@ def test_pages_show_what_the_engine_would(database: str) -> None:
     met: Counter[str] = Counter()
     for user, own in engine.people.items():
         reach = engine.reach(user)
-        shown = {market.pk: market.whole for market in visibility.known(Viewer(reach, own))}
-        whole = set(visibility.seen(Viewer(reach, own)).values_list("pk", flat=True))
+        shown = {market.pk: market.with_book for market in visibility.known(Viewer(reach, own))}
+        with_book = set(visibility.seen(Viewer(reach, own)).values_list("pk", flat=True))
         assert set(visibility.known(Viewer(reach, own, sudo=True)).values_list("pk", flat=True)) == set(engine.markets)
         for id, market in engine.markets.items():
             seen = sees(market, reach)
             there = seen or known_to(engine, market, reach)
             met[DEGREES[seen, there]] += 1
-            assert (id in shown, shown.get(id, False), id in whole) == (there, seen, seen), (user, id)
+            assert (id in shown, shown.get(id, False), id in with_book) == (there, seen, seen), (user, id)
     assert met.keys() == set(DEGREES.values())
