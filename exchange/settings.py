@@ -75,8 +75,8 @@ django_stubs_ext.monkeypatch()
 INSTALLED_APPS = [
     "markets",  # before daphne: its runserver command wins
     "daphne",  # importing it installs the asyncio reactor: before whatever might import Twisted
-    "unfold",  # before the admin, whose templates it replaces
-    "django.contrib.admin",
+    "unfold.apps.BasicAppConfig",  # before the admin, whose templates it replaces; Basic: it leaves the site to us
+    "accounts.console.apps.ConsoleConfig",  # django.contrib.admin
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

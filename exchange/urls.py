@@ -1,21 +1,16 @@
 """Every address of the exchange. /ws is the socket's, see asgi.py."""
 
 from allauth.account import views as sign_in
-from allauth.account.decorators import secure_admin_login
 from allauth.socialaccount.providers.openid_connect import views as openid_connect
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, re_path
 
-from accounts.console.rights import of_who_was_asked_lately, sudo_for_all_pages
+from accounts.console.rights import of_who_was_asked_lately
 from accounts.urls import api_urls as accounts_api
 from auctions.urls import api_urls as auctions_api
 from exchange import api
 from exchange.sign_in import afresh, at_provider
 from markets.rest.urls import api_urls as markets_api
-
-# The admin's own sign-in has no rate limit; ours has one.
-admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
-sudo_for_all_pages(admin.site)
 
 # allauth's views under our addresses. It looks pages up by these names, so all of them are here, and sign-up too
 # while it is closed (sign_in.Adapter).

@@ -37,8 +37,6 @@ from markets.models import (
 
 LINE_CHARACTERS = 100
 
-admin.site.index_title = "Operator console"
-
 LABELS = {
     MarketStatus.OPEN.label: "success",
     MarketStatus.CANCEL_ONLY.label: "warning",

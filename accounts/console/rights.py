@@ -5,11 +5,10 @@ from functools import wraps
 from typing import Any, TypeGuard
 
 from django.conf import settings
-from django.contrib.admin import AdminSite
 from django.contrib.auth.models import AnonymousUser, Permission
 from django.contrib.auth.views import redirect_to_login
 from django.db.models import Q
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import resolve_url
 
@@ -68,31 +67,5 @@ def of_who_was_asked_lately(view: View) -> View:
         if not isinstance(user, User) or is_recent(request.session, user, settings.DANGER_SECONDS):
             return view(request, *args, **kwargs)
         return ask_again(request, user)
-
-    return inner
-
-
-def sudo_for_all_pages(site: AdminSite) -> None:
-    """From now on every page of the console asks who may see the exchange for sudo, but for the way out.
-
-    To be called before its addresses are made. Views with `asks_itself` ask themselves.
-    """
-    admin_view, way_out = site.admin_view, site.logout
-
-    def asking(view: View, cacheable: bool = False) -> View:
-        exempt = view == way_out or getattr(view, "asks_itself", False)
-        return admin_view(view if exempt else _with_sudo(view), cacheable)
-
-    site.admin_view = asking  # type: ignore[method-assign, assignment]
-
-
-def _with_sudo(view: View) -> View:
-    @wraps(view)
-    def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        if not may_view(request.user) or is_recent(request.session, request.user):
-            return view(request, *args, **kwargs)
-        if "HX-Request" in request.headers:  # a part of a page that renews itself: the whole page asks
-            return HttpResponse(headers={"HX-Refresh": "true"})
-        return ask_again(request, request.user)
 
     return inner
