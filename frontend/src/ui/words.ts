@@ -1,4 +1,4 @@
-// Sentences that people read. placed() is as markets/pages/markets.py says it, EMPTY as markets/templatetags/money.py.
+// Sentences that people read. placed() is as markets/pages/markets.py says it, EMPTY as accounts/templatetags/money.py.
 import { sideName } from "../book";
 import type { Fill, Order, PaidOut, Transfer } from "../gen/proto/exchange_pb";
 import { Side } from "../gen/proto/exchange_pb";
