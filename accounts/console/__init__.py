@@ -1,1 +1,1 @@
-"""The parts of the operator console (the Django admin): rights, tables that nobody edits, operations as views."""
+"""The base of the operator console (the Django admin): its site, rights, read-only tables, operations as views."""

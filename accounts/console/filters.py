@@ -1,4 +1,4 @@
-"""Filters of the console's tables into which one types: a list of every account would not fit on a page."""
+"""Filters with a text field. A list of every account to choose from would not fit on a page."""
 
 from typing import Any, ClassVar
 
@@ -13,12 +13,13 @@ TEMPLATE = "admin/typed_filter.html"
 
 
 class TypedFilter(TextFilter):
-    """An id, or the name of the thing; rows where one of `fields` is it."""
+    """Takes an id or a name, and finds the rows that have it in one of `fields`."""
 
     template = TEMPLATE
     fields: ClassVar[tuple[str, ...]]
 
     def named(self, name: str) -> int | None:
+        """The id of what has this name."""
         raise NotImplementedError
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:

@@ -1,7 +1,7 @@
-"""An operation: something an operator does, in a view of its own with a form that acts once.
+"""Operations: what operators do. Each is a view of its own with a form that acts once.
 
-Never a save_model or an add form: those run inside a transaction, which on SQLite holds the lock that the journal
-needs to commit the command that the view waits for.
+An operation is never a save_model or an add form. Those run inside a transaction, and on SQLite it holds the lock that
+the journal needs to commit the command for which the view waits.
 """
 
 from typing import Any, ClassVar, NamedTuple
@@ -32,30 +32,31 @@ from realtime import gateway
 from realtime.errors import RequestFailed
 from realtime.limits import REASON_CHARACTERS_MAX
 
-UNSENT = "unsent"  # session key: (address, what was typed there) while the password is asked for
+UNSENT = "unsent"  # session key: (address, the form's data) while the person types the password
 
 WORDS = {
-    OUTCOME_UNKNOWN: "The exchange did not answer in time: it may have happened or not. Press the button again; "
-    "what has happened does not happen a second time.",
-    KEY_CONFLICT: "This form was sent before, with other entries. Look at them again; if they are still what you want, "
-    "send it once more.",
+    OUTCOME_UNKNOWN: "The exchange did not answer in time, so this may or may not have happened. Press the button "
+    "again: it does not happen a second time.",
+    KEY_CONFLICT: "This form was sent before with other entries. Check them, and send it again if they are right.",
 }
 
 
 class OperationForm(KeyedForm):
-    """Its key was made when it was first shown, so that a double click or a reload acts once. Why it is done is kept in
-    the journal; of what is no command, in Django's own log."""
+    """Its key is made when the form is first shown, so that a double click or a reload acts once.
+
+    The reason of a command is kept in the journal; the reason of another operation in Django's log.
+    """
 
     key = forms.CharField(max_length=KEY_MAX, widget=forms.HiddenInput)
     reason = forms.CharField(
         max_length=REASON_CHARACTERS_MAX,
         widget=UnfoldAdminTextInputWidget,
-        help_text="Kept with what you do, and shown to operators only.",
+        help_text="Kept with this action. Only the console shows it.",
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.order_fields([name for name in self.fields if name != "reason"])  # what is not named comes last
+        self.order_fields([name for name in self.fields if name != "reason"])  # fields not named here come last
 
 
 class Button(NamedTuple):
@@ -66,12 +67,12 @@ class Button(NamedTuple):
 
 
 class Operation(FormView[OperationForm]):
-    """Registered in a ModelAdmin's `operations`; of one row of its table unless `of_row` is False."""
+    """A view that a ModelAdmin lists in its `operations`. It acts on one row of the table, unless `of_row` is False."""
 
     slug: ClassVar[str]
     title: ClassVar[str]
     icon: ClassVar[str]
-    danger: ClassVar[bool] = False  # asks for the password again after DANGER_SECONDS
+    danger: ClassVar[bool] = False  # needs a sign-in within DANGER_SECONDS
     of_row: ClassVar[bool] = True
     form_class: type[OperationForm] = OperationForm
     template_name = "admin/operation.html"
@@ -86,7 +87,7 @@ class Operation(FormView[OperationForm]):
     def route(cls, model_admin: ModelAdmin) -> URLPattern:
         opts = model_admin.opts
         acts = cls.as_view(model_admin=model_admin)
-        acts.asks_itself = True  # type: ignore[attr-defined]  # dispatch() does
+        acts.asks_itself = True  # type: ignore[attr-defined]  # dispatch() asks for the password, see site.py
         view = model_admin.admin_site.admin_view(acts)
         where = f"<int:object_id>/{cls.slug}/" if cls.of_row else f"{cls.slug}/"
         return path(where, view, name=f"{opts.app_label}_{opts.model_name}_{cls.slug}")
@@ -102,11 +103,11 @@ class Operation(FormView[OperationForm]):
         if not is_recent(request.session, request.user, settings.DANGER_SECONDS if self.danger else None):
             if request.method == "POST":
                 request.session[UNSENT] = (request.get_full_path(), request.POST.urlencode())
-            return ask_again(request, request.user)  # a sign-in afresh forgets it: it may be another's
+            return ask_again(request, request.user)  # a new sign-in drops UNSENT: it may be another person
         return super().dispatch(request, *args, **kwargs)
 
     def get_form_kwargs(self) -> dict[str, Any]:
-        """With what was typed before the password was asked for: it is to be confirmed, not sent."""
+        """Fills in what was typed before the password was asked for. The person looks at it and sends it again."""
         address, typed = self.request.session.get(UNSENT, ("", ""))
         if self.request.method != "GET" or address != self.request.get_full_path():
             return super().get_form_kwargs()
@@ -115,18 +116,18 @@ class Operation(FormView[OperationForm]):
 
     @property
     def operator(self) -> User:
-        assert may_operate(self.request.user)  # dispatch() has asked
+        assert may_operate(self.request.user)  # checked in dispatch()
         return self.request.user
 
     @cached_property
     def row(self) -> Any:
-        """The row that the address names, None for an operation of the whole table."""
+        """The row that the address names. None for an operation of the whole table."""
         if not self.of_row:
             return None
         return get_object_or_404(self.model_admin.get_queryset(self.request), pk=self.kwargs["object_id"])
 
     def intro(self) -> str:
-        """What will happen, above the form."""
+        """The text above the form: what will happen."""
         return ""
 
     def get_initial(self) -> dict[str, Any]:
@@ -139,14 +140,14 @@ class Operation(FormView[OperationForm]):
         return super().get_context_data(**site.each_context(self.request), **shown, **kwargs)
 
     def back(self) -> str:
-        """Where "Cancel" leads, and a success."""
+        """The address to which "Cancel" and a success lead."""
         opts = self.model_admin.opts
         page, args = ("change", [self.row.pk]) if self.row else ("changelist", [])
         return reverse(f"admin:{opts.app_label}_{opts.model_name}_{page}", args=args)
 
 
 class CommandOperation(Operation):
-    """Sends a command with sudo, as the operator's own account, and tells the answer, which comes after the commit."""
+    """Sends a command with sudo, as the operator's own account. The reply comes after the commit."""
 
     form_class: type[OperationForm] = OperationForm
 
@@ -154,7 +155,7 @@ class CommandOperation(Operation):
         raise NotImplementedError
 
     def done(self, reply: ServerMessage) -> str:
-        """What has happened, in words, without a full stop."""
+        """What has happened, as a sentence without its full stop."""
         raise NotImplementedError
 
     def form_valid(self, form: OperationForm) -> HttpResponse:
@@ -173,7 +174,7 @@ class CommandOperation(Operation):
         return self.back()
 
     def refused(self, form: OperationForm, failed: RequestFailed) -> HttpResponse:
-        """The form again with the reason. It keeps its key, which is unused or belongs to what the form still says."""
+        """Shows the form again with the reason. It keeps its key, unless the key was used with other entries."""
         form.add_error(None, WORDS.get(failed.reason, failed.message))
         if failed.reason == KEY_CONFLICT:
             form.data = {**dict(form.data.items()), "key": new_key()}
