@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import NON_FIELD_ERRORS
 from django.forms import Form
 from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
-from django.shortcuts import redirect, render
-from django.urls import reverse
+from django.shortcuts import redirect, render, resolve_url
 from django.utils.cache import add_never_cache_headers
 from django.utils.http import url_has_allowed_host_and_scheme
 
@@ -64,7 +64,9 @@ def acting(
     @wraps(view)
     def inner(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         if not request.user.is_authenticated:
-            return redirect_to_login(request.get_full_path() if request.method == "GET" else reverse("markets:list"))
+            return redirect_to_login(
+                request.get_full_path() if request.method == "GET" else resolve_url(settings.LOGIN_REDIRECT_URL)
+            )
         try:
             own = ensure_user_account(request.user)
         except RequestFailed as failed:
@@ -135,7 +137,7 @@ def complain(request: HttpRequest, form: Form) -> None:
 
 
 def back(request: HttpRequest, fallback: str) -> HttpResponseRedirect:
-    """To the page that the form names as `next`, if it is one of ours."""
+    """Leads to the page that the form names as `next` if it is one of ours, else to `fallback`."""
     wanted = request.POST.get("next", "")
     ours = url_has_allowed_host_and_scheme(wanted, {request.get_host()}, require_https=request.is_secure())
     return redirect(wanted if ours else fallback)

@@ -6,6 +6,7 @@ from allauth.account.admin import EmailAddressAdmin as AllauthEmailAddressAdmin
 from allauth.account.models import EmailAddress
 from allauth.socialaccount import admin as _  # noqa: F401 - registers what is unregistered below
 from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
@@ -15,7 +16,6 @@ from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
@@ -25,7 +25,7 @@ from accounts import money
 from accounts.console.filters import AccountFilter
 from accounts.console.operations import Button
 from accounts.console.rights import may_manage, may_operate
-from accounts.console.tables import EngineOwnedAdmin, Operated, ReadOnlyAdmin, entry_link, links
+from accounts.console.tables import EngineOwnedAdmin, Operated, ReadOnlyAdmin, entry_link, link, links
 from accounts.console.words import person, when
 from accounts.models import Account, ApiToken, Ownership, Transfer, User
 from accounts.operations import Collect, Gift, MakeToken, RedistributeCredit, RevokeShare, RevokeToken
@@ -170,13 +170,10 @@ class AccountAdmin(ReadOnlyAdmin):
 
     @admin.display(description="see also")
     def see(self, account: Account) -> SafeString:
-        tables = {
-            **{"accounts_transfer": "transfers", "markets_order": "orders", "markets_trade": "trades"},
-            **{"markets_exposure": "exposures", "markets_payout": "payouts", "auctions_auction": "auctions"},
-        }
-        found = [(reverse(f"admin:{table}_changelist"), name) for table, name in tables.items()]
-        found.append((reverse("admin:markets_journalentry_changelist"), "commands"))
-        return links((f"{address}?account={account.pk}", name) for address, name in found)
+        """Links to every table that can be filtered by an account."""
+        tables = (table for table in self.admin_site._registry.values() if isinstance(table, ReadOnlyAdmin))
+        found = sorted((table.account_link, table.address) for table in tables if table.account_link)
+        return links((f"{address}?account={account.pk}", text) for text, address in found)
 
 
 class EitherOwner(AccountFilter):
@@ -194,10 +191,7 @@ class OwnershipAdmin(EngineOwnedAdmin):
 
 
 def auction_link(id: int) -> str:
-    if not id:
-        return "–"
-    address = reverse("admin:auctions_auction_change", args=[id])
-    return format_html('<a href="{}" class="text-link">{}</a>', address, id)
+    return link(reverse(settings.AUCTION_PAGE, args=[id]), id) if id else "–"
 
 
 class EitherSide(AccountFilter):
@@ -206,6 +200,7 @@ class EitherSide(AccountFilter):
 
 @admin.register(Transfer)
 class TransferAdmin(EngineOwnedAdmin):
+    account_link = "transfers"
     list_display = ("id", "at_us", "kind", "from_account", "to_account", "amount", "auction", "note")
     list_filter = (EitherSide, "kind")
     list_select_related = ("from_account", "to_account")

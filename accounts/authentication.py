@@ -26,7 +26,6 @@ from realtime import gateway
 from realtime.rights import Rights, Scope
 from realtime.sockets import Principal
 
-OPERATOR_PERMISSION = "markets.operate_exchange"
 LAST_USED_EVERY = timedelta(minutes=1)  # how exact ApiToken.last_used_at is; a write on every connect would be waste
 # Who looks at an access token may have to wait for the provider; nobody else waits with them.
 _PROVIDER_THREAD = ThreadPoolExecutor(1, thread_name_prefix="provider")
@@ -128,7 +127,7 @@ def _is_access_token(secret: str) -> bool:
 
 def is_operator(user: User) -> bool:
     """Active staff with the operator permission."""
-    return user.is_active and user.is_staff and user.has_perm(OPERATOR_PERMISSION)
+    return user.is_active and user.is_staff and user.has_perm(settings.OPERATOR_PERMISSION)
 
 
 def _find(cookies: Mapping[str, str], bearer: str) -> tuple[Principal, str] | None:

@@ -1,4 +1,4 @@
-"""People and tokens are Django's to write; markets/journal/ alone writes Account, Ownership and Transfer."""
+"""Django writes people and tokens. Only the journal writes Account, Ownership and Transfer."""
 
 from django.contrib.auth.models import AbstractUser
 from django.db import models
@@ -8,7 +8,7 @@ from realtime.rights import WITHOUT_SUDO, scope_names
 
 
 class User(AbstractUser):
-    """A person who signs in. The operator permission is markets.operate_exchange, for staff."""
+    """A person who signs in. Staff with settings.OPERATOR_PERMISSION are operators."""
 
 
 class ApiToken(models.Model):

@@ -10,7 +10,7 @@ from realtime import gateway
 
 NAME_MAX = 40  # characters (rules, section 1)
 ADMINISTRATORS = "Administrator"
-MARKET_OPERATORS = "Market operator"  # these roles are groups that a migration of markets makes
+MARKET_OPERATORS = "Market operator"  # these roles are groups that a migration makes
 
 
 def ensure_user_account(user: User) -> Account:
@@ -41,9 +41,8 @@ def follow_operator_role(user: User, named: bool) -> None:
     if named:
         group, made = Group.objects.get_or_create(name=MARKET_OPERATORS)
         if made:  # somebody had removed it
-            group.permissions.add(
-                Permission.objects.get(codename="operate_exchange", content_type__app_label="markets")
-            )
+            app, _, codename = settings.OPERATOR_PERMISSION.partition(".")
+            group.permissions.add(Permission.objects.get(codename=codename, content_type__app_label=app))
         user.groups.add(group)
         user.is_staff = True
         user.save(update_fields=["is_staff"])

@@ -38,7 +38,7 @@ def act_as(request: HttpRequest, who: Acting) -> HttpResponse:
     else:
         request.session[SESSION_KEY] = account.id
         messages.success(request, f"You act as {account.name}.")
-    return back(request, "markets:portfolio")
+    return back(request, settings.PORTFOLIO_PAGE)
 
 
 @require_GET
@@ -89,7 +89,7 @@ def create_alt(request: HttpRequest, who: Acting) -> HttpResponse:
 
     if reply := carry_out(request, who, AltForm(request.POST), message):
         messages.success(request, f"{reply.account_created.account.name} is open. Switch to it to trade with it.")
-    return back(request, "markets:portfolio")
+    return back(request, settings.PORTFOLIO_PAGE)
 
 
 @require_POST
@@ -107,7 +107,7 @@ def make_transfer(request: HttpRequest, who: Acting) -> HttpResponse:
     if carry_out(request, who, form, message):
         paid, to = money.chips(form.cleaned_data["amount"]), form.cleaned_data["to"]
         messages.success(request, f"{paid} {settings.CHIP_NAME} went to {to.name}.")
-    return back(request, "markets:portfolio")
+    return back(request, settings.PORTFOLIO_PAGE)
 
 
 @require_http_methods(["GET", "POST"])
@@ -171,23 +171,23 @@ def sudo_switch(request: HttpRequest, who: Acting) -> HttpResponseBase:
     if request.method == "POST" and "off" in request.POST:
         turn_off(request)
         messages.success(request, "Sudo is off.")
-        return back(request, "markets:list")
+        return back(request, settings.LOGIN_REDIRECT_URL)
     if request.method == "POST":
         request.session[SUDO_WANTED] = True
     if not request.session.get(SUDO_WANTED):
-        return redirect("markets:list")
+        return redirect(settings.LOGIN_REDIRECT_URL)
     if not is_recent(request.session, request.user):
         return ask_again(request, request.user)
     del request.session[SUDO_WANTED]
     turn_on(request, request.user)
     messages.success(request, "Sudo is on: you see and may do everything. It ends by itself.")
-    return back(request, "markets:list")
+    return back(request, settings.LOGIN_REDIRECT_URL)
 
 
 @require_POST
 def theme(request: HttpRequest) -> HttpResponse:
     """Light or dark, in a cookie, so that the first paint has it; anything else means as the system has it."""
-    response = back(request, "markets:list")
+    response = back(request, settings.LOGIN_REDIRECT_URL)
     chosen = request.POST.get("theme", "")
     if chosen in THEMES:
         response.set_cookie(THEME_COOKIE, chosen, max_age=THEME_SECONDS, secure=request.is_secure(), samesite="Lax")
@@ -203,4 +203,4 @@ def demo_sign_in(request: HttpRequest) -> HttpResponse:
         raise Http404
     login(request, person, backend=settings.AUTHENTICATION_BACKENDS[0])
     record_authentication(request, person, method="demo")
-    return redirect("markets:list")
+    return redirect(settings.LOGIN_REDIRECT_URL)

@@ -28,6 +28,7 @@ class SellerOrBuyer(AccountFilter):
 
 @admin.register(Auction)
 class AuctionAdmin(ReadOnlyAdmin):
+    account_link = "auctions"
     operations = (EditAuction, SettleAuction, WithdrawAuction)
     list_display = ("id", "name", "state", "seller", "buy_now_price", "buyer", "settle_price")
     list_display_links = ("id", "name")
@@ -37,6 +38,7 @@ class AuctionAdmin(ReadOnlyAdmin):
     ordering = ("-id",)
     raw_id_fields = ("seller", "buyer")
     search_fields = ("id", "name")
+    titles: ClassVar = {"settle_price": "settled at"}
     instead: ClassVar = {"status": "state", "description": "text", "picture": "shown"}
     written: ClassVar = {
         **dict.fromkeys(("buy_now_price", "settle_price"), money.cash),

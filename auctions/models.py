@@ -1,7 +1,7 @@
-"""The board as a table for pages, REST and the admin: engine-owned, written by markets/journal/ alone.
+"""The board as a table for pages, REST and the console. Only the journal writes it.
 
-Foreign keys carry no database constraint, for the reasons in markets/models.py. Prices: 1/10,000 chip; times UTC
-microseconds.
+Foreign keys have no database constraint: it would cost a lookup per row, and `manage.py verify` proves them.
+Prices: 1/10,000 chip; times: UTC microseconds.
 """
 
 from django.db import models

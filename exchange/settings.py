@@ -220,7 +220,8 @@ AUTH_PASSWORD_VALIDATORS = [
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
 ]
 LOGIN_URL = reverse_lazy("account_login")
-LOGIN_REDIRECT_URL = "/"
+LOGIN_REDIRECT_URL = "markets:list"
+SIGN_IN_AFRESH_URL = "sign_in_afresh"  # asks a person without a password to sign in again
 SIGN_UP_OPEN = env.bool("SIGN_UP_OPEN", default=False)  # closed: operators make the users
 
 ACCOUNT_ADAPTER = "exchange.sign_in.Adapter"
@@ -233,6 +234,14 @@ ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_REAUTHENTICATION_TIMEOUT = DANGER_SECONDS
 ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXY_COUNT
 vars().update(env.email_url("EMAIL_URL", default="consolemail://"))  # EMAIL_BACKEND, EMAIL_HOST ...
+
+# --- What packages use of those to their right: they may not name it themselves (tests/tidy/test_names.py) ----------
+
+OPERATOR_PERMISSION = "markets.operate_exchange"  # to send commands with sudo, for staff
+VIEW_PERMISSION = "markets.view_exchange"  # to see everything in the console, for staff
+PORTFOLIO_PAGE = "markets:portfolio"
+ENTRY_PAGE = "admin:markets_journalentry_change"  # a journal entry in the console, by its seq
+AUCTION_PAGE = "admin:auctions_auction_change"  # an auction in the console, by its id
 
 # --- Sign-in with an OpenID Connect provider, beside the password -----------------------------------
 

@@ -5,7 +5,7 @@ from allauth.socialaccount.providers.openid_connect import views as openid_conne
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, re_path
 
-from accounts.console.rights import of_who_was_asked_lately
+from accounts.console.rights import recent_sign_in_required
 from accounts.urls import api_urls as accounts_api
 from auctions.urls import api_urls as auctions_api
 from exchange import api
@@ -24,7 +24,7 @@ sign_in_urls: list[URLPattern | URLResolver] = [
     path("sign-up/", sign_in.signup, name="account_signup"),
     path("inactive/", sign_in.account_inactive, name="account_inactive"),
     path("password/", sign_in.password_change, name="account_change_password"),
-    path("password/set/", of_who_was_asked_lately(sign_in.password_set), name="account_set_password"),
+    path("password/set/", recent_sign_in_required(sign_in.password_set), name="account_set_password"),
     path("password/reset/", sign_in.password_reset, name="account_reset_password"),
     path("password/reset/sent/", sign_in.password_reset_done, name="account_reset_password_done"),
     path("password/reset/done/", sign_in.password_reset_from_key_done, name="account_reset_password_from_key_done"),
@@ -33,7 +33,7 @@ sign_in_urls: list[URLPattern | URLResolver] = [
         sign_in.password_reset_from_key,
         name="account_reset_password_from_key",
     ),
-    path("email/", of_who_was_asked_lately(sign_in.email), name="account_email"),
+    path("email/", recent_sign_in_required(sign_in.email), name="account_email"),
     path("email/sent/", sign_in.email_verification_sent, name="account_email_verification_sent"),
     re_path(r"^email/confirm/(?P<key>[-:\w]+)/$", sign_in.confirm_email, name="account_confirm_email"),
 ]

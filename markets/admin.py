@@ -16,7 +16,7 @@ from unfold.decorators import display
 from accounts import money
 from accounts.console import filters
 from accounts.console.filters import AccountFilter, PersonFilter, TypedFilter
-from accounts.console.tables import EngineOwnedAdmin, ReadOnlyAdmin, entry_link, links
+from accounts.console.tables import EngineOwnedAdmin, ReadOnlyAdmin, entry_link, link, links
 from accounts.console.words import person, when
 from markets.console import figures
 from markets.console.entry_text import as_json, readable
@@ -85,6 +85,11 @@ class MarketAdmin(ReadOnlyAdmin):
     ordering = ("-id",)
     raw_id_fields = ("owner",)
     search_fields = ("id", "name")
+    titles: ClassVar = {
+        "min_settlement": "lowest settlement",
+        "max_settlement": "highest settlement",
+        "settle_price": "settled at",
+    }
     instead: ClassVar = {"status": "state", "description": "text"}
     also = ("visible_to", "see")
     written: ClassVar = {
@@ -153,6 +158,7 @@ class RestingFilter(DropdownFilter):
 
 @admin.register(Order)
 class OrderAdmin(EngineOwnedAdmin):
+    account_link = "orders"
     list_display = ("id", "created_us", "market", "account", "side", "price", "size", "open", "filled", "cancelled")
     list_filter = (MarketFilter, AccountFilter, RestingFilter)
     list_select_related = ("market", "account")
@@ -171,6 +177,7 @@ class EitherTrader(AccountFilter):
 
 @admin.register(Trade)
 class TradeAdmin(EngineOwnedAdmin):
+    account_link = "trades"
     list_display = ("id", "at_us", "market", "price", "size", "buyer", "seller", "taker_side")
     list_filter = (MarketFilter, EitherTrader)
     list_select_related = ("market", "buyer", "seller")
@@ -184,6 +191,8 @@ class TradeAdmin(EngineOwnedAdmin):
 
 @admin.register(Exposure)
 class ExposureAdmin(EngineOwnedAdmin):
+    account_link = "exposures"
+    titles: ClassVar = {"realised": "realised profit"}
     list_display = ("account", "market", "position", "bid_size", "offer_size", "worst_case", "cost", "realised")
     list_filter = (MarketFilter, AccountFilter)
     list_select_related = ("account", "market")
@@ -197,6 +206,7 @@ class ExposureAdmin(EngineOwnedAdmin):
 
 @admin.register(Payout)
 class PayoutAdmin(EngineOwnedAdmin):
+    account_link = "payouts"
     list_display = ("market", "account", "position", "price", "amount")
     list_filter = (MarketFilter, AccountFilter)
     list_select_related = ("account", "market")
@@ -230,6 +240,7 @@ class JournalMarketFilter(MarketFilter):
 
 @admin.register(JournalEntry)
 class JournalEntryAdmin(EngineOwnedAdmin):
+    account_link = "commands"
     list_display = ("seq", "at_us", "kind", "asked_for", "reason", "who", "acting_as")
     list_filter = (KindFilter, PersonFilter, ActingFilter, JournalMarketFilter)
     search_fields = ("id",)
@@ -257,7 +268,7 @@ class JournalEntryAdmin(EngineOwnedAdmin):
         if entry.account_name is None:
             return None
         address = reverse("admin:accounts_account_change", args=[entry.account])
-        return format_html('<a href="{}" class="text-link">{}</a>', address, entry.account_name)
+        return link(address, entry.account_name)
 
     @admin.display(description="command")
     def command_as_json(self, entry: JournalEntry) -> SafeString:

@@ -14,7 +14,7 @@ from realtime.errors import CloseCode
 
 logger = logging.getLogger(__name__)
 
-OUTLET_EXTENSION = "exchange.outlet"  # where a server puts the socket's Outlet into the ASGI scope
+OUTLET_EXTENSION = "realtime.outlet"  # where a server puts the socket's Outlet into the ASGI scope
 
 
 class Outlet(Protocol):

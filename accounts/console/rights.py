@@ -16,26 +16,28 @@ from accounts.authentication import is_operator
 from accounts.models import User
 from accounts.sudo import is_recent
 
-VIEW_PERMISSION = "markets.view_exchange"
-
 View = Callable[..., HttpResponseBase]
 
 
 def may_operate(user: User | AnonymousUser) -> TypeGuard[User]:
-    """Send commands with sudo: active staff with the operator permission."""
+    """Whether they may send commands with sudo: active staff with the operator permission."""
     return isinstance(user, User) and is_operator(user)
 
 
 def may_view(user: User | AnonymousUser) -> TypeGuard[User]:
-    """See what the engine owns, hidden ids and restricted markets too: operators, and staff who may look."""
+    """Whether they may see all that the engine owns, also hidden ids and restricted markets: operators, and staff with
+    the view permission."""
     if not isinstance(user, User) or not user.is_active or not user.is_staff:
         return False
-    return user.has_perm(VIEW_PERMISSION) or is_operator(user)
+    return user.has_perm(settings.VIEW_PERMISSION) or is_operator(user)
 
 
 def may_manage(user: User | AnonymousUser, person: User, permission: str = "accounts.change_user") -> bool:
-    """Change this person, or what else the permission says of them. To become somebody else with rights takes a
-    superuser: else the journal would name the wrong operator. Rights that they would have as staff count, too."""
+    """Whether they may do to this person what the permission allows, like change them.
+
+    Only superusers may change other staff, and people who hold a permission that they lack: whoever sets a password can
+    sign in as that person, and the journal would name the wrong operator. It counts what people would have as staff.
+    """
     if not may_operate(user) or not user.has_perm(permission):
         return False
     if user.is_superuser or user == person:
@@ -46,20 +48,22 @@ def may_manage(user: User | AnonymousUser, person: User, permission: str = "acco
 
 
 def held(by: Q) -> set[str]:
-    """The permissions that these people or groups were given, whether or not they may use them now."""
+    """The permissions given to these people or groups, also those that they cannot use now."""
     found = Permission.objects.filter(by).values_list("content_type__app_label", "codename")
     return {f"{app}.{codename}" for app, codename in found}
 
 
 def ask_again(request: HttpRequest, user: User) -> HttpResponseRedirect:
-    """To the password, then back to the form; who has none signs in afresh."""
-    page = "account_reauthenticate" if user.has_usable_password() else "sign_in_afresh"
+    """Leads to the password page and back here. People without a password sign in again."""
+    page = "account_reauthenticate" if user.has_usable_password() else settings.SIGN_IN_AFRESH_URL
     return redirect_to_login(request.get_full_path(), resolve_url(page))
 
 
-def of_who_was_asked_lately(view: View) -> View:
-    """The view, for who has shown within DANGER_SECONDS who they are: what it changes would let somebody at an open
-    browser in for good."""
+def recent_sign_in_required(view: View) -> View:
+    """Asks for the password if it was last given more than DANGER_SECONDS ago.
+
+    For changes with which somebody at an open browser could let themselves in for good.
+    """
 
     @wraps(view)
     def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:

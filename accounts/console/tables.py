@@ -1,8 +1,9 @@
-"""Tables of the console: every field of a row that the engine owns is shown, and none can be changed."""
+"""The console's tables. They show every field of the rows that the engine owns. Nobody can change a row."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import Field, Model, Q, QuerySet
@@ -23,31 +24,26 @@ Writer = Callable[[int], str]
 
 STYLES = "accounts/console.css"
 
-# Columns whose field's own name is not for people.
-TITLES = {
-    "at_us": "time (UTC)",
-    "created_us": "created (UTC)",
-    "seq": "journal entry",
-    "min_settlement": "lowest settlement",
-    "max_settlement": "highest settlement",
-    "settle_price": "settled at",
-    "realised": "realised profit",
-}
+# Titles of columns that many tables have.
+TITLES = {"at_us": "time (UTC)", "created_us": "created (UTC)", "seq": "journal entry"}
 
 
 def entry_link(seq: int) -> SafeString:
-    return format_html(
-        '<a href="{}" class="text-link">{}</a>', reverse("admin:markets_journalentry_change", args=[seq]), seq
-    )
+    """The number of a journal entry, as a link to its page."""
+    return link(reverse(settings.ENTRY_PAGE, args=[seq]), seq)
+
+
+def link(address: str, text: object) -> SafeString:
+    return format_html('<a href="{}" class="text-link">{}</a>', address, text)
 
 
 def links(items: Iterable[tuple[str, str]]) -> SafeString:
-    """(address, words) side by side."""
+    """Links side by side, of pairs (address, text)."""
     return format_html_join(" · ", '<a href="{}" class="text-link">{}</a>', items)
 
 
 class Operated(ModelAdmin):
-    """Adds the views of `operations` and their buttons, for operators."""
+    """A table with operations: their views, and their buttons for operators."""
 
     operations: ClassVar[Sequence[type[Operation]]] = ()
     list_before_template = "admin/buttons.html"  # type: ignore[assignment]  # the theme says None there
@@ -60,7 +56,7 @@ class Operated(ModelAdmin):
         return [*(operation.route(self) for operation in self.operations), *super().get_urls()]
 
     def buttons(self, request: HttpRequest, row: Any = None) -> list[Button]:
-        """Over the table, or over one row of it."""
+        """The buttons above the table, or above the page of one row."""
         if not may_operate(request.user):
             return []
         offered = (one for one in self.operations if one.of_row == (row is not None) and one.offered(row))
@@ -83,11 +79,13 @@ class Operated(ModelAdmin):
 
 
 class ReadOnlyAdmin(Operated):
-    """Shows every field of every row to who may see the exchange, in sudo. `written`: how integer units are written."""
+    """Shows every field of every row to people who may see the exchange and have sudo."""
 
-    written: ClassVar[Mapping[str, Writer]] = {}
-    also: ClassVar[Sequence[str]] = ()  # methods whose answers stand below the fields
+    written: ClassVar[Mapping[str, Writer]] = {}  # field -> function that formats its value
     instead: ClassVar[Mapping[str, str]] = {}  # field -> method that shows it
+    also: ClassVar[Sequence[str]] = ()  # methods whose results stand below the fields
+    titles: ClassVar[Mapping[str, str]] = {}  # field of `written` -> title, where its own name is not for people
+    account_link: ClassVar[str] = ""  # text of the link from an account's page to this table, filtered by ?account=
     actions = None
     list_per_page = 50
     show_full_result_count = False
@@ -96,14 +94,23 @@ class ReadOnlyAdmin(Operated):
 
     def __init__(self, model: type[Model], admin_site: admin.AdminSite) -> None:
         super().__init__(model, admin_site)
-        fields = (field for field in model._meta.concrete_fields if field.name in self.written)
-        self._shown: dict[str, Any] = {field.name: _column(field, self.written[field.name]) for field in fields}
+        titles = {**TITLES, **self.titles}
+        self._shown: dict[str, Any] = {
+            field.name: _column(field, titles.get(field.name), self.written[field.name])
+            for field in model._meta.concrete_fields
+            if field.name in self.written
+        }
         self._shown |= self.instead
+
+    @property
+    def address(self) -> str:
+        """Of the table's page."""
+        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
 
     # --- What is shown
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
-        """What its filters ask, and nothing else that an address may ask of Django: some columns are secret."""
+        """Only the lookups of its filters. Django allows more in an address, but some columns are secret."""
         asked = {getattr(one, "parameter_name", one) for one in self.list_filter}
         return lookup.removesuffix("__exact") in asked
 
@@ -120,7 +127,7 @@ class ReadOnlyAdmin(Operated):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """By id, or by a part of a name. Django's own way would compare a million ids as text."""
+        """Finds by id, or by a part of a name. Django would compare a million ids as text."""
         text = search_term.strip()
         if not text:
             return queryset, False
@@ -154,9 +161,9 @@ class ReadOnlyAdmin(Operated):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> Any:
-        if request.method not in ("GET", "HEAD"):  # before Django opens the transaction in which it would refuse
+        if request.method not in ("GET", "HEAD"):  # Django would refuse too, but inside a transaction
             raise PermissionDenied
-        # The journal is the history of these rows; Django's own log knows nothing of them.
+        # The journal is the history of these rows. Django's log does not contain them.
         return super().changeform_view(request, object_id, form_url, {"show_history": False, **(extra_context or {})})
 
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None) -> Any:
@@ -164,7 +171,7 @@ class ReadOnlyAdmin(Operated):
 
 
 class EngineOwnedAdmin(ReadOnlyAdmin):
-    """Tables that grow without end: nothing counts their rows, and they are read from the newest on."""
+    """A table that grows without end: it shows the newest rows first and never counts them all."""
 
     paginator = InfinitePaginator
     ordering = ("-pk",)
@@ -172,10 +179,10 @@ class EngineOwnedAdmin(ReadOnlyAdmin):
     list_filter_submit = True
 
 
-def _column(field: "Field[Any, Any]", write: Writer) -> Callable[[Any], str | None]:
-    """A field as the console shows it. Its name tells the style sheet what it is: a figure, or a time."""
+def _column(field: "Field[Any, Any]", title: str | None, write: Writer) -> Callable[[Any], str | None]:
+    """The function that shows a field. The style sheet reads from its name whether it is a figure or a time."""
 
-    @admin.display(description=TITLES.get(field.name, field.verbose_name), ordering=field.name, empty_value="–")
+    @admin.display(description=title or field.verbose_name, ordering=field.name, empty_value="–")
     def column(row: Any) -> str | None:
         value = getattr(row, field.attname)
         return None if value is None else write(value)
