@@ -36,14 +36,15 @@ def at_work(setting: Setting) -> list[Row]:
         for run in range(min(setting.runs, 3)):
             alone.append(lesson(live, f"alone{run}", markets, browsers, seconds, ""))
             beside.append(lesson(live, f"pages{run}", markets, browsers, seconds, browser.cookie_header()))
-    name = f"{ORDERS_PER_SECOND:,} orders/s from {BOTS} bots, {browsers} paced browsers watch"
+    name = f"{ORDERS_PER_SECOND:,} orders/s from {BOTS} bots, {browsers} browsers watch"
+    pages_too = f"the same with {PAGES_PER_SECOND} page loads/s"
     goal = Goal(15, at_least=False)
     loads = sorted(load for found in beside for load in found.pages)
     return [
-        Row(f"{name}: p99", "ms", [found.p99 for found in alone], goal, _told(alone)),
-        Row(f"the same with {PAGES_PER_SECOND} page loads/s: p99", "ms", [f.p99 for f in beside], goal, _told(beside)),
-        Row("a market page meanwhile: p50", "ms", [wsload.percentile(found.pages, 50) for found in beside]),
-        Row("a market page meanwhile: p99", "ms", [wsload.percentile(loads, 99)]),
+        Row(f"{name}: p99 of an order", "ms", [found.p99 for found in alone], goal, _told(alone)),
+        Row(f"{pages_too}: p99 of an order", "ms", [found.p99 for found in beside], goal, _told(beside)),
+        Row("a market page during that load: p50", "ms", [wsload.percentile(found.pages, 50) for found in beside]),
+        Row("a market page during that load: p99", "ms", [wsload.percentile(loads, 99)]),
     ]
 
 

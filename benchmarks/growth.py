@@ -29,7 +29,7 @@ def shapes(setting: Setting) -> dict[str, tuple[Shape, Shape]]:
     markets, orders = setting.size(MANY_MARKETS, 50), setting.size(MANY_ORDERS, 2_000)
     return {
         f"from {FEW_MARKETS} to {markets:,} markets": ((FEW_MARKETS, FEW_ORDERS), (markets, FEW_ORDERS)),
-        f"from {FEW_ORDERS} to {orders:,} orders at rest": ((SOME_MARKETS, FEW_ORDERS), (SOME_MARKETS, orders)),
+        f"from {FEW_ORDERS} to {orders:,} resting orders": ((SOME_MARKETS, FEW_ORDERS), (SOME_MARKETS, orders)),
     }
 
 

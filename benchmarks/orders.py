@@ -66,7 +66,7 @@ def one_a_frame(setting: Setting) -> list[Row]:
         Row("orders ÷ stock echo", "×", [a / b for a, b in zip(rates, echoes["stock"])], Goal(1.3)),
         Row("orders ÷ our echo", "×", [a / b for a, b in zip(rates, echoes["ours"])], Goal(0.8, stretch=1.0)),
         Row(
-            "one order a frame, every socket also follows its market",
+            "one order a frame, while every socket also follows its market",
             *("orders/s", [found.orders_per_second for found in followed], None, _typical(followed).beside),
         ),
     ]

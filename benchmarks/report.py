@@ -16,14 +16,17 @@ SYNC_TIMES = 100
 HOW = """\
 # Benchmarks
 
-How fast the exchange is, and how fast it should be. This page is written by `make bench ARGS=--write` on a machine
-that does nothing else; one part at a time runs with `python -m benchmarks engine orders ...` (`--help` lists them,
-`--quick` tries them out). Nothing timed is asserted in tests.
+How fast the exchange is, how fast it should be, and where it is not yet. `make bench ARGS=--write` writes this page,
+on a machine that does nothing else. `python -m benchmarks engine orders ...` runs single parts (`--help` lists them,
+`--quick` tries them out). No test asserts a time.
 
-Every figure is the median of several runs, with the lowest and the highest beside it; what is compared ran by turns in
-the same minutes. Every order is on the disk before its answer leaves. The load comes from a process of its own on the
-same machine, its orders made beforehand; its CPU time is given in percent of one core, as is the server's. Rates of
-people are raised; refused orders are counted apart and never as orders.
+- Every figure is the median of several runs. The lowest and the highest run stand beside it.
+- What is compared ran in turns, in the same minutes.
+- Every order is durable, that is on the disk, before its answer leaves.
+- A process of its own on the same machine makes the load, with orders that were made beforehand. Its CPU time is given
+  in percent of one core, and so is the server's.
+- The rates that people are allowed are raised. Refused orders are counted separately, never as orders.
+- p50 is the median of single orders or pages, and 99 of 100 are at most p99.
 """
 
 
@@ -110,7 +113,7 @@ def page(machine_lines: Sequence[str], parts: Sequence[tuple[str, Sequence[Row]]
     for title, rows in parts:
         lines += [
             f"\n## {title}\n",
-            "| | Median | Lowest – highest | Goal | | Beside it |",
+            "| | Median | Lowest – highest | Goal | Met? | Notes |",
             "|---|---|---|---|---|---|",
         ]
         lines += [f"| {' | '.join(row.cells())} |" for row in rows]
