@@ -681,14 +681,14 @@ Global___ClientMessage: _TypeAlias = ClientMessage  # noqa: Y015
 
 @_typing.final
 class Authenticate(_message.Message):
-    """Signs in. Answer, in this order: Authenticated; the public stream; the stream of every account that one may
-    act as; the streams subscribed to; ActingAs. Each stream comes as a snapshot, or as what came after from_seq. A
-    market that is named and may not be seen is no refusal: its stream is listed in an Unsubscribed before ActingAs.
+    """Signs in. Answer, in this order: Authenticated; the public stream; the stream of every account that you may act as;
+    the streams subscribed to; ActingAs. Each stream comes as a snapshot, or as what came after from_seq. To name a
+    market that you may not see is not refused: its stream is listed in an Unsubscribed before ActingAs.
 
-    Refused: NOT_AUTHENTICATED, for no valid token or session, and RATE_LIMITED, for too many failed sign-ins from the
-    address: the connection is then closed with 4001. RATE_LIMITED for too many connections of the person: closed with
-    4029. RATE_LIMITED for too many subscriptions. ACCOUNT_NOT_FOUND for act_as. INVALID_FRAME if the socket is signed in
-    already.
+    Refused: NOT_AUTHENTICATED without a valid token or session, and RATE_LIMITED after too many failed sign-ins from
+    your address; the connection is then closed with 4001. RATE_LIMITED if you have too many connections; this one is
+    closed with 4029. RATE_LIMITED if you have too many subscriptions. ACCOUNT_NOT_FOUND for act_as. INVALID_FRAME if the
+    socket is signed in already.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -739,7 +739,7 @@ Global___Authenticate: _TypeAlias = Authenticate  # noqa: Y015
 class ActAs(_message.Message):
     """From now on the commands of this socket are those of this account. Answer: ActingAs. In sudo, where the account may
     be somebody else's, the snapshot of its stream comes first.
-    Refused: ACCOUNT_NOT_FOUND, if one may not act as the account.
+    Refused: ACCOUNT_NOT_FOUND, if you may not act as it.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -765,8 +765,8 @@ class SetSudo(_message.Message):
     hide, may act as any account but the house, and may send the requests that say "operators in sudo". They end with the
     socket, and by themselves when the browser's password was asked for too long ago.
     Answer: SudoSet. Before it come Unsubscribed and snapshots for the streams that differ with the other rights, and
-    ActingAs if one may no longer act as the acting account.
-    Refused: NOT_ALLOWED, if one is no operator or the token lacks the scope. SUDO_REQUIRED, if an operator has not
+    ActingAs if you may no longer act as the acting account.
+    Refused: NOT_ALLOWED, if you are no operator or the token lacks the scope. SUDO_REQUIRED, if an operator has not
     turned on sudo in the browser lately.
     """
 
@@ -800,9 +800,9 @@ class Subscription(_message.Message):
     market_id: _builtins.int
     """market.<id>: book, trades, status. In sudo market.<id>.unmasked, if it hides account ids"""
     all_markets: _builtins.bool
-    """that stream of every market that one may see, now and later"""
+    """that stream of every market that you may see, now and later"""
     market_summary: _builtins.bool
-    """market.<id>.summary of every market that one may see: at most 4 messages a second each"""
+    """market.<id>.summary of every market that you may see: at most 4 messages a second each"""
     from_seq: _builtins.int
     """To resume: the last seq up to which you had received everything. 0: start from a snapshot. In Authenticate it
     counts only with the running epoch.
@@ -912,7 +912,7 @@ class CreateAccount(_message.Message):
     name: _builtins.str
     """1 to 40 printable characters; unique"""
     owner_id: _builtins.int
-    """an account that one may act as; 0: the acting account"""
+    """an account that you may act as; 0: the acting account"""
     key: _builtins.str
     """Idempotency key, at most 36 characters (INVALID_TEXT). Sent again with the same content, the first answer comes
     back and nothing happens twice. It belongs to the acting account. "": none. The same holds for every `key` below.
@@ -949,7 +949,7 @@ class MakeTransfer(_message.Message):
     NOTE_FIELD_NUMBER: _builtins.int
     KEY_FIELD_NUMBER: _builtins.int
     from_account_id: _builtins.int
-    """an account that one may act as, the acting one or another"""
+    """an account that you may act as, the acting one or another"""
     to_account_id: _builtins.int
     amount: _builtins.int
     """1/10,000 chip, above 0, at most 1,000,000,000 chips"""
@@ -1253,7 +1253,7 @@ Global___AccountIds: _TypeAlias = AccountIds  # noqa: Y015
 @_typing.final
 class EditMarket(_message.Message):
     """Changes the fields that are sent, all of them or, if one is refused, none. Answer: MarketUpdated.
-    Refused: MARKET_NOT_FOUND, SUDO_REQUIRED or NOT_ALLOWED, and what CreateMarket says of the field.
+    Refused: MARKET_NOT_FOUND, SUDO_REQUIRED or NOT_ALLOWED, and what CreateMarket says about the field.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -1270,7 +1270,7 @@ class EditMarket(_message.Message):
     name: _builtins.str
     """operators in sudo"""
     description: _builtins.str
-    """whoever acts as the market's owner, and operators in sudo"""
+    """people who act as the market's owner, and operators in sudo"""
     key: _builtins.str
     category: _builtins.str
     """operators in sudo; "": none"""
@@ -1326,7 +1326,7 @@ Global___EditMarket: _TypeAlias = EditMarket  # noqa: Y015
 @_typing.final
 class SetMarketStatus(_message.Message):
     """Operators in sudo. Answer: MarketUpdated.
-    Refused: MARKET_NOT_FOUND, MARKET_CLOSED, MARKET_SETTLED, INVALID_MARKET (SETTLED is no status to set).
+    Refused: MARKET_NOT_FOUND, MARKET_CLOSED, MARKET_SETTLED, INVALID_MARKET (SETTLED cannot be set).
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -1355,8 +1355,8 @@ Global___SetMarketStatus: _TypeAlias = SetMarketStatus  # noqa: Y015
 
 @_typing.final
 class SettleMarket(_message.Message):
-    """Cancels every resting order and turns every position into cash at this price, once and for good. For whoever acts as
-    the market's owner, and operators in sudo. Answer: MarketSettled.
+    """Cancels every resting order and turns every position into cash at this price, once and for good. For people who act
+    as the market's owner, and operators in sudo. Answer: MarketSettled.
     Refused: MARKET_NOT_FOUND, MARKET_SETTLED, SUDO_REQUIRED or NOT_ALLOWED, SETTLER_HAS_POSITION, INVALID_PRICE.
     """
 
@@ -1545,7 +1545,8 @@ Global___CreateAuction: _TypeAlias = CreateAuction  # noqa: Y015
 class EditAuction(_message.Message):
     """Changes the fields that are sent, while the auction is open. For the seller, and operators in sudo.
     Answer: AuctionUpdated.
-    Refused: AUCTION_NOT_FOUND, AUCTION_SETTLED, SUDO_REQUIRED or NOT_ALLOWED, and what CreateAuction says of the field.
+    Refused: AUCTION_NOT_FOUND, AUCTION_SETTLED, SUDO_REQUIRED or NOT_ALLOWED, and what CreateAuction says about the
+    field.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -2072,7 +2073,7 @@ class Authenticated(_message.Message):
     AT_US_FIELD_NUMBER: _builtins.int
     ANEW_FIELD_NUMBER: _builtins.int
     user_id: _builtins.int
-    """the person; this is no account id"""
+    """the person; this is not an account id"""
     account_id: _builtins.int
     """the person's own user account"""
     name: _builtins.str
@@ -2784,7 +2785,7 @@ Global___Market: _TypeAlias = Market  # noqa: Y015
 
 @_typing.final
 class MarketCreated(_message.Message):
-    """Reply; public. Of a restricted market instead of public: account.<id> of those listed and of its owner."""
+    """Reply; public. Of a restricted market instead of public: account.<id> of the accounts listed and of its owner."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -2807,7 +2808,7 @@ Global___MarketCreated: _TypeAlias = MarketCreated  # noqa: Y015
 @_typing.final
 class MarketUpdated(_message.Message):
     """The definition, the status or who sees it changed. Reply; market.<id>; public. Of a restricted market instead of
-    public: account.<id> of those listed, of its owner, and of whoever has ever traded there.
+    public: account.<id> of the accounts listed, of its owner, and of all that have ever traded there.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -3628,7 +3629,7 @@ Global___Position: _TypeAlias = Position  # noqa: Y015
 @_typing.final
 class MarketPositions(_message.Message):
     """Where the market hides account ids, unless in sudo: one row with account_id 0 for all others together, then the
-    accounts that one may act as.
+    accounts that you may act as.
     """
 
     DESCRIPTOR: _descriptor.Descriptor

@@ -305,14 +305,14 @@ export const ClientMessageSchema: GenMessage<ClientMessage> = /*@__PURE__*/
   messageDesc(file_proto_exchange, 2);
 
 /**
- * Signs in. Answer, in this order: Authenticated; the public stream; the stream of every account that one may
- * act as; the streams subscribed to; ActingAs. Each stream comes as a snapshot, or as what came after from_seq. A
- * market that is named and may not be seen is no refusal: its stream is listed in an Unsubscribed before ActingAs.
+ * Signs in. Answer, in this order: Authenticated; the public stream; the stream of every account that you may act as;
+ * the streams subscribed to; ActingAs. Each stream comes as a snapshot, or as what came after from_seq. To name a
+ * market that you may not see is not refused: its stream is listed in an Unsubscribed before ActingAs.
  *
- * Refused: NOT_AUTHENTICATED, for no valid token or session, and RATE_LIMITED, for too many failed sign-ins from the
- * address: the connection is then closed with 4001. RATE_LIMITED for too many connections of the person: closed with
- * 4029. RATE_LIMITED for too many subscriptions. ACCOUNT_NOT_FOUND for act_as. INVALID_FRAME if the socket is signed in
- * already.
+ * Refused: NOT_AUTHENTICATED without a valid token or session, and RATE_LIMITED after too many failed sign-ins from
+ * your address; the connection is then closed with 4001. RATE_LIMITED if you have too many connections; this one is
+ * closed with 4029. RATE_LIMITED if you have too many subscriptions. ACCOUNT_NOT_FOUND for act_as. INVALID_FRAME if the
+ * socket is signed in already.
  *
  * @generated from message exchange.v1.Authenticate
  */
@@ -370,7 +370,7 @@ export const AuthenticateSchema: GenMessage<Authenticate> = /*@__PURE__*/
 /**
  * From now on the commands of this socket are those of this account. Answer: ActingAs. In sudo, where the account may
  * be somebody else's, the snapshot of its stream comes first.
- * Refused: ACCOUNT_NOT_FOUND, if one may not act as the account.
+ * Refused: ACCOUNT_NOT_FOUND, if you may not act as it.
  *
  * @generated from message exchange.v1.ActAs
  */
@@ -393,8 +393,8 @@ export const ActAsSchema: GenMessage<ActAs> = /*@__PURE__*/
  * hide, may act as any account but the house, and may send the requests that say "operators in sudo". They end with the
  * socket, and by themselves when the browser's password was asked for too long ago.
  * Answer: SudoSet. Before it come Unsubscribed and snapshots for the streams that differ with the other rights, and
- * ActingAs if one may no longer act as the acting account.
- * Refused: NOT_ALLOWED, if one is no operator or the token lacks the scope. SUDO_REQUIRED, if an operator has not
+ * ActingAs if you may no longer act as the acting account.
+ * Refused: NOT_ALLOWED, if you are no operator or the token lacks the scope. SUDO_REQUIRED, if an operator has not
  * turned on sudo in the browser lately.
  *
  * @generated from message exchange.v1.SetSudo
@@ -432,7 +432,7 @@ export type Subscription = Message<"exchange.v1.Subscription"> & {
     case: "marketId";
   } | {
     /**
-     * that stream of every market that one may see, now and later
+     * that stream of every market that you may see, now and later
      *
      * @generated from field: bool all_markets = 2;
      */
@@ -440,7 +440,7 @@ export type Subscription = Message<"exchange.v1.Subscription"> & {
     case: "allMarkets";
   } | {
     /**
-     * market.<id>.summary of every market that one may see: at most 4 messages a second each
+     * market.<id>.summary of every market that you may see: at most 4 messages a second each
      *
      * @generated from field: bool market_summary = 4;
      */
@@ -542,7 +542,7 @@ export type CreateAccount = Message<"exchange.v1.CreateAccount"> & {
   name: string;
 
   /**
-   * an account that one may act as; 0: the acting account
+   * an account that you may act as; 0: the acting account
    *
    * @generated from field: int64 owner_id = 2;
    */
@@ -575,7 +575,7 @@ export const CreateAccountSchema: GenMessage<CreateAccount> = /*@__PURE__*/
  */
 export type MakeTransfer = Message<"exchange.v1.MakeTransfer"> & {
   /**
-   * an account that one may act as, the acting one or another
+   * an account that you may act as, the acting one or another
    *
    * @generated from field: int64 from_account_id = 1;
    */
@@ -926,7 +926,7 @@ export const AccountIdsSchema: GenMessage<AccountIds> = /*@__PURE__*/
 
 /**
  * Changes the fields that are sent, all of them or, if one is refused, none. Answer: MarketUpdated.
- * Refused: MARKET_NOT_FOUND, SUDO_REQUIRED or NOT_ALLOWED, and what CreateMarket says of the field.
+ * Refused: MARKET_NOT_FOUND, SUDO_REQUIRED or NOT_ALLOWED, and what CreateMarket says about the field.
  *
  * @generated from message exchange.v1.EditMarket
  */
@@ -944,7 +944,7 @@ export type EditMarket = Message<"exchange.v1.EditMarket"> & {
   name?: string | undefined;
 
   /**
-   * whoever acts as the market's owner, and operators in sudo
+   * people who act as the market's owner, and operators in sudo
    *
    * @generated from field: optional string description = 3;
    */
@@ -994,7 +994,7 @@ export const EditMarketSchema: GenMessage<EditMarket> = /*@__PURE__*/
 
 /**
  * Operators in sudo. Answer: MarketUpdated.
- * Refused: MARKET_NOT_FOUND, MARKET_CLOSED, MARKET_SETTLED, INVALID_MARKET (SETTLED is no status to set).
+ * Refused: MARKET_NOT_FOUND, MARKET_CLOSED, MARKET_SETTLED, INVALID_MARKET (SETTLED cannot be set).
  *
  * @generated from message exchange.v1.SetMarketStatus
  */
@@ -1025,8 +1025,8 @@ export const SetMarketStatusSchema: GenMessage<SetMarketStatus> = /*@__PURE__*/
   messageDesc(file_proto_exchange, 21);
 
 /**
- * Cancels every resting order and turns every position into cash at this price, once and for good. For whoever acts as
- * the market's owner, and operators in sudo. Answer: MarketSettled.
+ * Cancels every resting order and turns every position into cash at this price, once and for good. For people who act
+ * as the market's owner, and operators in sudo. Answer: MarketSettled.
  * Refused: MARKET_NOT_FOUND, MARKET_SETTLED, SUDO_REQUIRED or NOT_ALLOWED, SETTLER_HAS_POSITION, INVALID_PRICE.
  *
  * @generated from message exchange.v1.SettleMarket
@@ -1243,7 +1243,8 @@ export const CreateAuctionSchema: GenMessage<CreateAuction> = /*@__PURE__*/
 /**
  * Changes the fields that are sent, while the auction is open. For the seller, and operators in sudo.
  * Answer: AuctionUpdated.
- * Refused: AUCTION_NOT_FOUND, AUCTION_SETTLED, SUDO_REQUIRED or NOT_ALLOWED, and what CreateAuction says of the field.
+ * Refused: AUCTION_NOT_FOUND, AUCTION_SETTLED, SUDO_REQUIRED or NOT_ALLOWED, and what CreateAuction says about the
+ * field.
  *
  * @generated from message exchange.v1.EditAuction
  */
@@ -1870,7 +1871,7 @@ export const LimitsSchema: GenMessage<Limits> = /*@__PURE__*/
  */
 export type Authenticated = Message<"exchange.v1.Authenticated"> & {
   /**
-   * the person; this is no account id
+   * the person; this is not an account id
    *
    * @generated from field: int64 user_id = 1;
    */
@@ -2673,7 +2674,7 @@ export const MarketSchema: GenMessage<Market> = /*@__PURE__*/
   messageDesc(file_proto_exchange, 58);
 
 /**
- * Reply; public. Of a restricted market instead of public: account.<id> of those listed and of its owner.
+ * Reply; public. Of a restricted market instead of public: account.<id> of the accounts listed and of its owner.
  *
  * @generated from message exchange.v1.MarketCreated
  */
@@ -2693,7 +2694,7 @@ export const MarketCreatedSchema: GenMessage<MarketCreated> = /*@__PURE__*/
 
 /**
  * The definition, the status or who sees it changed. Reply; market.<id>; public. Of a restricted market instead of
- * public: account.<id> of those listed, of its owner, and of whoever has ever traded there.
+ * public: account.<id> of the accounts listed, of its owner, and of all that have ever traded there.
  *
  * @generated from message exchange.v1.MarketUpdated
  */
@@ -3604,7 +3605,7 @@ export const PositionSchema: GenMessage<Position> = /*@__PURE__*/
 
 /**
  * Where the market hides account ids, unless in sudo: one row with account_id 0 for all others together, then the
- * accounts that one may act as.
+ * accounts that you may act as.
  *
  * @generated from message exchange.v1.MarketPositions
  */
