@@ -30,7 +30,7 @@ from tests.naive_shape import (
     tidy,
     valid_name,
 )
-from tests.naive_sight import NaiveSight
+from tests.naive_visibility import NaiveVisibility
 
 ISSUE_LIMIT = 10**13 * 10_000
 LARGEST_STAKE = 10**17
@@ -38,7 +38,7 @@ ORDERS_PER_MARKET = 1_000
 FOUNDING = (c.CreateHouse, c.CreateUserAccount)  # what comes before there is an account to act as
 
 
-class NaiveExchange(NaiveAuctions, NaiveSight):
+class NaiveExchange(NaiveAuctions, NaiveVisibility):
     """`house_name` is the one thing that rules.md does not say."""
 
     def __init__(self, house_name: str) -> None:

@@ -45,7 +45,7 @@ def create_market(state: State, account: Account, command: CreateMarket, at_us: 
     state.next_market += 1
     state.add_market(market)
     if visible_to or command.hide_account_ids:
-        state.changed.sights[market.id] = market
+        state.changed.visibility[market.id] = market
     return [
         MarketCreated(
             *(market.id, name, description, account.id, market.min_settlement, market.max_settlement),
@@ -76,7 +76,7 @@ def edit_market(state: State, account: Account, command: EditMarket, at_us: int)
     events = _show_to(state, market, visible_to)
     if command.hide_account_ids is not None and command.hide_account_ids != market.hide_account_ids:
         market.hide_account_ids = command.hide_account_ids
-        state.changed.sights[market.id] = market
+        state.changed.visibility[market.id] = market
         state.changed.masks[market.id] = None
     return [*events, MarketEdited(market.id, name, description, **_shown(market), visible_before=before)]
 
@@ -88,7 +88,7 @@ def _show_to(state: State, market: Market, visible_to: dict[int, None]) -> list[
         if gone not in visible_to:
             state.changed.unlisted[market.id, gone] = None
     market.visible_to = visible_to
-    state.changed.sights[market.id] = market
+    state.changed.visibility[market.id] = market
     lost = [order for side in (market.bids, market.offers) for order in side if order.account not in visible_to]
     return cancel_all(state, market, lost, CancelCause.NO_LONGER_LISTED) if visible_to else []
 

@@ -40,8 +40,8 @@ class Changed:
         "orders",
         "owners",
         "reach",
-        "sights",
         "unlisted",
+        "visibility",
     )
 
     def __init__(self) -> None:
@@ -50,7 +50,7 @@ class Changed:
         self.left: dict[tuple[int, int], None] = {}  # (account id, owner id) of shares that ended
         self.reach: dict[int, None] = {}  # user ids of people who may act as other accounts than before
         self.markets: dict[int, Market] = {}
-        self.sights: dict[int, Market] = {}  # those that other people may see now, or with other eyes
+        self.visibility: dict[int, Market] = {}  # those that other people see now, or with other masks
         self.masks: dict[int, None] = {}  # those that hide account ids now, or no longer
         self.unlisted: dict[tuple[int, int], None] = {}  # (market id, account id) that are listed no longer
         self.orders: dict[int, Order] = {}  # finished ones too

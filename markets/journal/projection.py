@@ -38,7 +38,7 @@ def project(outcomes: Iterable[Outcome], changed: Changed) -> Rows:
         ACCOUNTS: [account_row(account) for account in changed.accounts.values()],
         OWNERSHIPS: [row for account in changed.owners.values() for row in ownership_rows(account)],
         MARKETS: [market_row(market) for market in changed.markets.values()],
-        VISIBILITY: [row for market in changed.sights.values() for row in visibility_rows(market)],
+        VISIBILITY: [row for market in changed.visibility.values() for row in visibility_rows(market)],
         ORDERS: list(map(order_row, changed.orders.values())),
         EXPOSURES: [exposure_row(account, exposure) for (account, _), exposure in changed.exposures.items()],
         AUCTIONS: list(map(auction_row, changed.auctions.values())),

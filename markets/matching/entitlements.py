@@ -40,13 +40,13 @@ class Grants:
         nobody hears more than they may."""
         reaches = self._new_reaches(changed)
         moved = self._moved(changed) if reaches else set()
-        seen_anew = changed.sights | {
+        seen_anew = changed.visibility | {
             market.id: market
             for market in (self._engine.markets.values() if moved else ())
             if any(account in market.visible_to for account in moved)
         }
         sights = [self._new_sight(market, market.id in changed.masks) for market in seen_anew.values()]
-        if changed.sights:
+        if changed.visibility:
             self._sights_changed_at = self._engine.seq
         return {"type": "control", "reaches": reaches, "sights": sights, "grants": []} if reaches or sights else None
 

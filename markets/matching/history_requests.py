@@ -47,23 +47,25 @@ KINDS = {
 }
 
 
-class Sight(NamedTuple):
-    """How somebody sees a market's past: whether account ids are hidden, and which are their own then."""
+class Visibility(NamedTuple):
+    """How somebody sees a market's past: whether ids are masked, and which accounts they may still see then."""
 
     masked: bool
     own: tuple[int, ...]
 
 
 class Reading:
-    """One request on its way. `frame`: what was read with the eyes of `sight`; None: it could not be."""
+    """One request on its way. `frame`: the answer as `visibility` allows it; None: the reading failed."""
 
-    __slots__ = ("asker", "frame", "message", "request", "sight")
+    __slots__ = ("asker", "frame", "message", "request", "visibility")
 
-    def __init__(self, message: dict[str, Any], request: pb.ClientMessage, asker: Asker, sight: Sight) -> None:
+    def __init__(
+        self, message: dict[str, Any], request: pb.ClientMessage, asker: Asker, visibility: Visibility
+    ) -> None:
         self.message = message  # of the channel layer
         self.request = request
         self.asker = asker
-        self.sight = sight
+        self.visibility = visibility
         self.frame: bytes | None = None
 
 
@@ -91,13 +93,13 @@ class Archive:
             if kind not in KINDS:
                 raise Rejected(Reason.INVALID_FRAME, "This asks for no history.")
             check_rights(kind, getattr(request, kind), asker.account, asker.rights)
-            sight = self._sight(request, asker)
+            visibility = self._visibility(request, asker)
             if self.waiting >= WAITING_MAX or self._waiting[asker.user] >= WAITING_OF_PERSON_MAX:
                 raise Rejected(Reason.BUSY, f"{self.waiting} histories are being read; ask again.", BUSY_RETRY_MS)
         except Rejected as rejected:
             return _refusal(request, rejected)
         self._waiting[asker.user] += 1
-        self._begin(Reading(message, request, asker, sight))
+        self._begin(Reading(message, request, asker, visibility))
         return None
 
     def answers(self) -> Iterator[tuple[dict[str, Any], Answer]]:
@@ -115,8 +117,8 @@ class Archive:
 
     def _answer(self, reading: Reading) -> Answer | None:
         try:
-            if self._sight(reading.request, reading.asker) != reading.sight:
-                reading.sight = self._sight(reading.request, reading.asker)
+            if self._visibility(reading.request, reading.asker) != reading.visibility:
+                reading.visibility = self._visibility(reading.request, reading.asker)
                 return None
             if reading.frame is None:
                 raise Rejected(Reason.INTERNAL, "The history could not be read.")
@@ -128,7 +130,7 @@ class Archive:
             control["unless_sudo"] = _refusal(reading.request, over, True).frames
         return Answer([reading.frame], control)
 
-    def _sight(self, request: pb.ClientMessage, asker: Asker) -> Sight:
+    def _visibility(self, request: pb.ClientMessage, asker: Asker) -> Visibility:
         """Rejected MARKET_NOT_FOUND unless they see the market with its book."""
         kind = request.WhichOneof("message") or ""
         id = getattr(request, kind).market_id
@@ -137,10 +139,10 @@ class Archive:
         if market is None or not (asker.sudo or sees(market, reach)):
             raise market_not_found(id)
         masked = market.hide_account_ids and not asker.sudo
-        return Sight(masked, tuple(sorted(reach)) if masked and kind == "get_market_positions" else ())
+        return Visibility(masked, tuple(sorted(reach)) if masked and kind == "get_market_positions" else ())
 
     def _begin(self, reading: Reading) -> None:
-        future = self.journal.history(read, reading.request, reading.sight)
+        future = self.journal.history(read, reading.request, reading.visibility)
         future.add_done_callback(partial(self._done, reading))
 
     def _done(self, reading: Reading, future: asyncio.Future[bytes]) -> None:
@@ -161,7 +163,7 @@ def _refusal(request: pb.ClientMessage, rejected: Rejected, operator: bool = Fal
 # --- On the thread
 
 
-def read(connection: BaseDatabaseWrapper, request: pb.ClientMessage, sight: Sight) -> bytes:
+def read(connection: BaseDatabaseWrapper, request: pb.ClientMessage, visibility: Visibility) -> bytes:
     """The page that is asked for, as the frame of its answer."""
     kind = request.WhichOneof("message") or ""
     wish = getattr(request, kind)
@@ -172,11 +174,11 @@ def read(connection: BaseDatabaseWrapper, request: pb.ClientMessage, sight: Sigh
     page.market_id, page.next, page.more = wish.market_id, wish.after, True
     rows, wanted, size = getattr(page, field), histories.rows_of(wish.limit), 0
     while page.more and wanted:
-        piece = _piece(connection, kind, wish.market_id, page.next, wanted, sight)
+        piece = _piece(connection, kind, wish.market_id, page.next, wanted, visibility)
         page.more = piece.more
         for number, row in piece.rows:
             written = rows.add()
-            _write(written, row, sight.masked)
+            _write(written, row, visibility.masked)
             size += written.ByteSize() + ROW_OVERHEAD_BYTES
             if size > PAGE_BYTES_MAX:
                 del rows[-1]
@@ -188,14 +190,14 @@ def read(connection: BaseDatabaseWrapper, request: pb.ClientMessage, sight: Sigh
 
 
 def _piece(
-    connection: BaseDatabaseWrapper, kind: str, market: int, after: int, wanted: int, sight: Sight
+    connection: BaseDatabaseWrapper, kind: str, market: int, after: int, wanted: int, visibility: Visibility
 ) -> Page[Traded] | Page[Change] | Page[Position]:
     """The next rows; positions all at once, so that they are of one moment."""
     if kind == "get_full_trade_history":
         return histories.trades(connection, market, after, min(wanted, PIECE_ROWS))
     if kind == "get_full_order_history":
         return histories.orders(connection, market, after, min(wanted, PIECE_ROWS))
-    return histories.positions(connection, market, after, wanted, sight.own if sight.masked else None)
+    return histories.positions(connection, market, after, wanted, visibility.own if visibility.masked else None)
 
 
 def _write(written: Any, row: Traded | Change | Position, masked: bool) -> None:

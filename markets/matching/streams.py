@@ -78,7 +78,7 @@ class Streams:
             self._books.pop((market, True), None)
             if self.summarises:
                 self._news[market] = self._news.get(market, False) or market in publication.defined
-        if changed.sights:
+        if changed.visibility:
             self._forget()
         self._stand(said)
 

@@ -61,13 +61,13 @@ def check_reported(events: list[Event], changed: Changed) -> None:
                 assert event.auction in changed.auctions, f"auction {event.auction}"
             case e.MarketCreated() | e.MarketEdited():
                 assert event.market in changed.markets, f"market {event.market}"
-                check_sight_reported(event, changed)
+                check_visibility_reported(event, changed)
 
 
-def check_sight_reported(event: e.MarketCreated | e.MarketEdited, changed: Changed) -> None:
+def check_visibility_reported(event: e.MarketCreated | e.MarketEdited, changed: Changed) -> None:
     before = event.visible_before if isinstance(event, e.MarketEdited) else ()
     if before is not None and (before or event.visible_to):
-        assert event.market in changed.sights, f"who sees market {event.market}"
+        assert event.market in changed.visibility, f"who sees market {event.market}"
         gone = {(event.market, account) for account in set(before).difference(event.visible_to)}
         assert gone <= set(changed.unlisted), f"who is listed no longer in market {event.market}"
 

@@ -104,7 +104,7 @@ def test_a_list_is_what_it_holds(copper: Scenario) -> None:
     copper.engine.take_changed()
     copper.edit("COPPER", visible_to=("bob", "Desk", "bob"))
     changed = copper.engine.take_changed()
-    assert (dict(changed.sights), dict(changed.unlisted), dict(changed.masks)) == ({}, {}, {})
+    assert (dict(changed.visibility), dict(changed.unlisted), dict(changed.masks)) == ({}, {}, {})
     assert last_events(copper)[-1]._asdict()["visible_before"] is None
     assert copper.book("COPPER") == table("bob 1 @ 40 |")
 
@@ -172,7 +172,7 @@ def test_hiding_is_told_when_it_changes_and_only_then(day: Scenario) -> None:
         day.engine.take_changed()
         day.edit("GOLD", hide_account_ids=hide)
         changed = day.engine.take_changed()
-        assert (gold in changed.masks, gold in changed.sights) == (told, told)
+        assert (gold in changed.masks, gold in changed.visibility) == (told, told)
         assert gold in changed.markets
     assert day.book("GOLD") == table("alice 1 @ 40 |")
 

@@ -151,7 +151,7 @@ def test_one_acts_as_what_is_in_ones_tree_and_nothing_else(alice: Door, bob: Doo
     assert {one["id"] for one in alice.get("/accounts", mine="true")["results"]} == {own(alice), alt}
 
 
-# --- Sight
+# --- Visibility
 
 
 def test_a_restricted_market_is_not_there_for_others(alice: Door, bob: Door, operator: Door) -> None:

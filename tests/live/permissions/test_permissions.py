@@ -100,8 +100,8 @@ def is_known(row: Row, door: str, kind: str) -> bool:
     it was about, which one may see without being able to trade there."""
     if door == "console":
         return True
-    sight = next((one for one in BY_OPERATION["see a market"] if one.thing == row.thing), None)
-    return door == "pages" and sight is not None and sight.cells[kind] == ALLOWED
+    seen = next((one for one in BY_OPERATION["see a market"] if one.thing == row.thing), None)
+    return door == "pages" and seen is not None and seen.cells[kind] == ALLOWED
 
 
 # --- Nothing is missing

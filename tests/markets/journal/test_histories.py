@@ -14,7 +14,7 @@ from markets.engine.events import OrderCancelled, OrderCreated, Traded
 from markets.journal import histories
 from markets.journal.histories import Change, Happened, Page, Position
 from markets.matching import history_requests
-from markets.matching.history_requests import KINDS, Sight
+from markets.matching.history_requests import KINDS, Visibility
 from proto import exchange_pb2 as pb
 from realtime.limits import SERVER_FRAME_BYTES_MAX
 from tests.markets.keeping import History, RandomDay, applied, keep, opened, random_history
@@ -218,7 +218,7 @@ class TestFrames:
     """What leaves the thread: an encoded answer."""
 
     @staticmethod
-    def ask(kind: str, sight: Sight, after: int = 0, limit: int = 0) -> Any:
+    def ask(kind: str, visibility: Visibility, after: int = 0, limit: int = 0) -> Any:
         bodies = {
             "get_full_trade_history": pb.GetFullTradeHistory,
             "get_full_order_history": pb.GetFullOrderHistory,
@@ -226,7 +226,7 @@ class TestFrames:
         }
         wish = bodies[kind](market_id=1, after=after, limit=limit)
         request = pb.ClientMessage(request_id="r", **{kind: wish})  # type: ignore[arg-type]
-        frame = history_requests.read(connection, request, sight)
+        frame = history_requests.read(connection, request, visibility)
         assert len(frame) <= SERVER_FRAME_BYTES_MAX
         (message,) = pb.ServerFrame.FromString(frame).messages
         assert (message.request_id, message.seq) == ("r", histories.head(connection))
@@ -235,11 +235,11 @@ class TestFrames:
         return page
 
     def test_the_same_as_the_rows(self, watched: Watched) -> None:
-        trades = self.ask("get_full_trade_history", Sight(False, ())).trades
+        trades = self.ask("get_full_trade_history", Visibility(False, ())).trades
         assert [(t.id, t.buyer_id, t.seller_id, t.price, t.size, t.maker_open) for t in trades] == [
             (t.trade, t.buyer, t.seller, t.price, t.size, t.maker_open) for t in watched.trades[1]
         ]
-        changes = self.ask("get_full_order_history", Sight(False, ())).changes
+        changes = self.ask("get_full_order_history", Visibility(False, ())).changes
         rows = whole(histories.orders, 1, 1_000)
         assert [(one.seq, one.at_us, one.order_id, one.open) for one in changes] == [row[:4] for row in rows]
         for one, row in zip(changes, rows):
@@ -253,31 +253,31 @@ class TestFrames:
                     assert one.cancelled == e.cause
 
     def test_keys_are_never_told(self, watched: Watched) -> None:
-        changes = self.ask("get_full_order_history", Sight(False, ())).changes
+        changes = self.ask("get_full_order_history", Visibility(False, ())).changes
         keyed = [row.cause for row in whole(histories.orders, 1, 1_000) if isinstance(row.cause, OrderCreated)]
         assert any(cause.client_order_id for cause in keyed)
         assert not any(change.created.client_order_id for change in changes)
 
     def test_masked(self, watched: Watched) -> None:
-        sight = Sight(True, (3, 4))
-        trades = self.ask("get_full_trade_history", sight).trades
+        visibility = Visibility(True, (3, 4))
+        trades = self.ask("get_full_trade_history", visibility).trades
         assert len(trades) == len(watched.trades[1])
         assert {(trade.buyer_id, trade.seller_id) for trade in trades} == {(0, 0)}
-        changes = self.ask("get_full_order_history", sight).changes
+        changes = self.ask("get_full_order_history", visibility).changes
         assert {change.created.account_id for change in changes} == {0}
         held = watched.holders(1)
-        rows = [(row.account_id, row.position) for row in self.ask("get_market_positions", sight).positions]
+        rows = [(row.account_id, row.position) for row in self.ask("get_market_positions", visibility).positions]
         own = [(id, held[id]) for id in (3, 4) if id in held]
         assert rows == [(0, -sum(position for _, position in own)), *own]
 
     @pytest.mark.parametrize("kind", KINDS)
     def test_pages(self, watched: Watched, kind: str) -> None:
-        sight = Sight(False, ())
-        everything = getattr(self.ask(kind, sight, limit=10_000), KINDS[kind][1])
+        visibility = Visibility(False, ())
+        everything = getattr(self.ask(kind, visibility, limit=10_000), KINDS[kind][1])
         rows: list[Any] = []
         after, more = 0, True
         while more:
-            page = self.ask(kind, sight, after, 3)
+            page = self.ask(kind, visibility, after, 3)
             rows += getattr(page, KINDS[kind][1])
             after, more = page.next, page.more
         assert rows == list(everything)
@@ -295,7 +295,7 @@ class TestFrames:
             ids: list[int] = []
             after, more, pages = 0, True, 0
             while more:
-                page = self.ask(kind, Sight(False, ()), after, 10_000)
+                page = self.ask(kind, Visibility(False, ()), after, 10_000)
                 assert page.ByteSize() < 21_000
                 ids += [getattr(row, "id", 0) or row.order_id for row in getattr(page, KINDS[kind][1])]
                 after, more, pages = page.next, page.more, pages + 1
@@ -305,7 +305,7 @@ class TestFrames:
     def test_after_and_limit_may_be_anything(self, watched: Watched) -> None:
         for kind in KINDS:
             for after in (-1, -(2**63), 2**63 - 1):
-                page = self.ask(kind, Sight(False, ()), after, 2**32 - 1)
+                page = self.ask(kind, Visibility(False, ()), after, 2**32 - 1)
                 assert bool(getattr(page, KINDS[kind][1])) == (after < 0)
 
 

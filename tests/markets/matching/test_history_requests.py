@@ -15,7 +15,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from markets.engine import commands as c
 from markets.matching import history_requests
-from markets.matching.history_requests import Sight
+from markets.matching.history_requests import Visibility
 from markets.matching.matcher import Matcher, utc_us
 from markets.matching.quarantine import Quarantine
 from proto import exchange_pb2 as pb
@@ -99,8 +99,8 @@ class Held:
         self._read = history_requests.read
         monkeypatch.setattr(history_requests, "read", self)
 
-    def __call__(self, connection: BaseDatabaseWrapper, request: pb.ClientMessage, sight: Sight) -> bytes:
-        frame = self._read(connection, request, sight)
+    def __call__(self, connection: BaseDatabaseWrapper, request: pb.ClientMessage, visibility: Visibility) -> bytes:
+        frame = self._read(connection, request, visibility)
         self.begun += 1
         assert self._go.acquire(timeout=WAIT_SECONDS)
         return frame
@@ -308,7 +308,7 @@ async def test_the_loop_turns_while_a_long_page_is_read(kind: str, database: str
     sys.setswitchinterval(0.0005)  # as in markets/matching/process.py
     try:
         with opened() as (journal, _):
-            turns = await turns_during(lambda: journal.history(history_requests.read, request, Sight(False, ())))
+            turns = await turns_during(lambda: journal.history(history_requests.read, request, Visibility(False, ())))
     finally:
         sys.setswitchinterval(before)
     assert turns[int(len(turns) * 0.95)] < HOLD_SECONDS_MAX  # the rest may be another process's turn

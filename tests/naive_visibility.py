@@ -1,4 +1,4 @@
-"""The oracle's eyes: docs/rules.md section 4, what a market is and who sees it. Every answer is counted anew."""
+"""The oracle for docs/rules.md section 4: what a market is and who sees it. Every answer is counted anew."""
 
 from markets.engine import commands as c
 from markets.engine import events as e
@@ -23,7 +23,7 @@ NO_SUCH_MARKET = Refused({Reason.MARKET_NOT_FOUND})  # and no other code: it wou
 LARGEST_LIST = 1_000
 
 
-class NaiveSight(NaiveShares):
+class NaiveVisibility(NaiveShares):
     """Markets, each with the list of those it is for."""
 
     def market_seen(self, command: c.EditMarket | c.SetMarketStatus | c.SettleMarket) -> NaiveMarket:
