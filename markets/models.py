@@ -51,7 +51,7 @@ class Market(models.Model):
     pinned = models.BooleanField(default=False)
     hide_account_ids = models.BooleanField(default=False)
     volume = models.BigIntegerField(default=0, help_text="The sizes of all its trades.")
-    with_book: bool  # no column: who asked sees its book (markets/reads/visibility.py)
+    degree: int  # no column: how much of it who asked sees (markets/reads/visibility.py)
 
     class Meta:
         ordering = ("id",)

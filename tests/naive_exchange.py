@@ -188,7 +188,7 @@ class NaiveExchange(NaiveAuctions, NaiveVisibility):
     # --- Markets
 
     def set_market_status(self, command: c.SetMarketStatus, at_us: int) -> list[Event]:
-        market = self.market_seen(command)
+        market = self.market_known(command)
         broken: set[Reason] = set()
         if not command.sudo:
             broken |= RESTRICTED
@@ -201,7 +201,7 @@ class NaiveExchange(NaiveAuctions, NaiveVisibility):
         return [*emptied, e.MarketStatusChanged(market.id, command.status)]
 
     def settle_market(self, command: c.SettleMarket, at_us: int) -> list[Event]:
-        market = self.market_seen(command)
+        market = self.market_known(command)
         broken: set[Reason] = set()
         if not command.sudo and command.account != market.owner:
             broken |= RESTRICTED

@@ -26,7 +26,7 @@ LARGEST_LIST = 1_000
 class NaiveVisibility(NaiveShares):
     """Markets, each with the list of those it is for."""
 
-    def market_seen(self, command: c.EditMarket | c.SetMarketStatus | c.SettleMarket) -> NaiveMarket:
+    def market_known(self, command: c.EditMarket | c.SetMarketStatus | c.SettleMarket) -> NaiveMarket:
         """The market that is named, as far as whoever asks may know of it."""
         market = self.markets.get(command.market)
         if market is None or not (command.sudo or self.knows_of(market, command.by)):
@@ -81,7 +81,7 @@ class NaiveVisibility(NaiveShares):
         return [e.MarketCreated(new.id, new.name, new.description, new.owner, *shape, at_us, *shown(new))]
 
     def edit_market(self, command: c.EditMarket, at_us: int) -> list[Event]:
-        market = self.market_seen(command)
+        market = self.market_known(command)
         broken: set[Reason] = set()
         for_operators = (command.name, command.category, command.pinned, command.visible_to, command.hide_account_ids)
         if not command.sudo and (command.account != market.owner or for_operators != (None,) * 5):

@@ -18,7 +18,7 @@ from markets.engine.text import (
     name_key,
     tidy_name,
 )
-from markets.engine.visibility import market_seen
+from markets.engine.visibility import market_known, may_trade
 
 LISTED_MAX = 1_000  # accounts that a restricted market is visible to
 
@@ -57,7 +57,7 @@ def create_market(state: State, account: Account, command: CreateMarket, at_us: 
 
 def edit_market(state: State, account: Account, command: EditMarket, at_us: int) -> list[Event]:
     """Whoever is no longer listed loses the open orders, in every status."""
-    market = market_seen(state, command.by, command.market, command.sudo)
+    market = market_known(state, command.by, command.market, command.sudo)
     _check_editor(market, account, command)
     name = market.name if command.name is None else _free_name(state, command.name, market)
     description, category = market.description, market.category
@@ -89,8 +89,8 @@ def _show_to(state: State, market: Market, visible_to: dict[int, None]) -> list[
             state.changed.unlisted[market.id, gone] = None
     market.visible_to = visible_to
     state.changed.visibility[market.id] = market
-    lost = [order for side in (market.bids, market.offers) for order in side if order.account not in visible_to]
-    return cancel_all(state, market, lost, CancelCause.NO_LONGER_LISTED) if visible_to else []
+    lost = [order for side in (market.bids, market.offers) for order in side if not may_trade(market, order.account)]
+    return cancel_all(state, market, lost, CancelCause.NO_LONGER_LISTED)
 
 
 def _shown(market: Market) -> dict[str, Any]:

@@ -8,11 +8,11 @@ from markets.engine.ledger import Account, refresh
 from markets.engine.orders import cancel_all, refuse_status
 from markets.engine.state import State
 from markets.engine.text import hundredths
-from markets.engine.visibility import market_seen
+from markets.engine.visibility import market_known
 
 
 def set_market_status(state: State, account: Account, command: SetMarketStatus, at_us: int) -> list[Event]:
-    market = market_seen(state, command.by, command.market, command.sudo)
+    market = market_known(state, command.by, command.market, command.sudo)
     if not command.sudo:
         raise Rejected(Reason.SUDO_REQUIRED, "Only operators in sudo change a market's status.")
     if market.status in (MarketStatus.CLOSED, MarketStatus.SETTLED):
@@ -29,7 +29,7 @@ def set_market_status(state: State, account: Account, command: SetMarketStatus, 
 
 
 def settle_market(state: State, account: Account, command: SettleMarket, at_us: int) -> list[Event]:
-    market = market_seen(state, command.by, command.market, command.sudo)
+    market = market_known(state, command.by, command.market, command.sudo)
     if market.status == MarketStatus.SETTLED:
         refuse_status(market)
     if not command.sudo:

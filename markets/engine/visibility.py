@@ -1,11 +1,20 @@
-"""Who sees a market (rules, section 4, Visibility).
+"""Who may see a market, and how much of it (rules, section 4, Visibility).
 
-Three degrees. To see it whole takes an account that is listed, within one's reach. Who owns it or has ever traded there
-knows it still: its definition, its settlement, their own rows, but not the book. To everybody else it is as if it were
-not there. Trading takes more than seeing: the acting account itself is listed.
+    degree    who                                                      what they see
+    WHOLE     everybody, if the market has no list of accounts;        everything
+              else who may act as a listed account, and operators
+              in sudo
+    KNOWN     of the others, who may act as its owner or as an         its definition and status, its settlement, their
+              account that has ever traded there                       own rows; not the book
+    NOTHING   everybody else                                           nothing, as if there were no such market
+
+Trading takes more than WHOLE: the acting account itself is listed, also in sudo (may_trade). In a market that hides
+account ids they read 0, but not to operators in sudo (masked).
 """
 
 from collections.abc import Collection
+from enum import IntEnum
+from typing import Protocol
 
 from markets.engine.book import Market
 from markets.engine.errors import Reason, Rejected
@@ -13,43 +22,76 @@ from markets.engine.ledger import Account
 from markets.engine.state import State
 
 
-def market_not_found(market: int) -> Rejected:
-    """The one answer for markets that are not there and for those that are not there for whoever asks."""
-    return Rejected(Reason.MARKET_NOT_FOUND, f"There is no market {market}.")
+class Degree(IntEnum):
+    NOTHING = 0
+    KNOWN = 1
+    WHOLE = 2
 
 
-def sees(market: Market, accounts: Collection[int]) -> bool:
-    """Whether who may act as these accounts sees the market with its book."""
+# Enum members are slow to look up by attribute.
+NOTHING, KNOWN, WHOLE = Degree.NOTHING, Degree.KNOWN, Degree.WHOLE
+
+
+class HidesIds(Protocol):
+    """The engine's market, and the tables'."""
+
+    @property
+    def hide_account_ids(self) -> bool: ...
+
+
+def degree_of(state: State, market: Market, accounts: Collection[int], sudo: bool = False) -> Degree:
+    """How much of the market those see who may act as these accounts."""
     visible_to = market.visible_to
-    if not visible_to:
-        return True
-    if len(visible_to) < len(accounts):
-        return any(id in accounts for id in visible_to)
-    return any(id in visible_to for id in accounts)
+    if sudo or not visible_to or not visible_to.keys().isdisjoint(accounts):
+        return WHOLE
+    for id in accounts:
+        if knows(market, state.accounts[id]):
+            return KNOWN
+    return NOTHING
 
 
 def knows(market: Market, account: Account) -> bool:
-    """Whether the account keeps a view of the market, listed or not."""
+    """Whether the account knows the market without being listed: it owns it, or has traded there."""
     exposure = account.exposures.get(market.id)
     return account.id == market.owner or (exposure is not None and exposure.traded)
 
 
-def known_to(state: State, market: Market, accounts: Collection[int]) -> bool:
-    """Whether one of the accounts does."""
-    return any(knows(market, state.accounts[id]) for id in accounts)
+def knowing(state: State, market: Market) -> set[int]:
+    """The accounts of which `knows` is true."""
+    return {id for id in (market.owner, *market.holders) if knows(market, state.accounts[id])}
+
+
+def degrees(state: State, market: Market) -> dict[int, Degree]:
+    """How much of a market with a list each account alone sees, by account id; accounts left out see nothing."""
+    listed = market.visible_to
+    return {id: WHOLE if id in listed else KNOWN for id in sorted(knowing(state, market).union(listed))}
+
+
+def masked(market: HidesIds, sudo: bool) -> bool:
+    """Whether account ids in the market's orders, trades and positions read 0."""
+    return market.hide_account_ids and not sudo
+
+
+def may_trade(market: Market, account: int) -> bool:
+    return not market.visible_to or account in market.visible_to
+
+
+def market_not_found(market: int) -> Rejected:
+    """The one answer for a market that does not exist and for one of which the asker sees NOTHING."""
+    return Rejected(Reason.MARKET_NOT_FOUND, f"There is no market {market}.")
 
 
 def market_to_trade(state: State, account: Account, market: int) -> Market:
-    """For orders, and to cancel them: also in sudo the acting account itself is listed."""
+    """For orders, and to cancel them. Rejected MARKET_NOT_FOUND unless the account itself may trade there."""
     found = state.markets.get(market)
-    if found is None or (found.visible_to and account.id not in found.visible_to):
+    if found is None or not may_trade(found, account.id):
         raise market_not_found(market)
     return found
 
 
-def market_seen(state: State, by: int, market: int, sudo: bool) -> Market:
-    """For everything else: one that the person sees, or knows."""
+def market_known(state: State, by: int, market: int, sudo: bool) -> Market:
+    """For everything else. Rejected MARKET_NOT_FOUND if the person sees NOTHING of it."""
     found = state.markets.get(market)
-    if found is None or not (sudo or sees(found, state.reach(by)) or known_to(state, found, state.reach(by))):
+    if found is None or degree_of(state, found, state.reach(by), sudo) == NOTHING:
         raise market_not_found(market)
     return found

@@ -17,7 +17,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from markets.engine.engine import Engine
 from markets.engine.errors import Reason, Rejected
 from markets.engine.events import Traded
-from markets.engine.visibility import market_not_found, sees
+from markets.engine.visibility import WHOLE, market_not_found, masked
 from markets.journal import histories
 from markets.journal.histories import Change, Page, Position
 from markets.journal.journal import Journal
@@ -135,11 +135,11 @@ class Archive:
         kind = request.WhichOneof("message") or ""
         id = getattr(request, kind).market_id
         market = self.engine.markets.get(id)
-        reach = {asker.rights.bound} if asker.rights.bound else self.engine.reach(asker.user)
-        if market is None or not (asker.sudo or sees(market, reach)):
+        if market is None or asker.degree(self.engine, market) < WHOLE:
             raise market_not_found(id)
-        masked = market.hide_account_ids and not asker.sudo
-        return Visibility(masked, tuple(sorted(reach)) if masked and kind == "get_market_positions" else ())
+        hidden = masked(market, asker.sudo)
+        by_account = hidden and kind == "get_market_positions"
+        return Visibility(hidden, tuple(sorted(asker.reach(self.engine))) if by_account else ())
 
     def _begin(self, reading: Reading) -> None:
         future = self.journal.history(read, reading.request, reading.visibility)

@@ -19,7 +19,7 @@ from markets.engine.errors import Reason, Rejected, Repeated
 from markets.engine.events import Event
 from markets.engine.invariants import Watch
 from markets.engine.state import Changed
-from markets.engine.visibility import market_not_found
+from markets.engine.visibility import NOTHING, market_not_found
 from markets.journal.entries import Outcome
 from markets.journal.journal import Journal, JournalUnavailable
 from markets.matching.history_requests import Archive
@@ -32,7 +32,6 @@ from markets.wire.audience import Publication
 from markets.wire.decoding import Asker, decode
 from markets.wire.frames import joined
 from markets.wire.rates import Buckets, Limits, class_of
-from markets.wire.scopes import may_know
 from proto import exchange_pb2 as pb
 from realtime.frames import encoded
 from realtime.limits import SERVER_FRAME_BYTES_MAX
@@ -332,7 +331,7 @@ class Matcher:
 
     def _is_known(self, thing: Any, asker: Asker) -> bool:
         market = self.engine.markets.get(getattr(thing, "market", 0))
-        return market is None or may_know(self.engine, market, asker.user, asker.sudo, asker.rights)
+        return market is None or asker.degree(self.engine, market) > NOTHING
 
     def _answer(self, frame: Frame, sequenced_us: int, committed_us: int) -> Answer:
         """The frame's replies, in order, joined."""

@@ -9,14 +9,14 @@ from typing import Any, NamedTuple
 
 from markets.engine.book import Market
 from markets.engine.errors import Reason, Rejected
-from markets.engine.visibility import market_not_found, sees
+from markets.engine.visibility import WHOLE, market_not_found
 from markets.matching.entitlements import Grants
 from markets.matching.streams import Streams
 from markets.wire import codec
 from markets.wire.decoding import Asker
 from markets.wire.frames import joined
 from markets.wire.rates import HEAVY_READ_COST, SNAPSHOT_BYTES_A_TOKEN, Buckets
-from markets.wire.scopes import check_rights, reach_of
+from markets.wire.scopes import check_rights
 from proto import exchange_pb2 as pb
 from realtime.frames import encoded
 from realtime.groups import ACCOUNT, MARKET, PUBLIC, SUMMARY, Name, named, stream_of_account, stream_of_market
@@ -143,7 +143,7 @@ class Sessions:
             heard += [Name(MARKET, market.id, SUMMARY)] if hears["all_summaries"] else []
         for _, id, form in heard:
             market = self.engine.markets[id]
-            if self._sees(market, asker) and stream_of_market(id, form) not in hears["left"]:
+            if self._sees_book(market, asker) and stream_of_market(id, form) not in hears["left"]:
                 yield stream_of_market(id, SUMMARY) if form == SUMMARY else self.streams.of_market(market, asker.sudo)
 
     # --- For hubs
@@ -179,8 +179,8 @@ class Sessions:
         bound = asker.rights.bound
         return [stream_of_account(bound)] if bound else self.streams.of_person(asker.user)
 
-    def _sees(self, market: Market, asker: Asker) -> bool:
-        return asker.sudo or sees(market, reach_of(self.engine, asker.user, asker.rights))
+    def _sees_book(self, market: Market, asker: Asker) -> bool:
+        return asker.degree(self.engine, market) == WHOLE
 
     def _charge(self, kind: str, message: pb.ClientMessage, asker: Asker, now_us: int) -> None:
         """Before anything else, so that what is refused costs as much. To leave streams is not heavy, and what takes
@@ -202,12 +202,12 @@ class Sessions:
         streams: dict[str, int] = {}
         unseen: list[str] = []
         everything = _everything(wish)
-        seen = [market for market in self.engine.markets.values() if everything and self._sees(market, asker)]
+        seen = [market for market in self.engine.markets.values() if everything and self._sees_book(market, asker)]
         for one in wish:
             match one.WhichOneof("stream"):
                 case "market_id":
                     market = self.engine.markets.get(one.market_id)
-                    if market is None or not self._sees(market, asker):
+                    if market is None or not self._sees_book(market, asker):
                         unseen.append(stream_of_market(one.market_id))
                     else:
                         streams[self.streams.of_market(market, asker.sudo)] = one.from_seq

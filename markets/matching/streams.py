@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from markets.engine.book import Market
 from markets.engine.engine import Engine
 from markets.engine.state import Changed
+from markets.engine.visibility import NOTHING, degree_of, masked
 from markets.journal.journal import Journal
 from markets.wire import snapshots
-from markets.wire.audience import Publication, may_know
+from markets.wire.audience import Publication
 from markets.wire.frames import piece, position, positioned
 from proto import exchange_pb2 as pb
 from realtime.groups import ACCOUNT, MARKET, PUBLIC, SUMMARY, UNMASKED, named, stream_of_account, stream_of_market
@@ -167,10 +168,10 @@ class Streams:
         return [begin, *await _built(snapshots.public_pieces(self.engine)), end]
 
     async def _book(self, market: Market, form: str) -> list[bytes]:
-        masked = market.hide_account_ids and form != UNMASKED
-        pieces = self._books.get((market.id, masked))
+        hidden = masked(market, sudo=form == UNMASKED)
+        pieces = self._books.get((market.id, hidden))
         if pieces is None:
-            pieces = self._books[market.id, masked] = await _built(snapshots.market_pieces(market, masked))
+            pieces = self._books[market.id, hidden] = await _built(snapshots.market_pieces(market, hidden))
         return pieces
 
     async def resume(self, stream: str, from_seq: int) -> list[bytes] | None:
@@ -219,8 +220,9 @@ class Streams:
         changed = Changed()
         account = self.engine.accounts[id]
         changed.accounts[id] = changed.owners[id] = account
-        known = ((market, e) for market, e in account.exposures.items() if may_know(e.market, account))
-        changed.exposures = {(id, market): exposure for market, exposure in known}
+        for market, exposure in account.exposures.items():
+            if degree_of(self.engine, exposure.market, (id,)) > NOTHING:
+                changed.exposures[id, market] = exposure
         return changed
 
     def of_person(self, user: int) -> list[str]:

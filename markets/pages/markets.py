@@ -16,6 +16,7 @@ from accounts.acting import Acting, acting, back, carry_out, new_key
 from accounts.forms import TYPED_MAX
 from accounts.models import TransferKind
 from accounts.selectors import payees, possessions, transfers
+from markets.engine.visibility import WHOLE
 from markets.models import Exposure, Market, MarketStatus, TimeInForce
 from markets.pages.forms import CancelForm, TicketForm
 from markets.reads import selectors, visibility
@@ -53,12 +54,12 @@ def market_page(request: HttpRequest, who: Acting, market_id: int) -> HttpRespon
     market = visibility.market(viewer_of(who), market_id)
     if market is None:
         raise Http404
-    if not market.with_book:
+    if market.degree < WHOLE:
         return known_market(request, who, market)
     own = selectors.open_orders(who.account.id, market.id)
     ladder = selectors.ladder(market.id, own)
     holding = selectors.holding(who.account, market, ladder.best)
-    unlisted = "" if selectors.may_trade(who.account, market) else f"{who.account.name} is not among those it is for."
+    unlisted = "" if visibility.may_trade(market, who.account) else f"{who.account.name} is not among those it is for."
     context = {
         "market": market,
         "mine": is_mine(who, market),

@@ -13,6 +13,7 @@ from accounts import money
 from accounts.acting import Acting, acting, carry_out, complain, new_key, posting_account
 from accounts.console.rights import ask_again
 from accounts.sudo import is_recent
+from markets.engine.visibility import WHOLE, masked
 from markets.models import Market, MarketStatus
 from markets.pages.forms import DescribeForm, MarketForm, SettleForm, SettlementForm
 from markets.pages.markets import is_mine, viewer_of
@@ -93,14 +94,14 @@ def settled(request: HttpRequest, who: Acting, form: SettleForm) -> pb.ServerMes
 def preview(who: Acting, market: Market, price: int | None) -> Preview | None:
     """For who may know who holds what (rules, section 4, Histories); None for others: an owner who does not see the
     book, or from whom the ids are hidden."""
-    if price is None or not market.with_book or viewer_of(who).masked(market):
+    if price is None or market.degree < WHOLE or masked(market, who.sudo):
         return None
     return settlement_preview.preview(market, price)
 
 
 def own_market(request: HttpRequest, who: Acting, market_id: int) -> Market:
     """The market, for who acts as its owner and for operators in sudo. Http404 for everybody else, as if there were
-    none. It has `with_book`."""
+    none. It has its `degree`."""
     sender = replace(who, account=posting_account(request, who) or who.account)
     market = visibility.market(viewer_of(sender), market_id)
     if market is None or not is_mine(sender, market):

@@ -12,7 +12,8 @@ from django.db.models import Max, Min, Q, QuerySet, Sum
 
 from accounts.models import Account
 from accounts.money import average_entry, mark
-from markets.models import Exposure, Market, MarketStatus, MarketVisibility, Order, Side, Trade
+from markets.engine.visibility import WHOLE
+from markets.models import Exposure, Market, MarketStatus, Order, Side, Trade
 from markets.reads import visibility
 from markets.reads.visibility import Viewer
 
@@ -122,11 +123,11 @@ class Portfolio:
 
 def market_rows(viewer: Viewer) -> list[MarketRow]:
     """The markets for the list: pinned ones first, then open ones, settled ones last, the newest first among equals.
-    Of a market that the viewer does not see whole there are no prices. frontend/src/listing.ts has the same order."""
+    Where the viewer does not see the book there are no prices. frontend/src/listing.ts has the same order."""
     shown = list(visibility.known(viewer).order_by("-pinned", "status", "-id")[:MARKETS_SHOWN])
-    prices = best_prices(market.id for market in shown if market.with_book and market.status in NOT_OVER)
+    prices = best_prices(market.id for market in shown if market.degree == WHOLE and market.status in NOT_OVER)
     positions = dict(Exposure.objects.filter(account_id=viewer.account).values_list("market_id", "position"))
-    return [MarketRow(m, m.with_book, prices.get(m.id, NO_PRICES), positions.get(m.id, 0)) for m in shown]
+    return [MarketRow(m, m.degree == WHOLE, prices.get(m.id, NO_PRICES), positions.get(m.id, 0)) for m in shown]
 
 
 def grouped(rows: Iterable[MarketRow]) -> list[MarketGroup]:
@@ -141,12 +142,6 @@ def grouped(rows: Iterable[MarketRow]) -> list[MarketGroup]:
         MarketGroup(f"{rank} {category}", ("Pinned", category, "Markets")[rank], groups[rank, folded, category])
         for rank, folded, category in sorted(groups)
     ]
-
-
-def may_trade(account: Account, market: Market) -> bool:
-    """Whether the market is for everybody, or the account itself is listed."""
-    listed = set(MarketVisibility.objects.filter(market=market).values_list("account_id", flat=True))
-    return not listed or account.id in listed
 
 
 def best_prices(market_ids: Iterable[int]) -> dict[int, Best]:
@@ -218,13 +213,13 @@ def holdings(viewer: Viewer) -> list[Holding]:
     """
     found = Exposure.objects.filter(account_id=viewer.account).select_related("account", "market").order_by("market_id")
     exposures = list(found)
-    with_book = {m.pk: m.with_book for m in visibility.known(viewer).filter(pk__in=[e.market_id for e in exposures])}
-    marked = {e.market_id for e in exposures if _is_live(e) and with_book.get(e.market_id)}
+    degrees = {m.pk: m.degree for m in visibility.known(viewer).filter(pk__in=[e.market_id for e in exposures])}
+    marked = {e.market_id for e in exposures if _is_live(e) and degrees.get(e.market_id) == WHOLE}
     prices = best_prices(e.market_id for e in exposures if e.market_id in marked and e.market.status in NOT_OVER)
     return [
         Holding(e, mark(*prices.get(e.market_id, NO_PRICES), e.market.last_price) if e.market_id in marked else None)
         for e in exposures
-        if e.market_id in with_book
+        if e.market_id in degrees
     ]
 
 

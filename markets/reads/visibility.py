@@ -1,11 +1,13 @@
-"""Who sees which market, as the tables say it: for pages, REST and the admin. The engine's word is in
+"""Who may see which market, as the tables say it: for pages, REST and the admin. Degrees and masks are those of
 engine/visibility.py, and a test holds both to each other."""
 
 from collections.abc import Collection
 from typing import NamedTuple
 
-from django.db.models import BooleanField, Exists, OuterRef, Q, QuerySet, Value
+from django.db.models import Case, Exists, OuterRef, Q, QuerySet, Value, When
 
+from accounts.models import Account
+from markets.engine.visibility import KNOWN, WHOLE
 from markets.models import Exposure, Market, MarketVisibility
 
 
@@ -16,36 +18,33 @@ class Viewer(NamedTuple):
     account: int
     sudo: bool = False
 
-    def masked(self, market: Market) -> bool:
-        """Whether account ids in the market's orders, trades and positions read 0 to them."""
-        return market.hide_account_ids and not self.sudo
-
 
 def known(viewer: Viewer) -> QuerySet[Market]:
-    """The markets that exist for the viewer. with_book is false where they see only the definition, the settlement and
-    their own rows."""
+    """The markets of which the viewer sees more than NOTHING, each with its `degree`."""
     markets = Market.objects.select_related("owner")
     if viewer.sudo:
-        return markets.annotate(with_book=Value(True, BooleanField()))  # type: ignore[no-redef]
-    shown = markets.filter(_sees_book(viewer) | _kept(viewer))
-    return shown.annotate(with_book=_sees_book(viewer))  # type: ignore[no-redef]
-
-
-def seen(viewer: Viewer) -> QuerySet[Market]:
-    """Those that they see whole."""
-    return known(viewer) if viewer.sudo else known(viewer).filter(_sees_book(viewer))
+        return markets.annotate(degree=Value(WHOLE))  # type: ignore[no-redef]
+    shown = markets.filter(_whole(viewer) | _known(viewer))
+    return shown.annotate(degree=Case(When(_whole(viewer), then=WHOLE), default=KNOWN))  # type: ignore[no-redef]
 
 
 def market(viewer: Viewer, market_id: int) -> Market | None:
-    """None alike if there is no such market and if it is not there for the viewer. It has `with_book`."""
+    """With its `degree`; None if there is no such market and if the viewer sees NOTHING of it."""
     return known(viewer).filter(pk=market_id).first()
 
 
-def _sees_book(viewer: Viewer) -> Q:
+def may_trade(market: Market, account: Account) -> bool:
+    """Whether the market is for everybody, or the account itself is listed."""
+    listed = set(MarketVisibility.objects.filter(market=market).values_list("account_id", flat=True))
+    return not listed or account.id in listed
+
+
+def _whole(viewer: Viewer) -> Q:
     listed = MarketVisibility.objects.filter(market=OuterRef("pk"))
     return ~Q(Exists(listed)) | Q(Exists(listed.filter(account__in=viewer.accounts)))
 
 
-def _kept(viewer: Viewer) -> Q:
+def _known(viewer: Viewer) -> Q:
+    """Listed or not."""
     traded = Exposure.objects.filter(market=OuterRef("pk"), account__in=viewer.accounts, traded=True)
     return Q(owner__in=viewer.accounts) | Q(Exists(traded))

@@ -15,20 +15,20 @@ from markets.engine.events import CancelCause, Event
 from markets.journal.entries import Outcome
 from markets.wire.audience import CLEARED
 
-Told = dict[str, Any]
+Rendered = dict[str, Any]
 
 
-def told(outcome: Outcome, market: int, masked: bool, sudo: bool) -> Iterator[Told]:
-    """What an entry did in the market."""
+def rendered(outcome: Outcome, market: int, masked: bool, sudo: bool) -> Iterator[Rendered]:
+    """What an entry did in the market, one object an event."""
     head = {"seq": outcome.seq, "at": moment(outcome.at_us)}
     incoming = next((e.order for e in outcome.events if isinstance(e, events.OrderCreated)), 0)
     for event in outcome.events:
         if getattr(event, "market", 0) == market:
-            for said in _told(event, incoming, masked, sudo):
-                yield {**head, **said}
+            for body in _rendered(event, incoming, masked, sudo):
+                yield {**head, **body}
 
 
-def _told(event: Event, incoming: int, masked: bool, sudo: bool) -> Iterator[Told]:
+def _rendered(event: Event, incoming: int, masked: bool, sudo: bool) -> Iterator[Rendered]:
     match event:
         case events.OrderCreated() if event.open:
             yield _order(event, masked)
@@ -48,7 +48,7 @@ def _told(event: Event, incoming: int, masked: bool, sudo: bool) -> Iterator[Tol
             yield {"type": "market_settled", "price": decimal(event.price, 2)}
 
 
-def _order(event: events.OrderCreated, masked: bool) -> Told:
+def _order(event: events.OrderCreated, masked: bool) -> Rendered:
     """It rests with `open`."""
     return {
         "type": "order_created",
@@ -63,7 +63,7 @@ def _order(event: events.OrderCreated, masked: bool) -> Told:
     }
 
 
-def _trade(event: events.Traded, masked: bool) -> Told:
+def _trade(event: events.Traded, masked: bool) -> Rendered:
     return {
         "type": "trade",
         "trade_id": event.trade,
@@ -78,7 +78,7 @@ def _trade(event: events.Traded, masked: bool) -> Told:
     }
 
 
-def _definition(event: events.MarketCreated | events.MarketEdited, sudo: bool) -> Told:
+def _definition(event: events.MarketCreated | events.MarketEdited, sudo: bool) -> Rendered:
     return {
         "type": "market_created" if isinstance(event, events.MarketCreated) else "market_edited",
         "name": event.name,

@@ -12,6 +12,7 @@ from rest_framework.serializers import Serializer
 from accounts.rest.pages import PageQuery, page_of
 from accounts.rest.schema import operation
 from markets.engine.events import Traded
+from markets.engine.visibility import masked
 from markets.journal import histories
 from markets.journal.histories import Change, Page, Position
 from markets.rest import serializers
@@ -48,11 +49,11 @@ class TradeHistory(_History):
     def get(self, request: Request, market_id: int) -> Response:
         """As the market hides it: ids may read 0, your own too. Class expensive."""
         market = self.market(market_id)
-        masked = self.viewer.masked(market)
+        hidden = masked(market, self.viewer.sudo)
 
         def write(row: Traded) -> wire.Trade:
             trade = wire.Trade()
-            codec.write_trade(trade, row, masked)
+            codec.write_trade(trade, row, hidden)
             return trade
 
         return self.told(serializers.Trade, histories.trades(connection, market.id, *self.wanted), write)
@@ -68,11 +69,11 @@ class OrderHistory(_History):
     def get(self, request: Request, market_id: int) -> Response:
         """An order begins with all of it open; it ends with 0.00, or still rests. Class expensive."""
         market = self.market(market_id)
-        masked = self.viewer.masked(market)
+        hidden = masked(market, self.viewer.sudo)
 
         def write(row: Change) -> wire.OrderChange:
             change = wire.OrderChange()
-            codec.write_change(change, row, masked)
+            codec.write_change(change, row, hidden)
             return change
 
         return self.told(serializers.OrderChange, histories.orders(connection, market.id, *self.wanted), write)
@@ -89,7 +90,7 @@ class Positions(_History):
         """Where the market hides account ids: yours, and all others together as account 0. Every page is of its own
         moment. Class expensive."""
         market, who = self.market(market_id), self.viewer
-        only = who.accounts if who.masked(market) else None
+        only = who.accounts if masked(market, who.sudo) else None
 
         def write(row: Position) -> wire.Position:
             return wire.Position(account_id=row.account, position=row.position)

@@ -13,12 +13,13 @@ from accounts.rest.pages import PageQuery, page, page_of
 from accounts.rest.schema import operation
 from accounts.rest.views import ExchangeView
 from markets import models
+from markets.engine.visibility import KNOWN, WHOLE, Degree, masked
 from markets.journal.entries import market_outcomes
 from markets.reads import visibility
 from markets.reads.visibility import Viewer
 from markets.rest import reads, serializers
 from markets.rest.event_serializers import EventsPage
-from markets.rest.events import told
+from markets.rest.events import rendered
 from proto import exchange_pb2 as wire
 from proto.exchange_pb2 import ClientMessage
 
@@ -33,10 +34,10 @@ class MarketView(ExchangeView):
         who = self.caller
         return Viewer(who.reach, who.account.id, who.sudo)
 
-    def market(self, market_id: int, with_book: bool = True) -> models.Market:
-        """The market; with_book: only if the caller sees its book. Raises MARKET_NOT_FOUND, for a hidden one too."""
+    def market(self, market_id: int, least: Degree = WHOLE) -> models.Market:
+        """The market, if the caller sees at least so much of it. Raises MARKET_NOT_FOUND, for a hidden one too."""
         found = visibility.market(self.viewer, market_id)
-        if found is None or (with_book and not found.with_book):
+        if found is None or found.degree < least:
             raise not_found(wire.MARKET_NOT_FOUND, f"There is no market {market_id}.")
         return found
 
@@ -73,7 +74,7 @@ class Market(MarketView):
     @operation("get_market", "A market", serializers.Market, tag=MARKETS)
     def get(self, request: Request, market_id: int) -> Response:
         """Its definition and status."""
-        (message,) = reads.market_messages([self.market(market_id, with_book=False)], self.caller.sudo)
+        (message,) = reads.market_messages([self.market(market_id, KNOWN)], self.caller.sudo)
         return Response(serializers.Market(message).data)
 
     @operation("edit_market", "Edit a market", serializers.MarketChanged, body=serializers.MarketEdit, tag=MARKETS)
@@ -143,7 +144,7 @@ class RestingOrders(MarketView):
         rows = models.Order.objects.filter(market=market, open__gt=0)
 
         def write(orders: Sequence[models.Order]) -> list[wire.Order]:
-            return reads.order_messages(orders, who.account, who.masked(market))
+            return reads.order_messages(orders, who.account, masked(market, who.sudo))
 
         return page(serializers.Order, rows, self.query, write, newest_first=False)
 
@@ -155,9 +156,9 @@ class Trades(MarketView):
     def get(self, request: Request, market_id: int) -> Response:
         """Your own are in your statement, with the orders that they filled."""
         market = self.market(market_id)
-        masked = self.viewer.masked(market)
+        hidden = masked(market, self.viewer.sudo)
         rows = models.Trade.objects.filter(market=market)
-        return page(serializers.Trade, rows, self.query, lambda trades: reads.trade_messages(trades, masked))
+        return page(serializers.Trade, rows, self.query, lambda trades: reads.trade_messages(trades, hidden))
 
 
 class Events(MarketView):
@@ -169,7 +170,7 @@ class Events(MarketView):
         market, query, who = self.market(market_id), self.query, self.viewer
         found = market_outcomes(connection, market.id, query["after"], query["limit"] + 1)
         shown = found[: query["limit"]]
-        masked = who.masked(market)
-        said = [event for entry in shown for event in told(entry, market.id, masked, who.sudo)]
+        hidden = masked(market, who.sudo)
+        events = [event for entry in shown for event in rendered(entry, market.id, hidden, who.sudo)]
         after = shown[-1].seq if shown else query["after"]
-        return Response({"events": said, "after": after, "more": len(found) > len(shown)})
+        return Response({"events": events, "after": after, "more": len(found) > len(shown)})

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from django.db import connection
 
+from markets.engine.visibility import WHOLE
 from markets.journal.checkpoints import market_state
 from markets.journal.tables import fetch
 from markets.models import JournalMarket, Market, MarketVisibility, Order, Side, Trade
@@ -27,7 +28,7 @@ ORDER_FIELDS = (
 
 
 def market_messages(markets: Sequence[Market], sudo: bool) -> list[pb.Market]:
-    """Of markets that the viewer knows, with `with_book` as visibility.known() says it; one query."""
+    """Of markets as visibility.known() returns them, with their `degree`; one query."""
     listed: dict[int, list[int]] = {}
     for market, account in MarketVisibility.objects.filter(market__in=markets).values_list("market_id", "account_id"):
         listed.setdefault(market, []).append(account)
@@ -38,7 +39,7 @@ def _market_message(market: Market, listed: list[int], sudo: bool) -> pb.Market:
     message = pb.Market(restricted=bool(listed), **{name: getattr(market, name) for name in MARKET_FIELDS})
     if market.settle_price is not None:
         message.settle_price = market.settle_price
-    if market.with_book:
+    if market.degree == WHOLE:
         message.volume = market.volume
         if market.last_price is not None:
             message.last_price = market.last_price

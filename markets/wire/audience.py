@@ -13,7 +13,7 @@ from markets.engine.engine import Engine
 from markets.engine.events import CancelCause, Event
 from markets.engine.ledger import Account
 from markets.engine.state import HOUSE, Changed
-from markets.engine.visibility import knows
+from markets.engine.visibility import WHOLE, degrees, knowing
 from markets.wire import codec
 from proto import exchange_pb2 as pb
 from realtime.groups import PUBLIC, UNMASKED, stream_of_account, stream_of_market
@@ -191,7 +191,7 @@ class Publication:
         self.defined.add(market.id)
         if not market.visible_to:
             return [(PUBLIC, True)]
-        return [(stream_of_account(id), id in market.visible_to) for id in knowing(self.engine, market)]
+        return [(stream_of_account(id), degree == WHOLE) for id, degree in degrees(self.engine, market).items()]
 
     def _update_market(self, seq: int, id: int) -> None:
         market = self.engine.markets[id]
@@ -205,8 +205,7 @@ class Publication:
             return  # what is told is who sees it after all of the batch, so only the first change counts
         self._withdrawn.add(market.id)
         if event.visible_before:
-            known = {id for id in (market.owner, *market.holders) if knows(market, self.engine.accounts[id])}
-            before = {stream_of_account(id) for id in known.union(event.visible_before)}
+            before = {stream_of_account(id) for id in knowing(self.engine, market).union(event.visible_before)}
         else:
             before = {PUBLIC}
         for stream in sorted(before.difference(stream for stream, _ in self._known_on(market))):
@@ -221,17 +220,6 @@ def book_streams_of(market: Market) -> BookStreams:
         if market.hide_account_ids
         else ((plain, False),)
     )
-
-
-def knowing(engine: Engine, market: Market) -> list[int]:
-    """The accounts that may know a restricted market: those listed, its owner, whoever has ever traded there."""
-    kept = (id for id in (market.owner, *market.holders) if knows(market, engine.accounts[id]))
-    return sorted({*market.visible_to, *kept})
-
-
-def may_know(market: Market, account: Account) -> bool:
-    """Whether the account itself, whoever acts as it, may be told of the market."""
-    return not market.visible_to or account.id in market.visible_to or knows(market, account)
 
 
 def listeners(engine: Engine, account: Account) -> list[int]:

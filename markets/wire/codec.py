@@ -3,18 +3,16 @@
 markets/wire/decoding.py is the way in; markets/wire/audience.py says who hears what.
 """
 
-from markets.engine import commands, events
+from markets.engine import commands, events, visibility
 from markets.engine.board import Auction
 from markets.engine.book import Market, Order
 from markets.engine.engine import Engine
 from markets.engine.errors import Reason, Rejected
 from markets.engine.events import Event
 from markets.engine.ledger import Account, Exposure
-from markets.engine.visibility import sees
 from markets.journal.histories import Change
 from markets.wire.decoding import Asker
 from markets.wire.rates import Left
-from markets.wire.scopes import reach_of
 from proto import exchange_pb2 as pb
 
 BID = int(commands.Side.BID)  # an enum member is slow to look up
@@ -200,24 +198,24 @@ def auction_message(auction: Auction) -> pb.Auction:
 
 def write_auction(message: pb.ServerMessage, engine: Engine, e: events.OfAuction) -> None:
     """The auction as the event left it: a reply or a stream message, whatever happened to it since."""
-    told = auction_message(engine.auctions[e.auction])
+    auction = auction_message(engine.auctions[e.auction])
     if isinstance(e, events.AuctionCreated | events.AuctionEdited):
-        told.name, told.description, told.picture = e.name, e.description, e.picture
-        told.status = pb.Auction.OPEN
-        told.buyer_id = 0
-        told.ClearField("settle_price")
-        told.ClearField("buy_now_price")
+        auction.name, auction.description, auction.picture = e.name, e.description, e.picture
+        auction.status = pb.Auction.OPEN
+        auction.buyer_id = 0
+        auction.ClearField("settle_price")
+        auction.ClearField("buy_now_price")
         if e.buy_now_price is not None:
-            told.buy_now_price = e.buy_now_price
+            auction.buy_now_price = e.buy_now_price
     match e:
         case events.AuctionCreated():
-            message.auction_created.auction.CopyFrom(told)
+            message.auction_created.auction.CopyFrom(auction)
         case events.AuctionEdited():
-            message.auction_updated.auction.CopyFrom(told)
+            message.auction_updated.auction.CopyFrom(auction)
         case events.AuctionWithdrawn():
-            message.auction_withdrawn.auction.CopyFrom(told)
+            message.auction_withdrawn.auction.CopyFrom(auction)
         case events.AuctionSettled():
-            message.auction_settled.auction.CopyFrom(told)
+            message.auction_settled.auction.CopyFrom(auction)
 
 
 def account_message(account: Account) -> pb.Account:
@@ -228,10 +226,10 @@ def owner_messages(account: Account) -> list[pb.Owner]:
     return [pb.Owner(owner_id=owner, credit=credit) for owner, credit in sorted(account.owners.items())]
 
 
-def write_owners(changed: pb.OwnersChanged, account: Account, told: bool) -> None:
-    """`told`: to somebody who may know the owners and what is theirs."""
+def write_owners(changed: pb.OwnersChanged, account: Account, with_owners: bool) -> None:
+    """`with_owners`: for somebody who may know the owners and what is theirs."""
     changed.account.CopyFrom(account_message(account))
-    if told:
+    if with_owners:
         changed.owners.extend(owner_messages(account))
 
 
@@ -248,40 +246,39 @@ def write_reply(reply: pb.ServerMessage, engine: Engine, happened: list[Event], 
     match last:
         case events.OrderCreated():
             write_created(reply.order_created.order, last, own=True)
-            masked = len(happened) > 1 and engine.markets[last.market].hide_account_ids and not asker.sudo
+            hidden = len(happened) > 1 and visibility.masked(engine.markets[last.market], asker.sudo)
             for e in happened:
                 if type(e) is events.Traded:
-                    write_trade(reply.order_created.trades.add(), e, masked, own=last.account)
+                    write_trade(reply.order_created.trades.add(), e, hidden, own=last.account)
         case events.OrderCancelled() | None:
             reply.orders_cancelled.SetInParent()
             for e in happened:
                 if type(e) is events.OrderCancelled:
                     write_cancelled(reply.orders_cancelled.orders.add(), e)
         case events.MarketCreated():
-            reply.market_created.market.CopyFrom(_told(engine, last.market, asker))
+            reply.market_created.market.CopyFrom(_definition(engine, last.market, asker))
         case events.MarketEdited():
-            reply.market_updated.market.CopyFrom(_told(engine, last.market, asker))
+            reply.market_updated.market.CopyFrom(_definition(engine, last.market, asker))
         case events.MarketStatusChanged():
-            reply.market_updated.market.CopyFrom(_told(engine, last.market, asker))
+            reply.market_updated.market.CopyFrom(_definition(engine, last.market, asker))
             reply.market_updated.market.status = last.status  # type: ignore[assignment]
         case events.MarketSettled():
-            reply.market_settled.market.CopyFrom(_told(engine, last.market, asker))
+            reply.market_settled.market.CopyFrom(_definition(engine, last.market, asker))
         case events.AuctionCreated() | events.AuctionEdited() | events.AuctionWithdrawn() | events.AuctionSettled():
             write_auction(reply, engine, last)
         case _:
             _write_account_reply(reply, engine, happened, asker)
 
 
-def _told(engine: Engine, id: int, asker: Asker) -> pb.Market:
-    """Whoever may change a market may know it, though perhaps not its book."""
+def _definition(engine: Engine, id: int, asker: Asker) -> pb.Market:
+    """Of a market that the asker changed: they know it, but may not see its book."""
     market = engine.markets[id]
-    reach = reach_of(engine, asker.user, asker.rights)
-    return market_message(market, asker.sudo or sees(market, reach), asker.sudo)
+    return market_message(market, with_book=asker.degree(engine, market) == visibility.WHOLE, listed=asker.sudo)
 
 
 def _write_account_reply(reply: pb.ServerMessage, engine: Engine, happened: list[Event], asker: Asker) -> None:
     """Whose the money is now is not for who may not act as the account any more: the answer may be a repeated one."""
-    reach = reach_of(engine, asker.user, asker.rights)
+    reach = asker.reach(engine)
     for event in happened:
         if type(event) is events.AccountCreated:
             account = engine.accounts[event.account]
@@ -293,8 +290,8 @@ def _write_account_reply(reply: pb.ServerMessage, engine: Engine, happened: list
             reply.transfer_created.transfer.CopyFrom(transfer_message(event))
             return
         if isinstance(event, events.ShareCreated | events.ShareEnded | events.CreditRedistributed):
-            told = type(event) is not events.ShareEnded and (asker.sudo or event.account in reach)
-            write_owners(reply.owners_changed, engine.accounts[event.account], told)
+            with_owners = type(event) is not events.ShareEnded and (asker.sudo or event.account in reach)
+            write_owners(reply.owners_changed, engine.accounts[event.account], with_owners)
             return
     raise ValueError(f"no reply for {happened!r}")
 

@@ -1,15 +1,17 @@
 """From the wire to the engine: a ClientMessage becomes the command that it asks for. codec.py is the way back."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import NamedTuple
 
 from django.conf import settings
 
 from markets.engine import commands
+from markets.engine.book import Market
 from markets.engine.commands import Command
-from markets.engine.engine import KEY_MAX
+from markets.engine.engine import KEY_MAX, Engine
 from markets.engine.errors import Reason, Rejected
 from markets.engine.text import check_text
+from markets.engine.visibility import Degree, degree_of
 from markets.wire.scopes import check_rights
 from proto import exchange_pb2 as pb
 from realtime.limits import REASON_CHARACTERS_MAX
@@ -24,6 +26,14 @@ class Asker(NamedTuple):
     account: int
     sudo: bool
     rights: Rights = Rights()
+
+    def reach(self, engine: Engine) -> Collection[int]:
+        """The accounts that they may act as with this sign-in."""
+        return (self.rights.bound,) if self.rights.bound else engine.reach(self.user)
+
+    def degree(self, engine: Engine, market: Market) -> Degree:
+        """How much of the market they see with this sign-in."""
+        return degree_of(engine, market, self.reach(engine), self.sudo)
 
 
 def decode(kind: str, message: pb.ClientMessage, asker: Asker) -> Command:

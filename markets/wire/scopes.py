@@ -1,12 +1,8 @@
 """What a token is good for: its scopes, and the account that it may be bound to."""
 
-from collections.abc import Collection
 from typing import Any
 
-from markets.engine.book import Market
-from markets.engine.engine import Engine
 from markets.engine.errors import Reason, Rejected
-from markets.engine.visibility import known_to, sees
 from realtime.rights import Rights, Scope
 
 # The scope that each request of the wire needs; everything else is MANAGE.
@@ -33,14 +29,3 @@ def check_rights(kind: str, body: Any, account: int, rights: Rights) -> None:
     for id in (account, named or account) if rights.bound else ():
         if id != rights.bound:
             raise Rejected(Reason.ACCOUNT_NOT_FOUND, f"You have no account {id} to act as.")
-
-
-def reach_of(engine: Engine, user: int, rights: Rights) -> Collection[int]:
-    """The accounts that somebody may act as with this sign-in."""
-    return (rights.bound,) if rights.bound else engine.reach(user)
-
-
-def may_know(engine: Engine, market: Market, user: int, sudo: bool, rights: Rights) -> bool:
-    """Whether the market is there for somebody with this sign-in (rules, section 4)."""
-    reach = reach_of(engine, user, rights)
-    return sudo or sees(market, reach) or known_to(engine, market, reach)

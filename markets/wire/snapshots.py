@@ -8,8 +8,8 @@ from markets.engine.book import Market
 from markets.engine.commands import AuctionStatus
 from markets.engine.engine import Engine
 from markets.engine.ledger import Account
+from markets.engine.visibility import NOTHING, WHOLE, degree_of
 from markets.wire import codec
-from markets.wire.audience import may_know
 from markets.wire.frames import piece
 from proto import exchange_pb2 as pb
 
@@ -31,7 +31,8 @@ def public_pieces(engine: Engine) -> Iterator[bytes]:
 
 
 def account_pieces(engine: Engine, account: Account) -> Iterator[bytes]:
-    """Figures, the restricted markets that it may know, open orders, the last transfers."""
+    """Figures, the restricted markets of which the account itself sees anything, open orders, the last transfers."""
+    own = (account.id,)
     state = pb.AccountState(
         account=codec.account_message(account),
         owners=codec.owner_messages(account),
@@ -39,11 +40,12 @@ def account_pieces(engine: Engine, account: Account) -> Iterator[bytes]:
         available=account.available,
     )
     for market, exposure in account.exposures.items():
-        if may_know(engine.markets[market], account):
+        if degree_of(engine, exposure.market, own) > NOTHING:
             codec.write_exposure(state.exposures.add(), market, exposure)
     yield piece(account_state=state)
-    known = (market for market in engine.markets.values() if market.visible_to and may_know(market, account))
-    for markets in chunks(codec.market_message(market, account.id in market.visible_to) for market in known):
+    restricted = ((m, degree_of(engine, m, own)) for m in engine.markets.values() if m.visible_to)
+    known = (codec.market_message(m, with_book=degree == WHOLE) for m, degree in restricted if degree > NOTHING)
+    for markets in chunks(known):
         yield piece(markets=pb.Markets(markets=markets))
     mine = (codec.order_message(o, own=True) for e in account.exposures.values() for o in e.orders.values())
     for orders in chunks(mine):

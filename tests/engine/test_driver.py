@@ -200,7 +200,7 @@ def anybody_trades_anywhere(planted: pytest.MonkeyPatch) -> None:
 
 def operators_trade_anywhere(planted: pytest.MonkeyPatch) -> None:
     planted.setattr(
-        orders, "market_to_trade", lambda state, account, market: visibility.market_seen(state, 1, market, True)
+        orders, "market_to_trade", lambda state, account, market: visibility.market_known(state, 1, market, True)
     )
 
 
@@ -217,12 +217,12 @@ def who_is_not_listed_keeps_orders(planted: pytest.MonkeyPatch) -> None:
 
 
 def hidden_and_missing_markets_are_told_apart(planted: pytest.MonkeyPatch) -> None:
-    def market_seen(state: Engine, by: int, market: int, sudo: bool) -> Market:
+    def market_known(state: Engine, by: int, market: int, sudo: bool) -> Market:
         if market in state.markets and not sudo:
             planted.setattr(visibility, "market_not_found", lambda _: Rejected(Reason.MARKET_NOT_FOUND, "Not for you."))
-        return visibility.market_seen(state, by, market, sudo)
+        return visibility.market_known(state, by, market, sudo)
 
-    planted.setattr(listing, "market_seen", market_seen)
+    planted.setattr(listing, "market_known", market_known)
 
 
 def the_list_is_not_reported(planted: pytest.MonkeyPatch) -> None:

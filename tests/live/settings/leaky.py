@@ -51,7 +51,7 @@ def _tables() -> None:
     """Pages and REST show every market."""
     from markets.reads import visibility
 
-    visibility._sees_book = lambda viewer: Q(pk__isnull=False)
+    visibility._whole = lambda viewer: Q(pk__isnull=False)
 
 
 def _transfers() -> None:

@@ -1,9 +1,12 @@
-"""The tables and the engine say the same of who sees which market (rules, section 4)."""
+"""The tables and the engine say the same of who sees and trades which market (rules, section 4)."""
 
 from collections import Counter
 
+from accounts.models import Account
 from markets.engine import commands as c
-from markets.engine.visibility import known_to, sees
+from markets.engine.engine import Engine
+from markets.engine.visibility import NOTHING, WHOLE, Degree, degree_of, masked, may_trade
+from markets.models import Market
 from markets.reads import visibility
 from markets.reads.visibility import Viewer
 from tests.markets.keeping import keep, random_history
@@ -14,20 +17,55 @@ LATER = (
     c.CreateMarket(1, 2, True, "", "Secret", "", 0, 100, 1, 1, visible_to=(2,)),
     c.EditMarket(1, 2, True, "", 1, None, None, visible_to=(2,)),
 )
-DEGREES = {(True, True): "sees", (False, True): "knows", (False, False): "nothing"}
+
+
+def kept_day() -> Engine:
+    return keep([*DAY, *((command, DAY[-1][1]) for command in LATER)])
 
 
 def test_pages_show_what_the_engine_would(database: str) -> None:
-    engine = keep([*DAY, *((command, DAY[-1][1]) for command in LATER)])
-    met: Counter[str] = Counter()
+    engine = kept_day()
+    met: Counter[Degree] = Counter()
     for user, own in engine.people.items():
         reach = engine.reach(user)
-        shown = {market.pk: market.with_book for market in visibility.known(Viewer(reach, own))}
-        with_book = set(visibility.seen(Viewer(reach, own)).values_list("pk", flat=True))
-        assert set(visibility.known(Viewer(reach, own, sudo=True)).values_list("pk", flat=True)) == set(engine.markets)
+        shown = {market.pk: market.degree for market in visibility.known(Viewer(reach, own))}
         for id, market in engine.markets.items():
-            seen = sees(market, reach)
-            there = seen or known_to(engine, market, reach)
-            met[DEGREES[seen, there]] += 1
-            assert (id in shown, shown.get(id, False), id in with_book) == (there, seen, seen), (user, id)
-    assert met.keys() == set(DEGREES.values())
+            degree = degree_of(engine, market, reach)
+            met[degree] += 1
+            assert shown.get(id, NOTHING) == degree, (user, id)
+            one = visibility.market(Viewer(reach, own), id)
+            assert (NOTHING if one is None else one.degree) == degree, (user, id)
+        assert shown.keys() <= engine.markets.keys()
+    assert met.keys() == set(Degree)
+
+
+def test_in_sudo_everything_is_whole(database: str) -> None:
+    engine = kept_day()
+    for user, own in engine.people.items():
+        viewer = Viewer(engine.reach(user), own, sudo=True)
+        shown = {market.pk: market.degree for market in visibility.known(viewer)}
+        assert shown == {
+            id: degree_of(engine, market, viewer.accounts, sudo=True) for id, market in engine.markets.items()
+        }
+        assert set(shown.values()) == {WHOLE}
+
+
+def test_both_mask_the_same(database: str) -> None:
+    engine = kept_day()
+    rows = Market.objects.in_bulk()
+    said = {(id, sudo): masked(market, sudo) for id, market in engine.markets.items() for sudo in (False, True)}
+    assert {(id, sudo): masked(rows[id], sudo) for id, sudo in said} == said
+    assert not any(masks for (_, sudo), masks in said.items() if sudo)
+    assert set(said.values()) == {False, True}
+
+
+def test_both_let_the_same_accounts_trade(database: str) -> None:
+    engine = kept_day()
+    accounts = Account.objects.in_bulk()
+    met: Counter[bool] = Counter()
+    for row in Market.objects.all():
+        for id in engine.accounts:
+            may = may_trade(engine.markets[row.pk], id)
+            met[may] += 1
+            assert visibility.may_trade(row, accounts[id]) == may, (row, id)
+    assert met.keys() == {False, True}
