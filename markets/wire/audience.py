@@ -1,10 +1,14 @@
-"""Who hears what: the one place that decides, for live messages, replays and snapshots alike.
+"""Who hears what: the one place that decides which stream carries an event, live and replayed. The pieces of a snapshot
+(snapshots.py) follow the same rules.
 
-A market's stream is for everybody who may see it, an account's stream for those who may act as it, the public stream
-for all who are signed in. client_order_id and a market's cancelled ids at its close are for their account only. Where a
-market hides account ids its stream is masked, and operators in sudo hear another one. A restricted market is defined on
-the streams of accounts that may know it, never on the public one.
+A market's stream is for everybody who sees the market WHOLE (engine/visibility.py), an account's stream for those who
+may act as it, the public stream for everybody who is signed in. client_order_ids, and the ids of the orders that a
+market's end cancels, are on the streams of their accounts only. Where a market hides account ids its stream is masked,
+and operators in sudo hear another one. The definition of a restricted market goes to the streams of the accounts that
+see or know it, never to the public one.
 """
+
+from collections.abc import Iterator
 
 from markets.engine import events
 from markets.engine.book import Market
@@ -20,26 +24,26 @@ from realtime.groups import PUBLIC, UNMASKED, stream_of_account, stream_of_marke
 
 BID, OFFER = int(Side.BID), int(Side.OFFER)
 
-CLEARED = (CancelCause.BY_CLOSE, CancelCause.BY_SETTLEMENT)  # the market hears BookCleared instead
+CLEARED = (CancelCause.BY_CLOSE, CancelCause.BY_SETTLEMENT)  # the market's streams carry BookCleared instead
 
 BookStreams = tuple[tuple[str, bool], ...]
 
 
 class Publication:
-    """What a batch says on each stream: one ServerFrame each, to which every accepted command adds its messages."""
+    """What a batch publishes: one ServerFrame a stream, to which every accepted command adds its messages."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.frames: dict[str, pb.ServerFrame] = {}
-        self.seqs: dict[str, int] = {}  # of the last command that spoke on the stream
+        self.seqs: dict[str, int] = {}  # of the last command that added to the stream
         self.new_accounts: list[Account] = []
         self.new_markets: list[Market] = []
         self.new_shares: list[events.ShareCreated] = []
-        self.defined: set[int] = set()  # markets whose definition is told
+        self.defined: set[int] = set()  # markets whose definition is published
         self._withdrawn: set[int] = set()
         self._book_streams: dict[int, BookStreams] = {}
 
-    def say(self, stream: str, seq: int) -> pb.ServerMessage:
+    def message_on(self, stream: str, seq: int) -> pb.ServerMessage:
         """A new message on the stream, to be written in place."""
         frame = self.frames.get(stream)
         if frame is None:
@@ -66,7 +70,7 @@ class Publication:
             if id == HOUSE:
                 continue
             stream = stream_of_account(id)
-            portfolio = portfolios[id] = self.say(stream, self.seqs.get(stream, seq)).portfolio_updated
+            portfolio = portfolios[id] = self.message_on(stream, self.seqs.get(stream, seq)).portfolio_updated
             portfolio.account_id = id
             portfolio.cash = account.cash
             portfolio.available = account.available
@@ -83,46 +87,46 @@ class Publication:
         return book_streams
 
     def _add_order(self, seq: int, created: events.OrderCreated, happened: list[Event]) -> None:
-        """Trades, then cancels of resting orders, then the order itself; each account hears its own part."""
+        """Trades, then cancels of resting orders, then the order itself; to each account its own part."""
         book_streams = self._streams_of(created.market)
         if len(happened) > 1:
             self._add_trades(seq, book_streams, [e for e in happened if type(e) is events.Traded])
             cancelled = [e for e in happened if type(e) is events.OrderCancelled]
             self._add_cancelled(seq, cancelled, unknown_to_market=created.order)
-        own = self.say(stream_of_account(created.account), seq)
+        own = self.message_on(stream_of_account(created.account), seq)
         codec.write_created(own.order_created.order, created, own=True)
         if created.open:
             for stream, masked in book_streams:
-                codec.write_created(self.say(stream, seq).order_created.order, created, own=False, masked=masked)
+                codec.write_created(self.message_on(stream, seq).order_created.order, created, own=False, masked=masked)
 
     def _add_trades(self, seq: int, book_streams: BookStreams, trades: list[events.Traded]) -> None:
         """To the market, and to each side as fills."""
         if not trades:
             return
         for stream, masked in book_streams:
-            told = self.say(stream, seq).trades.trades
+            tape = self.message_on(stream, seq).trades.trades
             for e in trades:
-                codec.write_trade(told.add(), e, masked)
+                codec.write_trade(tape.add(), e, masked)
         hidden = len(book_streams) > 1
         fills: dict[int, pb.Fills] = {}
         for e in trades:
             for side, account in ((BID, e.buyer), (OFFER, e.seller)):
                 if account not in fills:
-                    fills[account] = self.say(stream_of_account(account), seq).fills
+                    fills[account] = self.message_on(stream_of_account(account), seq).fills
                     fills[account].account_id = account
                 codec.write_fill(fills[account].fills.add(), e, side, hidden)
 
     def _add_cancelled(self, seq: int, cancelled: list[events.OrderCancelled], unknown_to_market: int = 0) -> None:
-        """To their accounts; to the market too, unless it never knew the order or hears BookCleared."""
-        told: dict[str, pb.OrdersCancelled] = {}
+        """To their accounts; to the market too, unless it never carried the order or carries BookCleared instead."""
+        messages: dict[str, pb.OrdersCancelled] = {}
         for e in cancelled:
             streams = [stream_of_account(e.account)]
             if e.order != unknown_to_market and e.cause not in CLEARED:
                 streams.extend(stream for stream, _ in self._streams_of(e.market))
             for stream in streams:
-                if stream not in told:
-                    told[stream] = self.say(stream, seq).orders_cancelled
-                codec.write_cancelled(told[stream].orders.add(), e)
+                if stream not in messages:
+                    messages[stream] = self.message_on(stream, seq).orders_cancelled
+                codec.write_cancelled(messages[stream].orders.add(), e)
 
     def _add_other(self, seq: int, event: Event) -> None:
         match event:
@@ -133,13 +137,14 @@ class Publication:
             case events.Transferred():
                 for side in (event.from_account, event.to_account):
                     if side != HOUSE:
-                        said = self.say(stream_of_account(side), seq)
-                        said.transfer_created.transfer.CopyFrom(codec.transfer_message(event))
+                        transfer = self.message_on(stream_of_account(side), seq).transfer_created.transfer
+                        transfer.CopyFrom(codec.transfer_message(event))
             case events.MarketCreated():
                 market = self.engine.markets[event.market]
                 self.new_markets.append(market)
-                for stream, with_book in self._known_on(market):
-                    self.say(stream, seq).market_created.market.CopyFrom(codec.market_message(market, with_book))
+                for stream, with_book in self._definition_streams(market):
+                    created = self.message_on(stream, seq).market_created
+                    created.market.CopyFrom(codec.market_message(market, with_book))
             case events.MarketEdited():
                 self._withdraw(seq, event)
                 self._update_market(seq, event.market)
@@ -150,66 +155,72 @@ class Publication:
             case events.MarketSettled():
                 market = self.engine.markets[event.market]
                 self._clear_book(seq, event.market)
-                for stream, with_book in (
-                    *self._known_on(market),
-                    *((stream, True) for stream, _ in self._streams_of(market.id)),
-                ):
-                    self.say(stream, seq).market_settled.market.CopyFrom(codec.market_message(market, with_book))
+                for stream, with_book in self._all_streams(market):
+                    settled = self.message_on(stream, seq).market_settled
+                    settled.market.CopyFrom(codec.market_message(market, with_book))
             case events.AuctionCreated() | events.AuctionEdited() | events.AuctionWithdrawn() | events.AuctionSettled():
-                codec.write_auction(self.say(PUBLIC, seq), self.engine, event)
+                codec.write_auction(self.message_on(PUBLIC, seq), self.engine, event)
             case events.PaidOut():
-                paid = self.say(stream_of_account(event.account), seq).paid_out
+                paid = self.message_on(stream_of_account(event.account), seq).paid_out
                 paid.market_id, paid.account_id, paid.position, paid.price, paid.amount = event
 
     def _add_account(self, seq: int, event: events.AccountCreated) -> None:
         account = self.engine.accounts[event.account]
         self.new_accounts.append(account)
-        created = self.say(PUBLIC, seq).account_created
+        created = self.message_on(PUBLIC, seq).account_created
         created.account.CopyFrom(codec.account_message(account))
         if event.owner:
-            told = self.say(stream_of_account(event.owner), seq).account_created
-            told.CopyFrom(created)
-            told.owners.extend(codec.owner_messages(account))
+            with_owners = self.message_on(stream_of_account(event.owner), seq).account_created
+            with_owners.CopyFrom(created)
+            with_owners.owners.extend(codec.owner_messages(account))
 
     def _add_share(self, seq: int, event: events.ShareCreated | events.ShareEnded) -> None:
-        """To the account and to who became or ceased to be its owner."""
+        """To the account, and to the account that became or ceased to be its owner."""
         account = self.engine.accounts[event.account]
         if isinstance(event, events.ShareCreated):
             self.new_shares.append(event)
         owns = event.owner in account.owners  # now, after all of the batch
-        for id, told in ((event.account, True), (event.owner, owns)):
-            codec.write_owners(self.say(stream_of_account(id), seq).owners_changed, account, told)
+        for id, with_owners in ((event.account, True), (event.owner, owns)):
+            codec.write_owners(self.message_on(stream_of_account(id), seq).owners_changed, account, with_owners)
 
     def _clear_book(self, seq: int, market: int) -> None:
         for stream, _ in self._streams_of(market):
-            self.say(stream, seq).book_cleared.market_id = market
+            self.message_on(stream, seq).book_cleared.market_id = market
 
     # --- Definitions of markets
 
-    def _known_on(self, market: Market) -> list[tuple[str, bool]]:
-        """The streams beside its own that tell of a market, and whether they tell what its book says too."""
+    def _definition_streams(self, market: Market) -> list[tuple[str, bool]]:
+        """The streams beside its own that carry the market's definition, and whether with volume and last price: they
+        are for those who see its book."""
         self.defined.add(market.id)
         if not market.visible_to:
             return [(PUBLIC, True)]
         return [(stream_of_account(id), degree == WHOLE) for id, degree in degrees(self.engine, market).items()]
 
+    def _all_streams(self, market: Market) -> Iterator[tuple[str, bool]]:
+        """The same, then its own."""
+        yield from self._definition_streams(market)
+        for stream, _ in self._streams_of(market.id):
+            yield stream, True
+
     def _update_market(self, seq: int, id: int) -> None:
         market = self.engine.markets[id]
-        for stream, with_book in (*self._known_on(market), *((stream, True) for stream, _ in self._streams_of(id))):
-            self.say(stream, seq).market_updated.market.CopyFrom(codec.market_message(market, with_book))
+        for stream, with_book in self._all_streams(market):
+            updated = self.message_on(stream, seq).market_updated
+            updated.market.CopyFrom(codec.market_message(market, with_book))
 
     def _withdraw(self, seq: int, event: events.MarketEdited) -> None:
-        """From the streams that told of it and do so no longer."""
+        """From the streams that carried its definition and do so no longer."""
         market = self.engine.markets[event.market]
         if event.visible_before is None or market in self.new_markets or market.id in self._withdrawn:
-            return  # what is told is who sees it after all of the batch, so only the first change counts
+            return  # the list now is that after the whole batch: it is compared once, with that before the batch
         self._withdrawn.add(market.id)
         if event.visible_before:
             before = {stream_of_account(id) for id in knowing(self.engine, market).union(event.visible_before)}
         else:
             before = {PUBLIC}
-        for stream in sorted(before.difference(stream for stream, _ in self._known_on(market))):
-            self.say(stream, seq).market_withdrawn.market_id = market.id
+        for stream in sorted(before.difference(stream for stream, _ in self._definition_streams(market))):
+            self.message_on(stream, seq).market_withdrawn.market_id = market.id
 
 
 def book_streams_of(market: Market) -> BookStreams:

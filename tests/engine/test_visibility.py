@@ -5,6 +5,7 @@ import pytest
 from markets.engine import commands as c
 from markets.engine.commands import Command, MarketStatus, Side
 from markets.engine.errors import Reason, Rejected
+from markets.engine.visibility import KNOWN, NOTHING, WHOLE, Degree, degree_of, degrees, masked
 from tests.scenario import OPERATOR, Scenario
 
 HOUSE = 1
@@ -31,6 +32,46 @@ def refusal(day: Scenario, command: Command) -> tuple[Reason, str]:
     with pytest.raises(Rejected) as caught:
         day.do(command)
     return caught.value.reason, caught.value.message
+
+
+# --- Three degrees
+
+
+def degrees_of_people(day: Scenario, market: str, sudo: bool = False) -> list[Degree]:
+    """As Alice, Bob, Carol and Dave see it."""
+    found = day.engine.markets[day.market_ids[market]]
+    return [degree_of(day.engine, found, day.engine.reach(day.users[who]), sudo) for who in PEOPLE]
+
+
+def test_the_list_shows_the_book_a_past_only_the_definition(copper: Scenario) -> None:
+    """Alice sees COPPER through Desk. Taken from the list, who has traded there still knows it."""
+    assert degrees_of_people(copper, "GOLD") == [WHOLE] * 4
+    assert degrees_of_people(copper, "COPPER") == [WHOLE, WHOLE, NOTHING, NOTHING]
+    copper.buy("Desk", "COPPER", 50)
+    copper.sell("bob", "COPPER", 50)
+    copper.edit("COPPER", visible_to=("carol",))
+    assert degrees_of_people(copper, "COPPER") == [KNOWN, KNOWN, WHOLE, NOTHING]
+    assert degrees_of_people(copper, "COPPER", sudo=True) == [WHOLE] * 4
+
+
+def test_degrees_by_account_are_those_of_each_account_alone(copper: Scenario) -> None:
+    copper.buy("Desk", "COPPER", 50)
+    copper.sell("bob", "COPPER", 50)
+    copper.edit("COPPER", visible_to=("bob", "carol"))
+    market = copper.engine.markets[copper.market_ids["COPPER"]]
+    found = degrees(copper.engine, market)
+    assert list(found) == sorted(copper.ids[who] for who in (OPERATOR, "bob", "carol", "Desk"))  # the operator owns it
+    for id in copper.engine.accounts:
+        assert degree_of(copper.engine, market, (id,)) == found.get(id, NOTHING)
+    assert found[copper.ids["Desk"]] == KNOWN
+
+
+def test_ids_are_masked_from_everybody_but_operators_in_sudo(copper: Scenario) -> None:
+    market = copper.engine.markets[copper.market_ids["COPPER"]]
+    assert not masked(market, sudo=False)
+    copper.edit("COPPER", hide_account_ids=True)
+    assert masked(market, sudo=False)
+    assert not masked(market, sudo=True)
 
 
 # --- Who trades

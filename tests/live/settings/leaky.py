@@ -23,7 +23,7 @@ def _public() -> None:
     from markets.wire.audience import Publication
     from realtime.groups import PUBLIC
 
-    Publication._known_on = lambda self, market: [(PUBLIC, True)]  # type: ignore[method-assign]
+    Publication._definition_streams = lambda self, market: [(PUBLIC, True)]  # type: ignore[method-assign]
 
 
 def _floor() -> None:
