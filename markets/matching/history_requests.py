@@ -103,8 +103,8 @@ class Archive:
         return None
 
     def answers(self) -> Iterator[tuple[dict[str, Any], Answer]]:
-        """Of what has been read, after a commit and at once to be sent. Whoever sees the market with other eyes than
-        when it was read waits for another reading."""
+        """Of what has been read, to be sent at once, after a commit. If the asker's visibility of the market changed
+        during the reading, it is read again."""
         finished, self.finished = self.finished, []
         for reading in finished:
             answer = self._answer(reading)

@@ -27,7 +27,7 @@ def _public() -> None:
 
 
 def _floor() -> None:
-    """What was said before somebody's eyes changed is said again to who resumes."""
+    """Whoever resumes gets again what was published before the visibility of a market changed."""
     from markets.matching.streams import Streams
 
     Streams._forget = lambda self: None  # type: ignore[method-assign]
