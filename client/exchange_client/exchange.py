@@ -161,7 +161,7 @@ class Exchange:
     ) -> Reply[pb.Subscribed]:
         """Returns when the markets' snapshots are there."""
         reply = await self.send(requests.subscribe(markets, all_markets=all_markets, summaries=summaries))
-        await self.until(lambda: all(map(self.state.hears, reply.body.streams)))
+        await self.until(lambda: all(map(self.state.follows, reply.body.streams)))
         return reply
 
     async def unsubscribe(

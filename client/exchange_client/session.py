@@ -231,7 +231,7 @@ class Session:
     async def _regain_sudo(self, socket: ClientConnection, account: int) -> None:
         """Sudo, the markets that are not seen without, and the account acted as. Not for ever: an operator whose rights
         have ended meanwhile goes on without. Raises Refused if trying again can help."""
-        unseen = [id for id in self._settings.markets if not self.state.hears(market_stream(id))]
+        unseen = [id for id in self._settings.markets if not self.state.follows(market_stream(id))]
         wishes = [pb.ClientMessage(request_id=SUDO_ID, set_sudo=pb.SetSudo(on=True))]
         if unseen:
             again = pb.Subscribe(subscriptions=subscriptions(sorted(unseen), False, False))

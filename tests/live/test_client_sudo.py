@@ -119,7 +119,7 @@ async def test_a_flip_of_hidden_ids_while_connected_keeps_the_books(people: Live
             await soon(alice, partial(shows, books[1], mine))
             form = f"market.{market}.unmasked" if hidden else f"market.{market}"
             await soon(operator, partial(heard, operator, form))
-            assert operator.state.hears(form)
+            assert operator.state.follows(form)
             assert (operator.book(market) is books[0], alice.book(market) is books[1]) == (True, True)
             assert whose(books[0]) == [alice.account_id]
         placed = await alice.place(market, BID, "39", "1")
