@@ -17,7 +17,7 @@ from exchange_client.errors import (
 )
 from exchange_client.exchange import Exchange
 from exchange_client.exchange_pb2 import BID, FOK, GTC, IOC, OFFER
-from exchange_client.requests import Reply, Request
+from exchange_client.messages import Reply, Request
 from exchange_client.state import State, Update
 from exchange_client.units import (
     amount_decimal,

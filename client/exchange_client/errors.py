@@ -3,7 +3,7 @@
 from typing import Any
 
 from exchange_client import exchange_pb2 as pb
-from exchange_client.requests import Request
+from exchange_client.messages import Request
 
 
 class ExchangeError(Exception):

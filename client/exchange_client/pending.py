@@ -7,7 +7,7 @@ from typing import Any
 
 from exchange_client import exchange_pb2 as pb
 from exchange_client.errors import ExchangeError, OutcomeUnknown, TooManyPending, refusal
-from exchange_client.requests import Reply, Request
+from exchange_client.messages import Reply, Request
 
 PENDING_MAX = 10_000  # requests
 TRIES = 4  # times that a request is sent at most

@@ -1,108 +1,51 @@
-"""What one may ask of the exchange: one function for each command, in the contract's order.
+"""The requests that the exchange takes: one function for each, in the contract's order.
 
-Each chooses its idempotency key here, before anything is sent, so that the same Request may be sent again and happens
-once. Prices, sizes and amounts are Decimal or str, in chips; Request.of takes the wire's own messages and units.
+Each Request gets its idempotency key here, before it is sent, so that the same one may be sent again and happens once.
+Pass `key` (for an order: `client_order_id`), at most 36 characters, to choose it yourself.
+
+Prices, sizes and amounts are Decimal or str: prices in chips a piece and sizes in pieces, with 2 decimals; amounts in
+chips, with 4. An int or a float raises TypeError, more decimals ValueError. Request.of takes whole units instead.
+
+"Refused" names the reasons to expect, beside missing rights, rates and malformed values (docs/rules.md, section 10).
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
-from uuid import uuid4
-
-from google.protobuf.message import Message
 
 from exchange_client import exchange_pb2 as pb
+from exchange_client.messages import Request
 from exchange_client.units import Chips, amount_units, price_units, size_units
-
-A = TypeVar("A", bound=Message, covariant=True)
-
-# Without a key, but the same again is the same.
-HISTORIES = (pb.GetFullTradeHistory, pb.GetFullOrderHistory, pb.GetMarketPositions)
-REPEATABLE = (pb.ActAs, pb.SetSudo, pb.Subscribe, pb.Unsubscribe, pb.CreateUserAccount, *HISTORIES)
-FIELD_OF: dict[object, str] = {
-    member.message_type: member.name for member in pb.ClientMessage.DESCRIPTOR.oneofs_by_name["message"].fields
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Request(Generic[A]):
-    """A command and the type of its answer."""
-
-    body: Message
-    answer: type[A]
-
-    @classmethod
-    def of(cls, body: Message, answer: type[A]) -> "Request[A]":
-        """Any message of the contract as it is, in whole units: Request.of(pb.Out(market_id=1), pb.OrdersCancelled).
-
-        A key that the message could have and has not is chosen.
-        """
-        name = key_field(body)
-        if name is not None and not getattr(body, name):
-            setattr(body, name, new_key())
-        return cls(body, answer)
-
-    @property
-    def key(self) -> str:
-        name = key_field(self.body)
-        return str(getattr(self.body, name)) if name else ""
-
-    @property
-    def repeatable(self) -> bool:
-        """Sending it twice does it once."""
-        return bool(self.key) or isinstance(self.body, REPEATABLE)
-
-    def message(self, request_id: str) -> pb.ClientMessage:
-        fields: dict[str, Any] = {FIELD_OF[self.body.DESCRIPTOR]: self.body}
-        return pb.ClientMessage(request_id=request_id, **fields)
-
-
-@dataclass(frozen=True, slots=True)
-class Reply(Generic[A]):
-    """An answer. Times are UTC microseconds: read by the exchange, taken in order, durable.
-
-    `replayed`: the key was used before, and this is the first answer again.
-    """
-
-    body: A
-    seq: int
-    received_us: int
-    sequenced_us: int
-    committed_us: int
-    replayed: bool
-
-
-def new_key() -> str:
-    return uuid4().hex
-
-
-def key_field(body: Message) -> str | None:
-    """An order's key is its client_order_id; a cancel's client_order_id names the order instead."""
-    if isinstance(body, pb.CreateOrder):
-        return "client_order_id"
-    return "key" if "key" in body.DESCRIPTOR.fields_by_name else None
-
 
 # --- The connection
 
 
 def act_as(account_id: int) -> Request[pb.ActingAs]:
+    """Acts as another account from now on: your own, or one below it. Await the reply before the next command.
+
+    Refused: ACCOUNT_NOT_FOUND, if it is not yours to act as.
+    """
     return Request(pb.ActAs(account_id=account_id), pb.ActingAs)
 
 
 def set_sudo(on: bool) -> Request[pb.SudoSet]:
+    """Operators: turns their rights on or off. On: restricted markets, hidden account ids, acting as any account.
+
+    The client turns them on again after a lost connection. The exchange may end them: `x.state.sudo`.
+    """
     return Request(pb.SetSudo(on=on), pb.SudoSet)
 
 
 def subscribe(
     markets: Iterable[int] = (), *, all_markets: bool = False, summaries: bool = False
 ) -> Request[pb.Subscribed]:
+    """Follows the books of these markets; `all_markets`: of all that you may see, now and later; `summaries`: a summary
+    of every market that you may see, at most 4 times a second. Refused: MARKET_NOT_FOUND."""
     return Request(pb.Subscribe(subscriptions=subscriptions(markets, all_markets, summaries)), pb.Subscribed)
 
 
 def unsubscribe(
     markets: Iterable[int] = (), *, all_markets: bool = False, summaries: bool = False
 ) -> Request[pb.Unsubscribed]:
+    """Ends subscriptions. Parameters as subscribe."""
     return Request(pb.Unsubscribe(subscriptions=subscriptions(markets, all_markets, summaries)), pb.Unsubscribed)
 
 
@@ -118,16 +61,29 @@ def subscriptions(markets: Iterable[int], all_markets: bool, summaries: bool) ->
 
 
 def create_user_account(name: str) -> Request[pb.AccountCreated]:
+    """Opens your own account with the starting cash. If you have one, the reply shows it as it is.
+
+    `name`: 1 to 40 characters; if it is taken, a number is added.
+    """
     return Request.of(pb.CreateUserAccount(name=name), pb.AccountCreated)
 
 
 def create_account(name: str, *, owner_id: int = 0, key: str = "") -> Request[pb.AccountCreated]:
+    """Opens an account below the one that you act as, or below `owner_id`. `name`: 1 to 40 characters, unique.
+
+    Refused: INVALID_NAME, NAME_TAKEN, TOO_MANY_ACCOUNTS.
+    """
     return Request.of(pb.CreateAccount(name=name, owner_id=owner_id, key=key), pb.AccountCreated)
 
 
 def make_transfer(
     from_account_id: int, to_account_id: int, amount: Chips, *, note: str = "", key: str = ""
 ) -> Request[pb.TransferCreated]:
+    """Pays `amount` chips (4 decimals) from one account to another. `note`: at most 200 characters.
+
+    From person to person, or between an account and its owner.
+    Refused: INVALID_AMOUNT, INSUFFICIENT_FUNDS, INSUFFICIENT_CREDIT, SHARED_ACCOUNT_NOT_FLAT.
+    """
     return Request.of(
         pb.MakeTransfer(
             from_account_id=from_account_id,
@@ -141,30 +97,49 @@ def make_transfer(
 
 
 def gift(to_account_id: int, amount: Chips, *, note: str = "", key: str = "") -> Request[pb.TransferCreated]:
+    """Operators in sudo: pays `amount` chips (4 decimals) from the house to an account. Refused: ISSUE_LIMIT."""
     return Request.of(
         pb.Gift(to_account_id=to_account_id, amount=amount_units(amount), note=note, key=key), pb.TransferCreated
     )
 
 
 def collect(from_account_id: int, amount: Chips, *, note: str = "", key: str = "") -> Request[pb.TransferCreated]:
+    """Operators in sudo: pays `amount` chips (4 decimals) from an account back to the house.
+
+    Refused: INSUFFICIENT_FUNDS, if that is more than the account has available.
+    """
     return Request.of(
         pb.Collect(from_account_id=from_account_id, amount=amount_units(amount), note=note, key=key), pb.TransferCreated
     )
 
 
 def share_account(account_id: int, receiver_id: int, *, key: str = "") -> Request[pb.OwnersChanged]:
+    """Makes another person's user account an owner of this account too, without any credit yet.
+
+    Act as your own user account. Refused: SHARED_ACCOUNT_NOT_FLAT if it has positions or open orders, NOT_A_USER,
+    ALREADY_OWNER.
+    """
     return Request.of(pb.ShareAccount(account_id=account_id, receiver_id=receiver_id, key=key), pb.OwnersChanged)
 
 
 def leave_account(account_id: int, *, key: str = "") -> Request[pb.OwnersChanged]:
+    """Ends the ownership of the account that you act as in this one.
+
+    Refused: CREDIT_REMAINS, SHARED_ACCOUNT_NOT_FLAT; NOT_ALLOWED if there is no other owner.
+    """
     return Request.of(pb.LeaveAccount(account_id=account_id, key=key), pb.OwnersChanged)
 
 
 def revoke_share(account_id: int, owner_id: int, *, key: str = "") -> Request[pb.OwnersChanged]:
+    """Operators in sudo: ends the ownership of the user account `owner_id`. Refused: as leave_account."""
     return Request.of(pb.RevokeShare(account_id=account_id, owner_id=owner_id, key=key), pb.OwnersChanged)
 
 
 def redistribute(account_id: int, owner_id: int, *, key: str = "") -> Request[pb.OwnersChanged]:
+    """Operators in sudo: gives an owner's credit in an account to its other owners, in proportion to theirs.
+
+    Refused: SHARED_ACCOUNT_NOT_FLAT.
+    """
     return Request.of(pb.Redistribute(account_id=account_id, owner_id=owner_id, key=key), pb.OwnersChanged)
 
 
@@ -185,7 +160,13 @@ def create_market(
     hide_account_ids: bool = False,
     key: str = "",
 ) -> Request[pb.MarketCreated]:
-    """`visible_to`: ids of the accounts that may trade there; none: everybody."""
+    """Opens a market that settles between these two prices. The account that you act as owns it.
+
+    `min_settlement`, `max_settlement` and `tick_size` in chips a piece, `smallest_size` in pieces. `name`: 1 to 80
+    characters, unique; `description`: at most 4,000. Only operators in sudo: `pinned`, `hide_account_ids`, any
+    `category`, and `visible_to`: ids of the accounts that may trade there; none: everybody.
+    Refused: INVALID_MARKET, NAME_TAKEN, TOO_MANY_MARKETS.
+    """
     return Request.of(
         pb.CreateMarket(
             name=name,
@@ -215,7 +196,11 @@ def edit_market(
     hide_account_ids: bool | None = None,
     key: str = "",
 ) -> Request[pb.MarketUpdated]:
-    """None leaves a field as it is. `visible_to=()`: everybody sees the market from now on."""
+    """Changes a market. None leaves a field as it is. Its owner changes the description, operators in sudo any field.
+
+    `visible_to=()`: everybody sees the market from now on. Accounts that are no longer listed lose their open orders.
+    Refused: MARKET_NOT_FOUND, NAME_TAKEN.
+    """
     return Request.of(
         pb.EditMarket(
             market_id=market_id,
@@ -236,10 +221,18 @@ def _account_ids(ids: Iterable[int] | None) -> pb.AccountIds | None:
 
 
 def set_market_status(market_id: int, status: pb.MarketStatus.ValueType, *, key: str = "") -> Request[pb.MarketUpdated]:
+    """Operators in sudo: sets pb.OPEN, pb.CANCEL_ONLY, pb.PAUSED, or pb.CLOSED, which is final and cancels all orders.
+
+    Refused: MARKET_CLOSED, MARKET_SETTLED.
+    """
     return Request.of(pb.SetMarketStatus(market_id=market_id, status=status, key=key), pb.MarketUpdated)
 
 
 def settle_market(market_id: int, price: Chips, *, key: str = "") -> Request[pb.MarketSettled]:
+    """Ends a market: every position is paid `price`, chips a piece within the bounds. The owner, or operators in sudo.
+
+    Refused: INVALID_PRICE, MARKET_SETTLED, SETTLER_HAS_POSITION.
+    """
     return Request.of(pb.SettleMarket(market_id=market_id, price=price_units(price), key=key), pb.MarketSettled)
 
 
@@ -257,6 +250,16 @@ def create_order(
     self_trade: pb.SelfTrade.ValueType = pb.CANCEL_RESTING,
     client_order_id: str = "",
 ) -> Request[pb.OrderCreated]:
+    """Bids for (BID) or offers (OFFER) `size` pieces at `price` chips a piece. The reply has the order and its trades.
+
+    `price`: on the market's tick, within its bounds. `size`: a multiple of its smallest size.
+    `time_in_force`: GTC: what does not trade at once rests; IOC: it is cancelled; FOK: all trades at once, or nothing.
+    `post_only`: refused if it would trade at once. `client_order_id`: the order's key, at most 36 characters.
+    `self_trade`: if it meets an order of the same account, that one is cancelled; pb.CANCEL_INCOMING: the rest of this
+    one is; pb.DECREMENT: both shrink.
+    Refused: INSUFFICIENT_FUNDS, INVALID_PRICE, INVALID_SIZE, MARKET_NOT_FOUND, MARKET_PAUSED, MARKET_CLOSED,
+    MARKET_SETTLED, TOO_MANY_ORDERS, POSITION_LIMIT, POST_ONLY_WOULD_TRADE, FOK_NOT_FILLABLE.
+    """
     return Request.of(
         pb.CreateOrder(
             market_id=market_id,
@@ -273,14 +276,20 @@ def create_order(
 
 
 def cancel_order(order_id: int = 0, *, client_order_id: str = "", key: str = "") -> Request[pb.OrdersCancelled]:
-    """By id, or by client_order_id."""
+    """Cancels an open order, by id or by client_order_id.
+
+    Refused: ORDER_NOT_FOUND, also if it is filled or cancelled already; MARKET_PAUSED.
+    """
     return Request.of(pb.CancelOrder(order_id=order_id, client_order_id=client_order_id, key=key), pb.OrdersCancelled)
 
 
 def out(
     market_id: int = 0, side: pb.Side.ValueType = pb.SIDE_UNSPECIFIED, *, key: str = ""
 ) -> Request[pb.OrdersCancelled]:
-    """0: every market; SIDE_UNSPECIFIED: both sides."""
+    """Cancels the open orders of the account that you act as: all, or those of one market, or of one side.
+
+    `market_id` 0: every market but the paused ones. Refused: MARKET_PAUSED, MARKET_NOT_FOUND.
+    """
     return Request.of(pb.Out(market_id=market_id, side=side, key=key), pb.OrdersCancelled)
 
 
@@ -290,7 +299,11 @@ def out(
 def create_auction(
     name: str, *, description: str = "", picture: str = "", buy_now_price: Chips | None = None, key: str = ""
 ) -> Request[pb.AuctionCreated]:
-    """`picture` is the name of one that was uploaded in the pages; without a price it cannot be bought at once."""
+    """Puts something on the auction board. `name`: 1 to 80 characters; `description`: at most 4,000.
+
+    `picture`: the name of one that was uploaded in the pages. `buy_now_price`: chips (4 decimals) for which anybody can
+    buy it; None: nobody can. Refused: INVALID_AMOUNT.
+    """
     price = None if buy_now_price is None else amount_units(buy_now_price)
     return Request.of(
         pb.CreateAuction(name=name, description=description, picture=picture, buy_now_price=price, key=key),
@@ -308,7 +321,8 @@ def edit_auction(
     no_buy_now_price: bool = False,
     key: str = "",
 ) -> Request[pb.AuctionUpdated]:
-    """None leaves a field as it is; `no_buy_now_price` takes the price away."""
+    """Changes an open auction of yours. None leaves a field as it is. `buy_now_price`: chips (4 decimals);
+    `no_buy_now_price` takes the price away. Refused: AUCTION_NOT_FOUND, AUCTION_SETTLED, INVALID_AMOUNT."""
     edit = pb.EditAuction(auction_id=auction_id, name=name, description=description, picture=picture, key=key)
     if no_buy_now_price:
         edit.no_buy_now_price = True
@@ -318,31 +332,42 @@ def edit_auction(
 
 
 def withdraw_auction(auction_id: int, *, key: str = "") -> Request[pb.AuctionWithdrawn]:
+    """Takes an open auction of yours off the board. Refused: AUCTION_NOT_FOUND, AUCTION_SETTLED."""
     return Request.of(pb.WithdrawAuction(auction_id=auction_id, key=key), pb.AuctionWithdrawn)
 
 
 def buy_auction(auction_id: int, price: Chips, *, key: str = "") -> Request[pb.AuctionSettled]:
-    """`price` is the one that you saw: if it has changed, PRICE_CHANGED."""
+    """Buys at the price that you saw: `price`, chips (4 decimals).
+
+    Refused: PRICE_CHANGED if it is another one now, NO_PRICE, INSUFFICIENT_FUNDS, AUCTION_NOT_FOUND, AUCTION_SETTLED.
+    """
     return Request.of(pb.BuyAuction(auction_id=auction_id, price=amount_units(price), key=key), pb.AuctionSettled)
 
 
 def settle_auction(auction_id: int, buyer_id: int, price: Chips, *, key: str = "") -> Request[pb.AuctionSettled]:
+    """Operators in sudo: sells an open auction to this buyer for `price`, chips (4 decimals).
+
+    Refused: INSUFFICIENT_FUNDS, AUCTION_NOT_FOUND, AUCTION_SETTLED.
+    """
     return Request.of(
         pb.SettleAuction(auction_id=auction_id, buyer_id=buyer_id, price=amount_units(price), key=key),
         pb.AuctionSettled,
     )
 
 
-# --- Histories: a page each; `after` is the `next` of the page before, a `limit` of 0 the exchange's own
+# --- Histories, in pages. `after`: the `next` of the page before. `limit`: rows of a page, at most 10,000; 0: 1,000
 
 
 def get_full_trade_history(market_id: int, after: int = 0, limit: int = 0) -> Request[pb.TradeHistory]:
+    """A page of a market's trades, oldest first. Refused: MARKET_NOT_FOUND."""
     return Request(pb.GetFullTradeHistory(market_id=market_id, after=after, limit=limit), pb.TradeHistory)
 
 
 def get_full_order_history(market_id: int, after: int = 0, limit: int = 0) -> Request[pb.OrderHistory]:
+    """A page of the changes of a market's orders, oldest first. Refused: MARKET_NOT_FOUND."""
     return Request(pb.GetFullOrderHistory(market_id=market_id, after=after, limit=limit), pb.OrderHistory)
 
 
 def get_market_positions(market_id: int, after: int = 0, limit: int = 0) -> Request[pb.MarketPositions]:
+    """A page of a market's positions, by account id. Refused: MARKET_NOT_FOUND."""
     return Request(pb.GetMarketPositions(market_id=market_id, after=after, limit=limit), pb.MarketPositions)

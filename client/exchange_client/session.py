@@ -22,8 +22,9 @@ from exchange_client import exchange_pb2 as pb
 from exchange_client.backoff import Backoff
 from exchange_client.errors import ConnectionLost, ExchangeError, Refused, refusal
 from exchange_client.frames import pack
+from exchange_client.messages import Reply, Request
 from exchange_client.pending import Pending
-from exchange_client.requests import Reply, Request, subscriptions
+from exchange_client.requests import subscriptions
 from exchange_client.state import State, is_reply
 from exchange_client.streams import market_stream
 from exchange_client.updates import Updates

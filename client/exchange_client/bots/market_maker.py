@@ -14,7 +14,8 @@ from exchange_client import exchange_pb2 as pb
 from exchange_client.book import Ladder
 from exchange_client.bots.command_line import main
 from exchange_client.bots.trader import on_tick, order, size_for
-from exchange_client.requests import Request, cancel_order
+from exchange_client.messages import Request
+from exchange_client.requests import cancel_order
 from exchange_client.views import MarketView, Portfolio
 
 LEVELS = 4  # a side

@@ -10,7 +10,7 @@ from typing import Any
 from exchange_client import exchange_pb2 as pb
 from exchange_client.bots.command_line import main
 from exchange_client.bots.trader import order, size_for
-from exchange_client.requests import Request
+from exchange_client.messages import Request
 from exchange_client.views import MarketView, Portfolio
 
 SLOW_TRADES = 30

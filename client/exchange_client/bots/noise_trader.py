@@ -10,7 +10,8 @@ from typing import Any
 from exchange_client import exchange_pb2 as pb
 from exchange_client.bots.command_line import main
 from exchange_client.bots.trader import on_tick, order, size_for
-from exchange_client.requests import Request, cancel_order
+from exchange_client.messages import Request
+from exchange_client.requests import cancel_order
 from exchange_client.views import MarketView, Portfolio
 
 RESTING_MAX = 6  # own orders in a market

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from exchange_client import exchange_pb2 as pb
 from exchange_client.errors import ConnectionLost, OutcomeUnknown, Refused
 from exchange_client.exchange import Exchange
-from exchange_client.requests import Reply, Request
+from exchange_client.messages import Reply, Request
 from exchange_client.views import MarketView, Portfolio
 
 JITTER = 0.5  # a step comes up to this part of the interval early or late
