@@ -1,6 +1,6 @@
 """A typed asyncio client of the exchange. README.md has the tour; exchange_pb2 is the wire contract.
 
-`Exchange` is the door. `State` reads the streams by itself, for those who bring their own socket.
+Begin with `Exchange`. `State` is its reader of frames, for programs with a socket of their own.
 """
 
 from exchange_client.backoff import Backoff

@@ -3,16 +3,19 @@
 import random
 from collections.abc import Callable
 
-RESTART_CODE = 1012  # WebSocket close code: the exchange restarts
+RESTART_CODE = 1012  # WebSocket close code: the exchange is restarting
 FIRST_SECONDS = 0.25
 MOST_SECONDS = 10.0
 RESTART_SECONDS = 5.0
-ATTEMPTS = 8  # in a row, together about 20 s
+ATTEMPTS = 8  # in a row; together they take about 20 s
 
 
 class Backoff:
-    """Waits that double from `first` to `most` seconds, each drawn evenly from 0 up, so that clients do not come back
-    all at once. After a restart (1012): anything up to `restart` seconds."""
+    """Random waits between connections, so that clients do not all come back at once.
+
+    A wait is between 0 and a bound. The bound doubles from `first` to `most` seconds with each failure; after a restart
+    (1012) it is `restart` seconds.
+    """
 
     def __init__(
         self,
@@ -23,7 +26,7 @@ class Backoff:
         attempts: int | None = ATTEMPTS,
         draw: Callable[[float, float], float] = random.uniform,
     ) -> None:
-        """`attempts`: failed connections in a row before giving up; None: never."""
+        """`attempts`: failed connections in a row before giving up; None: never. `draw(low, high)`: a random number."""
         self._first = first
         self._most = most
         self._restart = restart
@@ -32,7 +35,7 @@ class Backoff:
         self.failed = 0  # connections in a row
 
     def reset(self) -> None:
-        """A connection held."""
+        """A connection lasted: the next failure is the first again."""
         self.failed = 0
 
     def wait_after(self, close_code: int) -> float | None:

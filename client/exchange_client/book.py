@@ -1,4 +1,4 @@
-"""An order book as its market's stream tells it. Pure; whole numbers in the wire's units."""
+"""An order book, made of its market's stream. Pure; whole numbers in the wire's units."""
 
 from bisect import bisect_left, insort
 from collections.abc import Iterator
@@ -11,7 +11,11 @@ from exchange_client import exchange_pb2 as pb
 
 @dataclass(slots=True)
 class Order:
-    """An open order. The state keeps it up to date; change nothing. price 1/100 chip; size, open, filled 1/100."""
+    """An open order. The state keeps it up to date: only read it. price in 1/100 chip; size, open, filled in 1/100.
+
+    `account_id` 0: the market hides account ids. `client_order_id`: of your own orders only. `created_us`: UTC
+    microseconds.
+    """
 
     id: int
     market_id: int
@@ -40,7 +44,7 @@ class Order:
         )
 
     def fall_to(self, open_: int, *, traded: bool) -> int:
-        """Returns how much of it went. What rests of an order never grows, so older news changes nothing."""
+        """`open_` is still open. Returns by how much that is less; 0 if it is not, as what is open never grows."""
         gone = max(self.open - open_, 0)
         self.open -= gone
         if traded:
@@ -49,7 +53,7 @@ class Order:
 
 
 class Level(NamedTuple):
-    """All that rests at one price: 1/100 chip, 1/100, number of orders."""
+    """All that rests at one price: price in 1/100 chip, size in 1/100, number of orders."""
 
     price: int
     size: int
@@ -57,7 +61,7 @@ class Level(NamedTuple):
 
 
 class Ladder:
-    """One side of a book: prices from the best one on, at each price the orders in their priority."""
+    """One side of a book: prices from the best one on, at each price the orders by age."""
 
     def __init__(self, best_first: int) -> None:
         """`best_first` is the sign that sorts the best price to the front: -1 for bids, 1 for offers."""
@@ -78,6 +82,7 @@ class Ladder:
 
     @property
     def best(self) -> Level | None:
+        """None: nothing rests on this side."""
         return self._level(self._keys[0]) if self._keys else None
 
     def levels(self, depth: int | None = None) -> list[Level]:
@@ -94,7 +99,7 @@ class Ladder:
         self._sizes[key] += order.open
 
     def shrink(self, order: Order, gone: int) -> None:
-        """`gone` of the order, which already says so, has left the book; all of it if nothing is open any more."""
+        """`gone` of the order has left the book, and the order is updated already. Takes it out if nothing is open."""
         key = self._sign * order.price
         self._sizes[key] -= gone
         if order.open == 0:
@@ -108,7 +113,7 @@ class Ladder:
 
 
 class Book:
-    """Every resting order of a market."""
+    """Every resting order of a market: `bids` and `offers`, best price first."""
 
     def __init__(self) -> None:
         self.bids = Ladder(best_first=-1)
@@ -135,19 +140,21 @@ class Book:
         return self.offers.best
 
     def order(self, order_id: int) -> Order | None:
+        """None: it does not rest here."""
         return self._orders.get(order_id)
 
     def side(self, side: int) -> Ladder:
+        """BID or OFFER."""
         return self.bids if side == pb.BID else self.offers
 
     def add(self, order: Order) -> None:
-        """Behind all others at its price. Nothing, if nothing of it rests or it is there already."""
+        """Adds an order behind all others at its price. Does nothing if it is here, or if nothing of it is open."""
         if order.open > 0 and order.id not in self._orders:
             self._orders[order.id] = order
             self.side(order.side).add(order)
 
     def fall_to(self, order_id: int, open_: int, *, traded: bool) -> None:
-        """`open_` still rests of an order. Nothing, if it is not in the book."""
+        """`open_` of an order is still open. Does nothing if it is not in the book."""
         order = self._orders.get(order_id)
         if order is None or not (gone := order.fall_to(open_, traded=traded)):
             return

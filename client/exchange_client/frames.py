@@ -1,4 +1,4 @@
-"""Requests into frames, as many in each as the exchange takes."""
+"""Packs requests into frames, as many in each as the exchange accepts."""
 
 from collections.abc import Iterable, Iterator
 
@@ -9,9 +9,9 @@ FRAME_BYTES = 64 * 1024
 
 
 def pack(messages: Iterable[pb.ClientMessage]) -> Iterator[bytes]:
-    """Encoded ClientFrames. Frames of one message joined are a frame of all of them, so nothing is encoded twice.
+    """Encoded ClientFrames. Each message is encoded once, as a frame of its own: joined, they are a frame of them all.
 
-    ValueError for a message that fits no frame.
+    Raises ValueError for a message that is larger than a frame.
     """
     frame, held = bytearray(), 0
     for message in messages:

@@ -1,4 +1,4 @@
-"""Requests that wait for their answers, through as many connections as that takes."""
+"""Requests that wait for their replies, through as many connections as that takes."""
 
 import asyncio
 from dataclasses import dataclass
@@ -16,14 +16,14 @@ TRIES = 4  # times that a request is sent at most
 @dataclass(slots=True)
 class Ticket:
     request: Request[Any]
-    account_id: int  # acted as: a key is known to its account only
+    account_id: int  # acted as: a key counts for its account only
     answer: asyncio.Future[Reply[Any]]
     deadline: asyncio.TimerHandle
     tries: int = 1
 
 
 class Pending:
-    """By request id. Each ends as a Reply, as Refused, or after `timeout` seconds as OutcomeUnknown."""
+    """By request id. Each ends with a Reply, with Refused, or after `timeout` seconds with OutcomeUnknown."""
 
     def __init__(self, timeout: float) -> None:
         self._timeout = timeout
@@ -34,21 +34,23 @@ class Pending:
         return len(self._tickets)
 
     def room_for(self, requests: int) -> None:
+        """Raises TooManyPending if there is no room for so many more."""
         if len(self) + requests > PENDING_MAX:
-            raise TooManyPending(f"{len(self)} requests wait for answers already")
+            raise TooManyPending(f"{len(self)} requests wait for replies already")
 
     def next_id(self) -> str:
         return next(self._ids)
 
     def add(self, request_id: str, request: Request[Any], account_id: int) -> asyncio.Future[Reply[Any]]:
+        """`account_id`: the account acted as. Returns the future reply."""
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Reply[Any]] = loop.create_future()
-        deadline = loop.call_later(self._timeout, self._give_up, request_id, f"no answer in {self._timeout:g} s")
+        deadline = loop.call_later(self._timeout, self._give_up, request_id, f"no reply in {self._timeout:g} s")
         self._tickets[request_id] = Ticket(request, account_id, answer, deadline)
         return answer
 
     def answer(self, message: pb.ServerMessage) -> Request[Any] | None:
-        """A reply came. Returns the request that it grants; None if it refuses or nobody waits for it (any more)."""
+        """A reply came. Returns its request if it was carried out; None if it was refused or nobody waits for it."""
         ticket = self._take(message.request_id)
         if ticket is None:
             return None
@@ -62,19 +64,19 @@ class Pending:
         return ticket.request
 
     def disconnected(self) -> None:
-        """What cannot be sent again without perhaps happening twice ends here."""
+        """Ends the requests that could happen twice if they were sent again."""
         for request_id, ticket in list(self._tickets.items()):
             if not ticket.request.repeatable:
                 self._give_up(request_id, "the connection was lost")
 
     def to_repeat(self, account_id: int) -> list[pb.ClientMessage]:
-        """What a new connection that acts as this account sends again, in the first order."""
+        """The requests that a new connection sends again, in their order. It acts as this account."""
         again = []
         for request_id, ticket in list(self._tickets.items()):
-            if ticket.answer.done():  # cancelled by who waited
+            if ticket.answer.done():  # the caller cancelled it
                 self._take(request_id)
             elif ticket.tries >= TRIES:
-                self._give_up(request_id, f"sent {TRIES} times without an answer")
+                self._give_up(request_id, f"sent {TRIES} times without a reply")
             elif ticket.account_id != account_id:
                 self._give_up(request_id, "the connection was lost and another account is acted as")
             else:
@@ -83,7 +85,7 @@ class Pending:
         return again
 
     def give_up(self, why: str) -> None:
-        """The session is over. Who waits hears of it; who does not is not complained about."""
+        """The session is over. Whoever awaits a reply gets OutcomeUnknown; asyncio is silent about the others."""
         for request_id, ticket in list(self._tickets.items()):
             self._give_up(request_id, why)
             if not ticket.answer.cancelled():

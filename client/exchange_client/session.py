@@ -1,8 +1,8 @@
-"""One conversation with the exchange, over as many sockets as it takes.
+"""One session with the exchange, over as many sockets as it takes.
 
-A task holds the socket: connect, authenticate (resuming where the state stands), turn sudo on again if it was, send
-again what was not answered, then read into the state, the answers and the iterators of updates until the socket ends;
-wait; begin again.
+A task holds the socket. It connects, authenticates (resuming where the state stands), turns sudo on again if it was on,
+and sends again what was not answered. Then it reads frames into the state, the replies and the iterators of updates,
+until the socket ends. It waits and begins again.
 """
 
 import asyncio
@@ -30,19 +30,19 @@ from exchange_client.streams import market_stream
 from exchange_client.updates import Updates
 
 HELLO_ID = "hello"  # request id of Authenticate; those of users are numbers
-# What goes together, after it, if sudo is to be on again.
+# Request ids of what is sent together after it, to turn sudo on again.
 SUDO_ID, AGAIN_ID, ACT_AS_ID = "sudo", "again", "act as"
 OPENING_IDS = ("", HELLO_ID, SUDO_ID, AGAIN_ID, ACT_AS_ID)
 HELLO_SECONDS = 20.0  # from the open socket to "ready", snapshots included
-HELD_SECONDS = 5.0  # a connection that lived so long was a success
-SILENCE_SECONDS = 20.0  # the exchange says every 5 s that we are up to date
-FRAME_BYTES_MAX = 16 * 1024 * 1024  # what one batch says on one stream comes in one frame, however much it is
-LONG_ATTEMPTS = 3  # an outage that lasts so many is worth a warning, and one is enough
-CLOSE_SECONDS = 2.0  # for the other side to answer our closing
+HELD_SECONDS = 5.0  # a connection that lasted so long was a success
+SILENCE_SECONDS = 20.0  # the exchange sends UpToDate every 5 s
+FRAME_BYTES_MAX = 16 * 1024 * 1024  # one command with many events may make a long frame
+LONG_ATTEMPTS = 3  # after so many failures in a row there is one warning
+CLOSE_SECONDS = 2.0  # for the exchange to answer the close frame
 ANSWER_SECONDS = 30.0
 ABNORMAL = 1006  # WebSocket close code: no close frame came
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
-# Answers to Authenticate after which trying again can help.
+# Refusals of the opening after which trying again can help.
 PASSING = (pb.RATE_LIMITED, pb.BUSY, pb.EXPIRED, pb.OUTCOME_UNKNOWN, pb.INTERNAL)
 
 log = logging.getLogger("exchange_client")
@@ -50,19 +50,33 @@ log = logging.getLogger("exchange_client")
 
 @dataclass(slots=True)
 class Settings:
+    """How to open the next connection. What is subscribed to, and sudo, change as commands are answered."""
+
     url: str
     token: str = field(repr=False)
-    act_as: int = 0  # on the next connection
-    markets: set[int] = field(default_factory=set)  # followed: grows and shrinks with Subscribe and Unsubscribe
+    act_as: int = 0
+    markets: set[int] = field(default_factory=set)
     all_markets: bool = False
     summaries: bool = False
-    sudo: bool = False  # turned on, and so again on the next connection
+    sudo: bool = False
     frames_per_second: int = 0
     answer_seconds: float = ANSWER_SECONDS
     backoff: Backoff = field(default_factory=Backoff)
 
     def __post_init__(self) -> None:
         parse_uri(self.url)  # InvalidURI now rather than at each attempt
+
+    def follow(self, body: object) -> None:
+        """Notes a Subscribe or Unsubscribe that was answered."""
+        match body:
+            case pb.Subscribe():
+                self.markets |= {item.market_id for item in body.subscriptions if item.market_id}
+                self.all_markets |= any(item.all_markets for item in body.subscriptions)
+                self.summaries |= any(item.market_summary for item in body.subscriptions)
+            case pb.Unsubscribe():
+                self.markets -= {item.market_id for item in body.subscriptions}
+                self.all_markets &= not any(item.all_markets for item in body.subscriptions)
+                self.summaries &= not any(item.market_summary for item in body.subscriptions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +89,14 @@ class _Loss:
 
 
 class Session:
-    """`state`, and the requests on their way. `connected`: requests can be sent now."""
+    """The state, the requests that wait for replies, and the task that holds the socket."""
 
     def __init__(self, settings: Settings) -> None:
         self.state = State()
         self._settings = settings
         self._pending = Pending(settings.answer_seconds)
         self._outgoing: asyncio.Queue[bytes] | None = None
-        self._switch: asyncio.Future[Reply[Any]] | None = None  # the answer to the last ActAs
+        self._switch: asyncio.Future[Reply[Any]] | None = None  # the reply to the last ActAs
         self._listeners: list[Updates] = []
         self._waiting: list[asyncio.Future[None]] = []
         self._task: asyncio.Task[None] | None = None
@@ -91,10 +105,11 @@ class Session:
 
     @property
     def connected(self) -> bool:
+        """Requests can be sent now."""
         return self._outgoing is not None
 
     async def start(self) -> None:
-        """Returns when the first connection is ready; raises what makes it impossible."""
+        """Returns when the first connection is ready. Raises Refused or ConnectionLost if there will be none."""
         self._task = asyncio.create_task(self._run())
         try:
             await self.until(lambda: self.connected)
@@ -109,7 +124,7 @@ class Session:
             await asyncio.wait([self._task])
 
     def send(self, requests: Sequence[Request[Any]]) -> list[asyncio.Future[Reply[Any]]]:
-        """In as few frames as they fit, in order. If this raises, nothing was sent."""
+        """Sends them in order, in as few frames as possible. If this raises, nothing was sent."""
         if self._outgoing is None:
             raise ConnectionLost("not connected") from self._end
         self._check_who_commands(requests)
@@ -125,7 +140,7 @@ class Session:
             updates.close(self._end)
 
     async def until(self, met: Callable[[], bool]) -> None:
-        """Waits for something to be so; looked at after each frame. Raises the session's end, if that comes first."""
+        """Waits until `met()` is true; it is called after each frame. Raises the session's error if it ends first."""
         while not met():
             if self._end is not None:
                 raise self._end
@@ -134,11 +149,11 @@ class Session:
             await change
 
     def _check_who_commands(self, requests: Sequence[Request[Any]]) -> None:
-        """A command belongs to the account acted as, and while that changes nobody knows which one it is."""
+        """A command belongs to the account acted as. While that account changes, it is not known which one it is."""
         if self._switch is not None and not self._switch.done():
-            raise ExchangeError("act_as is under way: await its answer before the next command")
+            raise ExchangeError("act_as is on its way: await its reply before the next command")
         if len(requests) > 1 and any(isinstance(request.body, pb.ActAs) for request in requests):
-            raise ExchangeError("act_as goes alone: await its answer before the next command")
+            raise ExchangeError("act_as goes alone: await its reply before the next command")
 
     def _expect(self, request_id: str, request: Request[Any]) -> asyncio.Future[Reply[Any]]:
         answer = self._pending.add(request_id, request, self.state.account_id)
@@ -181,7 +196,7 @@ class Session:
         self._wake()
 
     async def _live(self) -> _Loss:
-        """One connection, from its opening to its end. Raises Refused if the exchange will not have us."""
+        """One connection, from its opening to its end. Raises Refused if trying again cannot help."""
         try:
             async with connect(
                 self._settings.url,
@@ -203,17 +218,17 @@ class Session:
             return _Loss(ABNORMAL, str(error) or type(error).__name__)
 
     async def _open(self, socket: ClientConnection) -> None:
-        """Everything before "ready", and before commands that need sudo can be sent again."""
+        """Authenticates, and turns sudo on again: commands that are sent again may need it."""
         account = self._settings.act_as
         if not self._settings.sudo:
             self._settings.markets -= self.state.lost
             await self._hello(socket, account)
             return
-        await self._hello(socket, 0)  # without sudo it may be nobody's to act as
+        await self._hello(socket, 0)  # without sudo the account may not be ours to act as
         await self._regain_sudo(socket, account)
 
     async def _hello(self, socket: ClientConnection, account: int) -> None:
-        """Authenticate, and read until the exchange says "ready"."""
+        """Authenticates, and reads until the first snapshots are here."""
         settings = self._settings
         hello = self.state.hello(
             settings.token,
@@ -225,31 +240,33 @@ class Session:
         )
         if settings.sudo:
             self.state.switch()
-        await self._say(socket, pb.ClientMessage(request_id=HELLO_ID, authenticate=hello))
+        await self._send_now(socket, pb.ClientMessage(request_id=HELLO_ID, authenticate=hello))
         while not self.state.ready:
-            self._hear(await socket.recv())
+            self._read(await socket.recv())
 
     async def _regain_sudo(self, socket: ClientConnection, account: int) -> None:
-        """Sudo, the markets that are not seen without, and the account acted as. Not for ever: an operator whose rights
-        have ended meanwhile goes on without. Raises Refused if trying again can help."""
-        unseen = [id for id in self._settings.markets if not self.state.follows(market_stream(id))]
-        wishes = [pb.ClientMessage(request_id=SUDO_ID, set_sudo=pb.SetSudo(on=True))]
-        if unseen:
-            again = pb.Subscribe(subscriptions=subscriptions(sorted(unseen), False, False))
-            wishes.append(pb.ClientMessage(request_id=AGAIN_ID, subscribe=again))
+        """Sudo, the markets that are visible only with it, and the account acted as.
+
+        An operator whose rights have ended meanwhile continues without. Raises Refused if trying again can help.
+        """
+        hidden = [id for id in self._settings.markets if not self.state.follows(market_stream(id))]
+        requests = [pb.ClientMessage(request_id=SUDO_ID, set_sudo=pb.SetSudo(on=True))]
+        if hidden:
+            again = pb.Subscribe(subscriptions=subscriptions(sorted(hidden), False, False))
+            requests.append(pb.ClientMessage(request_id=AGAIN_ID, subscribe=again))
         if account != self.state.account_id:
-            wishes.append(pb.ClientMessage(request_id=ACT_AS_ID, act_as=pb.ActAs(account_id=account)))
-        await self._say(socket, *wishes)
-        waits_for = {wish.request_id for wish in wishes}
+            requests.append(pb.ClientMessage(request_id=ACT_AS_ID, act_as=pb.ActAs(account_id=account)))
+        await self._send_now(socket, *requests)
+        waits_for = {request.request_id for request in requests}
         while waits_for:
-            waits_for.difference_update(message.request_id for message in self._hear(await socket.recv()).messages)
+            waits_for.difference_update(message.request_id for message in self._read(await socket.recv()).messages)
         self.state.switched()
 
-    async def _say(self, socket: ClientConnection, *messages: pb.ClientMessage) -> None:
+    async def _send_now(self, socket: ClientConnection, *messages: pb.ClientMessage) -> None:
         await socket.send(pb.ClientFrame(messages=messages).SerializeToString())
 
     async def _converse(self, socket: ClientConnection) -> _Loss:
-        self._outgoing = asyncio.Queue()  # bounded by what may be pending
+        self._outgoing = asyncio.Queue()  # no longer than Pending allows
         for frame in pack(self._pending.to_repeat(self.state.account_id)):
             self._outgoing.put_nowait(frame)
         writer = asyncio.create_task(self._write(socket, self._outgoing))
@@ -259,7 +276,7 @@ class Session:
             while not self.state.stuck:
                 async with asyncio.timeout(SILENCE_SECONDS):
                     data = await socket.recv()
-                self._hear(data)
+                self._read(data)
             return _Loss(ABNORMAL, "a gap that the exchange does not fill")
         finally:
             if asyncio.get_running_loop().time() - begun >= HELD_SECONDS:
@@ -271,13 +288,13 @@ class Session:
             self._wake()
 
     async def _write(self, socket: ClientConnection, outgoing: asyncio.Queue[bytes]) -> None:
-        with suppress(ConnectionClosed):  # the reader hears of it too
+        with suppress(ConnectionClosed):  # the reader gets it too
             while True:
                 await socket.send(await outgoing.get())
 
     # --- Reading
 
-    def _hear(self, data: str | bytes) -> pb.ServerFrame:
+    def _read(self, data: str | bytes) -> pb.ServerFrame:
         if isinstance(data, str):
             raise DecodeError("a text message, where frames are binary")
         frame = pb.ServerFrame.FromString(data)
@@ -287,40 +304,27 @@ class Session:
         self._listeners = [updates for updates in self._listeners if not updates.closed]
         for message in frame.messages:
             if is_reply(message, message.WhichOneof("message") or ""):
-                self._answered(message)
+                self._apply_reply(message)
         self._wake()
         return frame
 
-    def _answered(self, message: pb.ServerMessage) -> None:
-        if message.HasField("sudo_set"):  # perhaps unasked
+    def _apply_reply(self, message: pb.ServerMessage) -> None:
+        if message.HasField("sudo_set"):  # the exchange may also end it by itself
             self._settings.sudo = message.sudo_set.on
         if message.request_id not in OPENING_IDS:
             request = self._pending.answer(message)
             if request is not None:
-                self._follow(request.body)
+                self._settings.follow(request.body)
         elif message.HasField("refused"):
             self._refused(message.request_id, refusal(message.refused))
 
     def _refused(self, request_id: str, error: Refused) -> None:
-        """Something that was said to open the connection, or a whole frame."""
+        """A request of the opening was refused, or a whole frame."""
         if not self.state.ready or (request_id in OPENING_IDS[1:] and error.code in PASSING):
             raise error
         if request_id == SUDO_ID:
             self._settings.sudo = False
         log.warning("the exchange refused %s: %s", request_id or "a frame", error)
-
-    def _follow(self, body: object) -> None:
-        """What was subscribed to is subscribed to again by the next connection."""
-        settings = self._settings
-        match body:
-            case pb.Subscribe():
-                settings.markets |= {item.market_id for item in body.subscriptions if item.market_id}
-                settings.all_markets |= any(item.all_markets for item in body.subscriptions)
-                settings.summaries |= any(item.market_summary for item in body.subscriptions)
-            case pb.Unsubscribe():
-                settings.markets -= {item.market_id for item in body.subscriptions}
-                settings.all_markets &= not any(item.all_markets for item in body.subscriptions)
-                settings.summaries &= not any(item.market_summary for item in body.subscriptions)
 
     def _wake(self) -> None:
         waiting, self._waiting = self._waiting, []

@@ -1,4 +1,4 @@
-"""Streams: how they are named, where we stand on one, and the definitions of markets that it tells. Pure."""
+"""Streams: their names, the position on each, and the definitions of markets that each carries. Pure."""
 
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -17,7 +17,7 @@ FORMS = {ACCOUNT: ("",), MARKET: ("", UNMASKED, SUMMARY)}
 
 
 class Name(NamedTuple):
-    """A stream's name, taken apart: account.<id>, market.<id>, market.<id>.unmasked, market.<id>.summary, public."""
+    """The parts of a stream's name: account.<id>, market.<id>, market.<id>.unmasked, market.<id>.summary, public."""
 
     kind: str
     id: int = 0
@@ -29,7 +29,7 @@ class Name(NamedTuple):
 
 
 def named(stream: str) -> Name | None:
-    """None for a kind of stream that this client does not know."""
+    """The parts of a name; None for a kind of stream that this client does not know."""
     if stream == PUBLIC:
         return Name(PUBLIC)
     kind, _, rest = stream.partition(".")
@@ -46,20 +46,20 @@ def market_stream(market_id: int, form: str = "") -> str:
 
 
 def other_form(stream: str) -> str | None:
-    """The name of the same book with or without the account ids that the market hides; None if it is no book's."""
+    """Of a book's stream, the one with or without the account ids that the market hides; of other streams None."""
     name = named(stream)
     return market_stream(name.id, "" if name.form else UNMASKED) if name and name.is_book else None
 
 
 class Definition(NamedTuple):
-    """As one stream told it, with the command `seq` or in a snapshot of then."""
+    """A market as one stream described it, with the command `seq` or in a snapshot made at `seq`."""
 
     seq: int
     market: pb.Market
 
 
 class Definitions:
-    """The markets that one stream tells of. The order between streams is not promised, so each has its own."""
+    """The markets that one stream describes. The order between streams is not promised, so each keeps its own."""
 
     def __init__(self) -> None:
         self.by_id: dict[int, Definition] = {}
@@ -82,20 +82,21 @@ class Definitions:
 
 @dataclass(slots=True)
 class Stream:
-    """One that is heard, and what it has told."""
+    """A stream that is followed: its view, the definitions it carried, and the position on it."""
 
     view: View
-    seq: int = 0  # where we stand
+    seq: int = 0  # everything up to here is applied
     missed: int = 0  # the highest seq that came while something before it was missing
-    doubts: int = 0  # times that the exchange said "you have everything" since
+    doubts: int = 0  # times that UpToDate came since
     definitions: Definitions = field(default_factory=Definitions)
 
     @property
     def whole(self) -> bool:
+        """Nothing is missing."""
         return self.seq >= self.missed
 
     def begin(self, seq: int) -> None:
-        """A snapshot follows that was made at `seq`."""
+        """A snapshot made at `seq` follows."""
         self.view.clear()
         self.definitions = Definitions()
         self.seq, self.missed, self.doubts = seq, 0, 0
@@ -105,8 +106,7 @@ class Stream:
         self.definitions.take(body, seq)
 
     def up_to_date(self, seq: int) -> None:
-        """The exchange says that there is nothing up to `seq` that we have not heard. Of a summary it cannot know: a
-        line is told up to 0.25 s after its command."""
+        """The exchange has sent everything up to `seq`; but a summary may come up to 0.25 s after its command."""
         if not self.whole:
             self.doubts += 1
             return
@@ -119,7 +119,7 @@ AUCTIONS = (pb.AuctionCreated, pb.AuctionUpdated, pb.AuctionWithdrawn, pb.Auctio
 
 
 def streams_of(body: Message, account_id: int) -> set[str]:
-    """Those that tell this account of it: a cancel of nothing is an answer only, the board is public."""
+    """The streams on which this account gets what a reply says. Auctions are public; a cancel of nothing is on none."""
     if isinstance(body, AUCTIONS):
         sold = isinstance(body, pb.AuctionSettled) and body.auction.settle_price > 0
         mine = sold and account_id in (body.auction.buyer_id, body.auction.seller_id)

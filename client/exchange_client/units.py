@@ -1,7 +1,7 @@
-"""Chips as people write them and the exchange's whole numbers, exactly: no float comes in or goes out.
+"""Converts chips, as people write them, to the exchange's whole numbers and back, exactly and without floats.
 
-On the wire a price is in 1/100 chip, a size in 1/100, an amount (cash, value, cost) in 1/10,000 chip. A plain int is
-refused here, because 48 could be meant as either; Request.of takes messages in the wire's own units.
+On the wire a price is in 1/100 chip, a size in 1/100, an amount (cash, value, cost) in 1/10,000 chip. A plain int is a
+TypeError here, because 48 could mean 48 chips or 0.48; Request.of takes messages in the wire's own units.
 """
 
 from decimal import Decimal, InvalidOperation
@@ -11,11 +11,11 @@ Chips = Decimal | str
 PRICE_DIGITS = 2
 SIZE_DIGITS = 2
 AMOUNT_DIGITS = 4
-MAGNITUDE_MAX = 18  # powers of ten; what is larger fits no int64, and what is smaller no decimal
+MAGNITUDE_MAX = 18  # powers of ten; a larger number fits no int64
 
 
 def price_units(price: Chips) -> int:
-    """ "48.25" -> 4825. TypeError for floats and ints, ValueError for what two decimals cannot say."""
+    """ "48.25" -> 4825. Raises TypeError for floats and ints, ValueError for more than two decimals."""
     return _units(price, PRICE_DIGITS)
 
 
@@ -25,7 +25,7 @@ def size_units(size: Chips) -> int:
 
 
 def amount_units(amount: Chips) -> int:
-    """ "0.5" -> 5000. Errors as price_units, with four decimals."""
+    """ "0.5" -> 5000. Errors as price_units, but four decimals are allowed."""
     return _units(amount, AMOUNT_DIGITS)
 
 

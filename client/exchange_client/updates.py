@@ -1,4 +1,4 @@
-"""The stream of updates, for those who want each as it happens rather than the state it leads to."""
+"""An iterator of updates, for programs that want each as it happens rather than the state that results."""
 
 import asyncio
 from collections import deque
@@ -11,10 +11,10 @@ QUEUE_UPDATES = 10_000
 
 
 class Updates(AsyncIterator[Update]):
-    """Iterate to hear what happens from now on, on the named streams or on all.
+    """Iterates over what happens from now on, on the named streams or on all.
 
-    Who falls `limit` updates behind gets SlowConsumer once, and then the end. When the connection is given up, its
-    error comes after the last update; when it is closed, just the end.
+    When `limit` updates wait to be read, it raises SlowConsumer and ends. When the connection is given up, it raises
+    that error after the last update. When the connection is closed, it just ends.
     """
 
     def __init__(self, streams: Iterable[str], limit: int = QUEUE_UPDATES) -> None:
@@ -26,7 +26,7 @@ class Updates(AsyncIterator[Update]):
         self.closed = False
 
     def put(self, update: Update) -> None:
-        """Nothing, if the update is of other streams or nobody listens any more."""
+        """Adds an update to the queue, unless it is of another stream or the iterator has ended."""
         if self.closed or (self._streams and update.stream not in self._streams):
             return
         if len(self._queue) >= self._limit:
@@ -37,7 +37,7 @@ class Updates(AsyncIterator[Update]):
         self._news.set()
 
     def close(self, error: ExchangeError | None = None) -> None:
-        """What waits is still read; then comes the error, if there is one, and the end."""
+        """Ends the iterator, with an error or without, after the updates that wait are read."""
         if not self.closed:
             self.closed = True
             self._error = error

@@ -1,6 +1,6 @@
-"""What each kind of stream tells: the public stream, a market's, its summary, an account's. Pure.
+"""What each kind of stream shows: the public stream, a market's, its summary, an account's. Pure.
 
-A view hears protobuf messages and keeps what they say, as copies: a message taken out of a frame would keep the whole
+A view applies protobuf messages and keeps copies of them: a message that was taken out of a frame would keep the whole
 frame in memory. All figures are whole numbers in the wire's units.
 """
 
@@ -14,21 +14,20 @@ from google.protobuf.message import Message
 from exchange_client import exchange_pb2 as pb
 from exchange_client.book import Book, Order
 
-TAPE_TRADES = 200
-TRANSFERS = 100
+TAPE_TRADES = 200  # the latest
+TRANSFERS = 100  # the latest
 
 
 class View(Protocol):
     def clear(self) -> None:
-        """Forget everything: a snapshot follows, or the stream is not heard any more."""
+        """Forgets everything: a snapshot follows, or the stream is not followed any more."""
 
     def apply(self, body: Message) -> None:
-        """Take in one message of the stream. What does not concern the view is passed over."""
+        """Applies one message of the stream. Ignores those that do not concern the view."""
 
 
 class PublicView:
-    """Everybody's accounts by name, and the auction board. The markets that are told of, here and elsewhere:
-    State.market()."""
+    """Everybody's accounts and the auction board, by id. For definitions of markets see State.market()."""
 
     accounts: dict[int, pb.Account]
     auctions: dict[int, pb.Auction]
@@ -55,7 +54,10 @@ class PublicView:
 
 
 class MarketView:
-    """One market: its definition, book and latest trades (oldest first). Account ids that it hides read 0."""
+    """One market: its definition (`market`), its `book`, and its latest 200 trades, oldest first (`tape`).
+
+    Where the market hides account ids, they are 0.
+    """
 
     def __init__(self, market_id: int) -> None:
         self.id = market_id
@@ -70,7 +72,7 @@ class MarketView:
 
     @property
     def last_price(self) -> int | None:
-        """Of the latest trade, 1/100 chip."""
+        """The price of the latest trade, in 1/100 chip; None: there is none yet."""
         if self.tape:
             return self.tape[-1].price
         return self.market.last_price if self.market.HasField("last_price") else None
@@ -102,22 +104,23 @@ class MarketView:
 
 
 class SummaryView:
-    """One market's line: best prices, what rests there, the last trade. `lines`: where it is kept, by market."""
+    """One market's summary: best prices, resting sizes, the last trade. It is kept in `summaries`, by market id."""
 
-    def __init__(self, market_id: int, lines: dict[int, pb.MarketSummary]) -> None:
+    def __init__(self, market_id: int, summaries: dict[int, pb.MarketSummary]) -> None:
         self.id = market_id
-        self._lines = lines
+        self._summaries = summaries
 
     def clear(self) -> None:
-        self._lines.pop(self.id, None)
+        self._summaries.pop(self.id, None)
 
     def apply(self, body: Message) -> None:
         if isinstance(body, pb.MarketSummary):
-            self._lines[self.id] = deepcopy(body)
+            self._summaries[self.id] = deepcopy(body)
 
 
 class Portfolio:
-    """One account: money in 1/10,000 chip, exposures by market, open orders by id, the latest transfers."""
+    """One account: `cash` and `available` in 1/10,000 chip, `exposures` by market id, open `orders` by id, `owners`,
+    and the latest 100 `transfers`, oldest first."""
 
     def __init__(self, account_id: int) -> None:
         self.id = account_id
@@ -136,7 +139,7 @@ class Portfolio:
         self.transfers.clear()
 
     def position(self, market_id: int) -> int:
-        """1/100; negative: short."""
+        """In 1/100; negative: short."""
         exposure = self.exposures.get(market_id)
         return exposure.position if exposure else 0
 

@@ -145,7 +145,7 @@ async def test_an_unknown_outcome_can_be_asked_again_with_the_same_key(server: F
 
 async def test_no_answer_in_time_is_an_unknown_outcome(server: FakeExchange) -> None:
     async with connected(server, answer_seconds=0.05) as (x, socket):
-        with pytest.raises(OutcomeUnknown, match=r"no answer in 0\.05 s"):
+        with pytest.raises(OutcomeUnknown, match=r"no reply in 0\.05 s"):
             await x.out()
         late = await socket.request()
         await socket.reply(late, pb.OrdersCancelled())  # nobody waits for it, and nobody minds
@@ -162,7 +162,7 @@ async def test_an_answer_of_the_wrong_kind_is_an_error(server: FakeExchange) -> 
 async def test_commands_wait_until_it_is_known_who_gives_them(server: FakeExchange) -> None:
     async with connected(server) as (x, socket):
         switching = x.send(requests.act_as(8))
-        with pytest.raises(ExchangeError, match="act_as is under way"):
+        with pytest.raises(ExchangeError, match="act_as is on its way"):
             x.send(requests.out())
         await socket.reply(await socket.request(), pb.ActingAs(account_id=8))
         await switching

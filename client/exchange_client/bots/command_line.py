@@ -1,4 +1,4 @@
-"""What the bots' command lines share: one bot by itself, and running until told to stop."""
+"""What the bots' command lines share: options, one bot by itself, and running until a signal comes."""
 
 import argparse
 import asyncio
@@ -16,7 +16,7 @@ from exchange_client.exchange import Exchange
 
 TOKEN_VARIABLE = "EXCHANGE_TOKEN"  # noqa: S105 - the name of a variable
 INTERVAL_SECONDS = 0.5
-ORPHAN_SECONDS = 1.0  # how often a child looks whether its parent is there
+ORPHAN_SECONDS = 1.0  # between two looks at whether the parent process is there
 
 log = logging.getLogger(__name__)
 
@@ -35,9 +35,11 @@ def main(kind: Callable[[random.Random], Bot], arguments: Sequence[str] | None =
 
 def add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--url", required=True, help="ws://127.0.0.1:8000/ws")
-    parser.add_argument("--seed", type=int, default=1, help="the same seed in the same market does the same")
+    parser.add_argument(
+        "--seed", type=int, default=1, help="with the same seed, a bot does the same in the same market"
+    )
     parser.add_argument("--interval", type=float, default=INTERVAL_SECONDS, help="seconds between two steps")
-    parser.add_argument("--verbose", action="store_true", help="tell of refusals too")
+    parser.add_argument("--verbose", action="store_true", help="log refusals too")
 
 
 def set_up_logging(verbose: bool) -> None:
@@ -54,7 +56,7 @@ async def trade(
     *,
     only: Sequence[int] = (),
 ) -> None:
-    """One bot, for ever: it waits for an exchange that is away. Raises what makes it impossible."""
+    """Runs one bot for ever; it waits for an exchange that is away. Raises Refused if the token is refused."""
     rng = random.Random(seed)
     connection = Exchange.connect(url, token, markets=only, all_markets=not only, backoff=Backoff(attempts=None))
     async with connection as x:
@@ -62,9 +64,9 @@ async def trade(
 
 
 async def until_stopped(bots: Sequence[Coroutine[Any, Any, None]], *, with_parent: bool = False) -> int:
-    """Runs bots until SIGTERM or SIGINT, then lets them say goodbye. Returns the exit status: 1 if all of them failed.
+    """Runs bots until SIGTERM or SIGINT, then lets them cancel their orders. Returns the exit status: 1 if all failed.
 
-    `with_parent`: also until the process that started this one is gone, however it went.
+    `with_parent`: ends also when the process that started this one is gone, whatever ended it.
     """
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -88,7 +90,7 @@ async def _stopped(stop: asyncio.Event) -> None:
 
 
 async def _reported(bot: Coroutine[Any, Any, None]) -> None:
-    """One bot that cannot go on is no reason for the others to stop."""
+    """Logs a bot's error and ends it; the others go on."""
     try:
         await bot
     except ExchangeError as error:
@@ -96,5 +98,5 @@ async def _reported(bot: Coroutine[Any, Any, None]) -> None:
 
 
 async def _orphaned(parent: int) -> None:
-    while os.getppid() == parent:  # noqa: ASYNC110 - a parent that is killed tells nobody
+    while os.getppid() == parent:  # noqa: ASYNC110 - a parent that is killed sends no signal
         await asyncio.sleep(ORPHAN_SECONDS)

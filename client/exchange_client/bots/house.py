@@ -3,7 +3,7 @@
     python -m exchange_client.bots.house --url ws://127.0.0.1:8000/ws --tokens-file var/bots.json
 
 The file is a JSON object of API tokens, {"maker": "...", "noise": "...", "momentum": "..."}; a role that is not in it
-does not trade. New markets are traded as they open. SIGTERM: orders are taken back, exit status 0.
+does not trade. New markets are traded as they open. On SIGTERM the bots cancel their orders, and the exit status is 0.
 """
 
 import argparse
@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_common(parser)
     parser.add_argument("--tokens-file", type=Path, required=True)
-    parser.add_argument("--with-parent", action="store_true", help="end when the starting process is gone")
+    parser.add_argument("--with-parent", action="store_true", help="end when the process that started this one is gone")
     options = parser.parse_args(arguments)
     set_up_logging(options.verbose)
     try:
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def read_tokens(path: Path) -> dict[str, str]:
-    """By role. ValueError for anything but an object of known roles and tokens."""
+    """Tokens by role. Raises OSError, or ValueError for anything but an object of known roles and tokens."""
     tokens = json.loads(path.read_text(encoding="utf-8"))
     if not isinstance(tokens, dict) or not tokens or not all(isinstance(token, str) for token in tokens.values()):
         raise ValueError(f"not a JSON object of tokens by role: {', '.join(ROLES)}")

@@ -1,8 +1,8 @@
-"""A market maker: quotes several levels on both sides of what it believes the market is worth.
+"""A market maker: quotes several levels on both sides of the price that it believes in.
 
-Its belief starts at the last trade (or the middle of the bounds), wanders slowly and leans towards what is traded. The
-longer it is, the lower it quotes, and from its limit on it quotes one side only. Quotes that are right already keep
-their place in the queue; the others are replaced, cancels first, in one frame.
+Its belief starts at the last trade (or the middle of the bounds), moves randomly by small steps and follows the trades.
+The larger its long position, the lower it quotes; beyond its limit it quotes one side only. Quotes that are right
+already keep their place in the queue; the others are replaced in one frame, cancels first.
 """
 
 import random
@@ -19,11 +19,11 @@ from exchange_client.requests import cancel_order
 from exchange_client.views import MarketView, Portfolio
 
 LEVELS = 4  # a side
-SPREAD_PART = 200  # half the spread, and the distance between levels, is the bounds' range / this
-CASH_PART = 40  # of the cash at stake on one side of one market
-POSITION_QUOTES = 3  # the largest position: so many times all quotes of one side
+SPREAD_PART = 200  # half the spread, and the distance between levels: the bounds' range / this
+CASH_PART = 40  # at stake on one side of one market: the cash / this
+POSITION_QUOTES = 3  # the largest position: all quotes of one side x this
 WANDER_CHANCE = 0.5
-LEAN_PART = 8  # each step the belief goes 1 / this of the way to the last trade
+LEAN_PART = 8  # each step the belief moves by 1 / this of its distance to the last trade
 
 Quote = tuple[pb.Side.ValueType, int]
 
@@ -56,7 +56,7 @@ class MarketMaker:
         market = view.market
         step = max(_range(market) // SPREAD_PART // market.tick_size, 1) * market.tick_size
         position, limit = portfolio.position(market.id), size * LEVELS * POSITION_QUOTES
-        # Prices on a grid as wide as the distance of levels: a step up or down changes the outermost quotes only.
+        # Prices on a grid as wide as the distance between levels: a step up or down changes only the outermost quotes.
         centre = (self._move(view, step) - 2 * step * position // limit) // step * step
         others_bid = _best_of_others(view.book.bids, portfolio)
         others_offer = _best_of_others(view.book.offers, portfolio)
@@ -72,7 +72,7 @@ class MarketMaker:
                 yield pb.OFFER, on_tick(offer, market)
 
     def _move(self, view: MarketView, step: int) -> int:
-        """The belief, a little further on."""
+        """The next belief, a price within the bounds."""
         belief = self._belief(view)
         if self._rng.random() < WANDER_CHANCE:
             belief += self._rng.choice((-1, 1)) * max(step // 2, view.market.tick_size)

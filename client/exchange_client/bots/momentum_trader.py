@@ -1,6 +1,6 @@
-"""A momentum trader: buys what rises and sells what falls, by two averages of the latest trades.
+"""A momentum trader: compares two averages of the latest trades, buys what rises and sells what falls.
 
-When neither moves it goes back to flat. It takes what rests (IOC) and leaves nothing in the book.
+Without a trend it closes its position. It takes resting orders (IOC) and leaves nothing in the book.
 """
 
 import random
@@ -15,9 +15,9 @@ from exchange_client.views import MarketView, Portfolio
 
 SLOW_TRADES = 30
 FAST_TRADES = 8
-SIGNAL_PART = 400  # the averages differ by the bounds' range / this: a trend
-ACT_CHANCE = 0.5  # it does not act on every look: others have the same idea
-CASH_PART = 60  # of the cash: the largest position
+SIGNAL_PART = 400  # a trend: the averages differ by more than the bounds' range / this
+ACT_CHANCE = 0.5  # it does not act at every step, because others see the same trend
+CASH_PART = 60  # at stake in the largest position: the cash / this
 CLIPS = 10  # one order is 1/10 of that position
 
 
@@ -45,7 +45,7 @@ class MomentumTrader:
 
 
 def trend(view: MarketView) -> int:
-    """1: rising, -1: falling, 0: neither, or too few trades to tell."""
+    """1: rising, -1: falling, 0: neither, or too few trades to know."""
     prices = [trade.price for trade in view.tape][-SLOW_TRADES:]
     if len(prices) < SLOW_TRADES:
         return 0

@@ -1,6 +1,6 @@
-"""A trader of no intelligence: buys and sells at random prices near the market, so that there is a market.
+"""A noise trader: buys and sells at random prices near the market, so that others find somebody to trade with.
 
-It knows its purse, though: the further from flat, the likelier it trades back.
+It limits its risk: the larger its position, the likelier it trades back.
 """
 
 import random
@@ -18,7 +18,7 @@ RESTING_MAX = 6  # own orders in a market
 CANCEL_CHANCE = 0.25
 TAKE_CHANCE = 0.35
 NEAR_PART = 25  # prices are within the bounds' range / this of the middle of the market
-CASH_PART = 50  # of the cash: the largest position it is at ease with
+CASH_PART = 50  # at stake in the largest position that it accepts: the cash / this
 CLIPS = 12  # one order is at most 1/12 of that position
 
 
@@ -50,7 +50,7 @@ class NoiseTrader:
 
 
 def _middle(view: MarketView) -> int:
-    """Of the market, else the last trade, else the middle of the bounds."""
+    """The middle of the best bid and offer; else the last trade; else the middle of the bounds. 1/100 chip."""
     bid, offer = view.book.best_bid, view.book.best_offer
     if bid and offer:
         return (bid.price + offer.price) // 2

@@ -1,6 +1,6 @@
-"""Runs a bot: one step in one market at a time, a few commands a second, for as long as it is let.
+"""Runs a bot: one step in one market at a time, a few commands a second.
 
-Nothing that the exchange says ends it, except that it does not know the token.
+It goes on after refusals and lost connections. Only a refused token ends it.
 """
 
 import asyncio
@@ -15,25 +15,25 @@ from exchange_client.exchange import Exchange
 from exchange_client.messages import Reply, Request
 from exchange_client.views import MarketView, Portfolio
 
-JITTER = 0.5  # a step comes up to this part of the interval early or late
+JITTER = 0.5  # a step comes early or late by up to this part of the interval
 FAREWELL_SECONDS = 2.0  # for the last Out
 
 log = logging.getLogger(__name__)
 
 
 class Bot(Protocol):
-    """A strategy. Its own state must survive that any of its wishes is refused."""
+    """A strategy. Any of its requests may be refused, and its own state must allow for that."""
 
     name: str
 
     def __init__(self, rng: random.Random) -> None: ...
 
     def step(self, view: MarketView, portfolio: Portfolio) -> list[Request[Any]]:
-        """What to do now in this market, which is open. All of it travels in one frame and is done in order."""
+        """The requests to send now for this market, which is open. They go in one frame and happen in order."""
 
 
 class Trader:
-    """A bot on a connection, in the markets of `only`, or in all that are open if that is empty."""
+    """A bot on a connection, in the markets of `only`; if that is empty, in all that are open."""
 
     def __init__(
         self, x: Exchange, bot: Bot, rng: random.Random, *, interval: float, only: Collection[int] = ()
@@ -45,11 +45,11 @@ class Trader:
         self._interval = interval
         self._only = only
         self._last = 0  # the market of the last step
-        # Markets that are seen through another account and not this one's to trade, as they were defined then.
+        # Markets that are visible, but that this account may not trade, with their definitions of that time.
         self._barred: dict[int, pb.Market] = {}
 
     async def run(self) -> None:
-        """Until it is cancelled, when it takes back its orders; raises when there is no connection to be had."""
+        """Runs until it is cancelled, and then cancels its orders. Raises if there will be no connection again."""
         try:
             while True:
                 await self._x.until_connected()
@@ -59,21 +59,23 @@ class Trader:
             await self._farewell()
 
     async def _step(self) -> float:
-        """Returns the seconds that the exchange wants us to wait."""
+        """Returns the seconds that the exchange asks to wait."""
         try:
             view, portfolio = self._next_market(), self._x.state.portfolios.get(self._x.account_id)
             if view is None or portfolio is None:  # nothing is open
                 return 0.0
-            wishes = self._bot.step(view, portfolio)
-            answers = await asyncio.gather(*self._x.send_many(wishes), return_exceptions=True)
+            requests = self._bot.step(view, portfolio)
+            answers = await asyncio.gather(*self._x.send_many(requests), return_exceptions=True)
             await self._x.until_heard(*(answer for answer in answers if isinstance(answer, Reply)))
-            return await self._deal_with(view.id, [answer for answer in answers if isinstance(answer, BaseException)])
+            return await self._handle_errors(
+                view.id, [answer for answer in answers if isinstance(answer, BaseException)]
+            )
         except (ConnectionLost, OutcomeUnknown, Refused) as error:
             log.info("%s: %s", self._bot.name, error)
             return error.retry_after if isinstance(error, Refused) else 0.0
 
     def _next_market(self) -> MarketView | None:
-        """The open markets in turn, new ones included."""
+        """The next of the open markets, by id, new ones included; None: no market is open."""
         open_ones = sorted(
             view.id
             for view in self._x.state.markets.values()
@@ -86,7 +88,8 @@ class Trader:
         self._last = next((market_id for market_id in open_ones if market_id > self._last), open_ones[0])
         return self._x.market(self._last)
 
-    async def _deal_with(self, market_id: int, errors: list[BaseException]) -> float:
+    async def _handle_errors(self, market_id: int, errors: list[BaseException]) -> float:
+        """Returns the seconds that the exchange asks to wait. Raises errors of the program itself."""
         for error in errors:
             if not isinstance(error, Refused | OutcomeUnknown | ConnectionLost):
                 raise error
@@ -96,11 +99,11 @@ class Trader:
         if view is not None and any(error.code == pb.MARKET_NOT_FOUND for error in refused):
             self._barred[market_id] = view.market
         if any(error.code == pb.INSUFFICIENT_FUNDS for error in refused):
-            await self._x.out(market_id)  # resting orders hold the money; begin afresh
+            await self._x.out(market_id)  # resting orders hold the money back: start again without them
         return max((error.retry_after for error in refused), default=0.0)
 
     async def _farewell(self) -> None:
-        """A bot that is not there any more has no business in the book."""
+        """Cancels the bot's orders: nobody would look after them."""
         try:
             async with asyncio.timeout(FAREWELL_SECONDS):
                 await self._x.out()
@@ -117,7 +120,7 @@ def order(
     time_in_force: pb.TimeInForce.ValueType = pb.GTC,
     post_only: bool = False,
 ) -> Request[pb.OrderCreated]:
-    """As requests.create_order, in whole units: bots reckon in them."""
+    """As requests.create_order, but in whole units (1/100 chip, 1/100), in which bots calculate."""
     body = pb.CreateOrder(
         market_id=market_id, side=side, price=price, size=size, time_in_force=time_in_force, post_only=post_only
     )
@@ -125,11 +128,14 @@ def order(
 
 
 def on_tick(price: int, market: pb.Market) -> int:
-    """The nearest price at or below that is on the tick, within the bounds."""
+    """The nearest price at or below `price` that is on the tick, within the bounds. 1/100 chip."""
     return min(max(price // market.tick_size * market.tick_size, market.min_settlement), market.max_settlement)
 
 
 def size_for(value: int, price_range: int, market: pb.Market) -> int:
-    """The size (1/100) that can lose `value` (1/10,000 chip) over `price_range` (1/100 chip); the smallest at least."""
+    """The size (1/100) that loses `value` (1/10,000 chip) if the price moves by `price_range` (1/100 chip).
+
+    At least the market's smallest size.
+    """
     size = value // max(price_range, 1)
     return max(size // market.smallest_size * market.smallest_size, market.smallest_size)
