@@ -69,7 +69,7 @@ types: $(DEV) $(CLIENT) $(FRONTEND)
 migrations: $(DEV)
 	@$(MANAGE) makemigrations --check --dry-run
 
-tidy: $(DEV) $(FRONTEND)
+tidy: $(DEV) $(CLIENT) $(FRONTEND)
 	@$(PY) -m pytest --quiet tests/tidy
 
 format: $(DEV) ## write what lint asks for

@@ -27,7 +27,8 @@ from exchange.environment import (
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
 
-VERSION: str = tomllib.loads((BASE_DIR / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+# Stated once, for the exchange and its client, which is also built alone.
+VERSION: str = tomllib.loads((BASE_DIR / "client/pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
 
 # --- The machine ---------------------------------------------------------------------------------
 

@@ -28,6 +28,7 @@ from exchange_client.units import (
     size_units,
 )
 from exchange_client.updates import Updates
+from exchange_client.version import VERSION as __version__
 from exchange_client.views import MarketView, Portfolio
 
 __all__ = [
@@ -56,6 +57,7 @@ __all__ = [
     "TooManyPending",
     "Update",
     "Updates",
+    "__version__",
     "amount_decimal",
     "amount_units",
     "price_decimal",

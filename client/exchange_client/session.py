@@ -28,6 +28,7 @@ from exchange_client.requests import subscriptions
 from exchange_client.state import State, is_reply
 from exchange_client.streams import market_stream
 from exchange_client.updates import Updates
+from exchange_client.version import VERSION
 
 HELLO_ID = "hello"  # request id of Authenticate; those of users are numbers
 # Request ids of what is sent together after it, to turn sudo on again.
@@ -201,6 +202,7 @@ class Session:
             async with connect(
                 self._settings.url,
                 compression=None,
+                user_agent_header=f"exchange-client/{VERSION}",
                 max_size=FRAME_BYTES_MAX,
                 proxy=None if urlsplit(self._settings.url).hostname in LOOPBACK else True,
                 close_timeout=CLOSE_SECONDS,

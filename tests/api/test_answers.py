@@ -57,6 +57,11 @@ def test_a_read_while_nobody_answers(alice: Client, matcher: FakeMatcher, settin
     assert Client().get("/api/v1/status").json()["answering"] is False
 
 
+def test_the_status_and_the_description_show_the_version(alice: Client, settings: Any) -> None:
+    assert alice.get("/api/v1/status").json()["version"] == settings.VERSION
+    assert alice.get("/api/v1/schema").json()["info"]["version"] == settings.VERSION
+
+
 def test_a_fault_of_ours_is_500_and_logged(
     alice: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -91,6 +91,11 @@ class Socket:
     def __init__(self, socket: ServerConnection) -> None:
         self._socket = socket
 
+    @property
+    def user_agent(self) -> str | None:
+        assert self._socket.request is not None
+        return self._socket.request.headers.get("User-Agent")
+
     async def receive(self) -> list[pb.ClientMessage]:
         """The messages of the next frame."""
         async with asyncio.timeout(WAIT_SECONDS):

@@ -6,10 +6,12 @@ import sys
 import tomllib
 from pathlib import Path
 
+from exchange_client import __version__
 from exchange_client import exchange_pb2 as ours
 from packaging.requirements import Requirement
 
 from proto import exchange_pb2 as theirs
+from tests.client.script import FakeExchange, connected
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "client/exchange_client"
@@ -43,6 +45,11 @@ def test_what_it_needs_is_what_the_exchange_pins() -> None:
 
 def test_it_is_typed() -> None:
     assert (PACKAGE / "py.typed").exists()
+
+
+async def test_sockets_name_the_client_and_its_version(server: FakeExchange) -> None:
+    async with connected(server) as (_, socket):
+        assert socket.user_agent == f"exchange-client/{__version__}"
 
 
 def _imported(node: ast.AST) -> list[str]:
