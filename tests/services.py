@@ -5,12 +5,15 @@ Missing ones skip the test, unless REQUIRE_SERVICES=1 (.ci/run), where nothing m
 
 import os
 import shutil
+import subprocess
+import sys
 
 import psycopg
 import pytest
 import redis
 
 CONNECT_SECONDS = 2
+INDEX_SECONDS = 15  # pip waits so long for each answer, and asks twice
 # Through the local socket the server knows us by our system user: there is no password to keep.
 POSTGRES_URL = os.environ.get("TEST_POSTGRES_URL", "postgres:///exchange?host=/var/run/postgresql")
 REDIS_URL = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379/9")
@@ -42,6 +45,16 @@ def redis_url() -> str:
     except redis.ConnectionError as error:
         missing(f"Redis ({error})")
     return REDIS_URL
+
+
+@pytest.fixture(scope="session")
+def package_index(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """pip reaches its package index, and so can build and install."""
+    folder = str(tmp_path_factory.mktemp("index"))
+    limits = ("--retries", "1", "--timeout", str(INDEX_SECONDS))
+    pip = (sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", folder)
+    if subprocess.run([*pip, *limits, "setuptools"], capture_output=True).returncode:
+        missing("pip's package index")
 
 
 @pytest.fixture(scope="session")

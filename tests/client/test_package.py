@@ -1,4 +1,4 @@
-"""The package stands by itself, and beside the exchange's own code."""
+"""The package stands by itself, and beside the exchange's own code. tests/live/test_client_wheel.py installs it."""
 
 import ast
 import subprocess
@@ -41,10 +41,6 @@ def test_what_it_needs_is_what_the_exchange_pins() -> None:
     pinned = dict(line.split("#")[0].strip().split("==") for line in lines if "==" in line)
     for requirement in map(Requirement, project["dependencies"]):
         assert requirement.specifier.contains(pinned[requirement.name])
-
-
-def test_it_is_typed() -> None:
-    assert (PACKAGE / "py.typed").exists()
 
 
 async def test_sockets_name_the_client_and_its_version(server: FakeExchange) -> None:
