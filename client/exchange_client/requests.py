@@ -27,9 +27,10 @@ def act_as(account_id: int) -> Request[pb.ActingAs]:
 
 
 def set_sudo(on: bool) -> Request[pb.SudoSet]:
-    """Operators: turns their rights on or off. On: restricted markets, hidden account ids, acting as any account.
+    """Operators: turns their rights on or off.
 
-    The client turns them on again after a lost connection. The exchange may end them: `x.state.sudo`.
+    On: you see restricted markets and hidden account ids, and may act as any account but the house. After a lost
+    connection the client turns them on again. The exchange may end them: `x.state.sudo`.
     """
     return Request(pb.SetSudo(on=on), pb.SudoSet)
 
@@ -123,7 +124,7 @@ def share_account(account_id: int, receiver_id: int, *, key: str = "") -> Reques
 
 
 def leave_account(account_id: int, *, key: str = "") -> Request[pb.OwnersChanged]:
-    """Ends the ownership of the account that you act as in this one.
+    """The account that you act as gives up its ownership of this one.
 
     Refused: CREDIT_REMAINS, SHARED_ACCOUNT_NOT_FLAT; NOT_ALLOWED if there is no other owner.
     """
@@ -138,7 +139,7 @@ def revoke_share(account_id: int, owner_id: int, *, key: str = "") -> Request[pb
 def redistribute(account_id: int, owner_id: int, *, key: str = "") -> Request[pb.OwnersChanged]:
     """Operators in sudo: gives an owner's credit in an account to its other owners, in proportion to theirs.
 
-    Refused: SHARED_ACCOUNT_NOT_FLAT.
+    Evenly, if they have none. Refused: SHARED_ACCOUNT_NOT_FLAT.
     """
     return Request.of(pb.Redistribute(account_id=account_id, owner_id=owner_id, key=key), pb.OwnersChanged)
 
@@ -229,7 +230,7 @@ def set_market_status(market_id: int, status: pb.MarketStatus.ValueType, *, key:
 
 
 def settle_market(market_id: int, price: Chips, *, key: str = "") -> Request[pb.MarketSettled]:
-    """Ends a market: every position is paid `price`, chips a piece within the bounds. The owner, or operators in sudo.
+    """Ends a market: positions are paid at `price`, chips a piece within the bounds. Its owner, or operators in sudo.
 
     Refused: INVALID_PRICE, MARKET_SETTLED, SETTLER_HAS_POSITION.
     """
@@ -255,8 +256,8 @@ def create_order(
     `price`: on the market's tick, within its bounds. `size`: a multiple of its smallest size.
     `time_in_force`: GTC: what does not trade at once rests; IOC: it is cancelled; FOK: all trades at once, or nothing.
     `post_only`: refused if it would trade at once. `client_order_id`: the order's key, at most 36 characters.
-    `self_trade`: if it meets an order of the same account, that one is cancelled; pb.CANCEL_INCOMING: the rest of this
-    one is; pb.DECREMENT: both shrink.
+    `self_trade`: what happens where it meets an order of the same account. pb.CANCEL_RESTING: that order is cancelled;
+    pb.CANCEL_INCOMING: the rest of this one is cancelled; pb.DECREMENT: both shrink.
     Refused: INSUFFICIENT_FUNDS, INVALID_PRICE, INVALID_SIZE, MARKET_NOT_FOUND, MARKET_PAUSED, MARKET_CLOSED,
     MARKET_SETTLED, TOO_MANY_ORDERS, POSITION_LIMIT, POST_ONLY_WOULD_TRADE, FOK_NOT_FILLABLE.
     """
@@ -339,7 +340,8 @@ def withdraw_auction(auction_id: int, *, key: str = "") -> Request[pb.AuctionWit
 def buy_auction(auction_id: int, price: Chips, *, key: str = "") -> Request[pb.AuctionSettled]:
     """Buys at the price that you saw: `price`, chips (4 decimals).
 
-    Refused: PRICE_CHANGED if it is another one now, NO_PRICE, INSUFFICIENT_FUNDS, AUCTION_NOT_FOUND, AUCTION_SETTLED.
+    Refused: PRICE_CHANGED if it is another one now, NO_PRICE, INSUFFICIENT_FUNDS, SAME_PERSON if you may act as the
+    seller, AUCTION_NOT_FOUND, AUCTION_SETTLED.
     """
     return Request.of(pb.BuyAuction(auction_id=auction_id, price=amount_units(price), key=key), pb.AuctionSettled)
 
