@@ -1,7 +1,7 @@
 """The exchange as a bot sees it.
 
     async with Exchange.connect("ws://127.0.0.1:8000/ws", token="...", markets=[1]) as x:
-        placed = await x.place(1, BID, "48.25", "10")
+        placed = await x.place(1, BID, "48.2", "10")
 
 Prices, sizes and amounts go in as Decimal or str, in chips. What comes out (books, portfolios, protobuf messages) is in
 whole numbers: see exchange_client.units.

@@ -40,8 +40,8 @@ async def test_the_bot_in_ten_lines_runs(server: FakeExchange, capsys: pytest.Ca
     hello = await socket.welcome()
     assert [item.market_id for item in hello.subscriptions] == [1]
     placed = await socket.request()
-    assert (placed.create_order.side, placed.create_order.price, placed.create_order.size) == (BID, 4825, 1000)
-    await socket.reply(placed, pb.OrderCreated(order=order(5, BID, 4825, 1000)))
+    assert (placed.create_order.side, placed.create_order.price, placed.create_order.size) == (BID, 4820, 1000)
+    await socket.reply(placed, pb.OrderCreated(order=order(5, BID, 4820, 1000)))
     await socket.reply(await socket.request(), cancelled((5, 0)))
     await running
     assert capsys.readouterr().out.startswith("5 Level(price=4000, size=1000, orders=1) 10000000")
