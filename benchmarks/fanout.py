@@ -9,6 +9,7 @@ import asyncio
 import sys
 import time
 from collections.abc import Hashable, Mapping
+from typing import cast
 
 from channels.layers import get_channel_layer
 from django.conf import settings
@@ -17,6 +18,17 @@ from benchmarks import wsload
 from proto import exchange_pb2 as wire
 from realtime.groups import HUBS, MATCHING, PUBLIC
 from realtime.hub import Hub
+from realtime.messages import (
+    AccessChanges,
+    RequestMessage,
+    SocketControl,
+    ToMatcher,
+    beat_message,
+    message_layer,
+    replies_message,
+    resynced_message,
+    stream_message,
+)
 from realtime.routing import websocket
 from realtime.server import serve
 from realtime.sockets import Principal
@@ -44,29 +56,28 @@ class Publisher:
     def __init__(self) -> None:
         layer = get_channel_layer()
         assert layer is not None
-        self.layer = layer
+        self.layer = message_layer(layer)
         self.seq = 0
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._beat())
             while True:
-                message = await self.layer.receive(MATCHING)
+                message = cast(ToMatcher, await self.layer.receive(MATCHING))
                 if message["type"] == "session":
-                    control = {"account": message["user"], "join": {PUBLIC: self.seq}}
+                    control: SocketControl = {"account": message["user"], "join": {PUBLIC: self.seq}}
                     await self._reply(message, _frame(wire.ServerMessage(acting_as=wire.ActingAs())), control)
                 elif message["type"] == "resync":
                     for stream, seq in message["streams"].items():
-                        answer = {"type": "resynced", "stream": stream, "seq": seq, "replace": False, "frames": []}
-                        await self.layer.send(message["reply"], answer)
-                else:
+                        await self.layer.send(message["reply"], resynced_message(stream, seq, False, []))
+                elif message["type"] == "command":
                     await self._reply(message, _frame(wire.ServerMessage(request_id="go")), None)
                     order = wire.ClientFrame.FromString(message["data"]).messages[0].create_order
                     tasks.create_task(self._publish(order.market_id, order.price))
 
-    async def _reply(self, message: Mapping[str, object], frame: bytes, control: Mapping[str, object] | None) -> None:
-        item = [message["origin"], message["number"], [frame], control]
-        await self.layer.send(str(message["reply"]), {"type": "replies", "items": [item]})
+    async def _reply(self, message: RequestMessage, frame: bytes, control: SocketControl | None) -> None:
+        reply = (message["origin"], message["number"], [frame], control)
+        await self.layer.send(message["reply"], replies_message([reply]))
 
     async def _publish(self, count: int, per_second: int) -> None:
         loop = asyncio.get_running_loop()
@@ -77,15 +88,15 @@ class Publisher:
             position = wire.StreamPosition(stream=PUBLIC, prev_seq=self.seq, seq=self.seq + 1)
             message = wire.ServerMessage(committed_us=time.time_ns() // 1000, stream_position=position)
             message.request_id = "x" * (PAYLOAD_BYTES - message.ByteSize())
-            event = {"type": "stream", "stream": PUBLIC, "prev_seq": self.seq, "seq": self.seq + 1}
             self.seq += 1
-            await self.layer.group_send(PUBLIC, {**event, "data": _frame(message)})
+            await self.layer.group_send(PUBLIC, stream_message(PUBLIC, self.seq - 1, self.seq, _frame(message)))
             if not per_second:
                 await asyncio.sleep(0)  # else they would leave joined
 
     async def _beat(self) -> None:
+        nothing: AccessChanges = {"reaches": [], "visibilities": [], "entitlements": []}
         while True:
-            await self.layer.group_send(HUBS, {"type": "beat", "epoch": 1, "head": self.seq, "streams": {}})
+            await self.layer.group_send(HUBS, beat_message(1, self.seq, {}, nothing))
             await asyncio.sleep(1)
 
 

@@ -21,8 +21,9 @@ from realtime import frames, limits
 from realtime.errors import CloseCode, RequestFailed
 from realtime.frames import encoded
 from realtime.hub import Hub
+from realtime.messages import SocketControl
 from realtime.outbox import OUTLET_EXTENSION, Outlet, SendOutlet
-from realtime.sockets import Control, Principal, Socket
+from realtime.sockets import Principal, Socket
 
 logger = logging.getLogger(__name__)
 
@@ -192,12 +193,12 @@ class ClientConsumer(AsyncConsumer):
             elif member == "subscribe":
                 wanted = self._wanted(message.subscribe.subscriptions)
                 if await self._ask(message, received_us) is not None:
-                    self.socket.subscriptions |= wanted
+                    self.socket.subscribed |= wanted
             else:
                 if message.set_sudo.on:
                     await self._check_sudo()
                 await self._ask(message, received_us)
-                self.socket.subscriptions -= _markets(message.unsubscribe.subscriptions)
+                self.socket.subscribed -= _markets(message.unsubscribe.subscriptions)
         except RequestFailed as failure:
             self._refuse(message.request_id, failure)
 
@@ -235,7 +236,7 @@ class ClientConsumer(AsyncConsumer):
         request.token = ""  # nobody else needs it
         socket.set_pace(request.frames_per_second)
         if await self._ask(message, received_us) is not None:
-            socket.subscriptions = wanted
+            socket.subscribed = wanted
 
     async def _principal(self, token: str, request_id: str) -> Principal | None:
         """Who it is; nobody ends the socket."""
@@ -256,16 +257,16 @@ class ClientConsumer(AsyncConsumer):
         """Raises RequestFailed if they are too many, with those that the person has on all sockets here."""
         wanted = _markets(subscriptions)
         assert self.socket.person is not None
-        count = self.socket.person.subscriptions + len(wanted - self.socket.subscriptions)
+        count = self.socket.person.subscribed + len(wanted - self.socket.subscribed)
         if count > settings.SUBSCRIPTIONS_MAX:
             raise RequestFailed(wire.RATE_LIMITED, f"At most {settings.SUBSCRIPTIONS_MAX} subscriptions a person.")
         return wanted
 
-    async def _ask(self, message: wire.ClientMessage, received_us: int) -> Control | None:
+    async def _ask(self, message: wire.ClientMessage, received_us: int) -> SocketControl | None:
         """Sends a session message and waits until the hub has obeyed its answer. None: it was refused."""
         await self.socket.caught_up()  # a client that asks for snapshots and does not read must not fill our memory
         await self.socket.room(1)
-        done: asyncio.Future[Control | None] = asyncio.get_running_loop().create_future()
+        done: asyncio.Future[SocketControl | None] = asyncio.get_running_loop().create_future()
         await self._hub.send(self.socket, "session", [message], received_us, done=done)
         return await done
 

@@ -20,6 +20,18 @@ from proto import exchange_pb2 as wire
 from realtime import limits
 from realtime.errors import RequestFailed, busy, outcome_unknown
 from realtime.groups import MATCHING
+from realtime.messages import (
+    ChargeMessage,
+    CommandMessage,
+    DrawMessage,
+    MessageLayer,
+    Request,
+    RequestMessage,
+    charge_message,
+    command_message,
+    draw_message,
+    message_layer,
+)
 from realtime.rights import Rights
 
 logger = logging.getLogger(__name__)
@@ -36,13 +48,14 @@ class Gateway:
         self.process = secrets.token_hex(8)
         self.channel = ""  # the hub's, where answers come
         self.loop: asyncio.AbstractEventLoop | None = None
-        self._layer: BaseChannelLayer | None = None
+        self._layer: MessageLayer | None = None
         self._heard_at = float("-inf")  # time.monotonic() of the matcher's last beat
+        self._origin = f"{self.process}.ask"
         self._numbers = itertools.count(1)
         self._asks: dict[int, asyncio.Future[bytes]] = {}
 
     def open(self, layer: BaseChannelLayer, channel: str) -> None:
-        self._layer = layer
+        self._layer = message_layer(layer)
         self.channel = channel
         self.loop = asyncio.get_running_loop()
 
@@ -55,13 +68,13 @@ class Gateway:
         """No beat for BEAT_SECONDS_MAX: what is sent would wait for nobody."""
         return time.monotonic() - self._heard_at > limits.BEAT_SECONDS_MAX
 
-    async def send(self, message: dict[str, Any]) -> None:
-        """Puts a layer message into the queue. Raises RequestFailed: BUSY if it is full or nobody reads it,
+    async def send(self, message: RequestMessage | ChargeMessage | DrawMessage) -> None:
+        """Puts a message into the queue. Raises RequestFailed: BUSY if it is full or nobody reads it,
         OUTCOME_UNKNOWN if the layer fails."""
         if self.silent or self._layer is None:
             raise busy("The exchange is not answering at the moment.")
         try:
-            await self._layer.send(MATCHING, {**message, "reply": self.channel})
+            await self._layer.send(MATCHING, message)
         except ChannelFull as error:
             raise busy("Too many requests are waiting.") from error
         except Exception as error:  # of the layer's backend, which may have taken it all the same
@@ -71,34 +84,51 @@ class Gateway:
     async def charge(self, user: int, sudo: bool, rate_class: str, cost: int) -> None:
         """Takes from a person's rates for what does not go through the queue. Lost if the queue takes nothing."""
         with suppress(RequestFailed):
-            await self.send({"type": "charge", "user": user, "sudo": sudo, "class": rate_class, "cost": cost})
+            await self.send(charge_message(user, sudo, rate_class, cost))
 
     async def ask(
         self, user: int, message: wire.ClientMessage, account: int, sudo: bool, rights: Rights, limits: bool = False
     ) -> wire.ServerMessage:
         """As the module's ask()."""
-        asked = {"account": account, "rights": rights, **({"limits": True} if limits else {})}
-        data = wire.ClientFrame(messages=[message]).SerializeToString()
-        return await self._answered({"type": "command", "user": user, "sudo": sudo, "data": data, **asked})
+        request: Request = {
+            "origin": self._origin,
+            "number": next(self._numbers),
+            "reply": self.channel,
+            "user": user,
+            "account": account,
+            "sudo": sudo,
+            "rights": rights,
+            "received_us": time.time_ns() // 1000,
+            "count": 1,
+            "data": wire.ClientFrame(messages=[message]).SerializeToString(),
+        }
+        return await self._answered(command_message(request, limits=limits))
 
     async def draw(self, user: int, rate_class: str, sudo: bool, cost: int) -> wire.Limits:
         """As draw_sync()."""
-        draw = {"type": "draw", "user": user, "sudo": sudo, "class": rate_class, "cost": cost}
+        message = draw_message(
+            origin=self._origin,
+            number=next(self._numbers),
+            reply=self.channel,
+            user=user,
+            sudo=sudo,
+            rate_class=rate_class,
+            cost=cost,
+        )
         try:
-            return (await self._answered(draw)).limits
+            return (await self._answered(message)).limits
         except RequestFailed as failed:
             if failed.reason == wire.OUTCOME_UNKNOWN:  # nothing else hangs on it
                 raise busy("The exchange is not answering at the moment.") from failed
             raise
 
-    async def _answered(self, message: dict[str, Any]) -> wire.ServerMessage:
-        """The reply to one message of the queue."""
-        number = next(self._numbers)
+    async def _answered(self, message: CommandMessage | DrawMessage) -> wire.ServerMessage:
+        """Sends the message and returns its reply. Raises RequestFailed as send() does, or as the reply says."""
+        number = message["number"]
         answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self._asks[number] = answer
-        asked = {"origin": f"{self.process}.ask", "number": number, "received_us": time.time_ns() // 1000, "count": 1}
         try:
-            await self.send({**message, **asked})
+            await self.send(message)
             async with asyncio.timeout(limits.ASK_SECONDS_MAX):
                 reply = wire.ServerFrame.FromString(await answer).messages[0]
         except TimeoutError as error:

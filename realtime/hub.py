@@ -10,21 +10,39 @@ import itertools
 import logging
 import time
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
-from typing import Any
+from typing import Literal, assert_never
 
-from channels.layers import BaseChannelLayer, get_channel_layer
+from channels.layers import get_channel_layer
 
 from proto import exchange_pb2 as wire
 from realtime import gateway, limits
 from realtime.errors import CloseCode, RequestFailed
 from realtime.frames import encoded
-from realtime.hearing import Hearing, forms_of, sign_off
 from realtime.membership import Membership
+from realtime.messages import (
+    AccessChanges,
+    BeatMessage,
+    MessageLayer,
+    PrivateMessage,
+    RepliesMessage,
+    Request,
+    RequestMessage,
+    ResyncedMessage,
+    SocketControl,
+    ToHub,
+    command_message,
+    drained_message,
+    history_message,
+    message_layer,
+    session_message,
+)
 from realtime.outbox import Outlet, Turn
-from realtime.sockets import Control, Person, Principal, Socket
+from realtime.sockets import Person, Principal, Socket
+from realtime.subscriptions import Subscriptions, forms_of, sign_off
 
 logger = logging.getLogger(__name__)
 
+RequestKind = Literal["command", "session", "history"]
 Lookup = Callable[[set[Hashable]], Awaitable[set[Hashable]]]
 
 
@@ -41,33 +59,24 @@ class Hub:
         self._origins = itertools.count(1)
         self._sockets: dict[str, Socket] = {}  # signed in, by origin
         self._people: dict[int, Person] = {}
-        self._hearing = Hearing(self._people, self._open_stream)
-        self._streams = self._hearing.streams
+        self._subscriptions = Subscriptions(self._people, self._open_stream)
+        self._streams = self._subscriptions.streams
         self._beat_at = time.monotonic()
         self._membership: Membership | None = None  # while it runs
         self._beaten = asyncio.Event()  # the matcher has been heard
         self._drained = asyncio.Event()
-        self._handlers: dict[str, Callable[[dict[str, Any]], None]] = {
-            "stream": self._on_stream,
-            "private": self._on_private,
-            "replies": self._on_replies,
-            "resynced": self._on_resynced,
-            "beat": self._on_beat,
-            "control": self._on_control,
-            "drained": self._on_drained,
-        }
 
     async def run(self) -> None:
         """Reads the layer until cancelled."""
         layer = get_channel_layer()
         assert layer is not None, "CHANNEL_LAYERS has no default"
         channel = await layer.new_channel()
-        self._membership = Membership(layer, channel, self.gateway.process, self._streams)
+        self._membership = Membership(layer, channel, self._streams)
         self.gateway.open(layer, channel)
         gateway.attach(self.gateway)
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._receive(layer, channel))
+                tasks.create_task(self._receive(message_layer(layer), channel))
                 tasks.create_task(self._membership.run())
                 tasks.create_task(self._tick(self._membership))
                 tasks.create_task(self._look_up_revoked())
@@ -84,7 +93,7 @@ class Hub:
         if self.gateway.loop is not None:
             layer = get_channel_layer()
             assert layer is not None
-            await layer.send(self.gateway.channel, {"type": "drained"})
+            await message_layer(layer).send(self.gateway.channel, drained_message())
             try:
                 async with asyncio.timeout(limits.DRAIN_SECONDS_MAX):
                     await self._drained.wait()
@@ -112,7 +121,7 @@ class Hub:
     def sign_out(self, socket: Socket) -> None:
         """The connection is gone, or the matcher did not let it in: nothing is passed on to it any more."""
         for name in list(socket.streams):
-            self._hearing.leave(socket, name)
+            self._subscriptions.leave(socket, name)
         self._sockets.pop(socket.origin, None)
         socket.forget_pending()
         socket.ready = False
@@ -125,83 +134,97 @@ class Hub:
     async def send(
         self,
         socket: Socket,
-        kind: str,
-        messages: Sequence[wire.ClientMessage],
+        kind: RequestKind,
+        requests: Sequence[wire.ClientMessage],
         received_us: int,
         data: bytes | None = None,
-        done: asyncio.Future[Control | None] | None = None,
+        done: asyncio.Future[SocketControl | None] | None = None,
     ) -> None:
-        """Puts what the socket says into the queue; `data` is the frame of the messages, if there is one. `done` gets
-        the control part of the answer."""
+        """Puts requests of the socket into the queue; `data` is their frame, if there is one. `done` gets the control
+        part of the reply."""
         if socket.closed or socket.person is None:  # meanwhile
             if done is not None:
                 done.set_result(None)
             return
         if data is None:
-            data = wire.ClientFrame(messages=messages).SerializeToString()
-        number = socket.expect(data, len(messages), done)
+            data = wire.ClientFrame(messages=requests).SerializeToString()
+        number = socket.expect(data, len(requests), done)
+        request: Request = {
+            "origin": socket.origin,
+            "number": number,
+            "reply": self.gateway.channel,
+            "user": socket.person.user,
+            "account": socket.account,
+            "sudo": socket.sudo,
+            "rights": socket.rights,
+            "received_us": received_us,
+            "count": len(requests),
+            "data": data,
+        }
         try:
-            await self.gateway.send(
-                {
-                    "type": kind,
-                    "origin": socket.origin,
-                    "number": number,
-                    "user": socket.person.user,
-                    "account": socket.account,
-                    "sudo": socket.sudo,
-                    "rights": socket.rights,
-                    "received_us": received_us,
-                    "count": len(messages),
-                    "data": data,
-                    **({"hears": socket.hears} if kind == "session" else {}),
-                }
-            )
+            await self.gateway.send(_message(kind, request, socket))
         except RequestFailed as failure:
             socket.settle(number)
-            for message in messages:
-                socket.push(encoded(failure.reply(message.request_id)))
+            for one in requests:
+                socket.push(encoded(failure.reply(one.request_id)))
 
     # --- Messages from the layer -------------------------------------------------------------------------------------
 
-    async def _receive(self, layer: BaseChannelLayer, channel: str) -> None:
+    async def _receive(self, layer: MessageLayer, channel: str) -> None:
         for count in itertools.count(1):
             message = await layer.receive(channel)
             try:
-                self._handlers[message["type"]](message)
+                self._handle(message)
             except Exception:  # one bad message must not silence the process; what it cost shows as a gap
                 logger.exception("A message from the layer could not be handled.")
             if count % limits.RECEIVE_MESSAGES_MAX == 0:
                 await asyncio.sleep(0)  # a full queue never makes receive() wait
 
-    def _on_stream(self, message: dict[str, Any]) -> None:
-        self._hear(message["stream"], message["prev_seq"], message["seq"], message["data"])
+    def _handle(self, message: ToHub) -> None:
+        """The most frequent kinds first."""
+        match message["type"]:
+            case "stream":
+                self._pass_on(message["stream"], message["prev_seq"], message["seq"], message["data"])
+            case "private":
+                self._on_private(message)
+            case "replies":
+                self._on_replies(message)
+            case "resynced":
+                self._on_resynced(message)
+            case "control":
+                self._apply(message)
+            case "beat":
+                self._on_beat(message)
+            case "drained":
+                self._drained.set()
+            case unknown:
+                assert_never(unknown)
 
-    def _on_private(self, message: dict[str, Any]) -> None:
-        """What one batch says on the streams of accounts, whoever listens."""
+    def _on_private(self, message: PrivateMessage) -> None:
         for item in message["items"]:
-            self._hear(*item)
+            self._pass_on(*item)
 
-    def _hear(self, name: str, prev_seq: int, seq: int, data: bytes) -> None:
+    def _pass_on(self, name: str, prev_seq: int, seq: int, data: bytes) -> None:
         stream = self._streams.get(name)
         if stream is not None:
             stream.hear(prev_seq, seq, data)
             if stream.waiting:
-                self._hearing.look_at(stream)
+                self._subscriptions.look_at(stream)
 
-    def _on_resynced(self, message: dict[str, Any]) -> None:
+    def _on_resynced(self, message: ResyncedMessage) -> None:
         stream = self._streams.get(message["stream"])
         if stream is not None:
             stream.resynced(message["seq"], message["replace"], message["frames"])
-            self._hearing.look_at(stream)
+            self._subscriptions.look_at(stream)
 
-    def _on_replies(self, message: dict[str, Any]) -> None:
+    def _on_replies(self, message: RepliesMessage) -> None:
         for origin, number, frames, control in message["items"]:
             if socket := self._sockets.get(origin):
                 self._reply(socket, number, frames, control)
             elif origin.endswith(".ask"):
                 self.gateway.answer(number, b"".join(frames))
 
-    def _reply(self, socket: Socket, number: int, frames: list[bytes], control: Control | None) -> None:
+    def _reply(self, socket: Socket, number: int, frames: list[bytes], control: SocketControl | None) -> None:
         if not socket.settle(number, control):
             return
         if control is None:
@@ -211,7 +234,8 @@ class Hub:
         socket.ready = True
         if not socket.sudo:
             frames = control.get("unless_sudo", frames)
-        self._hearing.lose(socket, [name for name in socket.streams if name not in control.get("only", socket.streams)])
+        allowed = control.get("only", socket.streams)
+        self._subscriptions.end(socket, [name for name in socket.streams if name not in allowed])
         socket.catch_up(frames)
         socket.account = control.get("account", socket.account)
         socket.sudo = control.get("sudo", socket.sudo)
@@ -219,23 +243,23 @@ class Hub:
         socket.all_summaries = control.get("all_summaries", socket.all_summaries)
         socket.sudo_ends = socket.sudo_ends and "sudo" not in control
         for name in control.get("leave", ()):
-            self._hearing.leave(socket, name)
+            self._subscriptions.leave(socket, name)
             socket.left.update(forms_of(name))
         for name, seq in control.get("join", {}).items():
-            self._hearing.join(socket, name, seq)
+            self._subscriptions.join(socket, name, seq)
         if close := control.get("close"):
-            socket.close(close[0])
+            socket.close(close)
 
-    def _on_control(self, message: dict[str, Any]) -> None:
-        for reach in message["reaches"]:
-            self._hearing.confine(reach)
-        for sight in message["sights"]:
+    def _apply(self, changes: AccessChanges) -> None:
+        for reach in changes["reaches"]:
+            self._subscriptions.apply_reach(reach)
+        for change in changes["visibilities"]:
             for socket in self._sockets.values():
-                self._hearing.show(socket, sight)
-        for grant in message["grants"]:
-            self._hearing.grant(grant)
+                self._subscriptions.apply_visibility(socket, change)
+        for entitlement in changes["entitlements"]:
+            self._subscriptions.apply_entitlement(entitlement)
 
-    def _on_beat(self, message: dict[str, Any]) -> None:
+    def _on_beat(self, message: BeatMessage) -> None:
         self.gateway.heard()
         self._beaten.set()
         now = time.monotonic()
@@ -249,12 +273,12 @@ class Hub:
             logger.warning("The matcher %s; closing %d sockets.", why, len(self._sockets))
             _close_all(self._sockets.values(), CloseCode.RESTART)
         self.epoch = message["epoch"]
-        self._on_control(message)  # of the last beats, should the layer have lost one
+        self._apply(message)  # repeats the changes of the last beats, should the layer have lost one
         behind = {name for name, stream in self._streams.items() if stream.waiting}
         behind.update(name for name, seq in message["streams"].items() if self._lags(name, seq))
         for name in behind:
             self._streams[name].waiting = True
-            self._hearing.look_at(self._streams[name])
+            self._subscriptions.look_at(self._streams[name])
         self._tell_up_to_date(message["head"], behind)
 
     def _lags(self, name: str, seq: int) -> bool:
@@ -266,13 +290,10 @@ class Hub:
         frame = encoded(wire.ServerMessage(up_to_date=wire.UpToDate(seq=head, epoch=self.epoch)))
         now = time.monotonic()
         for socket in self._sockets.values():
-            due = socket.ready and now - socket.told_at >= limits.UP_TO_DATE_SECONDS
+            due = socket.ready and now - socket.up_to_date_at >= limits.UP_TO_DATE_SECONDS
             if due and behind.isdisjoint(socket.streams):
-                socket.told_at = now
+                socket.up_to_date_at = now
                 socket.push(frame)
-
-    def _on_drained(self, message: dict[str, Any]) -> None:
-        self._drained.set()
 
     def _open_stream(self, name: str) -> None:
         if self._membership is not None:
@@ -309,6 +330,16 @@ class Hub:
                     socket.sudo, socket.sudo_ends = False, True  # for what it says from now on; until it is answered
                     off = wire.ClientMessage(set_sudo=wire.SetSudo(on=False))
                     await self.send(socket, "session", [off], time.time_ns() // 1000)
+
+
+def _message(kind: RequestKind, request: Request, socket: Socket) -> RequestMessage:
+    match kind:
+        case "command":
+            return command_message(request)
+        case "session":
+            return session_message(request, socket.subscriptions)
+        case "history":
+            return history_message(request)
 
 
 def _close_all(sockets: Iterable[Socket], code: CloseCode) -> None:

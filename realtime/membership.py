@@ -13,6 +13,7 @@ from channels.layers import BaseChannelLayer
 
 from realtime import limits
 from realtime.groups import HUBS, MATCHING, group_of
+from realtime.messages import message_layer, resync_message
 from realtime.streams import Stream
 
 logger = logging.getLogger(__name__)
@@ -21,10 +22,9 @@ logger = logging.getLogger(__name__)
 class Membership:
     """Keeps the process in the groups of `streams`, and asks for what a stream has missed."""
 
-    def __init__(self, layer: BaseChannelLayer, channel: str, process: str, streams: Mapping[str, Stream]) -> None:
+    def __init__(self, layer: BaseChannelLayer, channel: str, streams: Mapping[str, Stream]) -> None:
         self._layer = layer
         self._channel = channel
-        self._process = process
         self._streams = streams
         self._joined: set[str] = set()  # groups
         self._open: set[str] = {HUBS}  # names of streams to look at: to join, to leave, or to ask a resync for
@@ -88,8 +88,7 @@ class Membership:
         asked = {stream.name: stream.ask(now) for stream in due}
         self._next_resync = min((stream.asked_at + limits.RESYNC_SECONDS - now for stream in waiting), default=None)
         if asked:
-            message = {"type": "resync", "reply": self._channel, "process": self._process, "streams": asked}
             try:
-                await self._layer.send(MATCHING, message)
+                await message_layer(self._layer).send(MATCHING, resync_message(self._channel, asked))
             except ChannelFull:
                 logger.warning("The matching queue is full; asking for a resync again in a second.")

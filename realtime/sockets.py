@@ -1,17 +1,16 @@
-"""One socket with the person behind it: what it follows, and what of it waits in the matching queue."""
+"""One socket with the person behind it: what it follows, and what it has in the matching queue."""
 
 import asyncio
 from collections.abc import Hashable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from proto import exchange_pb2 as wire
 from realtime import limits
 from realtime.errors import outcome_unknown
 from realtime.frames import encoded
+from realtime.messages import SocketControl, SocketSubscriptions
 from realtime.outbox import Outbox, Outlet, Turn
 from realtime.rights import Rights
-
-Control = dict[str, Any]  # what the matcher tells the hub to do with the socket, beside a reply
 
 
 class Principal(NamedTuple):
@@ -29,7 +28,7 @@ class Pending(NamedTuple):
     data: bytes
     commands: int
     deadline: float  # loop time
-    done: asyncio.Future[Control | None] | None  # of a session message
+    done: asyncio.Future[SocketControl | None] | None  # of a session message
 
 
 class Person:
@@ -42,8 +41,9 @@ class Person:
         self.answered = asyncio.Event()  # something has left the queue, or a socket has gone
 
     @property
-    def subscriptions(self) -> int:
-        return sum(len(socket.subscriptions) for socket in self.sockets)
+    def subscribed(self) -> int:
+        """How many subscriptions all sockets have together."""
+        return sum(len(socket.subscribed) for socket in self.sockets)
 
 
 class Socket(Outbox):
@@ -60,18 +60,18 @@ class Socket(Outbox):
         self.ready = False  # the matcher has let it in
         self.account = 0  # acted as
         self.streams: set[str] = set()
-        self.left: set[str] = set()  # unsubscribed from: a grant that is repeated does not bring it back
+        self.left: set[str] = set()  # unsubscribed from: an entitlement that is repeated does not bring them back
         self.all_markets = False
         self.all_summaries = False
-        self.subscriptions: set[int] = set()  # market ids, ALL_MARKETS and SUMMARIES
-        self.told_at = float("-inf")  # loop time of the last UpToDate
+        self.subscribed: set[int] = set()  # market ids, ALL_MARKETS and SUMMARIES
+        self.up_to_date_at = float("-inf")  # loop time of the last UpToDate
         self._number = 0  # of the last layer message
         self._commands = 0  # in the matching queue
         self._pending: dict[int, Pending] = {}
 
     @property
-    def hears(self) -> dict[str, Any]:
-        """What the matcher has to know of it to answer a session message."""
+    def subscriptions(self) -> SocketSubscriptions:
+        """What a session message tells the matcher."""
         return {
             "streams": sorted(self.streams),
             "left": sorted(self.left),
@@ -79,7 +79,7 @@ class Socket(Outbox):
             "all_summaries": self.all_summaries,
         }
 
-    def expect(self, data: bytes, commands: int, done: asyncio.Future[Control | None] | None = None) -> int:
+    def expect(self, data: bytes, commands: int, done: asyncio.Future[SocketControl | None] | None = None) -> int:
         """A layer message is about to be sent. Returns its number, to which the reply will refer."""
         assert self.person is not None
         self._number += 1
@@ -89,7 +89,7 @@ class Socket(Outbox):
         self._pending[self._number] = Pending(data, commands, deadline, done)
         return self._number
 
-    def settle(self, number: int, control: Control | None = None) -> bool:
+    def settle(self, number: int, control: SocketControl | None = None) -> bool:
         """The reply is there, or will not come. False if nothing waits for it: late, or delivered twice."""
         pending = self._pending.pop(number, None)
         if pending is None:

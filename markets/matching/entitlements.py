@@ -1,43 +1,42 @@
-"""What open sockets may hear from now on, or no longer: control messages that the hubs obey before anything later.
+"""What open sockets may follow from now on, and what no longer: the access changes that hubs apply (messages.py).
 
-A layer may lose one, and no stream's numbers would show that: every beat repeats those of the last few.
+A layer may lose a control message, and no stream's numbers would show that. So every beat repeats the changes of the
+last RECENT_BEATS, as they hold now.
 """
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 from markets.engine.book import Market
 from markets.engine.state import Changed
-from markets.matching.streams import SPOKE_BEATS, Streams
+from markets.matching.streams import RECENT_BEATS, Streams
 from markets.wire import audience
 from markets.wire.audience import Publication
 from markets.wire.frames import joined, piece
 from proto import exchange_pb2 as pb
 from realtime.groups import SUMMARY, stream_of_account, stream_of_market
+from realtime.messages import AccessChanges, ControlMessage, Entitlement, Reach, VisibilityChange, control_message
 
-Message = dict[str, Any]
 
-
-class Grants:
+class Entitlements:
     def __init__(self, streams: Streams) -> None:
         self._streams = streams
         self._engine = streams.engine
-        # Of the last beats. Whoever's reach changed: it as it is now, by user; who sees a market now, by market.
-        self._reaches: deque[dict[int, Message]] = deque([{}], maxlen=SPOKE_BEATS)
-        self._sights: deque[dict[int, Message]] = deque([{}], maxlen=SPOKE_BEATS)
-        # Streams that somebody may hear from now on, without their snapshots: who missed one asks for it.
-        self._grants: deque[dict[str, Message]] = deque([{}], maxlen=SPOKE_BEATS)
-        self._reach_changed_at: dict[int, int] = {}  # user -> the head of the journal when their reach changed last
-        self._sights_changed_at = 0
+        # One dict for each of the last beats: the changes of that beat, unless a later one has replaced them.
+        self._reaches: deque[dict[int, Reach]] = deque([{}], maxlen=RECENT_BEATS)  # by user
+        self._visibilities: deque[dict[int, VisibilityChange]] = deque([{}], maxlen=RECENT_BEATS)  # by market
+        # By stream, without snapshots: a hub that has missed one asks for its own.
+        self._entitlements: deque[dict[str, Entitlement]] = deque([{}], maxlen=RECENT_BEATS)
+        self._reach_changed_at: dict[int, int] = {}  # user -> seq of the last change
+        self._visibility_changed_at = 0  # seq of the last change, of any market
 
     def changed_since(self, user: int, seq: int) -> bool:
-        """Whether the person may hear other streams than at `seq`, in this epoch."""
-        return max(self._reach_changed_at.get(user, 0), self._sights_changed_at) > seq
+        """Whether the streams that the person may follow have changed after `seq`, in this epoch."""
+        return max(self._reach_changed_at.get(user, 0), self._visibility_changed_at) > seq
 
-    def confining(self, changed: Changed) -> Message | None:
-        """Who may hear less, or something else, than before: to be sent before what the batch says on streams, so that
-        nobody hears more than they may."""
+    def changes(self, changed: Changed) -> ControlMessage | None:
+        """The reaches and visibilities that a batch has changed. Sent before the streams of the batch, so that nobody
+        gets more of them than they may."""
         reaches = self._new_reaches(changed)
         moved = self._moved(changed) if reaches else set()
         seen_anew = changed.visibility | {
@@ -45,40 +44,39 @@ class Grants:
             for market in (self._engine.markets.values() if moved else ())
             if any(account in market.visible_to for account in moved)
         }
-        sights = [self._new_sight(market, market.id in changed.masks) for market in seen_anew.values()]
+        visibilities = [self._new_visibility(market, market.id in changed.masks) for market in seen_anew.values()]
         if changed.visibility:
-            self._sights_changed_at = self._engine.seq
-        return {"type": "control", "reaches": reaches, "sights": sights, "grants": []} if reaches or sights else None
+            self._visibility_changed_at = self._engine.seq
+        return control_message(reaches=reaches, visibilities=visibilities) if reaches or visibilities else None
 
-    async def granting(self, publication: Publication) -> Message | None:
-        """Streams that open sockets could not know of when they subscribed: what is new with its snapshot, what is
-        shared without, because it may be much and nobody there to hear it."""
+    async def additions(self, publication: Publication) -> ControlMessage | None:
+        """Streams that open sockets could not know of when they subscribed. New ones come with their snapshots. Shared
+        ones do not: there may be many, each large, and perhaps nobody follows them."""
         new = {account.id for account in publication.new_accounts}
-        granted = [await self._grant(stream_of_account(id), self._users_of([id])) for id in sorted(new)]
-        granted += [_grant(stream, self._engine.seq, users) for stream, users in self._shared(publication) if users]
+        added = [await self._with_snapshot(stream_of_account(id), self._users_of([id])) for id in sorted(new)]
+        added += [self._entitlement(stream, users) for stream, users in self._shared(publication) if users]
         for market in publication.new_markets:
             if not market.visible_to and not market.hide_account_ids:
-                granted.append(await self._grant(stream_of_market(market.id), None))
-                granted.append(await self._grant(stream_of_market(market.id, SUMMARY), None))
-        for one in granted:
-            for beat in self._grants:
-                beat.pop(one["stream"], None)
-            self._grants[-1][one["stream"]] = one | {"frames": []}
-        return {"type": "control", "reaches": [], "sights": [], "grants": granted} if granted else None
+                added.append(await self._with_snapshot(stream_of_market(market.id), None))
+                added.append(await self._with_snapshot(stream_of_market(market.id, SUMMARY), None))
+        for entitlement in added:
+            for beat in self._entitlements:
+                beat.pop(entitlement["stream"], None)
+            self._entitlements[-1][entitlement["stream"]] = {**entitlement, "frames": []}
+        return control_message(entitlements=added) if added else None
 
-    def lately(self) -> Message:
-        """A beat's part of it."""
+    def recent(self) -> AccessChanges:
+        """The part of a beat: the changes of the last RECENT_BEATS."""
         return {
-            "reaches": [reach for some in self._reaches for reach in some.values()],
-            "sights": [sight for some in self._sights for sight in some.values()],
-            "grants": [grant for some in self._grants for grant in some.values()],
+            "reaches": [reach for beat in self._reaches for reach in beat.values()],
+            "visibilities": [change for beat in self._visibilities for change in beat.values()],
+            "entitlements": [entitlement for beat in self._entitlements for entitlement in beat.values()],
         }
 
-    def turn(self) -> None:
-        """A beat has passed."""
+    def next_beat(self) -> None:
         self._reaches.append({})
-        self._sights.append({})
-        self._grants.append({})
+        self._visibilities.append({})
+        self._entitlements.append({})
 
     # --- Accounts
 
@@ -86,7 +84,7 @@ class Grants:
         """The accounts that other people than before may act as: those with other owners, and all below them."""
         return {id for account in changed.owners for id in (account, *self._engine.below(account))}
 
-    def _new_reaches(self, changed: Changed) -> list[Message]:
+    def _new_reaches(self, changed: Changed) -> list[Reach]:
         for user in changed.reach:
             reach = self._reach(user)
             for beat in self._reaches:
@@ -96,20 +94,21 @@ class Grants:
             self._take_back(user, reach["streams"])
         return [self._reaches[-1][user] for user in changed.reach]
 
-    def _reach(self, user: int) -> Message:
+    def _reach(self, user: int) -> Reach:
         own = self._engine.people[user]
         acting_as = piece(acting_as=pb.ActingAs(account_id=own))
         return {"user": user, "account": own, "streams": self._streams.of_person(user), "acting_as": acting_as}
 
     def _take_back(self, user: int, streams: list[str]) -> None:
-        """No grant that is repeated brings back what the person has lost."""
-        for grant in (grant for some in self._grants for grant in some.values()):
-            if grant["users"] is not None and grant["stream"] not in streams:
-                grant["users"] = [other for other in grant["users"] if other != user]
+        """Beats no longer repeat entitlements to what the person has lost."""
+        for beat in self._entitlements:
+            for stream, entitlement in beat.items():
+                if entitlement["users"] is not None and stream not in streams:
+                    beat[stream] = {**entitlement, "users": [other for other in entitlement["users"] if other != user]}
 
     def _shared(self, publication: Publication) -> Iterator[tuple[str, list[int]]]:
-        """Streams of accounts that were shared or are below one, each with the user ids of those who may act as it.
-        Hubs pass over sockets that hear it already."""
+        """The streams of accounts that were shared or are below one, each with the user ids of those who may act as the
+        account. Hubs skip sockets that follow the stream already."""
         shared = {share.account for share in publication.new_shares}
         below = {id for account in shared for id in self._engine.below(account)}
         for id in sorted(shared | below):
@@ -117,39 +116,35 @@ class Grants:
 
     # --- Markets
 
-    def _new_sight(self, market: Market, again: bool) -> Message:
-        """Which streams a market has now, and who may hear them (`users` None: everybody). `again`: who hears its book
-        already gets it anew."""
-        kept = [beat.pop(market.id) for beat in self._sights if market.id in beat]
-        sight = self._sights[-1][market.id] = {
+    def _new_visibility(self, market: Market, masks_changed: bool) -> VisibilityChange:
+        """Replaces what recent beats said of the market."""
+        replaced = [beat.pop(market.id) for beat in self._visibilities if market.id in beat]
+        change = self._visibilities[-1][market.id] = {
             "seq": self._engine.seq,
-            "again": again or any(sight["again"] for sight in kept),
-            "plain": stream_of_market(market.id),
-            "sudo": self._streams.of_market(market, sudo=True),
+            "restart": masks_changed or any(earlier["restart"] for earlier in replaced),
+            "book": stream_of_market(market.id),
+            "sudo_book": self._streams.of_market(market, sudo=True),
             "summary": stream_of_market(market.id, SUMMARY),
             "users": self._users_of(market.visible_to) if market.visible_to else None,
             "accounts": list(market.visible_to),
         }
-        self._withdraw(market, sight)
-        return sight
+        self._withdraw(market, change)
+        return change
 
-    def _withdraw(self, market: Market, sight: Message) -> None:
-        """No grant to everybody that is repeated shows what only some may see, or ids that are hidden now."""
-        for beat in self._grants if market.visible_to or market.hide_account_ids else ():
-            beat.pop(sight["plain"], None)
-            beat.pop(sight["summary"], None)
+    def _withdraw(self, market: Market, change: VisibilityChange) -> None:
+        """Beats no longer entitle everybody to a market that only some may see, or that hides account ids now."""
+        for beat in self._entitlements if market.visible_to or market.hide_account_ids else ():
+            beat.pop(change["book"], None)
+            beat.pop(change["summary"], None)
 
     def _users_of(self, accounts: Iterable[int]) -> list[int]:
         """User ids of those who may act as one of the accounts."""
         found = (audience.listeners(self._engine, self._engine.accounts[id]) for id in accounts)
         return list(dict.fromkeys(user for users in found for user in users))
 
-    async def _grant(self, stream: str, users: list[int] | None) -> Message:
-        """`users` None: everybody who follows all markets, or all summaries."""
+    async def _with_snapshot(self, stream: str, users: list[int] | None) -> Entitlement:
         frames = list(joined(await self._streams.snapshot(stream)))
-        return _grant(stream, self._engine.seq, users) | {"frames": frames}
+        return {**self._entitlement(stream, users), "frames": frames}
 
-
-def _grant(stream: str, seq: int, users: list[int] | None) -> Message:
-    """Without the snapshot: the hubs ask for it where somebody is there to hear it."""
-    return {"stream": stream, "seq": seq, "frames": [], "users": users}
+    def _entitlement(self, stream: str, users: list[int] | None) -> Entitlement:
+        return {"stream": stream, "seq": self._engine.seq, "frames": [], "users": users}

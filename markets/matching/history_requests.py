@@ -29,6 +29,7 @@ from markets.wire.scopes import check_rights
 from proto import exchange_pb2 as pb
 from realtime.frames import encoded
 from realtime.limits import KIB, SERVER_FRAME_BYTES_MAX
+from realtime.messages import HistoryMessage, SocketControl
 
 logger = logging.getLogger(__name__)
 
@@ -60,9 +61,9 @@ class Reading:
     __slots__ = ("asker", "frame", "message", "request", "visibility")
 
     def __init__(
-        self, message: dict[str, Any], request: pb.ClientMessage, asker: Asker, visibility: Visibility
+        self, message: HistoryMessage, request: pb.ClientMessage, asker: Asker, visibility: Visibility
     ) -> None:
-        self.message = message  # of the channel layer
+        self.message = message
         self.request = request
         self.asker = asker
         self.visibility = visibility
@@ -85,7 +86,7 @@ class Archive:
         """Readings that are not answered yet."""
         return self._waiting.total()
 
-    def ask(self, message: dict[str, Any], request: pb.ClientMessage, asker: Asker, now_us: int) -> Answer | None:
+    def ask(self, message: HistoryMessage, request: pb.ClientMessage, asker: Asker, now_us: int) -> Answer | None:
         """Between two batches. None: the answer comes with answers()."""
         kind = request.WhichOneof("message") or ""
         try:
@@ -102,7 +103,7 @@ class Archive:
         self._begin(Reading(message, request, asker, visibility))
         return None
 
-    def answers(self) -> Iterator[tuple[dict[str, Any], Answer]]:
+    def answers(self) -> Iterator[tuple[HistoryMessage, Answer]]:
         """Of what has been read, to be sent at once, after a commit. If the asker's visibility of the market changed
         during the reading, it is read again."""
         finished, self.finished = self.finished, []
@@ -124,7 +125,7 @@ class Archive:
                 raise Rejected(Reason.INTERNAL, "The history could not be read.")
         except Rejected as rejected:
             return _refusal(reading.request, rejected)
-        control = {}
+        control: SocketControl = {}
         if reading.asker.sudo:  # the socket may not have it on any more: only its hub knows
             over = Rejected(Reason.SUDO_REQUIRED, "Sudo was turned off before the history was read.")
             control["unless_sudo"] = _refusal(reading.request, over, True).frames

@@ -22,6 +22,7 @@ from markets.engine.state import Changed
 from markets.engine.visibility import NOTHING, market_not_found
 from markets.journal.entries import Outcome
 from markets.journal.journal import Journal, JournalUnavailable
+from markets.matching import charges
 from markets.matching.history_requests import Archive
 from markets.matching.publisher import Publisher
 from markets.matching.quarantine import Quarantine
@@ -35,6 +36,16 @@ from markets.wire.rates import Buckets, Limits, class_of
 from proto import exchange_pb2 as pb
 from realtime.frames import encoded
 from realtime.limits import SERVER_FRAME_BYTES_MAX
+from realtime.messages import (
+    CommandMessage,
+    HistoryMessage,
+    Reply,
+    RequestMessage,
+    ResyncMessage,
+    SessionMessage,
+    ToMatcher,
+    replies_message,
+)
 from realtime.rights import Rights
 
 logger = logging.getLogger(__name__)
@@ -45,7 +56,7 @@ EXPIRES_US = 5_000_000  # what waited longer is refused, never executed
 BUSY_AFTER_SECONDS = 1.0  # a commit that takes longer: the database is locked, new commands are told so
 ORIGINS_MAX = 100_000  # whose last number is remembered
 
-Message = dict[str, Any]  # of the channel layer
+Queued = RequestMessage | ResyncMessage  # what waits in the inbox
 
 EXPIRED = Rejected(Reason.EXPIRED, f"This waited over {EXPIRES_US // 1_000_000} s and was not executed.")
 
@@ -69,9 +80,9 @@ class Slot:
 
 
 class Frame(NamedTuple):
-    """One message of the queue and its answers."""
+    """One message of commands and their answers."""
 
-    message: Message
+    message: CommandMessage
     asker: Asker
     slots: list[Slot]
 
@@ -94,10 +105,10 @@ class Matcher:
         self.epoch = clock()
         self.streams = Streams(engine, journal)
         self._publisher = Publisher(layer, self.streams, self.epoch)
-        self.sessions = Sessions(self.streams, self._publisher.grants, self.rates, self.epoch)
+        self.sessions = Sessions(self.streams, self._publisher.entitlements, self.rates, self.epoch)
         self.watch = Watch(engine)
         self.refused = 0
-        self._inbox: deque[Message] = deque()
+        self._inbox: deque[Queued] = deque()
         self._waiting = 0  # commands in the inbox
         self._wake = asyncio.Event()
         self.archive = Archive(engine, journal, self.rates, self._wake.set)
@@ -109,15 +120,17 @@ class Matcher:
 
     # --- The inbox
 
-    async def offer(self, message: Message) -> None:
+    async def offer(self, message: ToMatcher) -> None:
         """Takes a message of the queue, or answers BUSY at once: never blocks, never drops in silence."""
         if message["type"] == "charge":
-            self._charge(message)
+            charges.charge(self.rates, message, self.clock())
             return
         if message["type"] == "draw":
-            await self._publisher.reply(message, [encoded(self._drawn(message))])
+            answer = charges.draw(self.rates, message, max(self.clock(), self.engine.at_us))
+            self.refused += answer.HasField("refused")
+            await self._publisher.reply(message, [encoded(answer)])
             return
-        count = message.get("count", 1)
+        count = _count(message)
         slow = self._commit_began is not None and time.monotonic() - self._commit_began > BUSY_AFTER_SECONDS
         full = slow or self._stopping or self._waiting + count > INBOX_COMMANDS_MAX
         if message["type"] != "resync" and full:
@@ -128,18 +141,13 @@ class Matcher:
         self._idle.clear()
         self._wake.set()
 
-    def _charge(self, message: Message) -> None:
-        """For what was asked elsewhere and never gets here, such as frames that cannot be read."""
-        user, rate_class, sudo = message["user"], message["class"], message["sudo"]
-        self.rates.drain(user, rate_class, sudo, self.clock(), message["cost"])
-
-    def _take(self) -> list[Message]:
+    def _take(self) -> list[Queued]:
         """All that waits, at most BATCH_COMMANDS_MAX commands (a frame of several is not torn apart)."""
-        taken: list[Message] = []
+        taken: list[Queued] = []
         room = BATCH_COMMANDS_MAX
         while self._inbox and room > 0:
             message = self._inbox.popleft()
-            room -= message.get("count", 1)
+            room -= _count(message)
             taken.append(message)
         self._waiting -= BATCH_COMMANDS_MAX - room
         return taken
@@ -176,7 +184,7 @@ class Matcher:
         outcomes = [Outcome(1, at_us, command, self.engine.apply(command, at_us))]
         await self.journal.commit(self.engine, outcomes, self.engine.take_changed())
 
-    async def _step_or_keep(self, batch: list[Message]) -> None:
+    async def _step_or_keep(self, batch: list[Queued]) -> None:
         try:
             await self.step(batch)
         except JournalUnavailable:
@@ -185,13 +193,14 @@ class Matcher:
             self.quarantine.keep(batch, self.clock())
             raise
 
-    async def step(self, batch: list[Message]) -> None:
-        """One batch: reads first, then the commands; commit; then the answers and the streams. Of histories that were
-        asked for the reading begins with the reads, and what has been read by now is among the answers."""
+    async def step(self, batch: list[Queued]) -> None:
+        """One batch: reads first, then the commands; commit; then the answers and the streams. Reads start the reading
+        of histories; the answers include the histories that have been read by now."""
         now_us = max(self.clock(), self.engine.at_us)
         fresh = [message for message in batch if not self._is_repeat(message)]
-        read = [(m, await self._read(m, now_us)) for m in fresh if m["type"] != "command"]
-        answers = [(m, answer) for m, answer in read if answer is not None]
+        resynced = [(m["reply"], await self.sessions.resync(m["streams"])) for m in fresh if m["type"] == "resync"]
+        read = [(m, await self._read(m, now_us)) for m in fresh if m["type"] == "session" or m["type"] == "history"]
+        answers: list[tuple[RequestMessage, Answer]] = [(m, answer) for m, answer in read if answer is not None]
         outcomes: list[Outcome] = []
         frames = [self._apply(m, now_us, outcomes) for m in fresh if m["type"] == "command"]
         changed = self.engine.take_changed()
@@ -200,16 +209,19 @@ class Matcher:
         for outcome in outcomes:
             publication.add(outcome.seq, outcome.events)
         publication.add_portfolios(self.engine.seq, changed)
-        said = self.streams.encode(publication)
+        messages = self.streams.encode(publication)
         await commit
         self._commit_began = None
-        self.streams.publish(said, publication, changed)
+        self.streams.publish(messages, publication, changed)
         committed_us = max(self.clock(), now_us)
         await self._repeat(frames)
         answers += [(frame.message, self._answer(frame, now_us, committed_us)) for frame in frames]
         answers += self.archive.answers()
+        for channel, streams in resynced:
+            for stream in streams:
+                await self._publisher.send_to(channel, stream)
         await self._send_answers(answers)
-        await self._publisher.send(said, publication, changed)
+        await self._publisher.send(messages, publication, changed)
 
     def _begin_commit(self, outcomes: list[Outcome], changed: Changed) -> Awaitable[None]:
         """The journal's thread is at work on it while the streams are encoded here."""
@@ -219,7 +231,7 @@ class Matcher:
         self._commit_began = time.monotonic()
         return self.journal.commit(self.engine, outcomes, changed)
 
-    def _is_repeat(self, message: Message) -> bool:
+    def _is_repeat(self, message: Queued) -> bool:
         """The layer may deliver late or twice: what an origin has sent before is dropped."""
         if message["type"] == "resync":
             return False
@@ -234,18 +246,16 @@ class Matcher:
 
     # --- Reads and commands
 
-    async def _read(self, message: Message, now_us: int) -> Answer | list[Message] | None:
+    async def _read(self, message: SessionMessage | HistoryMessage, now_us: int) -> Answer | None:
         """None: the answer follows."""
-        if message["type"] == "resync":
-            return await self.sessions.resync(message["streams"])
         request = _parsed(message).messages[0]
         if now_us - message["received_us"] > EXPIRES_US:
             return Answer([encoded(codec.refusal(request.request_id, EXPIRED))], None)
         if message["type"] == "history":
             return self.archive.ask(message, request, self._asker(message), now_us)
-        return await self.sessions.answer(request, self._asker(message), message.get("hears", {}), now_us)
+        return await self.sessions.answer(request, self._asker(message), message["subscriptions"], now_us)
 
-    def _apply(self, message: Message, at_us: int, outcomes: list[Outcome]) -> Frame:
+    def _apply(self, message: CommandMessage, at_us: int, outcomes: list[Outcome]) -> Frame:
         """Applies the commands of one frame; accepted ones become outcomes."""
         asker = self._asker(message)
         late = at_us - message["received_us"] > EXPIRES_US
@@ -262,23 +272,10 @@ class Matcher:
                 slot.message = codec.refusal(slot.request_id, rejected, asker.rights.operator)
         return Frame(message, asker, slots)
 
-    def _drawn(self, message: Message) -> pb.ServerMessage:
-        """The answer to who asks for nothing but to be charged, for what needs no engine."""
-        now_us = max(self.clock(), self.engine.at_us)
-        user, rate_class, sudo = message["user"], message["class"], message["sudo"]
-        answer = pb.ServerMessage()
-        try:
-            self.rates.charge(user, rate_class, sudo, now_us, message["cost"])
-        except Rejected as rejected:
-            self.refused += 1
-            answer = codec.refusal("", rejected)
-        codec.write_limits(answer, self.rates.left(user, rate_class, sudo, now_us))
-        return answer
-
-    def _asker(self, message: Message) -> Asker:
+    def _asker(self, message: RequestMessage) -> Asker:
         """Account 0 stands for the person's own."""
         user = message["user"]
-        rights = Rights(*message.get("rights", ()))
+        rights = Rights(*message["rights"])
         account = message["account"] or rights.bound or self.engine.people.get(user, 0)
         return Asker(user, account, message["sudo"], rights)
 
@@ -349,7 +346,7 @@ class Matcher:
             message.received_us = frame.message["received_us"]
             message.sequenced_us = sequenced_us
             message.committed_us = committed_us
-        if "limits" in frame.message:
+        if frame.message["limits"]:
             self._tell_limits(answer, frame, sequenced_us)
         if answer.ByteSize() <= SERVER_FRAME_BYTES_MAX:
             return Answer([answer.SerializeToString()], None)
@@ -360,21 +357,17 @@ class Matcher:
             rate_class = class_of(request.WhichOneof("message") or "")
             codec.write_limits(message, self.rates.left(frame.asker.user, rate_class, frame.asker.sudo, now_us))
 
-    async def _send_answers(self, answers: list[tuple[Message, Answer | list[Message]]]) -> None:
-        """One message per process that asked; resynced streams each in one of their own."""
-        items: dict[str, list[tuple[str, int, list[bytes], dict[str, Any] | None]]] = {}
+    async def _send_answers(self, answers: list[tuple[RequestMessage, Answer]]) -> None:
+        """One message per process that asked."""
+        replies: dict[str, list[Reply]] = {}
         for message, answer in answers:
-            if isinstance(answer, Answer):
-                item = (message["origin"], message["number"], answer.frames, answer.control)
-                items.setdefault(message["reply"], []).append(item)
-            else:
-                for resynced in answer:
-                    await self._publisher.send_to(message["reply"], resynced)
-        for channel, parts in items.items():
-            await self._publisher.send_to(channel, {"type": "replies", "items": parts})
+            reply = (message["origin"], message["number"], answer.frames, answer.control)
+            replies.setdefault(message["reply"], []).append(reply)
+        for channel, items in replies.items():
+            await self._publisher.send_to(channel, replies_message(items))
 
-    async def _refuse_all(self, message: Message, rejected: Rejected) -> None:
-        self.refused += message.get("count", 1)
+    async def _refuse_all(self, message: RequestMessage, rejected: Rejected) -> None:
+        self.refused += message["count"]
         refusals = [codec.refusal(request.request_id, rejected) for request in _parsed(message).messages]
         await self._publisher.reply(message, [encoded(*refusals)])
 
@@ -387,5 +380,10 @@ def _check_repeat(command: Any, first: Any, seq: int) -> None:
         raise Rejected(Reason.SUDO_REQUIRED, f"Entry {seq} was made in sudo: turn it on to have its answer again.")
 
 
-def _parsed(message: Message) -> pb.ClientFrame:
+def _count(message: Queued) -> int:
+    """Of its commands; anything else counts as one."""
+    return 1 if message["type"] == "resync" else message["count"]
+
+
+def _parsed(message: RequestMessage) -> pb.ClientFrame:
     return pb.ClientFrame.FromString(message["data"])

@@ -2,8 +2,9 @@
 
 import asyncio
 import itertools
+from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, Self
+from typing import Self, cast
 
 from channels.layers import BaseChannelLayer
 
@@ -13,6 +14,8 @@ from markets.matching.matcher import Matcher, utc_us
 from markets.matching.process import load_matcher
 from proto.exchange_pb2 import ClientFrame, ClientMessage, ServerFrame, ServerMessage
 from realtime.errors import RequestFailed
+from realtime.messages import RepliesMessage, Request, command_message
+from realtime.rights import Rights
 
 
 class OfflineExchange:
@@ -40,19 +43,19 @@ class OfflineExchange:
 
     def ask(self, user: int, message: ClientMessage, *, account: int = 0, sudo: bool = False) -> ServerMessage:
         """As realtime.gateway.ask_sync(): the reply after the commit; RequestFailed if it was refused."""
-        asked = {
-            "type": "command",
+        request: Request = {
             "origin": "offline",
             "number": next(self._numbers),
             "reply": "offline",
             "user": user,
             "account": account,
             "sudo": sudo,
+            "rights": Rights(),
             "received_us": utc_us(),
             "count": 1,
             "data": ClientFrame(messages=[message]).SerializeToString(),
         }
-        self._loop.run_until_complete(self._matcher.step([asked]))
+        self._loop.run_until_complete(self._matcher.step([command_message(request)]))
         reply = ServerFrame.FromString(self._layer.last).messages[0]
         if reply.HasField("refused"):
             raise RequestFailed(reply.refused.code, reply.refused.message, reply.refused.retry_after_ms)
@@ -64,9 +67,9 @@ class _Recorder(BaseChannelLayer):
 
     last = b""
 
-    async def send(self, channel: str, message: dict[str, Any]) -> None:
-        ((_, _, frames, _),) = message["items"]
+    async def send(self, channel: str, message: Mapping[str, object]) -> None:
+        ((_, _, frames, _),) = cast(RepliesMessage, message)["items"]
         self.last = b"".join(frames)
 
-    async def group_send(self, group: str, message: dict[str, Any]) -> None:
+    async def group_send(self, group: str, message: Mapping[str, object]) -> None:
         """There is no hub."""

@@ -3,75 +3,81 @@
 import asyncio
 import logging
 import time
-from typing import Any
 
 from channels.exceptions import ChannelFull
 from channels.layers import BaseChannelLayer
 
 from markets.engine.state import Changed
-from markets.matching.entitlements import Grants
-from markets.matching.streams import Said, Streams
+from markets.matching.entitlements import Entitlements
+from markets.matching.streams import EncodedMessage, Streams
 from markets.wire.audience import Publication
 from realtime.groups import HUBS, group_of
+from realtime.messages import (
+    DrawMessage,
+    RequestMessage,
+    ToHub,
+    beat_message,
+    message_layer,
+    private_message,
+    replies_message,
+    stream_message,
+)
 
 logger = logging.getLogger(__name__)
 
 BEAT_SECONDS = 1.0
 SUMMARY_SECONDS = 0.25  # between two lines of a market
 
-Message = dict[str, Any]  # of the channel layer
-
 
 class Publisher:
-    """`published` is the last entry of the journal that the world has been told of."""
+    """`published` is the last entry of the journal whose events have been sent."""
 
     def __init__(self, layer: BaseChannelLayer, streams: Streams, epoch: int) -> None:
-        self.layer = layer
+        self.layer = message_layer(layer)
         self.streams = streams
-        self.grants = Grants(streams)
+        self.entitlements = Entitlements(streams)
         self.epoch = epoch
         self.published = streams.engine.seq
-        self._settled = streams.engine.seq  # of it what summaries have told of too
+        self._head = streams.engine.seq  # up to here summaries have been sent too
         self._summaries_at = 0.0  # time.monotonic() from which on the next may be sent
         self._summaries_wait: asyncio.TimerHandle | None = None
 
-    async def send_to(self, channel: str, message: Message) -> None:
+    async def send_to(self, channel: str, message: ToHub) -> None:
         """To one process. One that is full or gone loses it: its askers time out with OUTCOME_UNKNOWN and ask again."""
         try:
             await self.layer.send(channel, message)
         except ChannelFull:
             logger.warning("the process behind %s does not read its answers", channel)
 
-    async def reply(self, message: Message, frames: list[bytes]) -> None:
+    async def reply(self, message: RequestMessage | DrawMessage, frames: list[bytes]) -> None:
         """To whoever sent the message, at once."""
-        item = (message["origin"], message["number"], frames, None)
-        await self.send_to(message["reply"], {"type": "replies", "items": [item]})
+        reply = (message["origin"], message["number"], frames, None)
+        await self.send_to(message["reply"], replies_message([reply]))
 
-    async def send(self, said: list[Said], publication: Publication, changed: Changed) -> None:
-        """A batch that is committed: first who hears less from now on, then markets and public to their groups, and the
-        accounts' parts together to every hub; last what is new to hear."""
-        if confining := self.grants.confining(changed):
-            await self.layer.group_send(HUBS, confining)
+    async def send(self, messages: list[EncodedMessage], publication: Publication, changed: Changed) -> None:
+        """Sends a batch that is committed. First the changes that take access away; then the streams, those without a
+        group of their own in one message to all hubs; last the streams that open sockets may follow from now on."""
+        if changes := self.entitlements.changes(changed):
+            await self.layer.group_send(HUBS, changes)
         private = []
-        for one in said:
+        for one in messages:
             group = group_of(one.stream)
             if group == HUBS:
                 private.append(one.item)
             else:
-                message = {"stream": one.stream, "prev_seq": one.prev_seq, "seq": one.seq, "data": one.data}
-                await self.layer.group_send(group, {"type": "stream", **message})
+                await self.layer.group_send(group, stream_message(*one.item))
         if private:
-            await self.layer.group_send(HUBS, {"type": "private", "items": private})
-        if granting := await self.grants.granting(publication):
-            await self.layer.group_send(HUBS, granting)
+            await self.layer.group_send(HUBS, private_message(private))
+        if additions := await self.entitlements.additions(publication):
+            await self.layer.group_send(HUBS, additions)
         self.published = self.streams.engine.seq
-        if not self.streams.has_news:
-            self._settled = self.published
+        if not self.streams.has_summaries_due:
+            self._head = self.published
 
     async def send_summaries(self, wake: asyncio.Event) -> None:
-        """Between two batches: a line of every market with something new, if the last are SUMMARY_SECONDS ago; else
-        `wake` is set when they are."""
-        if not self.streams.has_news:
+        """Between two batches: sends a summary of every market that has changed, at most once in SUMMARY_SECONDS. If it
+        is too early, `wake` is set when it is time."""
+        if not self.streams.has_summaries_due:
             return
         wait = self._summaries_at - time.monotonic()
         if wait > 0:
@@ -80,17 +86,16 @@ class Publisher:
             return
         self._summaries_wait = None
         self._summaries_at = time.monotonic() + SUMMARY_SECONDS
-        for said in self.streams.summaries():
-            await self.layer.group_send(HUBS, {"type": "private", "items": [one.item for one in said]})
+        for messages in self.streams.summaries():
+            await self.layer.group_send(HUBS, private_message([one.item for one in messages]))
             await asyncio.sleep(0)
-        self._settled = self.published
+        self._head = self.published
 
     async def beat(self) -> None:
-        """Every second: up to where the journal has been told of, which streams spoke lately, and who may hear what
-        since."""
+        """Every second tells all hubs what they need to notice that they have missed a message."""
         while True:
-            beat = {"type": "beat", "epoch": self.epoch, "head": self._settled, "streams": self.streams.lately()}
-            await self.layer.group_send(HUBS, beat | self.grants.lately())
-            self.streams.turn()
-            self.grants.turn()
+            beat = beat_message(self.epoch, self._head, self.streams.recent(), self.entitlements.recent())
+            await self.layer.group_send(HUBS, beat)
+            self.streams.next_beat()
+            self.entitlements.next_beat()
             await asyncio.sleep(BEAT_SECONDS)

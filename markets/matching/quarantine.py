@@ -6,16 +6,26 @@ An operator who has mended the cause removes the file. One file per crash: the r
 import json
 import logging
 from base64 import b64decode, b64encode
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from markets.engine.errors import Reason, Rejected
 from markets.wire.decoding import Asker
 from proto import exchange_pb2 as pb
+from realtime.messages import RequestMessage, ResyncMessage
 
 logger = logging.getLogger(__name__)
+
+
+class Kept(TypedDict):
+    """A frame of commands, as the file has it."""
+
+    user: int
+    account: int
+    sudo: bool
+    data: str  # the ClientFrame in base64
 
 
 class Quarantine:
@@ -30,9 +40,9 @@ class Quarantine:
         if self._known and _fingerprint(asker.user, request) in self._known:
             raise Rejected(Reason.QUARANTINED, "This very command was there when the exchange failed; it is set aside.")
 
-    def keep(self, batch: Iterable[Mapping[str, Any]], at_us: int) -> None:
+    def keep(self, batch: Iterable[RequestMessage | ResyncMessage], at_us: int) -> None:
         """Writes down what was being done when it broke."""
-        commands = [
+        commands: list[Kept] = [
             {"user": m["user"], "account": m["account"], "sudo": m["sudo"], "data": b64encode(m["data"]).decode()}
             for m in batch
             if m["type"] == "command"
@@ -43,7 +53,7 @@ class Quarantine:
         logger.critical("the batch that broke the matcher is in %s", path)
 
 
-def _fingerprints(commands: list[dict[str, Any]]) -> Iterable[bytes]:
+def _fingerprints(commands: list[Kept]) -> Iterable[bytes]:
     for command in commands:
         for request in pb.ClientFrame.FromString(b64decode(command["data"])).messages:
             yield _fingerprint(command["user"], request)

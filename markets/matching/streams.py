@@ -1,4 +1,4 @@
-"""The numbered streams as the matcher publishes them: positions, what was said lately, snapshots, resuming.
+"""The numbered streams as the matcher publishes them: positions, recent messages, snapshots, resuming.
 
 Everything here is asked between two batches, so it shows the state that was committed last and carries its seq.
 """
@@ -18,17 +18,17 @@ from markets.wire.frames import piece, position, positioned
 from proto import exchange_pb2 as pb
 from realtime.groups import ACCOUNT, MARKET, PUBLIC, SUMMARY, UNMASKED, named, stream_of_account, stream_of_market
 
-KEPT_PER_STREAM = 1_000  # group messages
-SPOKE_BEATS = 10  # beats for which a stream counts as changed lately
-KEPT_BYTES_MAX = 64 * 1024 * 1024  # of all streams together
+BUFFERED_PER_STREAM = 1_000  # messages
+BUFFERED_BYTES_MAX = 64 * 1024 * 1024  # of all streams together
+RECENT_BEATS = 10  # beats that repeat what is recent, in case a layer lost it
 SUMMARY_PIECE = 100  # summaries that are made at a time
 REPLAYED_ENTRIES_MAX = 10_000  # journal entries read to resume a stream; and by all in a burst, then
 REPLAYED_ENTRIES_A_BEAT = 2_000  # as many, so that nobody's resuming holds up orders: a snapshot does as well
 REPLAY_PIECE = 100  # entries that are told at a time
 
 
-class Said:
-    """One group message."""
+class EncodedMessage:
+    """One message of a stream. Its data is emptied when it leaves the buffer."""
 
     __slots__ = ("data", "prev_seq", "seq", "stream")
 
@@ -40,7 +40,7 @@ class Said:
 
     @property
     def item(self) -> tuple[str, int, int, bytes]:
-        """As it travels with others to every hub."""
+        """As it travels to the hubs."""
         return self.stream, self.prev_seq, self.seq, self.data
 
 
@@ -49,100 +49,99 @@ class Streams:
         self.engine = engine
         self.journal = journal
         self.start_seq = engine.seq  # nobody of this epoch stands below
-        self._floor = 0  # who resumes from below gets a snapshot: who hears what has changed since
+        self._floor = 0  # visibility changed here: whoever resumes from below gets a snapshot
         self.last: dict[str, int] = {}  # stream -> seq of its last message
-        self._spoke: deque[dict[str, None]] = deque([{}], maxlen=SPOKE_BEATS)
-        self._kept: dict[str, deque[Said]] = {}
-        self._kept_in_order: deque[Said] = deque()
-        self._kept_bytes = 0
+        self._recent: deque[dict[str, None]] = deque([{}], maxlen=RECENT_BEATS)
+        self._buffers: dict[str, deque[EncodedMessage]] = {}  # by stream
+        self._buffered: deque[EncodedMessage] = deque()  # all of them, in order
+        self._buffered_bytes = 0
         self._books: dict[tuple[int, bool], list[bytes]] = {}  # (market, masked) -> encoded snapshot, until it changes
         self._replayable = REPLAYED_ENTRIES_MAX  # journal entries, now
-        self.summarises = False  # somebody has asked for summaries
-        self._news: dict[int, bool] = {}  # markets with something for their summary; True: the definition too
+        self.summaries_wanted = False  # somebody has subscribed to them
+        self._due: dict[int, bool] = {}  # markets whose summary has changed; True: the definition too
 
     # --- Publishing
 
-    def encode(self, publication: Publication) -> list[Said]:
-        """The group messages of a batch, in the order in which streams were first spoken on. Nothing is told of them
-        before publish()."""
+    def encode(self, publication: Publication) -> list[EncodedMessage]:
+        """The messages of a batch, in the order in which it first wrote to each stream. publish() makes them count."""
         return [
-            Said(stream, *part)
+            EncodedMessage(stream, *part)
             for stream, frame in publication.frames.items()
             for part in positioned(stream, self.last.get(stream, self.start_seq), frame)
         ]
 
-    def publish(self, said: list[Said], publication: Publication, changed: Changed) -> None:
-        """The batch is committed: streams stand where its messages lead."""
+    def publish(self, messages: list[EncodedMessage], publication: Publication, changed: Changed) -> None:
+        """The batch is committed: moves the streams on to its messages, and drops what it has made stale."""
         touched = {order.market for order in changed.orders.values()}
         for market in touched.union(changed.markets):
             self._books.pop((market, False), None)
             self._books.pop((market, True), None)
-            if self.summarises:
-                self._news[market] = self._news.get(market, False) or market in publication.defined
+            if self.summaries_wanted:
+                self._due[market] = self._due.get(market, False) or market in publication.defined
         if changed.visibility:
-            self._forget()
-        self._stand(said)
+            self._drop_buffered()
+        self._append(messages)
 
     @property
-    def has_news(self) -> bool:
-        return bool(self._news)
+    def has_summaries_due(self) -> bool:
+        return bool(self._due)
 
-    def summaries(self) -> Iterator[list[Said]]:
-        """A line of every market in which something happened since this was last asked, some at a time. The engine
-        stands still until all are taken."""
-        news, self._news = self._news, {}
-        for some in snapshots.chunks(news.items(), SUMMARY_PIECE):
-            said = [self._summary(id, defined) for id, defined in some]
-            self._stand(said)
-            yield said
+    def summaries(self) -> Iterator[list[EncodedMessage]]:
+        """A summary of every market that has changed since the last call, some at a time. The engine must not change
+        until all are taken."""
+        due, self._due = self._due, {}
+        for some in snapshots.chunks(due.items(), SUMMARY_PIECE):
+            messages = [self._summary(id, defined) for id, defined in some]
+            self._append(messages)
+            yield messages
 
-    def _summary(self, id: int, defined: bool) -> Said:
+    def _summary(self, id: int, defined: bool) -> EncodedMessage:
         stream = stream_of_market(id, SUMMARY)
         last = self.last.get(stream, self.start_seq)
         pieces = snapshots.summary_pieces(self.engine.markets[id], defined)
-        return Said(stream, last, self.engine.seq, position(stream, last, self.engine.seq) + b"".join(pieces))
+        data = position(stream, last, self.engine.seq) + b"".join(pieces)
+        return EncodedMessage(stream, last, self.engine.seq, data)
 
-    def _stand(self, said: list[Said]) -> None:
-        for one in said:
-            self.last[one.stream] = one.seq
-            self._spoke[-1][one.stream] = None
-            self._keep(one)
+    def _append(self, messages: list[EncodedMessage]) -> None:
+        for message in messages:
+            self.last[message.stream] = message.seq
+            self._recent[-1][message.stream] = None
+            self._buffer(message)
 
-    def _forget(self) -> None:
-        """Some see a market with other eyes: what was said before may not be said again to everybody who could resume.
-        It is rare, and a snapshot does as well."""
-        for said in self._kept_in_order:
-            said.data = b""
-        self._kept_in_order.clear()
-        self._kept.clear()
-        self._kept_bytes = 0
+    def _drop_buffered(self) -> None:
+        """Visibility changed: buffered messages may hold what a resuming socket may no longer see. Drop them. This is
+        rare, and a snapshot does as well."""
+        for message in self._buffered:
+            message.data = b""
+        self._buffered.clear()
+        self._buffers.clear()
+        self._buffered_bytes = 0
         self._floor = self.engine.seq
 
-    def _keep(self, said: Said) -> None:
+    def _buffer(self, message: EncodedMessage) -> None:
         """For those who resume soon."""
-        kept = self._kept.setdefault(said.stream, deque())
-        kept.append(said)
-        self._kept_in_order.append(said)
-        self._kept_bytes += len(said.data)
-        if len(kept) > KEPT_PER_STREAM:
-            self._empty(kept.popleft())
-        while self._kept_bytes > KEPT_BYTES_MAX or not self._kept_in_order[0].data:
-            oldest = self._kept_in_order.popleft()
+        buffer = self._buffers.setdefault(message.stream, deque())
+        buffer.append(message)
+        self._buffered.append(message)
+        self._buffered_bytes += len(message.data)
+        if len(buffer) > BUFFERED_PER_STREAM:
+            self._empty(buffer.popleft())
+        while self._buffered_bytes > BUFFERED_BYTES_MAX or not self._buffered[0].data:
+            oldest = self._buffered.popleft()
             if oldest.data:
-                self._kept[oldest.stream].popleft()
+                self._buffers[oldest.stream].popleft()
                 self._empty(oldest)
 
-    def _empty(self, said: Said) -> None:
-        self._kept_bytes -= len(said.data)
-        said.data = b""
+    def _empty(self, message: EncodedMessage) -> None:
+        self._buffered_bytes -= len(message.data)
+        message.data = b""
 
-    def lately(self) -> dict[str, int]:
-        """The streams that spoke in this or the previous few beats, and where they stand."""
-        return {stream: self.last[stream] for spoke in self._spoke for stream in spoke}
+    def recent(self) -> dict[str, int]:
+        """The streams that published in the last RECENT_BEATS, each with the seq of its last message."""
+        return {stream: self.last[stream] for streams in self._recent for stream in streams}
 
-    def turn(self) -> None:
-        """A beat has passed."""
-        self._spoke.append({})
+    def next_beat(self) -> None:
+        self._recent.append({})
         self._replayable = min(REPLAYED_ENTRIES_MAX, self._replayable + REPLAYED_ENTRIES_A_BEAT)
 
     # --- Reading
@@ -175,19 +174,19 @@ class Streams:
         return pieces
 
     async def resume(self, stream: str, from_seq: int) -> list[bytes] | None:
-        """What the stream said after from_seq; None if that is too long ago: take a snapshot."""
-        if from_seq < max(self.start_seq, self._floor, self._began(stream)):
+        """What the stream published after from_seq; None if that is too long ago: take a snapshot."""
+        if from_seq < max(self.start_seq, self._floor, self._created_at(stream)):
             return None
         last = self.last.get(stream, self.start_seq)
         if from_seq >= last:
             return []
-        kept = self._kept.get(stream)
-        if kept and kept[0].prev_seq <= from_seq:
-            return [said.data for said in kept if said.seq > from_seq]
+        buffer = self._buffers.get(stream)
+        if buffer and buffer[0].prev_seq <= from_seq:
+            return [message.data for message in buffer if message.seq > from_seq]
         return await self._from_journal(stream, from_seq, last)
 
-    def _began(self, stream: str) -> int:
-        """The seq of the command that made what the stream is about: who stands below has never heard of it."""
+    def _created_at(self, stream: str) -> int:
+        """The seq of the command that created the market or account of the stream. Nobody below it knows the stream."""
         kind, id, _ = named(stream)
         if kind == MARKET:
             return self.engine.markets[id].seq

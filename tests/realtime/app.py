@@ -51,7 +51,7 @@ async def _http(scope: Any, send: Any) -> None:
         await asyncio.sleep(REQUEST_SECONDS)
     if scope["path"] == "/say":
         await world.matching.say("market.1", padding=int(scope["query_string"]))
-        world.matching.said.clear()  # its memory is not the server's
+        world.matching.published.clear()  # its memory is not the server's
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": str(taken).encode()})
 

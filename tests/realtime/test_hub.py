@@ -9,6 +9,7 @@ from proto import exchange_pb2 as wire
 from realtime import limits
 from realtime.errors import CloseCode
 from realtime.groups import HUBS, PUBLIC
+from realtime.messages import private_message, stream_message
 from tests.realtime.world import (
     FAST_SECONDS,
     QUIET_SECONDS,
@@ -46,8 +47,8 @@ class TestFanOut:
     async def test_what_one_batch_says_is_one_frame(self, world: World) -> None:
         alice = await world.signed_in()
         before = len(alice.outlet.frames)
-        items = [[ALICES, seq - 1, seq, encode(position(ALICES, seq - 1, seq))] for seq in (101, 102, 103)]
-        await world.matching.layer.group_send(HUBS, {"type": "private", "items": items})
+        items = [(ALICES, seq - 1, seq, encode(position(ALICES, seq - 1, seq))) for seq in (101, 102, 103)]
+        await world.matching.messages.group_send(HUBS, private_message(items))
         await until(lambda: alice.heard(ALICES) == [101, 102, 103])
         assert len(alice.outlet.frames) == before + 1
 
@@ -71,7 +72,9 @@ class TestFanOut:
     async def test_a_bad_message_does_not_silence_the_hub(self, world: World) -> None:
         alice = await world.market_reader()
         await world.matching.layer.group_send(HUBS, {"type": "nonsense"})
-        await world.matching.layer.group_send(HUBS, {"type": "stream", "stream": MARKET})
+        incomplete: dict[str, Any] = {**stream_message(MARKET, 100, 101, b"")}
+        del incomplete["seq"]
+        await world.matching.layer.group_send(HUBS, incomplete)
         seq = await world.matching.say(MARKET)
         await until(lambda: alice.heard(MARKET) == [seq])
 
@@ -229,11 +232,11 @@ class TestBeat:
         await until(lambda: alice.heard(MARKET) == [seq])
 
 
-class TestGrant:
+class TestEntitlement:
     async def test_all_who_follow_all_markets(self, world: World) -> None:
         alice = await world.signed_in("alice", subscriptions=[wire.Subscription(all_markets=True)])
         bob = await world.signed_in("bob")
-        await world.matching.grant("market.9", None)
+        await world.matching.entitle("market.9", None)
         await until(lambda: alice.snapshots("market.9") == [100])
         await world.settled()
         seq = await world.matching.say("market.9")
@@ -242,7 +245,7 @@ class TestGrant:
 
     async def test_the_sockets_of_some_people(self, world: World) -> None:
         phone, desk, bob = [await world.signed_in(name) for name in ("alice", "alice", "bob")]
-        await world.matching.grant("account.12", [1, 99])
+        await world.matching.entitle("account.12", [1, 99])
         seq = await world.matching.say("account.12")
         await until(lambda: phone.heard("account.12") == desk.heard("account.12") == [seq])
         assert bob.heard("account.12") == []
@@ -251,8 +254,8 @@ class TestGrant:
         """Where somebody is there to hear it, and once for all of them."""
         world.matching.snapshots = True
         phone, desk, bob = [await world.signed_in(name) for name in ("alice", "alice", "bob")]
-        await world.matching.grant("account.12", [1, 99], whole=False)
-        await world.matching.grant("account.13", [99], whole=False)
+        await world.matching.entitle("account.12", [1, 99], snapshot=False)
+        await world.matching.entitle("account.13", [99], snapshot=False)
         await until(lambda: phone.snapshots("account.12") == desk.snapshots("account.12") == [100])
         seq = await world.matching.say("account.12")
         await until(lambda: phone.heard("account.12") == desk.heard("account.12") == [seq])
@@ -262,7 +265,7 @@ class TestGrant:
 
     async def test_who_hears_it_already_gets_no_second_snapshot(self, world: World) -> None:
         alice = await world.market_reader()
-        await world.matching.grant(MARKET, [1])
+        await world.matching.entitle(MARKET, [1])
         await world.matching.say(MARKET)
         await until(lambda: alice.heard(MARKET))
         assert alice.snapshots(MARKET) == [100]
@@ -272,7 +275,7 @@ class TestGrant:
         unsubscribe = wire.Unsubscribe(subscriptions=[wire.Subscription(market_id=1)])
         alice.send(wire.ClientMessage(request_id="un", unsubscribe=unsubscribe))
         await alice.reply("un")
-        await world.matching.grant(MARKET, [1])
+        await world.matching.entitle(MARKET, [1])
         await asyncio.sleep(QUIET_SECONDS)
         assert alice.snapshots(MARKET) == [100]
         alice.send(subscribe(1))
@@ -287,7 +290,7 @@ class TestGrant:
         alice = world.client()
         alice.send(authenticate())
         await until(lambda: world.matching.of("session"))
-        await world.matching.grant("account.12", [1])
+        await world.matching.entitle("account.12", [1])
         await asyncio.sleep(QUIET_SECONDS)
         assert alice.outlet.frames == []
 
@@ -331,7 +334,7 @@ class TestReplies:
         alice.send(subscribe(1))
         await until(lambda: len(world.matching.of("session")) == 2)
         last_words = encode(wire.ServerMessage(request_id="sub"))
-        await world.matching.replies(world.matching.of("session")[1], [last_words], {"close": [4003]})
+        await world.matching.replies(world.matching.of("session")[1], [last_words], {"close": 4003})
         await until(lambda: alice.outlet.code == 4003)
         assert alice.outlet.frames[-1] == last_words
 
@@ -348,8 +351,8 @@ class TestRevoked:
 class TestDrain:
     async def test_passes_on_what_the_layer_holds_then_closes(self, world: World) -> None:
         alice = await world.signed_in()
-        items = [[ALICES, seq - 1, seq, encode(position(ALICES, seq - 1, seq))] for seq in (101, 102, 103)]
-        await world.matching.layer.send(world.hub.gateway.channel, {"type": "private", "items": items})
+        items = [(ALICES, seq - 1, seq, encode(position(ALICES, seq - 1, seq))) for seq in (101, 102, 103)]
+        await world.matching.messages.send(world.hub.gateway.channel, private_message(items))
         assert alice.heard(ALICES) == []
         await world.hub.drain()
         assert alice.heard(ALICES) == [101, 102, 103]

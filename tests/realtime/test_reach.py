@@ -16,7 +16,7 @@ ALICES = "account.1"
 class TestReach:
     async def test_what_is_no_longer_theirs_falls_silent(self, world: World) -> None:
         phone, desk, bob = [await world.signed_in(name) for name in ("alice", "alice", "bob")]
-        await world.matching.grant("account.12", [1, 2])
+        await world.matching.entitle("account.12", [1, 2])
         await world.matching.confine(1)
         lost = await world.matching.say("account.12")
         own = await world.matching.say(ALICES)
@@ -28,7 +28,7 @@ class TestReach:
 
     async def test_who_acted_as_it_acts_as_themselves_and_is_told(self, world: World) -> None:
         alice, elsewhere = await world.signed_in("alice"), await world.signed_in("alice")
-        await world.matching.grant("account.12", [1])
+        await world.matching.entitle("account.12", [1])
         alice.send(wire.ClientMessage(request_id="act", act_as=wire.ActAs(account_id=12)))
         await alice.reply("act")
         await world.matching.confine(1)
@@ -40,7 +40,7 @@ class TestReach:
 
     async def test_what_is_theirs_goes_on(self, world: World) -> None:
         alice = await world.signed_in("alice", subscriptions=[wire.Subscription(market_id=1)])
-        await world.matching.grant("account.12", [1])
+        await world.matching.entitle("account.12", [1])
         await world.matching.confine(1, "account.12")
         await world.settled()
         seqs = [await world.matching.say(stream) for stream in ("account.12", MARKET)]
@@ -57,7 +57,7 @@ class TestReach:
     ) -> None:
         """A beat repeats the rights of the last seconds only: who lost one earlier must hear no word more."""
         alice = await world.signed_in()
-        await world.matching.grant("account.12", [1])
+        await world.matching.entitle("account.12", [1])
         await until(lambda: alice.snapshots("account.12"))
         await asyncio.sleep(QUIET_SECONDS)
         monkeypatch.setattr(limits, "BEAT_COVERS_SECONDS", QUIET_SECONDS)

@@ -24,7 +24,7 @@ async def world(monkeypatch: pytest.MonkeyPatch, redis_url: str) -> AsyncIterato
     await layer.flush()
 
 
-async def test_commands_asks_streams_gaps_and_grants(world: World) -> None:
+async def test_commands_asks_streams_gaps_and_entitlements(world: World) -> None:
     alice = await world.market_reader()
     alice.send(order("o1"))
     assert (await alice.reply("o1")).seq == 101
@@ -33,7 +33,7 @@ async def test_commands_asks_streams_gaps_and_grants(world: World) -> None:
     await world.matching.say("market.1")
     await world.matching.say("account.1")
     await until(lambda: alice.heard("market.1") == [103, 104] and alice.heard("account.1") == [105])
-    await world.matching.grant("account.12", [1])
+    await world.matching.entitle("account.12", [1])
     await until(lambda: alice.snapshots("account.12") == [105])
     await world.matching.beat()
     await until(lambda: [one.up_to_date.seq for one in alice.outlet.messages if one.HasField("up_to_date")] == [105])

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Hashable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Literal, cast, overload
 
 import pytest
 from channels.layers import BaseChannelLayer, channel_layers
@@ -13,6 +13,26 @@ from realtime import limits
 from realtime.groups import HUBS, MATCHING, PUBLIC, group_of
 from realtime.hub import Hub
 from realtime.layers import LocalLayer
+from realtime.messages import (
+    AccessChanges,
+    ChargeMessage,
+    CommandMessage,
+    Entitlement,
+    HistoryMessage,
+    Reach,
+    RequestMessage,
+    ResyncMessage,
+    SessionMessage,
+    SocketControl,
+    ToMatcher,
+    beat_message,
+    control_message,
+    message_layer,
+    private_message,
+    replies_message,
+    resynced_message,
+    stream_message,
+)
 from realtime.outbox import OUTLET_EXTENSION
 from realtime.rights import Rights
 from realtime.routing import websocket
@@ -63,27 +83,40 @@ class Matching:
 
     def __init__(self, layer: BaseChannelLayer) -> None:
         self.layer = layer
+        self.messages = message_layer(layer)
         self.seq = 100
         self.epoch = EPOCH
-        self.received: list[dict[str, Any]] = []
+        self.received: list[ToMatcher] = []
         self.silent = False  # answers nothing
         self.snapshots = False  # resyncs are answered with a snapshot
         self.last: dict[str, int] = {}  # stream -> seq
-        self.said: dict[str, list[tuple[int, bytes]]] = {}
+        self.published: dict[str, list[tuple[int, bytes]]] = {}  # seq and data
         self.reply = ""
 
     async def run(self) -> None:
         while True:
-            message = await self.layer.receive(MATCHING)
+            message = cast(ToMatcher, await self.messages.receive(MATCHING))
             self.received.append(message)
-            self.reply = message["reply"]
+            if message["type"] != "charge":
+                self.reply = message["reply"]
             if not self.silent:
                 await self.answer(message)
 
-    def of(self, kind: str) -> list[dict[str, Any]]:
+    @overload
+    def of(self, kind: Literal["command"]) -> list[CommandMessage]: ...
+    @overload
+    def of(self, kind: Literal["session"]) -> list[SessionMessage]: ...
+    @overload
+    def of(self, kind: Literal["history"]) -> list[HistoryMessage]: ...
+    @overload
+    def of(self, kind: Literal["resync"]) -> list[ResyncMessage]: ...
+    @overload
+    def of(self, kind: Literal["charge"]) -> list[ChargeMessage]: ...
+    def of(self, kind: str) -> object:
+        """What was received of this kind."""
         return [message for message in self.received if message["type"] == kind]
 
-    async def answer(self, message: dict[str, Any]) -> None:
+    async def answer(self, message: ToMatcher) -> None:
         match message["type"]:
             case "resync":
                 for stream, seq in message["streams"].items():
@@ -95,20 +128,14 @@ class Matching:
                 replies = [wire.ServerMessage(request_id=request.request_id, seq=self._next()) for request in requests]
                 await self.replies(message, [encode(reply) for reply in replies])
 
-    async def replies(
-        self, message: dict[str, Any], frames: list[bytes], control: Mapping[str, Any] | None = None
-    ) -> None:
-        item = [message["origin"], message["number"], frames, control]
-        await self.layer.send(message["reply"], {"type": "replies", "items": [item]})
+    async def replies(self, message: RequestMessage, frames: list[bytes], control: SocketControl | None = None) -> None:
+        reply = (message["origin"], message["number"], frames, control)
+        await self.messages.send(message["reply"], replies_message([reply]))
 
     async def resynced(self, stream: str, seq: int) -> None:
-        message: dict[str, Any] = {"type": "resynced", "stream": stream, "seq": self.seq}
-        if self.snapshots:
-            message |= {"replace": True, "frames": [self.snapshot(stream)]}
-        else:
-            frames = [data for number, data in self.said.get(stream, []) if number > seq]
-            message |= {"replace": False, "frames": frames}
-        await self.layer.send(self.reply, message)
+        missed = [data for number, data in self.published.get(stream, []) if number > seq]
+        frames = [self.snapshot(stream)] if self.snapshots else missed
+        await self.messages.send(self.reply, resynced_message(stream, self.seq, self.snapshots, frames))
 
     def snapshot(self, stream: str) -> bytes:
         begin = wire.ServerMessage(snapshot_begin=wire.SnapshotBegin(stream=stream))
@@ -120,36 +147,36 @@ class Matching:
         prev_seq, seq = self.last.get(stream, 100), self._next()
         data = encode(position(stream, prev_seq, seq), wire.ServerMessage(seq=seq, request_id="x" * padding))
         self.last[stream] = seq
-        self.said.setdefault(stream, []).append((seq, data))
+        self.published.setdefault(stream, []).append((seq, data))
         if lost:
             return seq
         if group_of(stream) == HUBS:
-            await self.layer.group_send(HUBS, {"type": "private", "items": [[stream, prev_seq, seq, data]]})
+            await self.messages.group_send(HUBS, private_message([(stream, prev_seq, seq, data)]))
         else:
-            message = {"type": "stream", "stream": stream, "prev_seq": prev_seq, "seq": seq, "data": data}
-            await self.layer.group_send(stream, message)
+            await self.messages.group_send(stream, stream_message(stream, prev_seq, seq, data))
         return seq
 
     async def beat(self) -> None:
-        beat = {"type": "beat", "epoch": self.epoch, "head": self.seq, "streams": dict(self.last)}
-        await self.layer.group_send(HUBS, beat | {"reaches": [], "sights": [], "grants": []})
+        nothing: AccessChanges = {"reaches": [], "visibilities": [], "entitlements": []}
+        await self.messages.group_send(HUBS, beat_message(self.epoch, self.seq, dict(self.last), nothing))
 
-    async def grant(self, stream: str, users: list[int] | None, *, whole: bool = True) -> None:
-        """None: everybody who follows all markets. `whole`: with the snapshot."""
-        frames = [self.snapshot(stream)] if whole else []
-        grant = {"users": users, "stream": stream, "seq": self.seq, "frames": frames}
-        await self.layer.group_send(HUBS, {"type": "control", "reaches": [], "sights": [], "grants": [grant]})
+    async def entitle(self, stream: str, users: list[int] | None, *, snapshot: bool = True) -> None:
+        """None: everybody who follows all markets. `snapshot`: with it."""
+        frames = [self.snapshot(stream)] if snapshot else []
+        entitlement: Entitlement = {"users": users, "stream": stream, "seq": self.seq, "frames": frames}
+        await self.messages.group_send(HUBS, control_message(entitlements=[entitlement]))
 
     async def confine(self, user: int, *streams: str) -> None:
         """From now on this person may act as themselves and these accounts only."""
         acting_as = encode(wire.ServerMessage(acting_as=wire.ActingAs(account_id=user)))
-        reach = {"user": user, "account": user, "streams": [f"account.{user}", *streams], "acting_as": acting_as}
-        await self.layer.group_send(HUBS, {"type": "control", "reaches": [reach], "sights": [], "grants": []})
+        own = f"account.{user}"
+        reach: Reach = {"user": user, "account": user, "streams": [own, *streams], "acting_as": acting_as}
+        await self.messages.group_send(HUBS, control_message(reaches=[reach]))
 
-    async def _session(self, message: dict[str, Any]) -> None:
+    async def _session(self, message: SessionMessage) -> None:
         request = wire.ClientFrame.FromString(message["data"]).messages[0]
         reply = wire.ServerMessage(request_id=request.request_id, seq=self.seq)
-        control: dict[str, Any] = {}
+        control: SocketControl = {}
         streams: list[str] = []
         match request.WhichOneof("message"):
             case "authenticate":

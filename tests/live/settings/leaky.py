@@ -30,21 +30,21 @@ def _floor() -> None:
     """Whoever resumes gets again what was published before the visibility of a market changed."""
     from markets.matching.streams import Streams
 
-    Streams._forget = lambda self: None  # type: ignore[method-assign]
+    Streams._drop_buffered = lambda self: None  # type: ignore[method-assign]
 
 
 def _shares() -> None:
-    """Who loses a share goes on hearing."""
-    from realtime.hearing import Hearing
+    """Who loses a share goes on following."""
+    from realtime.subscriptions import Subscriptions
 
-    Hearing.confine = lambda self, reach: None  # type: ignore[method-assign]
+    Subscriptions.apply_reach = lambda self, reach: None  # type: ignore[method-assign]
 
 
 def _lists() -> None:
-    """Who is no longer listed goes on hearing."""
-    from realtime.hearing import Hearing
+    """Who is no longer listed goes on following."""
+    from realtime.subscriptions import Subscriptions
 
-    Hearing.show = lambda self, socket, sight: None  # type: ignore[method-assign]
+    Subscriptions.apply_visibility = lambda self, socket, change: None  # type: ignore[method-assign]
 
 
 def _tables() -> None:

@@ -1,12 +1,11 @@
 """What hubs are told when people may act as other accounts than before."""
 
-from typing import Any
-
 from markets.engine import commands as c
 from markets.engine.engine import Engine
-from markets.matching.entitlements import Grants
+from markets.matching.entitlements import Entitlements
 from markets.matching.streams import Streams
 from markets.wire.audience import Publication
+from realtime.messages import control_message
 
 ALICE, BOB, CAROL, OPERATOR = 1, 2, 3, 4
 
@@ -27,7 +26,7 @@ class Class:
             self.market("Quiz", (self.own[CAROL],)),
             self.market("Fair", ()),
         ]
-        self.grants = Grants(Streams(self.engine, journal=None))  # type: ignore[arg-type]
+        self.entitlements = Entitlements(Streams(self.engine, journal=None))  # type: ignore[arg-type]
         self.engine.take_changed()
 
     def do(self, command: c.Command) -> None:
@@ -46,26 +45,26 @@ class Class:
         """By user their accounts' streams; by stream of a market the users who may hear it. Of what hubs are told."""
         for command in commands:
             self.do(command)
-        said: dict[str, Any] = self.grants.confining(self.engine.take_changed()) or {"reaches": [], "sights": []}
+        message = self.entitlements.changes(self.engine.take_changed()) or control_message()
         return (
-            {reach["user"]: reach["streams"] for reach in said["reaches"]},
-            {sight["plain"]: sorted(sight["users"]) for sight in said["sights"]},
+            {reach["user"]: reach["streams"] for reach in message["reaches"]},
+            {change["book"]: sorted(change["users"] or ()) for change in message["visibilities"]},
         )
 
 
 def test_a_share_shows_the_markets_of_what_is_shared_and_no_others() -> None:
     day = Class()
-    reaches, sights = day.told(c.ShareAccount(ALICE, day.own[ALICE], False, "", day.team, day.own[BOB]))
+    reaches, visibilities = day.told(c.ShareAccount(ALICE, day.own[ALICE], False, "", day.team, day.own[BOB]))
     assert reaches == {BOB: [f"account.{id}" for id in (day.own[BOB], day.team, day.cellar)]}
-    assert sights == {f"market.{day.exam}": [ALICE, BOB]}
+    assert visibilities == {f"market.{day.exam}": [ALICE, BOB]}
 
 
 def test_its_end_hides_them() -> None:
     day = Class()
     day.told(c.ShareAccount(ALICE, day.own[ALICE], False, "", day.team, day.own[BOB]))
-    reaches, sights = day.told(c.LeaveAccount(BOB, day.own[BOB], False, "", day.team))
+    reaches, visibilities = day.told(c.LeaveAccount(BOB, day.own[BOB], False, "", day.team))
     assert reaches == {BOB: [f"account.{day.own[BOB]}"]}
-    assert sights == {f"market.{day.exam}": [ALICE]}
+    assert visibilities == {f"market.{day.exam}": [ALICE]}
 
 
 def test_a_share_that_comes_and_goes_in_one_batch_tells_how_it_ended() -> None:
@@ -85,13 +84,13 @@ def test_money_that_moves_shows_nothing() -> None:
 
 
 async def test_a_share_weighs_little() -> None:
-    """Its grants go without snapshots, in the beats too: else anybody could have a hundred made with every share."""
+    """Its entitlements go without snapshots, in the beats too: else every share could have a hundred of them made."""
     day = Class()
     events = day.engine.apply(c.ShareAccount(ALICE, day.own[ALICE], False, "", day.team, day.own[BOB]), 1)
     publication = Publication(day.engine)
     publication.add(day.engine.seq, events)
-    said = await day.grants.granting(publication)
-    assert said is not None
-    told = [(grant["stream"], sorted(grant["users"]), grant["frames"]) for grant in said["grants"]]
-    assert told == [(f"account.{id}", [ALICE, BOB], []) for id in (day.team, day.cellar)]
-    assert day.grants.lately()["grants"] == said["grants"]
+    message = await day.entitlements.additions(publication)
+    assert message is not None
+    added = [(one["stream"], sorted(one["users"] or ()), one["frames"]) for one in message["entitlements"]]
+    assert added == [(f"account.{id}", [ALICE, BOB], []) for id in (day.team, day.cellar)]
+    assert day.entitlements.recent()["entitlements"] == message["entitlements"]

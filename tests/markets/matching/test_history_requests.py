@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from django.conf import settings
@@ -20,13 +20,17 @@ from markets.matching.matcher import Matcher, utc_us
 from markets.matching.quarantine import Quarantine
 from proto import exchange_pb2 as pb
 from realtime.layers import LocalLayer
+from realtime.messages import SocketControl, command_message, history_message, message_layer
 from realtime.rights import Rights, Scope
 from tests.markets.keeping import keep, opened
+from tests.markets.requests import request
 from tests.scenario import OPERATOR, Scenario
 
 WAIT_SECONDS = 5.0
 HOLD_SECONDS_MAX = 0.010  # of the event loop
 ORDERS = 3_000
+
+Kind = Literal["command", "history"]
 
 
 class Desk:
@@ -34,32 +38,40 @@ class Desk:
 
     def __init__(self, matcher: Matcher, layer: LocalLayer, day: Scenario) -> None:
         self.matcher = matcher
-        self.layer = layer
+        self.layer = message_layer(layer)
         self.day = day
         self._number = 0
-        self._answers: list[tuple[pb.ServerMessage, dict[str, Any] | None]] = []
+        self._answers: list[tuple[pb.ServerMessage, SocketControl | None]] = []
 
-    async def ask(self, who: str, kind: str = "history", sudo: bool = False, **more: Any) -> int:
+    async def ask(self, who: str, kind: Kind = "history", sudo: bool = False, **more: Any) -> int:
         """The number of the request, which is its id too."""
         rights = more.pop("rights", Rights())
         self._number += 1
-        frame = pb.ClientFrame(messages=[pb.ClientMessage(request_id=str(self._number), **more)])
-        message = {"type": kind, "origin": who, "number": self._number, "reply": "hub", "count": 1, "rights": rights}
-        message |= {"user": self.day.users[who], "account": 0, "sudo": sudo, "received_us": utc_us()}
-        await self.matcher.offer(message | {"data": frame.SerializeToString(), "hears": {}})
+        asked = request(
+            pb.ClientMessage(request_id=str(self._number), **more),
+            origin=who,
+            number=self._number,
+            reply="hub",
+            user=self.day.users[who],
+            received_us=utc_us(),
+            sudo=sudo,
+            rights=rights,
+        )
+        await self.matcher.offer(command_message(asked) if kind == "command" else history_message(asked))
         return self._number
 
-    async def answer(self) -> tuple[pb.ServerMessage, dict[str, Any] | None]:
+    async def answer(self) -> tuple[pb.ServerMessage, SocketControl | None]:
         """The next one, and what its hub is to do."""
         while not self._answers:
             async with asyncio.timeout(WAIT_SECONDS):
-                said = await self.layer.receive("hub")
-            for _, _, frames, control in said["items"]:
+                replies = await self.layer.receive("hub")
+            assert replies["type"] == "replies"
+            for _, _, frames, control in replies["items"]:
                 (message,) = pb.ServerFrame.FromString(b"".join(frames)).messages
                 self._answers.append((message, control))
         return self._answers.pop(0)
 
-    async def trades(self, who: str, **more: Any) -> tuple[pb.ServerMessage, dict[str, Any] | None]:
+    async def trades(self, who: str, **more: Any) -> tuple[pb.ServerMessage, SocketControl | None]:
         await self.ask(who, get_full_trade_history=pb.GetFullTradeHistory(market_id=1), **more)
         return await self.answer()
 

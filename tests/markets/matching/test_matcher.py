@@ -2,7 +2,6 @@
 
 import asyncio
 from pathlib import Path
-from typing import Any
 
 from channels.layers import InMemoryChannelLayer
 from django.conf import settings
@@ -13,6 +12,8 @@ from markets.matching.matcher import Matcher, utc_us
 from markets.matching.quarantine import Quarantine
 from proto import exchange_pb2 as pb
 from realtime.groups import HUBS
+from realtime.messages import command_message
+from tests.markets.requests import request
 
 HUB = "hub"
 WAIT_SECONDS = 5.0
@@ -39,18 +40,17 @@ async def test_a_beat_during_a_commit_tells_nothing_of_the_batch(tmp_path: Path)
     layer, journal = InMemoryChannelLayer(), HeldJournal()
     await layer.group_add(HUBS, HUB)
     matcher = Matcher(engine, journal, layer, settings.RATES, Quarantine(tmp_path))  # type: ignore[arg-type]
-    frame = pb.ClientFrame(messages=[pb.ClientMessage(create_account=pb.CreateAccount(name="Desk"))])
-    message: dict[str, Any] = {"type": "command", "origin": "a", "number": 1, "reply": "asker", "count": 1}
-    asker = {"user": 1, "account": 0, "sudo": False, "received_us": utc_us(), "data": frame.SerializeToString()}
+    create = pb.ClientMessage(create_account=pb.CreateAccount(name="Desk"))
+    message = command_message(request(create, origin="a", number=1, reply="asker", user=1, received_us=utc_us()))
     async with asyncio.timeout(WAIT_SECONDS):
-        batch = asyncio.create_task(matcher.step([message | asker]))
+        batch = asyncio.create_task(matcher.step([message]))
         await journal.begun.wait()
         beating = asyncio.create_task(matcher._publisher.beat())
         beat = await layer.receive(HUB)
         beating.cancel()
         assert (beat["type"], beat["head"], beat["streams"]) == ("beat", 2, {})
-        assert (beat["grants"], beat["reaches"]) == ([], [])
+        assert (beat["entitlements"], beat["reaches"]) == ([], [])
         journal.done.set_result(None)
         await batch
         assert [(await layer.receive(HUB))["type"] for _ in range(3)] == ["control", "private", "control"]
-    assert matcher.streams.lately().keys() >= {"public", "account.2"}
+    assert matcher.streams.recent().keys() >= {"public", "account.2"}

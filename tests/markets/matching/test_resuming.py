@@ -46,7 +46,7 @@ def test_beyond_that_a_snapshot_does(database: str, monkeypatch: pytest.MonkeyPa
         near = streams.engine.seq - 30
         assert await streams.resume(ACCOUNT, near)
         assert await streams.resume(ACCOUNT, near) is None
-        streams.turn()
+        streams.next_beat()
         assert await streams.resume(ACCOUNT, near) is not None
         assert await streams.resume(BOOK, FIRST) is None, "what is read in vain is paid for, too"
         assert streams._replayable == 0

@@ -1,7 +1,7 @@
 """The token buckets of docs/rules.md, section 9, on a clock of the test: every class, for everybody and in sudo."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from django.conf import settings
@@ -16,6 +16,14 @@ from markets.wire import rates
 from markets.wire.rates import CLASSES, HEAVY_READ_COST, Buckets
 from proto import exchange_pb2 as pb
 from realtime.layers import LocalLayer
+from realtime.messages import (
+    SocketSubscriptions,
+    charge_message,
+    command_message,
+    message_layer,
+    session_message,
+)
+from tests.markets.requests import request
 
 SECOND = 1_000_000
 BEGIN = 1_700_000_000 * SECOND
@@ -155,29 +163,42 @@ class Desk:
         for user, name in ((ALICE, "Alice"), (BOB, "Bob"), (OPERATOR, "Olga")):
             engine.apply(c.CreateUserAccount(user, 0, False, "", name, 0), 1)
         engine.take_changed()
-        self.layer = LocalLayer(capacity=100_000)
+        layer = LocalLayer(capacity=100_000)
+        self.layer = message_layer(layer)
         self.now_us = BEGIN
         journal: Any = None
         quarantine = Quarantine(folder)
-        self.matcher = Matcher(engine, journal, self.layer, settings.RATES, quarantine, lambda: self.now_us)
+        self.matcher = Matcher(engine, journal, layer, settings.RATES, quarantine, lambda: self.now_us)
         self._number = 0
 
-    async def ask(self, user: int, *requests: pb.ClientMessage, sudo: bool = False, kind: str = "command") -> list[int]:
+    async def ask(
+        self,
+        user: int,
+        *requests: pb.ClientMessage,
+        sudo: bool = False,
+        kind: Literal["command", "session"] = "command",
+    ) -> list[int]:
         """The codes of the answers, to which all requests must lead: the state stays as it is."""
         self._number += 1
-        message = {"type": kind, "origin": "desk", "number": self._number, "reply": "desk", "count": len(requests)}
-        message |= {"user": user, "account": 0, "sudo": sudo, "received_us": self.now_us}
-        message["data"] = pb.ClientFrame(messages=requests).SerializeToString()
-        message["hears"] = {"streams": [], "all_markets": False, "all_summaries": False}
-        await self.matcher.step([message])
-        said = await self.layer.receive("desk")
-        ((_, _, frames, _),) = said["items"]
+        asked = request(
+            *requests,
+            origin="desk",
+            number=self._number,
+            reply="desk",
+            user=user,
+            received_us=self.now_us,
+            sudo=sudo,
+        )
+        nothing: SocketSubscriptions = {"streams": [], "left": [], "all_markets": False, "all_summaries": False}
+        await self.matcher.step([command_message(asked) if kind == "command" else session_message(asked, nothing)])
+        replies = await self.layer.receive("desk")
+        assert replies["type"] == "replies"
+        ((_, _, frames, _),) = replies["items"]
         answers = pb.ServerFrame.FromString(b"".join(frames)).messages
         return [answer.refused.code for answer in answers if answer.request_id]
 
     async def charge(self, user: int, cost: int, sudo: bool = False, rate_class: str = "mutate") -> None:
-        charge = {"type": "charge", "user": user, "sudo": sudo, "class": rate_class, "cost": cost, "reply": "desk"}
-        await self.matcher.offer(charge)
+        await self.matcher.offer(charge_message(user, sudo, rate_class, cost))
 
 
 @pytest.fixture

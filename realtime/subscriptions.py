@@ -1,11 +1,10 @@
-"""Which sockets of this process hear which streams, and what changes when the matcher says so.
+"""Which sockets of this process follow which streams, and what the matcher's access changes do to that.
 
-Rights come with the matcher's control messages: reaches (whose accounts are whose), sights (who sees a market, and with
-which eyes), grants (streams that open sockets could not know of). They are obeyed before anything that comes later.
+Access changes come with control messages and beats (messages.py). The hub applies them before it passes on anything
+that comes later.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
 
 from proto import exchange_pb2 as wire
 from realtime.errors import CloseCode, RequestFailed
@@ -21,11 +20,12 @@ from realtime.groups import (
     stream_of_account,
     stream_of_market,
 )
+from realtime.messages import Entitlement, Reach, VisibilityChange
 from realtime.sockets import Person, Socket
 from realtime.streams import Stream
 
 
-class Hearing:
+class Subscriptions:
     """`open` is called with the name of a stream that is new, abandoned, or waits for a resync."""
 
     def __init__(self, people: Mapping[int, Person], open: Callable[[str], None]) -> None:
@@ -34,6 +34,7 @@ class Hearing:
         self._open = open
 
     def join(self, socket: Socket, name: str, seq: int) -> None:
+        """The socket follows the stream. It has a snapshot, or a replay, up to `seq`."""
         stream = self.streams.get(name)
         if stream is None:
             # Messages may have passed between the snapshot and joining the group, unless that is joined already.
@@ -45,6 +46,7 @@ class Hearing:
         self.look_at(stream)
 
     def leave(self, socket: Socket, name: str) -> None:
+        """The socket no longer follows the stream."""
         socket.streams.discard(name)
         if (stream := self.streams.get(name)) is not None:
             stream.remove(socket)
@@ -52,74 +54,76 @@ class Hearing:
                 del self.streams[name]
                 self.look_at(stream)
 
+    def end(self, socket: Socket, names: list[str]) -> None:
+        """The socket may not follow these streams any more: it leaves them, and the client is told."""
+        for name in names:
+            self.leave(socket, name)
+        if names:
+            socket.push(_unsubscribed(names))
+
     def look_at(self, stream: Stream) -> None:
         if stream.waiting or not len(stream):
             self._open(stream.name)
 
-    def confine(self, reach: dict[str, Any]) -> None:
-        """A person may act as other accounts than before: what is no longer theirs falls silent, and who acted as such
-        an account acts as themselves again."""
+    def apply_reach(self, reach: Reach) -> None:
+        """Ends the account streams that the person may not follow any more. Sockets that acted as an account that is
+        no longer theirs act as the person's own again; those whose token is bound to such an account are closed."""
         person = self._people.get(reach["user"])
         for socket in [socket for socket in person.sockets if socket.ready] if person else ():
             acting = stream_of_account(socket.account)
-            may_hear = {*reach["streams"], acting} if socket.sudo else set(reach["streams"])
-            self.lose(socket, [name for name in socket.streams if name.startswith(ACCOUNT) and name not in may_hear])
-            if acting not in may_hear and socket.rights.bound:
+            allowed = {*reach["streams"], acting} if socket.sudo else set(reach["streams"])
+            self.end(socket, [name for name in socket.streams if name.startswith(ACCOUNT) and name not in allowed])
+            if acting not in allowed and socket.rights.bound:
                 sign_off(socket)
-            elif acting not in may_hear:
+            elif acting not in allowed:
                 socket.account = reach["account"]
                 socket.push(reach["acting_as"])
 
-    def show(self, socket: Socket, sight: dict[str, Any]) -> None:
-        """Other people may see a market than before, or with other eyes. The socket hears of it what it may; what it
-        hears in another way now begins with a snapshot, for which the stream asks."""
+    def apply_visibility(self, socket: Socket, change: VisibilityChange) -> None:
+        """Ends what the socket may no longer see of the market, and begins what it wants and may see. What begins, or
+        shows other account ids than before, starts with a snapshot: the stream asks for it."""
         if not socket.ready or socket.person is None:
             return
-        bound, plain, summary = socket.rights.bound, sight["plain"], sight["summary"]
-        listed = bound in sight["accounts"] if bound else socket.person.user in (sight["users"] or ())
-        may = socket.sudo or sight["users"] is None or listed
-        book = sight["sudo"] if socket.sudo else plain
+        bound, plain, summary = socket.rights.bound, change["book"], change["summary"]
+        listed = bound in change["accounts"] if bound else socket.person.user in (change["users"] or ())
+        may = socket.sudo or change["users"] is None or listed
+        book = change["sudo_book"] if socket.sudo else plain
         books = {name for name in (plain, stream_of_market(named(plain).id, UNMASKED)) if name in socket.streams}
         wanted = set()
         if may and (books or (socket.all_markets and book not in socket.left)):
             wanted.add(book)
         if may and (summary in socket.streams or (socket.all_summaries and summary not in socket.left)):
             wanted.add(summary)
-        self.lose(socket, [name for name in (*books, summary) if name in socket.streams and name not in wanted])
+        self.end(socket, [name for name in (*books, summary) if name in socket.streams and name not in wanted])
         for name in wanted:
-            known = name in socket.streams
-            if not known or (sight["again"] and name == book and self.streams[name].seq < sight["seq"]):
+            follows = name in socket.streams
+            if not follows or (change["restart"] and name == book and self.streams[name].seq < change["seq"]):
                 self._join_anew(socket, name)
 
+    def apply_entitlement(self, entitlement: Entitlement) -> None:
+        """Sockets that want the stream begin to follow it, unless they do already or have unsubscribed from it."""
+        stream, users = entitlement["stream"], entitlement["users"]
+        people = self._people.values() if users is None else [self._people[u] for u in users if u in self._people]
+        summary = named(stream).form == SUMMARY
+        for socket in [socket for person in people for socket in person.sockets]:
+            follows_all = socket.all_summaries if summary else socket.all_markets
+            wanted = follows_all if users is None else not socket.rights.bound
+            if socket.ready and wanted and stream not in socket.streams and stream not in socket.left:
+                if entitlement["frames"]:
+                    socket.catch_up(entitlement["frames"])
+                    self.join(socket, stream, entitlement["seq"])
+                else:
+                    self._join_anew(socket, stream)
+
     def _join_anew(self, socket: Socket, name: str) -> None:
-        """It begins with a snapshot, for which the stream asks."""
+        """The stream asks for a snapshot, with which the socket begins."""
         self.join(socket, name, 0)
         self.streams[name].waiting = True
         self.look_at(self.streams[name])
 
-    def lose(self, socket: Socket, names: list[str]) -> None:
-        for name in names:
-            self.leave(socket, name)
-        if names:
-            socket.push(_unsubscribed(names))
-
-    def grant(self, grant: dict[str, Any]) -> None:
-        """Open sockets begin to hear a stream that they could not know of when they subscribed."""
-        stream, users = grant["stream"], grant["users"]
-        people = self._people.values() if users is None else [self._people[u] for u in users if u in self._people]
-        everything = "all_summaries" if named(stream).form == SUMMARY else "all_markets"
-        for socket in [socket for person in people for socket in person.sockets]:
-            wanted = getattr(socket, everything) if users is None else not socket.rights.bound
-            if socket.ready and wanted and stream not in socket.streams and stream not in socket.left:
-                if grant["frames"]:
-                    socket.catch_up(grant["frames"])
-                    self.join(socket, stream, grant["seq"])
-                else:
-                    self._join_anew(socket, stream)
-
 
 def forms_of(name: str) -> set[str]:
-    """The names under which the same is heard, with and without account ids."""
+    """The names of the same stream with and without account ids."""
     kind, id, form = named(name)
     if kind == MARKET and form != SUMMARY:
         return {stream_of_market(id), stream_of_market(id, UNMASKED)}
