@@ -1,13 +1,16 @@
-"""`make bench`: every figure of docs/benchmarks.md, or those of the parts that are named."""
+"""`make bench`: every figure of docs/benchmarks.md, or those of the parts that are named.
+
+Ends with status 1 if an error was logged meanwhile, here or by a server.
+"""
 
 import argparse
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks import course, engine, growth, hub, orders, past
+from benchmarks import course, engine, growth, hub, logs, orders, past
 from benchmarks.report import Row, machine, page
 from benchmarks.setting import Setting
 from benchmarks.wsload import ROOT
@@ -26,29 +29,35 @@ PAGE = ROOT / "docs" / "benchmarks.md"
 ENTRIES = 1_000_000
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="part", help=f"of {', '.join(PARTS)}; all if none is named")
     parser.add_argument("--quick", action="store_true", help="tiny sizes, to see that it works")
     parser.add_argument("--write", action="store_true", help=f"write {PAGE.relative_to(ROOT)}")
     parser.add_argument("--entries", type=int, default=ENTRIES, help="of the long journal")
     parser.add_argument("--folder", type=Path, help="where databases are made; else the machine's temporary folder")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     if unknown := set(options.parts) - PARTS.keys():
         parser.error(f"no part {', '.join(unknown)}")
     if options.write and (options.quick or options.parts):
         parser.error("only a full run is worth writing down")
-    with tempfile.TemporaryDirectory(prefix="exchange-bench-", dir=options.folder) as folder:
+    logs.configure()
+    with (
+        logs.ErrorCounter() as errors,
+        tempfile.TemporaryDirectory(prefix="exchange-bench-", dir=options.folder) as folder,
+    ):
         began = time.monotonic()
         setting = Setting(Path(folder), options.quick, options.entries)
         conditions = machine(setting.folder)
         print(*conditions, sep="\n")
         found = [run(name, setting) for name in options.parts or PARTS]
     minutes = (time.monotonic() - began) / 60
-    if options.write:
+    if options.write and not errors.count:
         PAGE.write_text(page(conditions, found, minutes), encoding="utf-8")
     print(f"\n{minutes:.1f} minutes")
-    return 0
+    if errors.count:
+        print(f"Errors logged: {errors.count}. The figures say nothing.", file=sys.stderr)
+    return 1 if errors.count else 0
 
 
 def run(name: str, setting: Setting) -> tuple[str, list[Row]]:

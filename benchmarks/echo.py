@@ -15,7 +15,7 @@ import daphne.server
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 
-from benchmarks import wsload
+from benchmarks import logs, wsload
 from realtime.outbox import OUTLET_EXTENSION
 from realtime.server import serve
 
@@ -89,6 +89,7 @@ def main() -> int:
     parser.add_argument("--serve", choices=KINDS, help="the server's process, started by the benchmark")
     options = parser.parse_args()
     if options.serve:
+        logs.configure()
         return {"stock": _serve_stock, "ours": _serve_ours}[options.serve](bytes(options.reply))
     rates = compare(options.request, options.reply, options.runs)
     for kind, rate in rates.items():

@@ -14,7 +14,7 @@ from typing import cast
 from channels.layers import get_channel_layer
 from django.conf import settings
 
-from benchmarks import wsload
+from benchmarks import logs, wsload
 from proto import exchange_pb2 as wire
 from realtime.groups import HUBS, MATCHING, PUBLIC
 from realtime.hub import Hub
@@ -113,6 +113,7 @@ async def _nobody(credentials: set[Hashable]) -> set[Hashable]:
 
 
 def _serve() -> int:
+    logs.configure()
     settings.configure(**SETTINGS)
     hub = Hub(_nobody, _nobody)
     return serve(

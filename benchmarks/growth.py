@@ -26,7 +26,7 @@ Shape = tuple[int, int]  # markets, resting orders
 
 def shapes(setting: Setting) -> dict[str, tuple[Shape, Shape]]:
     """What grows, from what to what."""
-    markets, orders = setting.size(MANY_MARKETS, 50), setting.size(MANY_ORDERS, 2_000)
+    markets, orders = setting.size(MANY_MARKETS, 20), setting.size(MANY_ORDERS, 400)
     return {
         f"from {FEW_MARKETS} to {markets:,} markets": ((FEW_MARKETS, FEW_ORDERS), (markets, FEW_ORDERS)),
         f"from {FEW_ORDERS} to {orders:,} resting orders": ((SOME_MARKETS, FEW_ORDERS), (SOME_MARKETS, orders)),

@@ -11,6 +11,7 @@ import sys
 import time
 from threading import Thread
 
+from benchmarks import logs
 from benchmarks.wsload import ROOT
 
 THREADS = 8  # connections that a browser keeps open
@@ -20,13 +21,18 @@ TIMEOUT_SECONDS = 20.0
 def start(port: int, path: str, cookie: str, per_second: int, seconds: float) -> "subprocess.Popen[str]":
     arguments = (str(port), path, cookie, str(per_second), str(seconds))
     return subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.pages", *arguments], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "benchmarks.pages", *arguments],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
 
 
 def found(process: "subprocess.Popen[str]") -> list[float]:
     """What a process that was started has to tell when it ends."""
-    out, _ = process.communicate(timeout=60)
+    out, log = process.communicate(timeout=60)
+    logs.report("The browser", log)
     assert process.returncode == 0, "a page could not be loaded"
     loads: list[float] = json.loads(out)
     return loads

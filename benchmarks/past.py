@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 
+from benchmarks import logs
 from benchmarks.report import Goal, Row
 from benchmarks.setting import Setting
 from benchmarks.wsload import ROOT
@@ -15,7 +16,7 @@ RESTING = 100_000
 
 
 def started(setting: Setting) -> list[Row]:
-    entries, resting = setting.size(setting.entries, 5_000), setting.size(RESTING, 1_000)
+    entries, resting = setting.size(setting.entries, 2_000), setting.size(RESTING, 1_000)
     looks, runs = setting.size(20, 3), min(setting.runs, 3)
     seconds, memory = [], []
     with setting.exchange("past") as live:
@@ -44,7 +45,13 @@ def started(setting: Setting) -> list[Row]:
 
 def _run(live: LiveExchange, *arguments: str) -> str:
     """benchmarks/long_journal.py on the database of an exchange that is stopped."""
-    return subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-m", "benchmarks.long_journal", *arguments],
-        cwd=ROOT, env={**os.environ, **live.env}, stdout=subprocess.PIPE, check=True, text=True,
-    ).stdout  # fmt: skip
+        cwd=ROOT,
+        env={**os.environ, **live.env},
+        capture_output=True,
+        text=True,
+    )
+    logs.report("The long journal", done.stderr)
+    done.check_returncode()
+    return done.stdout

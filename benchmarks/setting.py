@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
+from benchmarks import logs
 from tests.live.exchange import LiveExchange, Template
 
 S = TypeVar("S", int, float)
@@ -37,9 +38,12 @@ class Setting:
 
     @contextmanager
     def exchange(self, name: str) -> Iterator[LiveExchange]:
-        """A running exchange with an empty database of its own."""
+        """A running exchange with an empty database of its own. Errors that it logs are logged here in the end."""
         live = LiveExchange(self.template, self.folder / name, LIMITS)
         try:
             yield live
+            if live.process is not None and live.process.poll() is None:
+                assert live.stop() == 0
         finally:
             live.close()
+            logs.report(f"The exchange of {name}", live.log.read_text())

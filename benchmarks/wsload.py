@@ -9,10 +9,13 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from benchmarks import logs
 
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS_MAX = 20.0
@@ -136,22 +139,28 @@ def frame(payload: bytes) -> bytes:
 
 @contextmanager
 def server(module: str, *arguments: str) -> Iterator[tuple[int, int]]:
-    """Runs `python -m module arguments` in a process that prints its port. Yields port and process id."""
-    process = subprocess.Popen([sys.executable, "-m", module, *arguments], cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    try:
-        ready, _, _ = select.select([process.stdout], [], [], START_SECONDS_MAX)
-        line = process.stdout.readline() if ready else ""
-        assert line, f"{module} did not start"
-        yield int(line), process.pid
-    finally:
-        process.send_signal(signal.SIGTERM)
+    """Runs `python -m module arguments` in a process that prints its port. Yields port and process id. Errors that it
+    logs are logged here in the end."""
+    with tempfile.TemporaryFile("w+") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", module, *arguments], cwd=ROOT, stdout=subprocess.PIPE, stderr=log, text=True
+        )
+        assert process.stdout is not None
         try:
-            process.wait(STOP_SECONDS_MAX)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        process.stdout.close()
+            ready, _, _ = select.select([process.stdout], [], [], START_SECONDS_MAX)
+            line = process.stdout.readline() if ready else ""
+            assert line, f"{module} did not start"
+            yield int(line), process.pid
+        finally:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(STOP_SECONDS_MAX)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            log.seek(0)
+            logs.report(module, process.stdout.read() + log.read())
+            process.stdout.close()
 
 
 def cpu_seconds(pid: int) -> float:
