@@ -58,9 +58,10 @@ test: setup-dev ## unit and live tests
 
 check: lint types migrations tidy ## style, types, migrations, generated code, layering
 
-lint: $(DEV)
+lint: $(DEV) $(PACKAGES)
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check --quiet .
+	@$(if $(PACKAGES),$(NPM) run --silent lint)
 
 types: $(DEV) $(CLIENT) $(FRONTEND)
 	@$(PY) -m mypy
@@ -72,9 +73,10 @@ migrations: $(DEV)
 tidy: $(DEV) $(CLIENT) $(FRONTEND)
 	@$(PY) -m pytest --quiet tests/tidy
 
-format: $(DEV) ## write what lint asks for
+format: $(DEV) $(PACKAGES) ## write what lint asks for
 	@$(PY) -m ruff check --fix --quiet .
 	@$(PY) -m ruff format --quiet .
+	@$(if $(PACKAGES),$(NPM) run --silent format)
 
 soak: setup-dev ## the long tests, by hand
 	@$(PY) -m pytest -m soak --capture=no $(ARGS)

@@ -1,8 +1,9 @@
 // Enhances the page that the server wrote: one connection, and views that draw what it tells at most once a frame.
-import { Desk } from "./desk";
+
 import type { World } from "./connection";
+import { Desk } from "./desk";
 import * as money from "./money";
-import { readPage, type Page } from "./page";
+import { type Page, readPage } from "./page";
 import { enhanceChrome } from "./ui/chrome";
 import { find, setText } from "./ui/dom";
 import { enhanceKeys } from "./ui/keys";
@@ -24,8 +25,10 @@ const browser: World = {
   openSocket: () => new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`),
   nowMs: () => Date.now(),
   random: () => Math.random(),
-  later: (run, ms) => window.setTimeout(run, ms),
-  cancel: (timer) => window.clearTimeout(timer as number),
+  later: (run, ms) => {
+    const timer = window.setTimeout(run, ms);
+    return () => window.clearTimeout(timer);
+  },
 };
 
 function start(page: Page): void {
@@ -82,5 +85,5 @@ function oncePerFrame(draw: () => void): () => void {
 }
 
 enhanceChrome();
-const page = readPage();
-if (page) start(page);
+const written = readPage();
+if (written) start(written);

@@ -1,5 +1,5 @@
 // One market's book as this page sees it: resting orders, and levels kept by difference.
-import { Side, type Order } from "./gen/proto/exchange_pb";
+import { type Order, Side } from "./gen/proto/exchange_pb";
 import type { SideName } from "./risk";
 
 export interface Level {
@@ -65,8 +65,8 @@ export class Book {
   }
 
   private sorted(side: SideName): bigint[] {
-    const sign = side === "bid" ? -1 : 1;
-    return [...this.levels[side].keys()].sort((a, b) => (a < b ? -sign : a > b ? sign : 0));
+    const rising = [...this.levels[side].keys()].sort((a, b) => (a < b ? -1 : 1));
+    return side === "bid" ? rising.reverse() : rising;
   }
 }
 

@@ -12,7 +12,11 @@ const SIGNED_OUT_CODE = 4001; // never signed in, or no longer
 const AUTHENTICATE_ID = "authenticate";
 
 export type Light =
-  { kind: "live" } | { kind: "resyncing" } | { kind: "offline"; retryAtMs: number } | { kind: "signed out" } | { kind: "account lost" };
+  | { kind: "live" }
+  | { kind: "resyncing" }
+  | { kind: "offline"; retryAtMs: number }
+  | { kind: "signed out" }
+  | { kind: "account lost" };
 
 /** What a browser's WebSocket is, and a test's. */
 export interface Socket {
@@ -29,8 +33,8 @@ export interface World {
   openSocket(): Socket;
   nowMs(): number;
   random(): number;
-  later(run: () => void, ms: number): unknown;
-  cancel(timer: unknown): void;
+  /** Runs it later. Answers with what calls it off. */
+  later(run: () => void, ms: number): () => void;
 }
 
 export interface Listener {
@@ -47,7 +51,7 @@ export class Connection {
   private gapSinceMs: number | null = null;
   private ready = false;
   private readyAtMs = 0;
-  private timer: unknown = null;
+  private cancelTimer: (() => void) | null = null;
 
   constructor(
     private readonly world: World,
@@ -144,7 +148,9 @@ export class Connection {
     this.socket = null;
     this.ready = false;
     if (!socket) return;
-    socket.onopen = socket.onmessage = socket.onclose = null;
+    socket.onopen = null;
+    socket.onmessage = null;
+    socket.onclose = null;
     socket.close();
   }
 
@@ -166,8 +172,8 @@ export class Connection {
   }
 
   private wait(run: (() => void) | null, ms: number): void {
-    if (this.timer !== null) this.world.cancel(this.timer);
-    this.timer = run === null ? null : this.world.later(run, ms);
+    this.cancelTimer?.();
+    this.cancelTimer = run === null ? null : this.world.later(run, ms);
   }
 }
 

@@ -1,18 +1,20 @@
 // The page's one connection, what is known through it, and what can be asked.
+
+import type { MessageInitShape } from "@bufbuild/protobuf";
 import { Connection, FRAMES_PER_SECOND, type Light, type World } from "./connection";
 import type { Request } from "./frames";
-import type { Side } from "./gen/proto/exchange_pb";
-import type { MessageInitShape } from "@bufbuild/protobuf";
 import type {
   CreateOrderSchema,
   Market,
   MarketSummary,
   ServerMessage,
+  Side,
   SubscriptionSchema,
   Trade,
 } from "./gen/proto/exchange_pb";
 import type { Page } from "./page";
-import { newKey, Requests, type Answer } from "./requests";
+import { type Answer, newKey, Requests } from "./requests";
+import { type Notice, type Slice, TRADES_KEPT } from "./slice";
 import {
   applyFrame,
   bookSlice,
@@ -21,10 +23,9 @@ import {
   hearsBook,
   newState,
   resume,
-  switched,
   type State,
+  switched,
 } from "./store";
-import { TRADES_KEPT, type Notice, type Slice } from "./slice";
 import { accountStream, marketStream, summaryStream } from "./streams";
 
 const SUDO_ID = "sudo"; // request id of what turns it on
@@ -84,7 +85,8 @@ export class Desk {
   }
 
   private get definitions(): Map<bigint, Market> {
-    return (this.defined ??= definitions(this.state));
+    this.defined ??= definitions(this.state);
+    return this.defined;
   }
 
   summary(id: bigint): MarketSummary | undefined {

@@ -1,5 +1,5 @@
 // Bytes to messages and back.
-import { create, fromBinary, toBinary, type MessageInitShape } from "@bufbuild/protobuf";
+import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { ClientFrameSchema, ClientMessageSchema, ServerFrameSchema, type ServerMessage } from "./gen/proto/exchange_pb";
 
 export type Request = MessageInitShape<typeof ClientMessageSchema>["message"];

@@ -24,7 +24,11 @@ export function grouped(markets: Iterable<Market>): Group[] {
   return [...groups.values()];
 }
 
-const rank = ({ pinned, category }: Market): number => (pinned ? 0 : category ? 1 : 2);
+function rank({ pinned, category }: Market): number {
+  if (pinned) return 0;
+  return category ? 1 : 2;
+}
+
 const heading = (market: Market): string => (rank(market) === 1 ? market.category : "");
 
 function inOrder(a: Market, b: Market): number {
@@ -36,4 +40,7 @@ function byHeading(a: Market, b: Market): number {
   return rank(a) - rank(b) || compare(one.toLowerCase(), other.toLowerCase()) || compare(one, other);
 }
 
-const compare = <T extends bigint | string>(a: T, b: T): number => (a < b ? -1 : a > b ? 1 : 0);
+function compare<T extends bigint | string>(a: T, b: T): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
+}

@@ -14,7 +14,8 @@ function fixed(units: bigint, decimals: number, shown: number): string {
   const fraction = digits.slice(digits.length - decimals);
   let length = fraction.length;
   while (length > shown && fraction[length - 1] === "0") length -= 1;
-  return (units < 0n ? "-" : "") + whole + (length > 0 ? "." + fraction.slice(0, length) : "");
+  const sign = units < 0n ? "-" : "";
+  return length > 0 ? `${sign}${whole}.${fraction.slice(0, length)}` : sign + whole;
 }
 
 /** "48.00" */

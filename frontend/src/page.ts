@@ -46,7 +46,7 @@ interface Raw extends Omit<Page, "account" | "available" | "markets" | "summarie
 export function readPage(): Page | null {
   const text = document.getElementById("page")?.textContent;
   if (!text) return null;
-  const raw = JSON.parse(text) as Raw;
+  const raw: Raw = JSON.parse(text);
   return {
     ...raw,
     account: BigInt(raw.account),

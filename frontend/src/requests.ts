@@ -27,8 +27,8 @@ export class Requests {
   ask(message: Request): Promise<Answer> {
     const requestId = `r${this.next++}`;
     return new Promise((resolve) => {
-      if (!this.send(requestId, message)) resolve({ kind: "unsent" });
-      else this.pending.set(requestId, { message, askedAtMs: this.nowMs(), resolve });
+      if (this.send(requestId, message)) this.pending.set(requestId, { message, askedAtMs: this.nowMs(), resolve });
+      else resolve({ kind: "unsent" });
     });
   }
 

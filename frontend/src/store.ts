@@ -1,7 +1,7 @@
 // What the page knows, built from snapshots and streams alone. No page, socket or clock in here: applyFrame(state,
 // messages) changes the state it is given and says what happened. The rules are those of proto/exchange.proto.
 import type { Authenticated, Market, ServerMessage } from "./gen/proto/exchange_pb";
-import { applyToSlice, Slice, type Notice } from "./slice";
+import { applyToSlice, type Notice, Slice } from "./slice";
 import { accountStream, isAccount, isBook, isSummary, marketOf, marketStream, otherForm } from "./streams";
 
 export interface State {
@@ -135,7 +135,8 @@ function applyControl(state: State, { requestId, message }: ServerMessage): Noti
 
 /** In another epoch, or if other accounts are ours, everything comes anew; what does not come is gone. */
 function authenticated(state: State, value: Authenticated): void {
-  state.section = state.draft = null; // of a socket that is no more
+  state.section = null; // of a socket that is no more
+  state.draft = null;
   state.ownAccount = value.accountId;
   state.opening = true;
   if (value.anew || value.epoch !== state.epoch) startAnew(state);
@@ -243,7 +244,8 @@ function upToDate(state: State, seq: bigint, epoch: bigint): void {
 export function resume(state: State): { epoch: bigint; fromSeq: bigint } | null {
   const whole = state.upTo > 0n && state.gaps.size === 0 && state.stale.size === 0;
   const resumes = whole && !state.sudo && !state.switching;
-  state.sudo = state.switching = false;
+  state.sudo = false;
+  state.switching = false;
   state.opening = true;
   state.accountFloor = resumes ? state.upTo : null;
   if (resumes) return { epoch: state.epoch, fromSeq: state.upTo };

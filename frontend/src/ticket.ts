@@ -1,6 +1,6 @@
 // What a ticket says, as typed: is it an order, and what would it take of the available balance?
 import * as money from "./money";
-import { withOrder, worst, type Bounds, type SideName, type Stake } from "./risk";
+import { type Bounds, type SideName, type Stake, withOrder, worst } from "./risk";
 
 export interface Terms extends Bounds {
   tickSize: bigint;

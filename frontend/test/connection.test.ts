@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fromBinary } from "@bufbuild/protobuf";
 import { waitMs } from "../src/backoff";
-import { Connection, GAP_MS_MAX, SILENCE_MS_MAX, STEADY_MS, type Light, type Socket } from "../src/connection";
-import { ClientFrameSchema, Reason, type ClientMessage, type ServerMessage } from "../src/gen/proto/exchange_pb";
-import { Requests, AGAIN_MS_MAX, ANSWER_MS_MAX, newKey } from "../src/requests";
+import { Connection, GAP_MS_MAX, type Light, SILENCE_MS_MAX, type Socket, STEADY_MS } from "../src/connection";
+import { ClientFrameSchema, type ClientMessage, Reason, type ServerMessage } from "../src/gen/proto/exchange_pb";
+import { AGAIN_MS_MAX, ANSWER_MS_MAX, newKey, Requests } from "../src/requests";
 import { frame, say } from "./say";
 
 class FakeSocket implements Socket {
@@ -59,10 +59,9 @@ class FakeWorld {
       later: (run, ms) => {
         const timer = { at: this.now + ms, run };
         this.timers.push(timer);
-        return timer;
-      },
-      cancel: (timer) => {
-        this.timers = this.timers.filter((other) => other !== timer);
+        return () => {
+          this.timers = this.timers.filter((other) => other !== timer);
+        };
       },
     },
     {
@@ -74,7 +73,7 @@ class FakeWorld {
 
   pass(ms: number): void {
     const until = this.now + ms;
-    for (;;) {
+    while (true) {
       const next = this.timers.filter((timer) => timer.at <= until).sort((a, b) => a.at - b.at)[0];
       if (!next) break;
       this.timers = this.timers.filter((timer) => timer !== next);

@@ -4,12 +4,12 @@ import { fromBinary } from "@bufbuild/protobuf";
 import type { Light, Socket } from "../src/connection";
 import { Desk } from "../src/desk";
 import {
-  ClientFrameSchema,
-  Reason,
-  Side,
   type Authenticate,
+  ClientFrameSchema,
   type ClientMessage,
+  Reason,
   type ServerMessage,
+  Side,
 } from "../src/gen/proto/exchange_pb";
 import type { Page } from "../src/page";
 import { at, begin, cancelled, end, frame, say, trade } from "./say";
@@ -29,7 +29,13 @@ const page: Page = {
 };
 
 /** A desk whose sockets are in our hands. */
-function newDesk(more: Partial<Page> = {}): { desk: Desk; lights: string[]; sent: ClientMessage[]; hear(...messages: ServerMessage[]): void; reconnect(): void } {
+function newDesk(more: Partial<Page> = {}): {
+  desk: Desk;
+  lights: string[];
+  sent: ClientMessage[];
+  hear(...messages: ServerMessage[]): void;
+  reconnect(): void;
+} {
   const sent: ClientMessage[] = [];
   let socket: Socket | null = null;
   const world = {
@@ -40,8 +46,7 @@ function newDesk(more: Partial<Page> = {}): { desk: Desk; lights: string[]; sent
     },
     nowMs: () => 0,
     random: () => 0,
-    later: () => 0,
-    cancel: () => undefined,
+    later: () => () => undefined,
   };
   const lights: string[] = [];
   const light = ({ kind }: Light): void => void lights.push(kind);
@@ -255,10 +260,10 @@ test("own trades are known from fills, also where the market hides whose they ar
     say({ case: "fills", value: { accountId, fills: [{ marketId, tradeId }] } });
   hear(...snapshots, begin("account.6"), end("account.6", 10n));
   hear(at("account.5", 10n, 11n), fills(5n, 7n, 1n), fills(5n, 8n, 2n), at("account.6", 10n, 11n), fills(6n, 7n, 3n));
-  const own = (): boolean[] => [1n, 2n, 3n].map((id) => desk.isOwn(trade(id, 99n, 0n)));
-  assert.deepEqual(own(), [true, false, false]);
+  const ownTrades = (): boolean[] => [1n, 2n, 3n].map((id) => desk.isOwn(trade(id, 99n, 0n)));
+  assert.deepEqual(ownTrades(), [true, false, false]);
   hear(begin("account.5"), end("account.5", 12n));
-  assert.deepEqual(own(), [true, false, false]);
+  assert.deepEqual(ownTrades(), [true, false, false]);
   assert.equal(desk.isOwn({ ...trade(4n, 99n, 0n), sellerId: 5n }), true); // told before we listened
 });
 

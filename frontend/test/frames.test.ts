@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fromBinary } from "@bufbuild/protobuf";
-import { ClientFrameSchema, Side } from "../src/gen/proto/exchange_pb";
 import { decode, encode, FRAME_BYTES_MAX } from "../src/frames";
+import { ClientFrameSchema, Side } from "../src/gen/proto/exchange_pb";
 import { at, bid, cancelled, created, frame, orders } from "./say";
 
 function join(...parts: ArrayBuffer[]): ArrayBuffer {

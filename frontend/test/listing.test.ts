@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { create } from "@bufbuild/protobuf";
-import { MarketSchema, MarketStatus, type Market } from "../src/gen/proto/exchange_pb";
+import { type Market, MarketSchema, MarketStatus } from "../src/gen/proto/exchange_pb";
 import { grouped, MARKETS_SHOWN } from "../src/listing";
 
 function market(id: bigint, category = "", pinned = false, status = MarketStatus.OPEN): Market {

@@ -4,7 +4,8 @@ import { test } from "node:test";
 import * as money from "../src/money";
 
 const cases = JSON.parse(readFileSync("test/money_cases.json", "utf8")) as Record<string, (string | number | null)[][]>;
-const units = (text: string | number | null | undefined): bigint | null => (text == null ? null : BigInt(text));
+const units = (text: string | number | null | undefined): bigint | null =>
+  text === null || text === undefined ? null : BigInt(text);
 const rows = (name: string): (string | number | null)[][] => {
   const found = cases[name];
   assert.ok(found && found.length > 0, name);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { NO_STAKE, withOrder, worst, type Bounds, type Stake } from "../src/risk";
+import { type Bounds, NO_STAKE, type Stake, withOrder, worst } from "../src/risk";
 
 // The examples of the rules, section 6: chips as 1/10,000, prices and sizes as 1/100.
 const CHIP = 10_000n;

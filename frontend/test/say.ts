@@ -1,14 +1,14 @@
 // Messages as the server would send them.
-import { create, toBinary, type MessageInitShape } from "@bufbuild/protobuf";
+import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import {
+  type Order,
   OrderSchema,
   ServerFrameSchema,
+  type ServerMessage,
   ServerMessageSchema,
   Side,
-  TradeSchema,
-  type Order,
-  type ServerMessage,
   type Trade,
+  TradeSchema,
 } from "../src/gen/proto/exchange_pb";
 
 export function say(message: MessageInitShape<typeof ServerMessageSchema>["message"], requestId = ""): ServerMessage {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { create } from "@bufbuild/protobuf";
-import { FillSchema, OrderSchema, PaidOutSchema, Side, TransferSchema, type Fill } from "../src/gen/proto/exchange_pb";
+import { type Fill, FillSchema, OrderSchema, PaidOutSchema, Side, TransferSchema } from "../src/gen/proto/exchange_pb";
 import * as words from "../src/ui/words";
 
 const fill = (price: bigint, size: bigint, side = Side.BID): Fill => create(FillSchema, { price, size, side });

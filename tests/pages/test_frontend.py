@@ -54,7 +54,7 @@ def named(pattern: str, *folders: Path) -> set[str]:
 @pytest.mark.parametrize(
     ("in_script", "in_templates"),
     [
-        (r'\bslot\([^"()]*(?:\([^)]*\))?[^"()]*, "([a-z-]+)"\)', r'data-slot="([a-z-]+)"'),
+        (r'\bslot(?:<\w+>)?\([^"()]*(?:\([^)]*\))?[^"()]*, "([a-z-]+)"\)', r'data-slot="([a-z-]+)"'),
         (r'\[data-rows="([a-z]+)"\]', r'data-rows="([a-z]+)"'),
         (r'\btemplate\([^,]+, "([a-z]+)"\)', r'data-template="([a-z-]+)"'),
         (r'\[data-testid="([a-z-]+)"\]', r'data-testid="([a-z-]+)"'),

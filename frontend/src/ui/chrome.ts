@@ -39,7 +39,7 @@ function enhanceFilters(): void {
 /** Shows of its lists, as they are now, what the field seeks. */
 export function filter(input: HTMLInputElement): void {
   const sought = input.value.trim().toLocaleLowerCase();
-  for (const list of document.querySelectorAll<HTMLElement>(`[data-filtered="${input.dataset["filter"]}"]`)) {
+  for (const list of document.querySelectorAll<HTMLElement>(`[data-filtered="${input.dataset.filter}"]`)) {
     // What its heading says is so of all of a list; a list without a match goes with its heading.
     const heading = list.querySelector("[data-heading]");
     const items = [...list.children].filter((item): item is HTMLElement => item !== heading);
@@ -56,8 +56,8 @@ function enhanceTheme(): void {
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       const theme = event.submitter instanceof HTMLButtonElement ? event.submitter.value : "";
-      if (theme) document.documentElement.dataset["theme"] = theme;
-      else delete document.documentElement.dataset["theme"];
+      if (theme) document.documentElement.dataset.theme = theme;
+      else delete document.documentElement.dataset.theme;
       // The server keeps it in a cookie and would lead back to this page, which is here already.
       const body = new FormData(form);
       body.set("theme", theme);

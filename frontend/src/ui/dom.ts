@@ -6,7 +6,8 @@ export function find<E extends Element = HTMLElement>(root: ParentNode, selector
   return found;
 }
 
-export const slot = (root: ParentNode, name: string): HTMLElement => find(root, `[data-slot="${name}"]`);
+export const slot = <E extends HTMLElement = HTMLElement>(root: ParentNode, name: string): E =>
+  find<E>(root, `[data-slot="${name}"]`);
 
 export function setText(element: Element, text: string): void {
   if (element.textContent !== text) element.textContent = text;
@@ -43,7 +44,7 @@ export function showRows<T>({ body, template: from, key, sign, fill }: Rows<T>, 
   const wanted = new Set(items.map(key));
   const rows = new Map<string, HTMLElement>();
   for (const row of body.querySelectorAll<HTMLElement>(":scope > [data-key]")) {
-    const name = row.dataset["key"] ?? "";
+    const name = row.dataset.key ?? "";
     if (wanted.has(name)) rows.set(name, row);
     else row.remove();
   }

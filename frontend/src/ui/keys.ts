@@ -1,11 +1,13 @@
 // The keys of a market's page. Single letters can disturb who dictates or types with a screen reader: they can be
 // switched off, and the choice is kept.
 import { Side } from "../gen/proto/exchange_pb";
+import type { SideName } from "../risk";
 import { closeMenu } from "./chrome";
 import { find } from "./dom";
 import type { MarketView } from "./market";
 
 const KEPT = "keys";
+const SIDE_KEYS: Record<string, SideName> = { b: "bid", s: "offer" };
 
 export function enhanceKeys(root: HTMLElement, view: MarketView): void {
   const help = find(root, "[data-keys]");
@@ -16,14 +18,12 @@ export function enhanceKeys(root: HTMLElement, view: MarketView): void {
 
   document.addEventListener("keydown", (event) => {
     if (!toggle.checked || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.key === "Escape") {
-      if (!closeMenu()) void view.orders.out(Side.SIDE_UNSPECIFIED);
-      return;
+    const side = SIDE_KEYS[event.key];
+    if (event.key === "Escape" && !closeMenu()) void view.orders.out(Side.SIDE_UNSPECIFIED);
+    else if (side && !types(event.target)) {
+      event.preventDefault();
+      view.ticket.take(side, null);
     }
-    const side = event.key === "b" ? "bid" : event.key === "s" ? "offer" : null;
-    if (!side || types(event.target)) return;
-    event.preventDefault();
-    view.ticket.take(side, null);
   });
 }
 

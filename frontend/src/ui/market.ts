@@ -6,7 +6,7 @@ import * as money from "../money";
 import type { MarketData } from "../page";
 import type { SideName } from "../risk";
 import type { Slice } from "../slice";
-import { find, setAttribute, setText, showEmpty, showRows, signature, slot, template, type Rows } from "./dom";
+import { find, type Rows, setAttribute, setText, showEmpty, showRows, signature, slot, template } from "./dom";
 import { OrdersView, ownOrders } from "./orders";
 import { showStatus } from "./status";
 import { Ticket } from "./ticket";
@@ -40,7 +40,7 @@ export class MarketView {
       fill: (row, trade) => this.fillTrade(row, trade),
     };
     const own = this.trades.body.querySelectorAll<HTMLElement>(".mine");
-    this.marked = new Set([...own].map((row) => row.dataset["key"]));
+    this.marked = new Set([...own].map((row) => row.dataset.key));
     find(root, '[data-testid="book"]').addEventListener("click", (event) => this.click(event));
   }
 
@@ -142,6 +142,6 @@ export class MarketView {
     const row = event.target instanceof Element ? event.target.closest<HTMLElement>("tr[data-side]") : null;
     if (!row) return;
     event.preventDefault();
-    this.ticket.take(row.dataset["side"] === "bid" ? "offer" : "bid", BigInt(row.dataset["key"] ?? "0"));
+    this.ticket.take(row.dataset.side === "bid" ? "offer" : "bid", BigInt(row.dataset.key ?? "0"));
   }
 }

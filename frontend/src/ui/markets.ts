@@ -1,10 +1,10 @@
 // The list of markets: those that one knows of, as they come and go, with a line of each that one sees whole.
 import type { Desk } from "../desk";
 import type { Market } from "../gen/proto/exchange_pb";
-import { grouped, type Group } from "../listing";
+import { type Group, grouped } from "../listing";
 import * as money from "../money";
 import { filter } from "./chrome";
-import { find, setAttribute, setText, showEmpty, showRows, signature, slot, template, type Rows } from "./dom";
+import { find, type Rows, setAttribute, setText, showEmpty, showRows, signature, slot, template } from "./dom";
 import { showStatus } from "./status";
 import * as words from "./words";
 

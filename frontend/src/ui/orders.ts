@@ -1,15 +1,17 @@
 // One's own open orders, with their cancels; on a market's page those of the market, else all.
 import { sideName } from "../book";
 import type { Desk } from "../desk";
-import { Side, type Order } from "../gen/proto/exchange_pb";
+import { type Order, Side } from "../gen/proto/exchange_pb";
 import * as money from "../money";
 import type { Answer } from "../requests";
-import { find, setAttribute, setText, showEmpty, showRows, signature, slot, template, type Rows } from "./dom";
+import { find, type Rows, setAttribute, setText, showEmpty, showRows, signature, slot, template } from "./dom";
 import type { Toasts } from "./toasts";
 import * as words from "./words";
 
 export const ownOrders = (desk: Desk, marketId: bigint | null): Order[] =>
   [...(desk.account?.orders.values() ?? [])].filter((order) => marketId === null || order.marketId === marketId);
+
+const SIDES: Record<string, Side> = { bid: Side.BID, offer: Side.OFFER }; // of the buttons that cancel a side
 
 export class OrdersView {
   private readonly rows: Rows<Order>;
@@ -57,14 +59,11 @@ export class OrdersView {
   private submit(event: SubmitEvent): void {
     const { target, submitter } = event;
     if (!(target instanceof HTMLFormElement) || !(submitter instanceof HTMLButtonElement)) return;
-    const form = target.dataset["form"];
+    const form = target.dataset.form;
     if (!this.desk.everLive || (form !== "cancel" && form !== "out")) return;
     event.preventDefault();
     if (form === "cancel") void this.cancel(BigInt(submitter.value));
-    else
-      void this.out(
-        submitter.value === "bid" ? Side.BID : submitter.value === "offer" ? Side.OFFER : Side.SIDE_UNSPECIFIED,
-      );
+    else void this.out(SIDES[submitter.value] ?? Side.SIDE_UNSPECIFIED);
   }
 
   private tell(
@@ -88,7 +87,7 @@ export class OrdersView {
     setText(slot(row, "open"), money.size(order.open));
     setText(slot(row, "size"), money.size(order.size));
     setText(slot(row, "since"), money.clock(order.createdUs));
-    const cancel = slot(row, "cancel") as HTMLButtonElement;
+    const cancel = slot<HTMLButtonElement>(row, "cancel");
     cancel.value = String(order.id);
     setAttribute(cancel, "aria-label", words.cancelLabel(order));
   }

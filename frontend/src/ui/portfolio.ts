@@ -2,7 +2,7 @@
 import type { Desk } from "../desk";
 import type { Exposure } from "../gen/proto/exchange_pb";
 import * as money from "../money";
-import { find, setAttribute, setText, showEmpty, showRows, signature, slot, template, type Rows } from "./dom";
+import { find, type Rows, setAttribute, setText, showEmpty, showRows, signature, slot, template } from "./dom";
 import { OrdersView } from "./orders";
 import type { Toasts } from "./toasts";
 import { TransfersView } from "./transfers";

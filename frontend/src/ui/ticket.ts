@@ -10,10 +10,18 @@ import { answerText } from "./orders";
 import type { Toasts } from "./toasts";
 import * as words from "./words";
 
+const TIMES_IN_FORCE: Record<string, TimeInForce> = {
+  GTC: TimeInForce.GTC,
+  IOC: TimeInForce.IOC,
+  FOK: TimeInForce.FOK,
+};
+
 export class Ticket {
   readonly form: HTMLFormElement;
   private readonly price: HTMLInputElement;
   private readonly size: HTMLInputElement;
+  private readonly timeInForce: HTMLSelectElement;
+  private readonly postOnly: HTMLInputElement;
   private readonly uses: HTMLElement;
 
   constructor(
@@ -26,6 +34,8 @@ export class Ticket {
     this.form = find<HTMLFormElement>(root, '[data-form="ticket"]');
     this.price = find<HTMLInputElement>(this.form, '[name="price"]');
     this.size = find<HTMLInputElement>(this.form, '[name="size"]');
+    this.timeInForce = find<HTMLSelectElement>(this.form, '[name="time_in_force"]');
+    this.postOnly = find<HTMLInputElement>(this.form, '[name="post_only"]');
     this.uses = slot(this.form, "uses");
     this.form.addEventListener("input", () => this.changed());
     this.form.addEventListener("submit", (event) => this.submit(event));
@@ -88,15 +98,14 @@ export class Ticket {
   }
 
   private async send(price: bigint, size: bigint): Promise<void> {
-    const data = new FormData(this.form);
     setText(slot(this.form, "answer"), "Sending …");
     const answer = await this.desk.place({
       marketId: this.market.id,
       side: this.side === "bid" ? Side.BID : Side.OFFER,
       price,
       size,
-      timeInForce: TimeInForce[data.get("time_in_force") as keyof typeof TimeInForce],
-      postOnly: data.has("post_only"),
+      timeInForce: TIMES_IN_FORCE[this.timeInForce.value] ?? TimeInForce.GTC,
+      postOnly: this.postOnly.checked,
     });
     this.answer(
       ...answerText(answer, (body) =>

@@ -1,6 +1,7 @@
 // Messages that come and go: own fills (grouped), transfers, settlements, refusals. The region is aria-live.
-import type { Fill } from "../gen/proto/exchange_pb";
+
 import type { Desk } from "../desk";
+import type { Fill } from "../gen/proto/exchange_pb";
 import type { Notice } from "../slice";
 import { find, stamp, template } from "./dom";
 import * as words from "./words";
@@ -27,7 +28,7 @@ export class Toasts {
   show(kind: Kind, text: string): void {
     const toast = stamp(this.template);
     toast.classList.add(CLASSES[kind]);
-    toast.dataset["kind"] = kind;
+    toast.dataset.kind = kind;
     toast.textContent = text;
     toast.addEventListener("click", () => toast.remove());
     this.region.append(toast);
@@ -90,7 +91,7 @@ export class Toasts {
         if (toast.matches(":hover")) this.expire(toast);
         else toast.remove();
       },
-      SHOWN_MS[toast.dataset["kind"] ?? "info"],
+      SHOWN_MS[toast.dataset.kind ?? "info"],
     );
   }
 }

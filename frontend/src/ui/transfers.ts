@@ -2,7 +2,7 @@
 import type { Desk } from "../desk";
 import type { Transfer } from "../gen/proto/exchange_pb";
 import * as money from "../money";
-import { find, setText, showEmpty, showRows, slot, template, type Rows } from "./dom";
+import { find, type Rows, setText, showEmpty, showRows, slot, template } from "./dom";
 
 export class TransfersView {
   private readonly rows: Rows<Transfer>;
