@@ -1,4 +1,5 @@
 // Builds dist/app.js and dist/app.css; with --test builds the tests and runs them with node's own test runner.
+
 import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";

@@ -1,4 +1,4 @@
-// Enhances the page that the server wrote: one connection, and views that draw what it tells at most once a frame.
+// Enhances the page that the server rendered: one connection, and a view that draws at most once per animation frame.
 
 import type { World } from "./connection";
 import { Desk } from "./desk";
@@ -15,7 +15,7 @@ import { Toasts } from "./ui/toasts";
 import { TransfersPageView } from "./ui/transfers";
 
 const EXPIRE_EVERY_MS = 1_000;
-const SAY_NEXT = "say next"; // of the tab's session storage: what the page that comes has to tell
+const NEXT_PAGE_MESSAGE = "next-page-message"; // key in session storage: an error that the next page shows
 
 interface View {
   render(): void;
@@ -35,12 +35,12 @@ function start(page: Page): void {
   const light = new ConnectionLight();
   const toasts = new Toasts(() => desk);
   const desk = new Desk(page, browser, {
-    light: (state) => {
+    onConnection: (state) => {
       light.show(state);
-      if (state.kind === "account lost") startOver(page);
+      if (state.kind === "account lost") reloadAsSelf(page);
     },
-    changed: () => redraw(),
-    happened: (notices) => toasts.tell(notices),
+    onChange: () => redraw(),
+    onNotices: (notices) => toasts.announce(notices),
   });
   const available = find(document, "[data-available]");
   const view = makeView(page, desk, toasts, () => redraw());
@@ -48,17 +48,17 @@ function start(page: Page): void {
     view.render();
     if (desk.account) setText(available, money.cash(desk.account.available));
   });
-  const said = sessionStorage.getItem(SAY_NEXT);
-  if (said) toasts.show("error", said);
-  sessionStorage.removeItem(SAY_NEXT);
+  const message = sessionStorage.getItem(NEXT_PAGE_MESSAGE);
+  if (message) toasts.show("error", message);
+  sessionStorage.removeItem(NEXT_PAGE_MESSAGE);
   desk.connection.connect();
   window.addEventListener("online", () => desk.connection.connect());
   window.setInterval(() => desk.requests.expire(), EXPIRE_EVERY_MS);
 }
 
-/** Loads the page again for the own account, with its forms, and tells why. */
-function startOver({ accountName }: Page): void {
-  sessionStorage.setItem(SAY_NEXT, `You no longer act as ${accountName}; you act as yourself again.`);
+/** Reloads the page, which then acts as the person's own account, and says why. */
+function reloadAsSelf({ accountName }: Page): void {
+  sessionStorage.setItem(NEXT_PAGE_MESSAGE, `You may no longer act as ${accountName}. You act as yourself again.`);
   location.reload();
 }
 
@@ -85,5 +85,5 @@ function oncePerFrame(draw: () => void): () => void {
 }
 
 enhanceChrome();
-const written = readPage();
-if (written) start(written);
+const pageData = readPage();
+if (pageData) start(pageData);

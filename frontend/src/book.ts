@@ -1,4 +1,5 @@
-// One market's book as this page sees it: resting orders, and levels kept by difference.
+// One market's order book: resting orders, and levels that each change adjusts.
+
 import { type Order, Side } from "./gen/proto/exchange_pb";
 import type { SideName } from "./risk";
 
@@ -7,7 +8,7 @@ export interface Level {
   size: bigint;
 }
 
-/** A level as the ladder shows it. total: all up to here; share: its part of the longest bar, 0 to 100. */
+/** A level in the ladder. total: cumulative size; mine: own size; share: bar length in % of the longest bar. */
 export interface Rung extends Level {
   total: bigint;
   mine: bigint;
@@ -18,19 +19,19 @@ export class Book {
   readonly orders = new Map<bigint, Order>();
   private readonly levels: Record<SideName, Map<bigint, bigint>> = { bid: new Map(), offer: new Map() };
 
-  /** An order that rests now; with nothing open it does not. */
+  /** Adds or replaces a resting order; one with nothing open is removed. */
   put(order: Order): void {
     this.setOpen(order.id, 0n);
     if (order.open <= 0n) return;
     this.orders.set(order.id, order);
-    this.grow(order, order.open);
+    this.changeLevel(order, order.open);
   }
 
-  /** What is left of an order, absolute; of an unknown one nothing is remembered. */
+  /** Sets the open size of an order (not a difference). Ignores unknown orders. */
   setOpen(id: bigint, open: bigint): void {
     const order = this.orders.get(id);
     if (!order) return;
-    this.grow(order, open - order.open);
+    this.changeLevel(order, open - order.open);
     order.open = open;
     if (open <= 0n) this.orders.delete(id);
   }
@@ -57,7 +58,7 @@ export class Book {
       .map((price) => ({ price, size: sizes.get(price) ?? 0n }));
   }
 
-  private grow(order: Order, by: bigint): void {
+  private changeLevel(order: Order, by: bigint): void {
     const sizes = this.levels[sideName(order.side)];
     const size = (sizes.get(order.price) ?? 0n) + by;
     if (size > 0n) sizes.set(order.price, size);
@@ -72,7 +73,7 @@ export class Book {
 
 export const sideName = (side: Side): SideName => (side === Side.BID ? "bid" : "offer");
 
-/** The ladder of both sides: cumulative sizes, own size per level, bars that share one scale. */
+/** The ladder of both sides: cumulative sizes, own size per level, bars on one scale. */
 export function ladder(book: Book, own: Iterable<Order>, depth: number): Record<SideName, Rung[]> {
   const mine = new Map<string, bigint>();
   for (const order of own) {

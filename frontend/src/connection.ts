@@ -1,24 +1,25 @@
-// One socket that comes back: authenticate, hear everything, notice silence, wait with jitter, resume.
+// One socket that reconnects: it authenticates, receives frames, detects silence and gaps, and retries with jitter.
+
 import { waitMs } from "./backoff";
 import { decode, encode, type Request } from "./frames";
 import { Reason, type ServerMessage } from "./gen/proto/exchange_pb";
 
 export const FRAMES_PER_SECOND = 60;
-export const SILENCE_MS_MAX = 15_000; // the server speaks every 5 s at least
-export const STEADY_MS = 5_000; // a connection that held for so long makes up for failures before it
-export const GAP_MS_MAX = 10_000; // a missed stream gets its snapshot sooner, or we start anew
+export const SILENCE_MS_MAX = 15_000; // the server sends something at least every 5 s
+export const STEADY_MS = 5_000; // a connection that lasted this long resets the count of failures
+export const GAP_MS_MAX = 10_000; // if no snapshot fills a gap within this time, reconnect
 const CHECK_EVERY_MS = 1_000;
-const SIGNED_OUT_CODE = 4001; // never signed in, or no longer
+const SIGNED_OUT_CODE = 4001; // not signed in, or no longer
 const AUTHENTICATE_ID = "authenticate";
 
-export type Light =
+export type ConnectionState =
   | { kind: "live" }
   | { kind: "resyncing" }
   | { kind: "offline"; retryAtMs: number }
   | { kind: "signed out" }
   | { kind: "account lost" };
 
-/** What a browser's WebSocket is, and a test's. */
+/** The part of WebSocket that is used; tests bring their own. */
 export interface Socket {
   binaryType: BinaryType;
   onopen: ((event: Event) => void) | null;
@@ -28,26 +29,26 @@ export interface Socket {
   close(): void;
 }
 
-/** Time, chance and the network, which tests bring along. */
+/** Clock, timers, randomness and network; tests bring their own. */
 export interface World {
   openSocket(): Socket;
   nowMs(): number;
   random(): number;
-  /** Runs it later. Answers with what calls it off. */
+  /** Runs it after `ms`; returns a function that cancels it. */
   later(run: () => void, ms: number): () => void;
 }
 
 export interface Listener {
-  /** What Authenticate asks for, at this moment. */
-  hello(): Request;
-  frame(messages: readonly ServerMessage[]): void;
-  light(light: Light): void;
+  /** The Authenticate request to send now. */
+  authenticate(): Request;
+  onFrame(messages: readonly ServerMessage[]): void;
+  onState(state: ConnectionState): void;
 }
 
 export class Connection {
   private socket: Socket | null = null;
   private failures = 0;
-  private heardAtMs = 0;
+  private receivedAtMs = 0;
   private gapSinceMs: number | null = null;
   private ready = false;
   private readyAtMs = 0;
@@ -62,85 +63,85 @@ export class Connection {
     return this.ready;
   }
 
-  /** Opens the socket now, also in the middle of a wait; with a socket open it does nothing. */
+  /** Opens the socket now, even during a wait. Does nothing if one is open. */
   connect(): void {
     if (this.socket) return;
     this.wait(null, 0);
-    this.listener.light({ kind: "resyncing" });
+    this.listener.onState({ kind: "resyncing" });
     const socket = this.world.openSocket();
     this.socket = socket;
-    this.heardAtMs = this.world.nowMs();
+    this.receivedAtMs = this.world.nowMs();
     this.gapSinceMs = null;
     socket.binaryType = "arraybuffer";
-    socket.onopen = () => socket.send(encode(AUTHENTICATE_ID, this.listener.hello()));
-    socket.onmessage = (event) => this.hear(event.data);
+    socket.onopen = () => socket.send(encode(AUTHENTICATE_ID, this.listener.authenticate()));
+    socket.onmessage = (event) => this.receive(event.data);
     socket.onclose = (event) => this.closed(event.code);
     this.watch();
   }
 
-  /** Whether it went out; only a live connection takes anything. */
+  /** Sends a request if the connection is live; returns whether it did. */
   send(requestId: string, message: Request): boolean {
     if (!this.ready || !this.socket) return false;
     this.socket.send(encode(requestId, message));
     return true;
   }
 
-  /** The state missed something, or no longer does: null. */
-  missing(stream: string | null): void {
+  /** Reports a stream with a gap, or null once there is none. */
+  setGap(stream: string | null): void {
     this.gapSinceMs = stream === null ? null : (this.gapSinceMs ?? this.world.nowMs());
-    if (this.ready) this.listener.light({ kind: stream === null ? "live" : "resyncing" });
+    if (this.ready) this.listener.onState({ kind: stream === null ? "live" : "resyncing" });
   }
 
-  private hear(data: ArrayBuffer): void {
-    this.heardAtMs = this.world.nowMs();
+  private receive(data: ArrayBuffer): void {
+    this.receivedAtMs = this.world.nowMs();
     let messages: ServerMessage[];
     try {
       messages = decode(data);
     } catch {
-      this.drop(); // not our protocol: what follows would be guessed
+      this.drop(); // not our protocol: the rest cannot be trusted
       return;
     }
-    if (messages.some((message) => refusesHello(message, Reason.ACCOUNT_NOT_FOUND))) {
+    if (messages.some((message) => refusesAuthenticate(message, Reason.ACCOUNT_NOT_FOUND))) {
       this.loseAccount();
       return;
     }
-    if (messages.some((message) => refusesHello(message, Reason.NOT_AUTHENTICATED))) {
+    if (messages.some((message) => refusesAuthenticate(message, Reason.NOT_AUTHENTICATED))) {
       this.end({ kind: "signed out" });
       return;
     }
     const wasReady = this.ready;
     if (messages.some((message) => message.message.case === "actingAs")) this.ready = true;
-    this.listener.frame(messages);
+    this.listener.onFrame(messages);
     if (this.ready && !wasReady) {
-      this.readyAtMs = this.heardAtMs;
-      this.listener.light({ kind: "live" });
+      this.readyAtMs = this.receivedAtMs;
+      this.listener.onState({ kind: "live" });
     }
   }
 
   private watch(): void {
     this.wait(() => {
       const now = this.world.nowMs();
-      const silent = now - this.heardAtMs > SILENCE_MS_MAX;
+      const silent = now - this.receivedAtMs > SILENCE_MS_MAX;
       const lost = this.gapSinceMs !== null && now - this.gapSinceMs > GAP_MS_MAX;
       if (silent || lost) this.drop();
       else this.watch();
     }, CHECK_EVERY_MS);
   }
 
-  /** Lets go of a socket that is of no use; its own close may come much later or never. */
+  /** Gives up a dead socket and retries; its own close event may come much later or never. */
   private drop(): void {
     this.closed(0);
   }
 
-  /** The account that hello() names is no longer ours: there is nothing to come back to. */
+  /** Ends the connection for good: the person may no longer act as the account that authenticate() names. */
   loseAccount(): void {
     this.end({ kind: "account lost" });
   }
 
-  private end(light: Light): void {
+  private end(state: ConnectionState): void {
     this.forget();
     this.wait(null, 0);
-    this.listener.light(light);
+    this.listener.onState(state);
   }
 
   private forget(): void {
@@ -167,7 +168,7 @@ export class Connection {
   private retry(code: number): void {
     const ms = waitMs(code, this.failures, this.world.random);
     this.failures += 1;
-    this.listener.light({ kind: "offline", retryAtMs: this.world.nowMs() + ms });
+    this.listener.onState({ kind: "offline", retryAtMs: this.world.nowMs() + ms });
     this.wait(() => this.connect(), ms);
   }
 
@@ -177,6 +178,6 @@ export class Connection {
   }
 }
 
-function refusesHello({ requestId, message }: ServerMessage, code: Reason): boolean {
+function refusesAuthenticate({ requestId, message }: ServerMessage, code: Reason): boolean {
   return message.case === "refused" && requestId === AUTHENTICATE_ID && message.value.code === code;
 }

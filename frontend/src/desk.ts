@@ -1,7 +1,7 @@
-// The page's one connection, what is known through it, and what can be asked.
+// The page's one connection: the state that it receives, and the requests that it can send.
 
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import { Connection, FRAMES_PER_SECOND, type Light, type World } from "./connection";
+import { Connection, type ConnectionState, FRAMES_PER_SECOND, type World } from "./connection";
 import type { Request } from "./frames";
 import type {
   CreateOrderSchema,
@@ -18,25 +18,25 @@ import { type Notice, type Slice, TRADES_KEPT } from "./slice";
 import {
   applyFrame,
   bookSlice,
-  complete,
   definitions,
-  hearsBook,
+  endSwitch,
+  isLoaded,
   newState,
   resume,
   type State,
-  switched,
+  subscribedToBook,
 } from "./store";
 import { accountStream, marketStream, summaryStream } from "./streams";
 
-const SUDO_ID = "sudo"; // request id of what turns it on
+const SUDO_ID = "sudo"; // request id of SetSudo
 
 export interface DeskListener {
-  light(light: Light): void;
-  changed(): void;
-  happened(notices: readonly Notice[]): void;
+  onConnection(state: ConnectionState): void;
+  onChange(): void;
+  onNotices(notices: readonly Notice[]): void;
 }
 
-type Wish = MessageInitShape<typeof SubscriptionSchema>;
+type SubscriptionRequest = MessageInitShape<typeof SubscriptionSchema>;
 
 export type NewOrder = Omit<MessageInitShape<typeof CreateOrderSchema>, "clientOrderId" | "$typeName" | "$unknown">;
 
@@ -44,10 +44,10 @@ export class Desk {
   readonly state: State = newState();
   readonly connection: Connection;
   readonly requests: Requests;
-  private defined: Map<bigint, Market> | null = null; // since the last frame
-  private ownTrades: bigint[] = []; // of the page's account in the page's market, told as fills; the oldest first
-  private greeted = false; // this connection is ready, and what has to follow at once was said
-  everLive = false; // else sockets may be blocked on the way, and forms post as without scripts
+  private definedMarkets: Map<bigint, Market> | null = null; // cached until the next frame
+  private ownTrades: bigint[] = []; // ids from the page's account's fills in the page's market, oldest first
+  private sudoRestored = false; // restoreSudo() ran on this connection
+  everLive = false; // until then forms post as without scripts: a network may block sockets
 
   constructor(
     readonly page: Page,
@@ -55,9 +55,9 @@ export class Desk {
     private readonly listener: DeskListener,
   ) {
     this.connection = new Connection(world, {
-      hello: () => this.hello(),
-      frame: (messages) => this.frame(messages),
-      light: (light) => listener.light(light),
+      authenticate: () => this.authenticate(),
+      onFrame: (messages) => this.receive(messages),
+      onState: (state) => listener.onConnection(state),
     });
     this.requests = new Requests(
       (requestId, message) => this.connection.send(requestId, message),
@@ -65,19 +65,19 @@ export class Desk {
     );
   }
 
-  /** The acting account, once its snapshot is here. */
+  /** The acting account, once its snapshot has arrived. */
   get account(): Slice | undefined {
     return this.state.slices.get(accountStream(this.page.account));
   }
 
-  /** Its book, in the form that is heard. */
+  /** The market's book, masked or unmasked. */
   market(id: bigint): Slice | undefined {
     return bookSlice(this.state, id);
   }
 
-  /** Every market that we know of, by id; null while some may not have been told yet. */
+  /** Every visible market by id; null until all snapshots have arrived. */
   get markets(): Map<bigint, Market> | null {
-    return complete(this.state) ? this.definitions : null;
+    return isLoaded(this.state) ? this.definitions : null;
   }
 
   definition(id: bigint): Market | undefined {
@@ -85,15 +85,15 @@ export class Desk {
   }
 
   private get definitions(): Map<bigint, Market> {
-    this.defined ??= definitions(this.state);
-    return this.defined;
+    this.definedMarkets ??= definitions(this.state);
+    return this.definedMarkets;
   }
 
   summary(id: bigint): MarketSummary | undefined {
     return this.state.slices.get(summaryStream(id))?.summary ?? undefined;
   }
 
-  /** Whether the page's account traded there. A market that hides account ids does not say so; our fills do. */
+  /** Whether the page's account traded here. Where the market hides account ids, only own fills tell. */
   isOwn(trade: Trade): boolean {
     const { account } = this.page;
     return this.ownTrades.includes(trade.id) || trade.buyerId === account || trade.sellerId === account;
@@ -110,12 +110,12 @@ export class Desk {
     return this.command({ case: "cancelOrder", value: { orderId, key: newKey() } });
   }
 
-  /** marketId 0: everywhere; side 0: both. */
+  /** Cancels all own orders. marketId 0: in every market; side 0: both sides. */
   out(marketId: bigint, side: Side): Promise<Answer> {
     return this.command({ case: "out", value: { marketId, side, key: newKey() } });
   }
 
-  /** In the name of the page's account, or not at all. */
+  /** Sends only if the socket acts as the page's account. */
   private command(message: Request): Promise<Answer> {
     return this.acts ? this.requests.ask(message) : Promise.resolve({ kind: "unsent" });
   }
@@ -124,65 +124,66 @@ export class Desk {
     return this.state.actingAs === this.page.account;
   }
 
-  private hello(): Request {
+  private authenticate(): Request {
     const { page, state } = this;
     const resumed = resume(state);
-    this.greeted = false;
+    this.sudoRestored = false;
     state.switching = page.sudo;
-    const named = page.markets.filter((id) => page.sudo || !state.lost.has(id));
-    const subscriptions: Wish[] = named.map((id) => ({
+    const named = page.markets.filter((id) => page.sudo || !state.revoked.has(id));
+    const subscriptions: SubscriptionRequest[] = named.map((id) => ({
       stream: { case: "marketId", value: id },
-      fromSeq: (resumed && state.standing.get(marketStream(id))) ?? 0n,
+      fromSeq: (resumed && state.positions.get(marketStream(id))) ?? 0n,
     }));
-    // Never resumed: a line is all that there is to say.
+    // Not resumed: a summary is one message.
     if (page.summaries) subscriptions.push({ stream: { case: "marketSummary", value: true } });
     const { epoch, fromSeq } = resumed ?? { epoch: 0n, fromSeq: 0n };
-    const actAs = page.sudo ? 0n : page.account; // without sudo it may be nobody's to act as
+    const actAs = page.sudo ? 0n : page.account; // in sudo the page's account may need sudo: act as it later
     const value = { actAs, framesPerSecond: FRAMES_PER_SECOND, subscriptions, epoch, fromSeq };
     return { case: "authenticate", value };
   }
 
-  /** What follows Authenticate at once, where the browser is in sudo; the exchange does one after the other. */
-  private greet(): void {
+  /** If the browser is in sudo: turns it on for this socket, then subscribes and acts as the page's account. */
+  private restoreSudo(): void {
     const { page, state, connection } = this;
-    this.greeted = true;
+    this.sudoRestored = true;
     if (!page.sudo) return;
     connection.send(SUDO_ID, { case: "setSudo", value: { on: true } });
-    const unseen = page.markets.filter((id) => !hearsBook(state, id));
-    const subscriptions: Wish[] = unseen.map((id) => ({ stream: { case: "marketId", value: id } }));
+    const unseen = page.markets.filter((id) => !subscribedToBook(state, id));
+    const subscriptions: SubscriptionRequest[] = unseen.map((id) => ({ stream: { case: "marketId", value: id } }));
     if (unseen.length > 0) connection.send("again", { case: "subscribe", value: { subscriptions } });
     if (!this.acts) connection.send("act as", { case: "actAs", value: { accountId: page.account } });
   }
 
   private noteFills(notices: readonly Notice[]): void {
     const { account, market } = this.page;
-    for (const what of notices) {
-      if (what.kind !== "fills" || what.accountId !== account) continue;
-      this.ownTrades.push(...what.fills.filter((fill) => fill.marketId === market?.id).map((fill) => fill.tradeId));
+    for (const notice of notices) {
+      if (notice.kind !== "fills" || notice.accountId !== account) continue;
+      this.ownTrades.push(...notice.fills.filter((fill) => fill.marketId === market?.id).map((fill) => fill.tradeId));
     }
     this.ownTrades = this.ownTrades.slice(-TRADES_KEPT); // the tape shows no more
   }
 
-  private frame(messages: readonly ServerMessage[]): void {
+  private receive(messages: readonly ServerMessage[]): void {
     const notices = applyFrame(this.state, messages);
     if (messages.some(({ requestId, message }) => requestId === SUDO_ID && message.case === "refused")) {
-      switched(this.state);
+      endSwitch(this.state);
     }
-    this.defined = null;
+    this.definedMarkets = null;
     this.noteFills(notices);
     this.requests.answer(messages);
-    if (notices.some((what) => what.kind === "put back")) {
+    if (notices.some((notice) => notice.kind === "account lost")) {
       this.connection.loseAccount();
       return;
     }
-    if (notices.some((what) => what.kind === "ready")) {
+    if (notices.some((notice) => notice.kind === "ready")) {
       this.everLive = true;
-      if (!this.greeted) this.greet();
+      if (!this.sudoRestored) this.restoreSudo();
       if (this.acts) this.requests.resume();
     }
     const [gap] = this.state.gaps;
-    if (notices.some((what) => what.kind === "gap" || what.kind === "whole")) this.connection.missing(gap ?? null);
-    if (notices.length > 0) this.listener.happened(notices);
-    this.listener.changed();
+    if (notices.some((notice) => notice.kind === "gap" || notice.kind === "synced"))
+      this.connection.setGap(gap ?? null);
+    if (notices.length > 0) this.listener.onNotices(notices);
+    this.listener.onChange();
   }
 }

@@ -1,5 +1,6 @@
-// Which markets the list shows, in what order and under what headings; as market_rows() and grouped() of
-// markets/reads/selectors.py have it.
+// Which markets the list shows, in which order and under which headings: the same as market_rows() and grouped() in
+// markets/reads/selectors.py.
+
 import type { Market } from "./gen/proto/exchange_pb";
 
 export const MARKETS_SHOWN = 500;
@@ -10,7 +11,7 @@ export interface Group {
   markets: Market[];
 }
 
-/** Pinned ones, then each category in order of its name, then what has none; within a group running ones first. */
+/** Pinned markets, then categories by name, then markets without one. Within a group running markets come first. */
 export function grouped(markets: Iterable<Market>): Group[] {
   const shown = [...markets].sort(inOrder).slice(0, MARKETS_SHOWN);
   const groups = new Map<string, Group>();

@@ -1,13 +1,13 @@
 // Amounts as text and back. Integers throughout (bigint): price and size in 1/100, cash in 1/10,000.
-// accounts/money.py says the same in Python; test/money_cases.json holds both to it.
+// accounts/money.py does the same in Python; both pass the cases of test/money_cases.json.
 
 export const PRICE_DECIMALS = 2;
 export const SIZE_DECIMALS = 2;
 export const CASH_DECIMALS = 4;
 
-const DIGITS_MAX = 17; // of what a person may type: what is longer is no amount of this exchange
+const DIGITS_MAX = 17; // of a typed amount; no amount of the exchange has more
 
-/** Units with `decimals` decimals as text that shows at least `shown` of them: fixed(10500n, 4, 2) is "1.05". */
+/** Units with `decimals` decimals as text with at least `shown` of them: fixed(10500n, 4, 2) is "1.05". */
 function fixed(units: bigint, decimals: number, shown: number): string {
   const digits = (units < 0n ? -units : units).toString().padStart(decimals + 1, "0");
   const whole = digits.slice(0, digits.length - decimals).replace(/\B(?=(\d{3})+$)/g, ",");
@@ -27,11 +27,11 @@ export const cash = (units: bigint): string => fixed(units, CASH_DECIMALS, 2);
 /** In a sentence: "1,000", "33.3334" */
 export const chips = (units: bigint): string => fixed(units, CASH_DECIMALS, 0);
 
-/** With a plus in front of what is more than nothing: "+150.00". */
+/** With a plus sign if positive: "+150.00". */
 export const signedCash = (units: bigint): string => (units > 0n ? "+" : "") + cash(units);
 export const signedSize = (units: bigint): string => (units > 0n ? "+" : "") + size(units);
 
-/** What a person typed, in units; null if it is no number or has too many decimals. "1,000.5", "-3" */
+/** A typed amount such as "1,000.5" or "-3", in units; null if it is not a number or has too many decimals. */
 export function parse(text: string, decimals: number): bigint | null {
   const match = /^([-+\u2212]?)(\d+|\d{1,3}(?:,\d{3})+)(?:\.(\d*))?$/.exec(text.trim());
   if (!match) return null;
@@ -42,20 +42,20 @@ export function parse(text: string, decimals: number): bigint | null {
   return sign === "" || sign === "+" ? BigInt(digits) : -BigInt(digits);
 }
 
-/** Division that rounds down, also below zero. */
+/** Division that rounds down, also for negative numbers. */
 export function floorDiv(a: bigint, b: bigint): bigint {
   const quotient = a / b;
   return quotient * b !== a && a < 0n !== b < 0n ? quotient - 1n : quotient;
 }
 
-/** cost / position in 1/10,000 chip, rounded half up (rules, section 6); null when flat. */
+/** cost / position in 1/10,000 chip, rounded half up (docs/rules.md, section 6); null when flat. */
 export function averageEntry(cost: bigint, position: bigint): bigint | null {
   if (position === 0n) return null;
   const [value, held] = position < 0n ? [-cost, -position] : [cost, position];
   return floorDiv(value * 200n + held, held * 2n);
 }
 
-/** The price at which an open position is shown: mid, else the last trade, else none. 1/100, half units floored. */
+/** The price at which an open position is valued: the mid, else the last trade, else null. 1/100, rounded down. */
 export function mark(bid: bigint | null, offer: bigint | null, last: bigint | null): bigint | null {
   return bid !== null && offer !== null ? floorDiv(bid + offer, 2n) : last;
 }

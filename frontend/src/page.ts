@@ -1,29 +1,30 @@
-// What the server tells the script of a page: views.shared() wrote it. Ints come as text.
-import type { Bounds, Stake } from "./risk";
+// The data that the server embeds in a page for its script: shared() of markets/pages/markets.py. Integers are text.
+
+import type { Bounds, Exposure } from "./risk";
 
 export interface MarketData extends Bounds {
   id: bigint;
   status: number;
   tickSize: bigint;
   smallestSize: bigint;
-  depth: number; // levels of a side that the ladder shows
+  depth: number; // levels per side in the ladder
 }
 
 export interface Page {
   name: "markets" | "market" | "portfolio" | "transfers";
-  account: bigint; // acted as
+  account: bigint; // the acting account
   accountName: string;
   available: bigint;
   chip: string;
-  markets: bigint[]; // whose books to follow
-  summaries: boolean; // a line of every market that one may see
-  sudo: boolean; // the browser is in sudo, and its sockets are to be
+  markets: bigint[]; // subscribe to their books
+  summaries: boolean; // subscribe to the summary of every visible market
+  sudo: boolean; // the browser is in sudo, so turn it on for the socket too
   market: MarketData | null;
-  stake: Stake | null; // in that market, until the stream says more
+  exposure: Exposure | null; // in that market, until the account stream arrives
   words: Words;
 }
 
-/** The server's words for numbers on the wire. */
+/** Texts for enum values, by their number on the wire. */
 export interface Words {
   status: Record<string, string>;
   closedTicket: Record<string, string>;
@@ -32,17 +33,17 @@ export interface Words {
 
 type Texts = Record<string, string>;
 
-interface Raw extends Omit<Page, "account" | "available" | "markets" | "summaries" | "sudo" | "market" | "stake"> {
+interface Raw extends Omit<Page, "account" | "available" | "markets" | "summaries" | "sudo" | "market" | "exposure"> {
   account: string;
   available: string;
   markets: string[];
   summaries?: boolean;
   sudo?: boolean;
   market?: Texts;
-  stake?: Texts;
+  exposure?: Texts;
 }
 
-/** null on pages without an account, like the sign-in. */
+/** null on pages without an account, such as the sign-in page. */
 export function readPage(): Page | null {
   const text = document.getElementById("page")?.textContent;
   if (!text) return null;
@@ -55,7 +56,7 @@ export function readPage(): Page | null {
     summaries: raw.summaries ?? false,
     sudo: raw.sudo ?? false,
     market: raw.market ? readMarket(raw.market) : null,
-    stake: raw.stake ? readStake(raw.stake) : null,
+    exposure: raw.exposure ? readExposure(raw.exposure) : null,
   };
 }
 
@@ -71,7 +72,7 @@ function readMarket(raw: Texts): MarketData {
   };
 }
 
-function readStake(raw: Texts): Stake {
+function readExposure(raw: Texts): Exposure {
   return {
     position: int(raw, "position"),
     bidSize: int(raw, "bidSize"),
@@ -83,6 +84,6 @@ function readStake(raw: Texts): Stake {
 
 function int(raw: Texts, name: string): bigint {
   const text = raw[name];
-  if (text === undefined) throw new Error(`the page does not say ${name}`);
+  if (text === undefined) throw new Error(`the page data lack ${name}`);
   return BigInt(text);
 }

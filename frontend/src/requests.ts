@@ -1,11 +1,13 @@
-// What was asked and not answered yet. A lost answer is asked for again with the same key, and soon, or not at all.
+// Requests that have no answer yet. After a lost connection a recent one is sent again with the same key; an older one is
+// given up.
+
 import type { Request } from "./frames";
 import type { ServerMessage } from "./gen/proto/exchange_pb";
 
 export const ANSWER_MS_MAX = 10_000;
-export const AGAIN_MS_MAX = 5_000; // later a market has moved on: better to say that we do not know
+export const RESEND_MS_MAX = 5_000; // the market may have moved since: report the outcome as unknown instead
 
-/** "unsent": nothing went out. "unknown": it may or may not have been executed. */
+/** "unsent": nothing was sent. "unknown": it may or may not have been executed. */
 export type Answer = { kind: "answer"; message: ServerMessage } | { kind: "unsent" } | { kind: "unknown" };
 
 interface Pending {
@@ -23,7 +25,7 @@ export class Requests {
     private readonly nowMs: () => number,
   ) {}
 
-  /** `message` must carry an idempotency key, or be harmless twice. */
+  /** `message` must carry an idempotency key, or be harmless if executed twice. */
   ask(message: Request): Promise<Answer> {
     const requestId = `r${this.next++}`;
     return new Promise((resolve) => {
@@ -36,13 +38,13 @@ export class Requests {
     for (const message of messages) this.settle(message.requestId, { kind: "answer", message });
   }
 
-  /** The connection is back: asks again what is young, gives up on the rest. */
+  /** The connection is back: sends recent requests again and gives up the rest. */
   resume(): void {
-    this.expire(AGAIN_MS_MAX);
+    this.expire(RESEND_MS_MAX);
     for (const [requestId, { message }] of this.pending) this.send(requestId, message);
   }
 
-  /** Gives up on what was asked more than `ms` ago. */
+  /** Gives up requests older than `ms`. */
   expire(ms = ANSWER_MS_MAX): void {
     const now = this.nowMs();
     for (const [requestId, { askedAtMs }] of this.pending) {
@@ -58,7 +60,7 @@ export class Requests {
   }
 }
 
-/** An idempotency key that nobody else chose: 128 random bits. (randomUUID is missing without TLS.) */
+/** An idempotency key of 128 random bits. crypto.randomUUID is missing without TLS. */
 export function newKey(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");

@@ -1,6 +1,7 @@
-// What an account can lose in a market (rules, section 6). Price and size 1/100, value 1/10,000 chip.
+// What an account can lose in a market (docs/rules.md, section 6). Prices and sizes in 1/100, values in 1/10,000 chip.
 
-export interface Stake {
+/** Position and open orders of an account in a market. */
+export interface Exposure {
   position: bigint;
   bidSize: bigint;
   bidValue: bigint;
@@ -15,18 +16,18 @@ export interface Bounds {
 
 export type SideName = "bid" | "offer";
 
-export const NO_STAKE: Stake = { position: 0n, bidSize: 0n, bidValue: 0n, offerSize: 0n, offerValue: 0n };
+export const NO_EXPOSURE: Exposure = { position: 0n, bidSize: 0n, bidValue: 0n, offerSize: 0n, offerValue: 0n };
 
-/** The least the market can come to; adds to cash. */
-export function worst(bounds: Bounds, stake: Stake): bigint {
-  const bought = bounds.minSettlement * (stake.position + stake.bidSize) - stake.bidValue;
-  const sold = bounds.maxSettlement * (stake.position - stake.offerSize) + stake.offerValue;
+/** The worst that the market can add to the account's cash; negative for a loss. */
+export function worstCase(bounds: Bounds, exposure: Exposure): bigint {
+  const bought = bounds.minSettlement * (exposure.position + exposure.bidSize) - exposure.bidValue;
+  const sold = bounds.maxSettlement * (exposure.position - exposure.offerSize) + exposure.offerValue;
   return bought < sold ? bought : sold;
 }
 
-/** The stake with one more order, all of which rests at its limit: never too generous. */
-export function withOrder(stake: Stake, side: SideName, price: bigint, size: bigint): Stake {
+/** The exposure with one more order, as if all of it rested at its limit. */
+export function withOrder(exposure: Exposure, side: SideName, price: bigint, size: bigint): Exposure {
   return side === "bid"
-    ? { ...stake, bidSize: stake.bidSize + size, bidValue: stake.bidValue + price * size }
-    : { ...stake, offerSize: stake.offerSize + size, offerValue: stake.offerValue + price * size };
+    ? { ...exposure, bidSize: exposure.bidSize + size, bidValue: exposure.bidValue + price * size }
+    : { ...exposure, offerSize: exposure.offerSize + size, offerValue: exposure.offerValue + price * size };
 }

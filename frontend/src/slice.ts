@@ -1,4 +1,5 @@
-// One stream's part of what the page knows, and what its messages do to it. The rules are those of proto/exchange.proto.
+// The state that one stream carries, and how its messages change it. proto/exchange.proto states the rules.
+
 import { Book } from "./book";
 import type {
   Account,
@@ -17,11 +18,11 @@ import { isBook } from "./streams";
 export const TRADES_KEPT = 50;
 export const TRANSFERS_KEPT = 100;
 
-/** Everything of one stream; what a snapshot replaces. Each kind uses its own fields. */
+/** The state of one stream, which a snapshot replaces. Each kind of stream uses its own fields. */
 export class Slice {
-  // Definitions, as this stream tells them; the order between streams is not promised. definition() asks them all.
+  // Market definitions from this stream. Streams are not ordered among each other: store.definitions() picks the newest.
   readonly markets = new Map<bigint, Market>();
-  readonly definedAt = new Map<bigint, bigint>(); // market -> the seq that told it
+  readonly definedAt = new Map<bigint, bigint>(); // market -> seq of its definition
   // market.<id>
   readonly book = new Book();
   trades: Trade[] = []; // newest first
@@ -33,25 +34,25 @@ export class Slice {
   transfers: Transfer[] = []; // newest first
   cash = 0n;
   available = 0n;
-  // public, and an account's own
+  // public and account.<id>
   readonly accounts = new Map<bigint, Account>();
 
   constructor(
     readonly stream: string,
-    public seq = 0n, // of what was told last
+    public seq = 0n, // of the last message
   ) {}
 }
 
-/** What somebody may want to be told. */
+/** Something that happened, for toasts and for the connection. */
 export type Notice =
   | { kind: "fills"; accountId: bigint; fills: Fill[] }
   | { kind: "transfer"; stream: string; transfer: Transfer }
   | { kind: "paid out"; paidOut: PaidOut }
   | { kind: "market"; market: Market }
   | { kind: "gap"; stream: string }
-  | { kind: "whole"; stream: string } // by its snapshot, or by a replay of what was missed
+  | { kind: "synced"; stream: string } // by a snapshot, or by a replay of what was missed
   | { kind: "ready" }
-  | { kind: "put back" }; // on the own account: the one acted as is no longer ours
+  | { kind: "account lost" }; // the socket acts as the own account again: the other one was taken away
 
 export function applyToSlice(slice: Slice, { message }: ServerMessage): Notice[] {
   switch (message.case) {
@@ -121,7 +122,7 @@ function applyToAccount(slice: Slice, message: ServerMessage["message"]): Notice
 function applyMarket(slice: Slice, market: Market | undefined): Notice[] {
   if (!market) return [];
   define(slice, market);
-  return isBook(slice.stream) ? [{ kind: "market", market }] : []; // `public` says the same
+  return isBook(slice.stream) ? [{ kind: "market", market }] : []; // not twice: the public stream has it too
 }
 
 function define(slice: Slice, market: Market): void {

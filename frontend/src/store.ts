@@ -1,34 +1,35 @@
-// What the page knows, built from snapshots and streams alone. No page, socket or clock in here: applyFrame(state,
-// messages) changes the state it is given and says what happened. The rules are those of proto/exchange.proto.
+// The state of a connection, built from snapshots and streams alone. Nothing here touches the page, a socket or a clock:
+// applyFrame(state, messages) changes the state and returns notices. proto/exchange.proto states the rules.
+
 import type { Authenticated, Market, ServerMessage } from "./gen/proto/exchange_pb";
 import { applyToSlice, type Notice, Slice } from "./slice";
 import { accountStream, isAccount, isBook, isSummary, marketOf, marketStream, otherForm } from "./streams";
 
 export interface State {
   readonly slices: Map<string, Slice>;
-  readonly standing: Map<string, bigint>; // stream -> the seq up to which it was heard
-  readonly gaps: Set<string>; // streams that missed something and wait for their snapshot
-  readonly stale: Set<string>; // known from before, and perhaps not heard any more
-  readonly lost: Set<bigint>; // markets whose books the exchange ended by itself: one may not see them any more
-  accountFloor: bigint | null; // where we stand on accounts' streams that we do not know, after resuming
+  readonly positions: Map<string, bigint>; // stream -> seq up to which it is complete
+  readonly gaps: Set<string>; // streams that missed a message and wait for a snapshot or a replay
+  readonly stale: Set<string>; // kept from before; dropped unless the stream comes again
+  readonly revoked: Set<bigint>; // markets whose books the exchange stopped sending: no longer visible
+  accountFloor: bigint | null; // after resuming: the position of account streams that are still unknown
   sudo: boolean;
-  switching: boolean; // SetSudo is on its way: what ends may go on in another form
-  opening: boolean; // not ready
+  switching: boolean; // SetSudo is not answered yet: a stream that ends may go on in its other form
+  opening: boolean; // ActingAs has not ended the snapshots yet
   epoch: bigint;
-  upTo: bigint; // everything was heard up to here, on all streams
+  upTo: bigint; // all streams are complete up to this seq
   ownAccount: bigint;
   actingAs: bigint;
-  draft: Slice | null; // a snapshot that has begun and not ended
-  section: Slice | null; // whose messages follow in this frame
+  pendingSnapshot: Slice | null; // between SnapshotBegin and SnapshotEnd
+  section: Slice | null; // the stream of the messages that follow in this frame
 }
 
 export function newState(): State {
   return {
     slices: new Map(),
-    standing: new Map(),
+    positions: new Map(),
     gaps: new Set(),
     stale: new Set(),
-    lost: new Set(),
+    revoked: new Set(),
     accountFloor: null,
     sudo: false,
     switching: false,
@@ -37,48 +38,48 @@ export function newState(): State {
     upTo: 0n,
     ownAccount: 0n,
     actingAs: 0n,
-    draft: null,
+    pendingSnapshot: null,
     section: null,
   };
 }
 
-/** Every market that a stream tells of, by id: the newest definition; of two as new, the one beside the book. */
+/** The newest definition of every market, by id. Of two equally new ones, that of the book's stream. */
 export function definitions(state: State): Map<bigint, Market> {
   const newest = new Map<bigint, Market>();
-  const told = new Map<bigint, bigint>(); // market -> the seq of that definition
+  const definedAt = new Map<bigint, bigint>(); // market -> seq of that definition
   for (const slice of state.slices.values()) {
     for (const [id, market] of slice.markets) {
-      const [at, before] = [slice.definedAt.get(id) ?? 0n, told.get(id)];
+      const [at, before] = [slice.definedAt.get(id) ?? 0n, definedAt.get(id)];
       if (before !== undefined && (at < before || (at === before && !isBook(slice.stream)))) continue;
       newest.set(id, market);
-      told.set(id, at);
+      definedAt.set(id, at);
     }
   }
   return newest;
 }
 
-/** Whether everything that this connection begins with is here. */
-export function complete(state: State): boolean {
+/** Whether all snapshots of this connection have arrived. */
+export function isLoaded(state: State): boolean {
   return !state.opening && !state.switching;
 }
 
-/** The slice of a market's book, in the form that is heard. */
+/** The slice of a market's book, masked or unmasked. */
 export function bookSlice(state: State, id: bigint): Slice | undefined {
   const plain = marketStream(id);
   return state.slices.get(plain) ?? state.slices.get(otherForm(plain) ?? plain);
 }
 
-/** Whether a market's book is heard now, in either form. */
-export function hearsBook(state: State, id: bigint): boolean {
+/** Whether this connection receives the market's book, in either form. */
+export function subscribedToBook(state: State, id: bigint): boolean {
   const slice = bookSlice(state, id);
   return slice !== undefined && !state.stale.has(slice.stream);
 }
 
-/** A frame's messages in their order; a section ends with its frame at the latest. */
+/** Applies a frame's messages in order. A section ends with its frame at the latest. */
 export function applyFrame(state: State, messages: readonly ServerMessage[]): Notice[] {
-  const happened = messages.flatMap((message) => applyMessage(state, message));
+  const notices = messages.flatMap((message) => applyMessage(state, message));
   state.section = null;
-  return happened;
+  return notices;
 }
 
 export function applyMessage(state: State, message: ServerMessage): Notice[] {
@@ -90,14 +91,14 @@ export function applyMessage(state: State, message: ServerMessage): Notice[] {
     return [];
   }
   if (state.section) {
-    meetAccount(state, message);
+    addAccount(state, message);
     return applyToSlice(state.section, message);
   }
-  if (state.draft) applyToSlice(state.draft, message);
+  if (state.pendingSnapshot) applyToSlice(state.pendingSnapshot, message);
   return [];
 }
 
-/** Messages about the connection and the streams themselves; null for all others. */
+/** Applies messages about the connection and its streams; null for all others. */
 function applyControl(state: State, { requestId, message }: ServerMessage): Notice[] | null {
   switch (message.case) {
     case "authenticated":
@@ -112,16 +113,16 @@ function applyControl(state: State, { requestId, message }: ServerMessage): Noti
       state.section = null;
       if (state.opening && !state.switching) dropStale(state);
       state.opening = false;
-      return [{ kind: requestId === "" ? "put back" : "ready" }];
+      return [{ kind: requestId === "" ? "account lost" : "ready" }];
     case "sudoSet":
       state.sudo = message.value.on;
-      switched(state);
+      endSwitch(state);
       return [];
     case "streamPosition":
-      return position(state, message.value.stream, message.value.prevSeq, message.value.seq);
+      return applyPosition(state, message.value.stream, message.value.prevSeq, message.value.seq);
     case "snapshotBegin":
       state.section = null;
-      state.draft = new Slice(message.value.stream);
+      state.pendingSnapshot = new Slice(message.value.stream);
       return [];
     case "snapshotEnd":
       return snapshotEnd(state, message.value.stream, message.value.seq);
@@ -133,10 +134,10 @@ function applyControl(state: State, { requestId, message }: ServerMessage): Noti
   }
 }
 
-/** In another epoch, or if other accounts are ours, everything comes anew; what does not come is gone. */
+/** After a change of epoch or of own accounts all snapshots come again; streams that do not come again are dropped. */
 function authenticated(state: State, value: Authenticated): void {
-  state.section = null; // of a socket that is no more
-  state.draft = null;
+  state.section = null; // of the previous socket
+  state.pendingSnapshot = null;
   state.ownAccount = value.accountId;
   state.opening = true;
   if (value.anew || value.epoch !== state.epoch) startAnew(state);
@@ -148,84 +149,84 @@ function startAnew(state: State): void {
   for (const stream of state.slices.keys()) state.stale.add(stream);
 }
 
-/** In sudo one may hear everything, so a book that ends by itself goes on in its other form. */
-function unsubscribed(state: State, stream: string, asked: boolean): void {
-  if (asked) forget(state, stream);
+/** `requested`: by this page. In sudo a book that the exchange ends goes on in its other form. */
+function unsubscribed(state: State, stream: string, requested: boolean): void {
+  if (requested) forget(state, stream);
   else if (isBook(stream) && state.slices.has(stream) && (state.sudo || state.switching)) state.stale.add(stream);
-  else lose(state, stream);
+  else revoke(state, stream);
 }
 
-/** SetSudo is answered, in whatever way, or sudo has ended by itself. */
-export function switched(state: State): void {
+/** SetSudo was answered or refused, or sudo has ended by itself. */
+export function endSwitch(state: State): void {
   state.switching = false;
   if (!state.opening) dropStale(state);
 }
 
 function dropStale(state: State): void {
-  for (const stream of [...state.stale]) lose(state, stream);
+  for (const stream of [...state.stale]) revoke(state, stream);
 }
 
-function lose(state: State, stream: string): void {
+function revoke(state: State, stream: string): void {
   forget(state, stream);
-  if (isBook(stream) && !bookSlice(state, marketOf(stream))) state.lost.add(marketOf(stream));
+  if (isBook(stream) && !bookSlice(state, marketOf(stream))) state.revoked.add(marketOf(stream));
 }
 
 function forget(state: State, stream: string): void {
   state.slices.delete(stream);
-  state.standing.delete(stream);
+  state.positions.delete(stream);
   state.gaps.delete(stream);
   state.stale.delete(stream);
 }
 
-/** A new account of ours: its stream is ours too and begins here, whether or not a snapshot of it comes as well. */
-function meetAccount(state: State, { message }: ServerMessage): void {
+/** A new account of the person: its stream begins here, whether or not a snapshot of it comes too. */
+function addAccount(state: State, { message }: ServerMessage): void {
   if (message.case !== "accountCreated" || message.value.owners.length === 0 || !state.section) return;
   const { account } = message.value;
   if (!account || state.slices.has(accountStream(account.id))) return;
-  begin(state, accountStream(account.id), state.section.seq).accounts.set(account.id, account);
+  addSlice(state, accountStream(account.id), state.section.seq).accounts.set(account.id, account);
 }
 
-function begin(state: State, stream: string, seq: bigint): Slice {
+function addSlice(state: State, stream: string, seq: bigint): Slice {
   const slice = new Slice(stream, seq);
   state.slices.set(stream, slice);
-  state.standing.set(stream, seq);
+  state.positions.set(stream, seq);
   return slice;
 }
 
-function position(state: State, stream: string, prevSeq: bigint, seq: bigint): Notice[] {
+function applyPosition(state: State, stream: string, prevSeq: bigint, seq: bigint): Notice[] {
   state.section = null;
   const known = state.slices.has(stream);
-  if (!known && isBook(stream) && hearsBook(state, marketOf(stream))) return []; // it goes on in its other form
-  // A stream that we do not know stands at its beginning: a first piece with nothing before it tells all of it.
-  const at = state.standing.get(stream) ?? (isAccount(stream) ? state.accountFloor : null) ?? 0n;
+  if (!known && isBook(stream) && subscribedToBook(state, marketOf(stream))) return []; // its other form is subscribed
+  // An unknown stream is at its beginning: if nothing came before this message, no snapshot is needed.
+  const at = state.positions.get(stream) ?? (isAccount(stream) ? state.accountFloor : null) ?? 0n;
   if (seq <= at) return [];
   if (prevSeq > at) {
     if (state.gaps.has(stream) || !known) return [];
     state.gaps.add(stream);
     return [{ kind: "gap", stream }];
   }
-  state.section = state.slices.get(stream) ?? begin(state, stream, seq);
+  state.section = state.slices.get(stream) ?? addSlice(state, stream, seq);
   state.section.seq = seq;
-  state.standing.set(stream, seq);
-  return state.gaps.delete(stream) ? [{ kind: "whole", stream }] : [];
+  state.positions.set(stream, seq);
+  return state.gaps.delete(stream) ? [{ kind: "synced", stream }] : [];
 }
 
 function snapshotEnd(state: State, stream: string, seq: bigint): Notice[] {
   state.section = null;
-  const { draft } = state;
-  if (draft?.stream !== stream) return [];
+  const { pendingSnapshot } = state;
+  if (pendingSnapshot?.stream !== stream) return [];
   const other = otherForm(stream);
   if (other !== null) {
-    forget(state, other); // one form of a book at a time
-    state.lost.delete(marketOf(stream));
+    forget(state, other); // a book has one form at a time
+    state.revoked.delete(marketOf(stream));
   }
   forget(state, stream);
-  draft.seq = seq;
-  for (const id of draft.markets.keys()) draft.definedAt.set(id, seq);
-  state.slices.set(stream, draft);
-  state.standing.set(stream, seq);
-  state.draft = null;
-  return [{ kind: "whole", stream }];
+  pendingSnapshot.seq = seq;
+  for (const id of pendingSnapshot.markets.keys()) pendingSnapshot.definedAt.set(id, seq);
+  state.slices.set(stream, pendingSnapshot);
+  state.positions.set(stream, seq);
+  state.pendingSnapshot = null;
+  return [{ kind: "synced", stream }];
 }
 
 function upToDate(state: State, seq: bigint, epoch: bigint): void {
@@ -233,17 +234,17 @@ function upToDate(state: State, seq: bigint, epoch: bigint): void {
   if (!state.opening && !state.switching) dropStale(state);
   state.epoch = epoch;
   if (seq > state.upTo) state.upTo = seq;
-  for (const [stream, at] of state.standing) {
-    // A summary's line is told up to 0.25 s after its command.
-    if (at < seq && !state.gaps.has(stream) && !isSummary(stream)) state.standing.set(stream, seq);
+  for (const [stream, at] of state.positions) {
+    // A summary may follow its command by up to 0.25 s.
+    if (at < seq && !state.gaps.has(stream) && !isSummary(stream)) state.positions.set(stream, seq);
   }
 }
 
-/** Begins a connection: what Authenticate says to resume; null if all must come anew, because something is missing or
- * was heard in sudo, which no connection is in at first. */
+/** Begins a connection. Returns what Authenticate needs to resume, or null if all snapshots must come again: a message is
+ * missing, or the state was received in sudo, which a new connection is not in. */
 export function resume(state: State): { epoch: bigint; fromSeq: bigint } | null {
-  const whole = state.upTo > 0n && state.gaps.size === 0 && state.stale.size === 0;
-  const resumes = whole && !state.sudo && !state.switching;
+  const gapless = state.upTo > 0n && state.gaps.size === 0 && state.stale.size === 0;
+  const resumes = gapless && !state.sudo && !state.switching;
   state.sudo = false;
   state.switching = false;
   state.opening = true;

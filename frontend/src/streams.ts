@@ -1,5 +1,5 @@
-// Names of streams: public, account.<id>, market.<id>, and its forms market.<id>.unmasked (the book with the account ids
-// that the market hides, heard in sudo) and market.<id>.summary.
+// Names of streams: public, account.<id>, market.<id> and market.<id>.summary. In sudo, the book of a market that hides
+// account ids comes as market.<id>.unmasked instead of market.<id>.
 const UNMASKED = ".unmasked";
 
 export const accountStream = (id: bigint): string => `account.${id}`;
@@ -10,11 +10,11 @@ export const isAccount = (stream: string): boolean => stream.startsWith("account
 export const isSummary = (stream: string): boolean => /^market\.\d+\.summary$/.test(stream);
 export const isBook = (stream: string): boolean => /^market\.\d+(\.unmasked)?$/.test(stream);
 
-/** The same book with or without hidden account ids; null if the stream is no book's. */
+/** The other form of a book's stream: masked for unmasked and back. null if the stream is not a book. */
 export function otherForm(stream: string): string | null {
   if (!isBook(stream)) return null;
   return stream.endsWith(UNMASKED) ? stream.slice(0, -UNMASKED.length) : stream + UNMASKED;
 }
 
-/** Of a market's stream, whatever its form. */
+/** The market id of any of a market's streams. */
 export const marketOf = (stream: string): bigint => BigInt(stream.split(".")[1] ?? "0");

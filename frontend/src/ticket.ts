@@ -1,13 +1,14 @@
-// What a ticket says, as typed: is it an order, and what would it take of the available balance?
+// Reads the ticket as typed, and estimates what the order would use of the available balance.
+
 import * as money from "./money";
-import { type Bounds, type SideName, type Stake, withOrder, worst } from "./risk";
+import { type Bounds, type Exposure, type SideName, withOrder, worstCase } from "./risk";
 
 export interface Terms extends Bounds {
   tickSize: bigint;
   smallestSize: bigint;
 }
 
-/** Price and size; null while one is missing; a sentence if the market does not take them. */
+/** Price and size; null while one is missing; an error text if the market does not take them. */
 export type Typed = { price: bigint; size: bigint } | string | null;
 
 export function readTicket(market: Terms, typedPrice: string, typedSize: string): Typed {
@@ -26,22 +27,22 @@ export function readTicket(market: Terms, typedPrice: string, typedSize: string)
 }
 
 /**
- * The live line under the ticket; `short` if the order would be refused. It takes the order as if all of it rested at
- * its limit, so what it really takes may be less.
+ * The line under the ticket; `short` if the order would be refused. It assumes that all of the order rests at its limit,
+ * so the order may use less.
  */
 export function estimate(
   typed: Typed,
   side: SideName,
   market: Bounds,
-  stake: Stake,
+  exposure: Exposure,
   available: bigint,
   chip: string,
 ): { text: string; short: boolean } {
   if (typeof typed === "string") return { text: typed, short: true };
   const have = money.chips(available);
   if (typed === null) return { text: `You have ${have} ${chip} available.`, short: false };
-  const after = worst(market, withOrder(stake, side, typed.price, typed.size));
-  const uses = worst(market, stake) - after;
+  const after = worstCase(market, withOrder(exposure, side, typed.price, typed.size));
+  const uses = worstCase(market, exposure) - after;
   // An order that adds no risk is never short, whatever is available.
   if (uses > available && uses > 0n) {
     return { text: `Needs up to ${money.chips(uses)} ${chip}, you have ${have} available.`, short: true };

@@ -2,10 +2,17 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fromBinary } from "@bufbuild/protobuf";
 import { waitMs } from "../src/backoff";
-import { Connection, GAP_MS_MAX, type Light, SILENCE_MS_MAX, type Socket, STEADY_MS } from "../src/connection";
+import {
+  Connection,
+  type ConnectionState,
+  GAP_MS_MAX,
+  SILENCE_MS_MAX,
+  type Socket,
+  STEADY_MS,
+} from "../src/connection";
 import { ClientFrameSchema, type ClientMessage, Reason, type ServerMessage } from "../src/gen/proto/exchange_pb";
-import { AGAIN_MS_MAX, ANSWER_MS_MAX, newKey, Requests } from "../src/requests";
-import { frame, say } from "./say";
+import { ANSWER_MS_MAX, newKey, RESEND_MS_MAX, Requests } from "../src/requests";
+import { frame, serverMessage } from "./messages";
 
 class FakeSocket implements Socket {
   binaryType: BinaryType = "blob";
@@ -27,7 +34,7 @@ class FakeSocket implements Socket {
     this.onopen?.({} as Event);
   }
 
-  hear(...messages: ServerMessage[]): void {
+  receive(...messages: ServerMessage[]): void {
     this.onmessage?.({ data: frame(...messages) } as MessageEvent<ArrayBuffer>);
   }
 
@@ -35,15 +42,15 @@ class FakeSocket implements Socket {
     this.onmessage?.({ data: Uint8Array.from([0x0a, 0xff]).buffer } as MessageEvent<ArrayBuffer>);
   }
 
-  lose(code: number): void {
+  revoke(code: number): void {
     this.onclose?.({ code } as CloseEvent);
   }
 }
 
-/** A world whose clock moves by hand; random() is always a half. */
+/** A world whose clock the test moves; random() is always 0.5. */
 class FakeWorld {
   readonly sockets: FakeSocket[] = [];
-  readonly lights: Light[] = [];
+  readonly states: ConnectionState[] = [];
   readonly frames: ServerMessage[][] = [];
   now = 1_000_000;
   private timers: { at: number; run: () => void }[] = [];
@@ -65,9 +72,9 @@ class FakeWorld {
       },
     },
     {
-      hello: () => ({ case: "authenticate", value: { actAs: 5n } }),
-      frame: (messages) => this.frames.push([...messages]),
-      light: (light) => this.lights.push(light),
+      authenticate: () => ({ case: "authenticate", value: { actAs: 5n } }),
+      onFrame: (messages) => this.frames.push([...messages]),
+      onState: (state) => this.states.push(state),
     },
   );
 
@@ -89,21 +96,21 @@ class FakeWorld {
     return last;
   }
 
-  get light(): Light | undefined {
-    return this.lights.at(-1);
+  get state(): ConnectionState | undefined {
+    return this.states.at(-1);
   }
 
   goLive(): void {
     this.connection.connect();
     this.socket.open();
-    this.socket.hear(ready);
+    this.socket.receive(ready);
   }
 }
 
-const ready = say({ case: "actingAs", value: { accountId: 5n } }, "authenticate");
-const upToDate = say({ case: "upToDate", value: { seq: 1n, epoch: 1n } });
+const ready = serverMessage({ case: "actingAs", value: { accountId: 5n } }, "authenticate");
+const upToDate = serverMessage({ case: "upToDate", value: { seq: 1n, epoch: 1n } });
 
-test("authenticates first, and is live when it is told whom it acts as", () => {
+test("authenticates first, and is live once it receives ActingAs", () => {
   const world = new FakeWorld();
   world.connection.connect();
   world.socket.open();
@@ -113,61 +120,61 @@ test("authenticates first, and is live when it is told whom it acts as", () => {
     ["authenticate"],
   );
   assert.equal(world.connection.send("r1", { case: "out", value: {} }), false);
-  world.socket.hear(say({ case: "authenticated", value: { epoch: 1n } }, "authenticate"));
+  world.socket.receive(serverMessage({ case: "authenticated", value: { epoch: 1n } }, "authenticate"));
   assert.equal(world.connection.live, false);
-  world.socket.hear(ready);
+  world.socket.receive(ready);
   assert.equal(world.connection.send("r1", { case: "out", value: {} }), true);
   assert.deepEqual(
-    world.lights.map((light) => light.kind),
+    world.states.map((state) => state.kind),
     ["resyncing", "live"],
   );
   assert.equal(world.frames.length, 2);
 });
 
-test("a lost socket is opened again after the time that the light counts down", () => {
+test("a lost socket is opened again after the announced wait", () => {
   const world = new FakeWorld();
   world.goLive();
-  world.socket.lose(1006);
-  assert.deepEqual(world.light, { kind: "offline", retryAtMs: world.now + 375 });
+  world.socket.revoke(1006);
+  assert.deepEqual(world.state, { kind: "offline", retryAtMs: world.now + 375 });
   world.pass(374);
   assert.equal(world.sockets.length, 1);
   world.pass(1);
   assert.equal(world.sockets.length, 2);
-  assert.deepEqual(world.light, { kind: "resyncing" });
+  assert.deepEqual(world.state, { kind: "resyncing" });
 });
 
-test("waits longer after each failure, up to a limit, and starts over once a connection held", () => {
+test("waits longer after each failure, up to a limit, and resets once a connection lasted", () => {
   const world = new FakeWorld();
   world.connection.connect();
   const waits: number[] = [];
   for (let count = 0; count < 9; count += 1) {
-    world.socket.lose(1006);
-    const { light } = world;
-    assert.equal(light?.kind, "offline");
-    waits.push(light.retryAtMs - world.now);
-    world.pass(light.retryAtMs - world.now);
+    world.socket.revoke(1006);
+    const { state } = world;
+    assert.equal(state?.kind, "offline");
+    waits.push(state.retryAtMs - world.now);
+    world.pass(state.retryAtMs - world.now);
   }
   assert.deepEqual(waits, [375, 750, 1_500, 3_000, 6_000, 12_000, 22_500, 22_500, 22_500]);
   world.socket.open();
-  world.socket.hear(ready);
+  world.socket.receive(ready);
   world.pass(STEADY_MS);
-  world.socket.hear(upToDate);
-  world.socket.lose(1006);
-  assert.deepEqual(world.light, { kind: "offline", retryAtMs: world.now + 375 });
+  world.socket.receive(upToDate);
+  world.socket.revoke(1006);
+  assert.deepEqual(world.state, { kind: "offline", retryAtMs: world.now + 375 });
 });
 
-test("a server that accepts and drops at once is not hammered", () => {
+test("a server that accepts and drops at once is not flooded with retries", () => {
   const world = new FakeWorld();
   world.goLive();
-  world.socket.lose(4008);
+  world.socket.revoke(4008);
   world.pass(375);
   world.socket.open();
-  world.socket.hear(ready);
-  world.socket.lose(4008);
-  assert.deepEqual(world.light, { kind: "offline", retryAtMs: world.now + 750 });
+  world.socket.receive(ready);
+  world.socket.revoke(4008);
+  assert.deepEqual(world.state, { kind: "offline", retryAtMs: world.now + 750 });
 });
 
-test("after a restart all browsers come back spread over five seconds", () => {
+test("after a restart browsers reconnect spread over five seconds", () => {
   const waits = [0, 0.25, 0.999].map((chance) => waitMs(1012, 0, () => chance));
   assert.deepEqual(waits, [0, 1_250, 4_995]);
   assert.equal(
@@ -176,11 +183,11 @@ test("after a restart all browsers come back spread over five seconds", () => {
   );
 });
 
-test("silence is a lost connection", () => {
+test("silence counts as a lost connection", () => {
   const world = new FakeWorld();
   world.goLive();
   world.pass(SILENCE_MS_MAX);
-  world.socket.hear(upToDate);
+  world.socket.receive(upToDate);
   world.pass(SILENCE_MS_MAX);
   assert.equal(world.socket.closed, false);
   world.pass(2_000);
@@ -188,56 +195,56 @@ test("silence is a lost connection", () => {
   assert.equal(world.connection.live, false);
 });
 
-test("a gap shows, and one that no snapshot fills starts anew", () => {
+test("a gap shows as resyncing, and reconnects if no snapshot fills it", () => {
   const world = new FakeWorld();
   world.goLive();
-  world.connection.missing("market.7");
-  assert.deepEqual(world.light, { kind: "resyncing" });
-  world.connection.missing(null);
-  assert.deepEqual(world.light, { kind: "live" });
-  world.connection.missing("market.7");
+  world.connection.setGap("market.7");
+  assert.deepEqual(world.state, { kind: "resyncing" });
+  world.connection.setGap(null);
+  assert.deepEqual(world.state, { kind: "live" });
+  world.connection.setGap("market.7");
   for (let seconds = 0; seconds * 1_000 < GAP_MS_MAX + 2_000; seconds += 2) {
-    world.socket.hear(upToDate);
+    world.socket.receive(upToDate);
     world.pass(2_000);
   }
   assert.equal(world.sockets[0]?.closed, true);
 });
 
-test("bytes of another protocol end the connection, unheard", () => {
+test("bytes of another protocol end the connection and are not applied", () => {
   const world = new FakeWorld();
   world.goLive();
   world.socket.garbage();
   assert.equal(world.sockets[0]?.closed, true);
-  assert.equal(world.light?.kind, "offline");
+  assert.equal(world.state?.kind, "offline");
   assert.equal(world.frames.length, 1);
 });
 
-test("who is signed out is told so and does not try again", () => {
+test("a signed-out browser shows it and does not try again", () => {
   const world = new FakeWorld();
   world.connection.connect();
   world.socket.open();
-  world.socket.hear(
-    say({ case: "refused", value: { code: Reason.NOT_AUTHENTICATED, message: "sign in" } }, "authenticate"),
+  world.socket.receive(
+    serverMessage({ case: "refused", value: { code: Reason.NOT_AUTHENTICATED, message: "sign in" } }, "authenticate"),
   );
-  assert.deepEqual(world.light, { kind: "signed out" });
+  assert.deepEqual(world.state, { kind: "signed out" });
   world.pass(600_000);
   assert.equal(world.sockets.length, 1);
 });
 
-test("who signs out elsewhere is told so here", () => {
+test("signing out elsewhere shows here", () => {
   const world = new FakeWorld();
   world.goLive();
-  world.socket.lose(4001);
-  assert.deepEqual(world.light, { kind: "signed out" });
+  world.socket.revoke(4001);
+  assert.deepEqual(world.state, { kind: "signed out" });
   assert.equal(world.connection.live, false);
   world.pass(600_000);
   assert.equal(world.sockets.length, 1);
 });
 
-test("connect in the middle of a wait tries at once, and only once", () => {
+test("connect during a wait tries at once, and only once", () => {
   const world = new FakeWorld();
   world.goLive();
-  world.socket.lose(1006);
+  world.socket.revoke(1006);
   world.connection.connect();
   world.connection.connect();
   assert.equal(world.sockets.length, 2);
@@ -245,7 +252,7 @@ test("connect in the middle of a wait tries at once, and only once", () => {
   assert.equal(world.sockets.length, 2);
 });
 
-test("a request gets its answer by its id", async () => {
+test("a request gets the answer with its id", async () => {
   const sent: string[] = [];
   const requests = new Requests(
     (requestId) => sent.push(requestId) > 0,
@@ -254,8 +261,8 @@ test("a request gets its answer by its id", async () => {
   const [first, second] = [requests.ask({ case: "out", value: {} }), requests.ask({ case: "out", value: {} })];
   assert.deepEqual(sent, ["r1", "r2"]);
   requests.answer([
-    say({ case: "ordersCancelled", value: {} }, "r2"),
-    say({ case: "refused", value: { message: "no" } }, "r1"),
+    serverMessage({ case: "ordersCancelled", value: {} }, "r2"),
+    serverMessage({ case: "refused", value: { message: "no" } }, "r1"),
   ]);
   const answers = await Promise.all([first, second]);
   assert.deepEqual(
@@ -264,7 +271,7 @@ test("a request gets its answer by its id", async () => {
   );
 });
 
-test("what could not be sent says so at once", async () => {
+test("a request that could not be sent is answered at once", async () => {
   const requests = new Requests(
     () => false,
     () => 0,
@@ -272,7 +279,7 @@ test("what could not be sent says so at once", async () => {
   assert.deepEqual(await requests.ask({ case: "out", value: {} }), { kind: "unsent" });
 });
 
-test("after a lost socket a young request is sent again unchanged, an old one is unknown", async () => {
+test("after a lost socket a recent request is sent again unchanged, an old one is unknown", async () => {
   let now = 0;
   const sent: [string, unknown][] = [];
   const requests = new Requests(
@@ -280,15 +287,15 @@ test("after a lost socket a young request is sent again unchanged, an old one is
     () => now,
   );
   const old = requests.ask({ case: "createOrder", value: { clientOrderId: "a" } });
-  now = AGAIN_MS_MAX;
+  now = RESEND_MS_MAX;
   void requests.ask({ case: "createOrder", value: { clientOrderId: "b" } });
-  now = AGAIN_MS_MAX + 1;
+  now = RESEND_MS_MAX + 1;
   requests.resume();
   assert.deepEqual(await old, { kind: "unknown" });
   assert.deepEqual(sent.slice(2), [["r2", { clientOrderId: "b" }]]);
 });
 
-test("an answer that does not come is unknown in the end", async () => {
+test("a request without an answer becomes unknown", async () => {
   let now = 0;
   const requests = new Requests(
     () => true,

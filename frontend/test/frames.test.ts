@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { fromBinary } from "@bufbuild/protobuf";
 import { decode, encode, FRAME_BYTES_MAX } from "../src/frames";
 import { ClientFrameSchema, Side } from "../src/gen/proto/exchange_pb";
-import { at, bid, cancelled, created, frame, orders } from "./say";
+import { bid, cancelled, created, frame, orders, position } from "./messages";
 
 function join(...parts: ArrayBuffer[]): ArrayBuffer {
   const bytes = parts.flatMap((part) => [...new Uint8Array(part)]);
@@ -11,7 +11,7 @@ function join(...parts: ArrayBuffer[]): ArrayBuffer {
 }
 
 test("joined frames read as one longer frame", () => {
-  const joined = join(frame(at("market.7", 1n, 2n), cancelled(3n)), frame(created(bid(4n, 4_800n, 100n), "r1")));
+  const joined = join(frame(position("market.7", 1n, 2n), cancelled(3n)), frame(created(bid(4n, 4_800n, 100n), "r1")));
   assert.deepEqual(
     decode(joined).map((message) => [message.requestId, message.message.case]),
     [
@@ -22,8 +22,8 @@ test("joined frames read as one longer frame", () => {
   );
 });
 
-test("64-bit figures arrive whole", () => {
-  const huge = 9_007_199_254_740_993n; // 2^53 + 1: no double holds it
+test("64-bit integers arrive exactly", () => {
+  const huge = 9_007_199_254_740_993n; // 2^53 + 1: a double cannot hold it
   const [message] = decode(frame(orders(bid(huge, -huge, huge))));
   assert.equal(message?.message.case, "orders");
   const [order] = message?.message.case === "orders" ? message.message.value.orders : [];
@@ -31,13 +31,13 @@ test("64-bit figures arrive whole", () => {
   assert.equal(order?.price, -huge);
 });
 
-test("an empty frame says nothing, garbage and what is too long throw", () => {
+test("an empty frame has no messages; garbage and oversized frames throw", () => {
   assert.deepEqual(decode(new ArrayBuffer(0)), []);
   assert.throws(() => decode(Uint8Array.from([0x0a, 0xff, 0xff]).buffer));
   assert.throws(() => decode(new ArrayBuffer(FRAME_BYTES_MAX + 1)), RangeError);
 });
 
-test("a request is a frame with one message, ints exact", () => {
+test("a request is a frame with one message and exact integers", () => {
   const value = { marketId: 7n, side: Side.OFFER, price: 9_007_199_254_740_993n, size: 1n, clientOrderId: "k" };
   const { messages } = fromBinary(ClientFrameSchema, encode("r1", { case: "createOrder", value }));
   assert.equal(messages.length, 1);

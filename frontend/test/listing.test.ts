@@ -11,8 +11,8 @@ function market(id: bigint, category = "", pinned = false, status = MarketStatus
 const listed = (...markets: Market[]): [string, bigint[]][] =>
   grouped(markets).map((group) => [group.name, group.markets.map(({ id }) => id)]);
 
-// The same as tests/pages/test_markets.py says of the server's list.
-test("pinned markets first, then categories by name whatever their case, then what has none", () => {
+// tests/pages/test_markets.py asserts the same of the server's list.
+test("pinned markets come first, then categories by name without regard to case, then markets without one", () => {
   const [rain, snow, hail] = [market(7n), market(8n, "weather"), market(11n, "weather")];
   assert.deepEqual(listed(rain, snow, market(9n, "School", true), market(10n, "School"), hail), [
     ["Pinned", [9n]],
@@ -22,13 +22,13 @@ test("pinned markets first, then categories by name whatever their case, then wh
   ]);
 });
 
-test("running markets come before settled ones, the newest first among equals", () => {
+test("running markets come before settled ones, newest first", () => {
   const over = market(8n, "", false, MarketStatus.SETTLED);
   const paused = market(9n, "", false, MarketStatus.PAUSED);
   assert.deepEqual(listed(market(7n), over, paused, market(10n)), [["Markets", [10n, 7n, 9n, 8n]]]);
 });
 
-test("a category may be called like a heading", () => {
+test("a category may have the name of a heading", () => {
   const groups = grouped([market(1n, "Pinned"), market(2n, "Markets"), market(3n), market(4n, "", true)]);
   assert.deepEqual(
     groups.map(({ key }) => key),
@@ -36,7 +36,7 @@ test("a category may be called like a heading", () => {
   );
 });
 
-test("of very many it shows those that the server shows", () => {
+test("of too many markets it shows those that the server shows", () => {
   const many = Array.from({ length: MARKETS_SHOWN }, (_, index) => market(BigInt(index + 2)));
   const [group] = grouped([market(1n), ...many]);
   assert.deepEqual([group?.markets.length, group?.markets.at(-1)?.id], [MARKETS_SHOWN, 2n]);

@@ -29,7 +29,7 @@ for (const [name, format] of Object.entries(texts)) {
   });
 }
 
-test("what a person types is read as the server reads it", () => {
+test("typed amounts are read as the server reads them", () => {
   for (const [text, decimals, expected] of rows("parse")) {
     assert.equal(money.parse(String(text), Number(decimals)), units(expected), String(text));
   }

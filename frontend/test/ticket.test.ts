@@ -1,42 +1,48 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { NO_STAKE, type SideName, type Stake } from "../src/risk";
+import { type Exposure, NO_EXPOSURE, type SideName } from "../src/risk";
 import { estimate, readTicket, type Terms } from "../src/ticket";
 
 const market: Terms = { minSettlement: 0n, maxSettlement: 10_000n, tickSize: 50n, smallestSize: 100n };
 const CHIP = 10_000n;
 
-function line(side: SideName, price: string, size: string, available: bigint, stake: Stake = NO_STAKE): string {
-  const { text, short } = estimate(readTicket(market, price, size), side, market, stake, available * CHIP, "chips");
+function line(
+  side: SideName,
+  price: string,
+  size: string,
+  available: bigint,
+  exposure: Exposure = NO_EXPOSURE,
+): string {
+  const { text, short } = estimate(readTicket(market, price, size), side, market, exposure, available * CHIP, "chips");
   return (short ? "short: " : "") + text;
 }
 
-test("says what an order uses and what the worst case is", () => {
+test("shows what an order uses and the worst case", () => {
   assert.equal(line("bid", "40", "10", 1_000n), "Uses 400 of your available 1,000 chips · worst case here -400");
   assert.equal(line("offer", "40", "10", 1_000n), "Uses 600 of your available 1,000 chips · worst case here -600");
 });
 
 test("an offer against a position uses nothing", () => {
-  const long: Stake = { ...NO_STAKE, position: 1_000n };
+  const long: Exposure = { ...NO_EXPOSURE, position: 1_000n };
   assert.equal(line("offer", "55", "10", 600n, long), "Uses nothing of your available 600 chips · worst case here 0");
 });
 
-test("buying a short back frees what it held", () => {
-  const short: Stake = { ...NO_STAKE, position: -500n };
+test("buying back a short frees what it held", () => {
+  const short: Exposure = { ...NO_EXPOSURE, position: -500n };
   const text = line("bid", "30", "5", 650n, short);
   assert.equal(text, "Uses nothing of your available 650 chips · worst case here -500");
 });
 
-test("says what is missing", () => {
+test("shows what is missing", () => {
   assert.equal(line("bid", "40", "10", 250n), "short: Needs up to 400 chips, you have 250 available.");
 });
 
-test("says what it has while nothing is typed", () => {
+test("shows what is available while nothing is typed", () => {
   assert.equal(line("bid", "", "10", 250n), "You have 250 chips available.");
   assert.equal(line("bid", "40", " ", 250n), "You have 250 chips available.");
 });
 
-test("says what the market does not take", () => {
+test("shows why the market does not take an order", () => {
   assert.equal(line("bid", "x", "1", 0n), "short: Price and size are numbers with at most 2 decimals.");
   assert.equal(line("bid", "100.50", "1", 0n), "short: Prices here go from 0.00 to 100.00.");
   assert.equal(line("bid", "-1", "1", 0n), "short: Prices here go from 0.00 to 100.00.");

@@ -6,7 +6,7 @@ import * as words from "../src/ui/words";
 
 const fill = (price: bigint, size: bigint, side = Side.BID): Fill => create(FillSchema, { price, size, side });
 
-test("fills of one moment are told in one sentence", () => {
+test("grouped fills make one sentence", () => {
   assert.equal(words.filled([fill(4_800n, 600n)], "Rain"), "Bought 6 @ 48.00 in Rain.");
   const two = [fill(4_900n, 400n, Side.OFFER), fill(4_800n, 100n, Side.OFFER), fill(4_800n, 500n, Side.OFFER)];
   assert.equal(words.filled(two, "Rain"), "Sold 10 in Rain: 6 @ 48.00, 4 @ 49.00.");
@@ -14,7 +14,7 @@ test("fills of one moment are told in one sentence", () => {
   assert.equal(words.filled(many, "Rain"), "Bought 2 in Rain from 1.00 to 4.00.");
 });
 
-test("a placed order is told with what came of it", () => {
+test("a placed order is reported with what was filled", () => {
   const order = create(OrderSchema, { side: Side.BID, price: 4_850n, size: 1_000n });
   assert.equal(words.placed({ ...order, filled: 300n, open: 700n }), "Bid 10 @ 48.50: 3 filled, 7 open.");
   assert.equal(words.placed({ ...order, side: Side.OFFER, open: 1_000n }), "Offered 10 @ 48.50: 10 open.");
@@ -29,7 +29,7 @@ test("cancels are counted", () => {
   ]);
 });
 
-test("a settlement pays or takes", () => {
+test("a settlement pays or charges", () => {
   const paid = create(PaidOutSchema, { price: 7_000n, position: -500n, amount: -3_500_000n });
   assert.equal(words.paidOut(paid, "Rain"), "Rain settled at 70.00: took 350 for -5.");
   assert.equal(
@@ -38,7 +38,7 @@ test("a settlement pays or takes", () => {
   );
 });
 
-test("a transfer is told from one's own side", () => {
+test("a transfer is worded from the reader's side", () => {
   const transfer = create(TransferSchema, { fromAccountId: 1n, toAccountId: 2n, amount: 125_000n, note: "lunch" });
   const name = (id: bigint): string => (id === 1n ? "Alice" : "Bob");
   assert.equal(words.transferred(transfer, 1n, name), "12.5 went to Bob: lunch");

@@ -70,7 +70,7 @@ def market_page(request: HttpRequest, who: Acting, market_id: int) -> HttpRespon
         "ticket": ticket_start(request),
         "closed_ticket": CLOSED_TICKET.get(MarketStatus(market.status), unlisted),
         "times_in_force": TIMES_IN_FORCE,
-        **shared(who, "market", [market.id], market=market_data(market), stake=stake_data(holding.exposure)),
+        **shared(who, "market", [market.id], market=market_data(market), exposure=exposure_data(holding.exposure)),
     }
     return render(request, "markets/market.html", context)
 
@@ -206,7 +206,7 @@ def market_data(market: Market) -> dict[str, str]:
     }
 
 
-def stake_data(exposure: Exposure) -> dict[str, str]:
+def exposure_data(exposure: Exposure) -> dict[str, str]:
     return {
         "position": str(exposure.position),
         "bidSize": str(exposure.bid_size),

@@ -134,7 +134,7 @@ class TestPage:
         data = page_data(read(alice.get("/markets/7/")))
         assert (data["account"], data["markets"], data["available"]) == ("2", ["7"], "10000000")
         assert data["market"]["tickSize"] == "50"
-        assert data["stake"] == {
+        assert data["exposure"] == {
             "position": "-100",
             "bidSize": "200",
             "bidValue": "3",

@@ -1,4 +1,4 @@
-// What every page has: menus that close, lists that filter, colours that change without a reload.
+// The parts of every page: menus that close, lists that filter, colours that change without a reload.
 
 export function enhanceChrome(): void {
   enhanceMenus();
@@ -6,7 +6,7 @@ export function enhanceChrome(): void {
   enhanceTheme();
 }
 
-/** Closes the open menu; false if there is none. */
+/** Closes the open menu; returns false if none is open. */
 export function closeMenu(): boolean {
   const menu = document.querySelector<HTMLDetailsElement>("details[data-menu][open]");
   if (!menu) return false;
@@ -31,25 +31,26 @@ function enhanceFilters(): void {
     input.hidden = false;
     input.addEventListener("input", () => filter(input));
     input.addEventListener("keydown", (event) => {
-      if (event.key === "Enter") event.preventDefault(); // it filters; it sends nothing
+      if (event.key === "Enter") event.preventDefault(); // do not submit the form around it
     });
   }
 }
 
-/** Shows of its lists, as they are now, what the field seeks. */
+/** Shows only what matches the field, in every list that it filters. */
 export function filter(input: HTMLInputElement): void {
-  const sought = input.value.trim().toLocaleLowerCase();
+  const query = input.value.trim().toLocaleLowerCase();
   for (const list of document.querySelectorAll<HTMLElement>(`[data-filtered="${input.dataset.filter}"]`)) {
-    // What its heading says is so of all of a list; a list without a match goes with its heading.
+    // A heading that matches shows its whole list; a list without any match is hidden with its heading.
     const heading = list.querySelector("[data-heading]");
     const items = [...list.children].filter((item): item is HTMLElement => item !== heading);
-    const all = heading !== null && says(heading, sought);
-    for (const item of items) item.hidden = !all && !says(item, sought);
+    const all = heading !== null && containsText(heading, query);
+    for (const item of items) item.hidden = !all && !containsText(item, query);
     list.hidden = items.every((item) => item.hidden);
   }
 }
 
-const says = (element: Element, sought: string): boolean => element.textContent.toLocaleLowerCase().includes(sought);
+const containsText = (element: Element, query: string): boolean =>
+  element.textContent.toLocaleLowerCase().includes(query);
 
 function enhanceTheme(): void {
   for (const form of document.querySelectorAll<HTMLFormElement>("[data-theme-switch]")) {
@@ -58,7 +59,7 @@ function enhanceTheme(): void {
       const theme = event.submitter instanceof HTMLButtonElement ? event.submitter.value : "";
       if (theme) document.documentElement.dataset.theme = theme;
       else delete document.documentElement.dataset.theme;
-      // The server keeps it in a cookie and would lead back to this page, which is here already.
+      // The server sets the cookie and redirects to this page, which is already here: do not follow.
       const body = new FormData(form);
       body.set("theme", theme);
       void fetch(form.action, { method: "POST", body, redirect: "manual" });

@@ -1,4 +1,4 @@
-// Small helpers that change only what differs: a page that is read aloud or has the focus stays calm.
+// DOM helpers that change only what differs, so that focus and screen readers are not disturbed.
 
 export function find<E extends Element = HTMLElement>(root: ParentNode, selector: string): E {
   const found = root.querySelector<E>(selector);
@@ -21,26 +21,26 @@ export function template(root: ParentNode, name: string): HTMLTemplateElement {
   return find<HTMLTemplateElement>(root, `template[data-template="${name}"]`);
 }
 
-export function stamp(from: HTMLTemplateElement): HTMLElement {
+export function instantiate(from: HTMLTemplateElement): HTMLElement {
   const copy = from.content.firstElementChild?.cloneNode(true);
   if (!(copy instanceof HTMLElement)) throw new Error("an empty template");
   return copy;
 }
 
-/** How items become rows. sign: all that the row shows, so that an unchanged one is left alone. */
+/** How items become rows. A row is filled again only when its signature, the text of all that it shows, changes. */
 export interface Rows<T> {
   body: Element;
   template: HTMLTemplateElement;
   key(item: T): string;
-  sign(item: T): string;
+  signature(item: T): string;
   fill(row: HTMLElement, item: T): void;
 }
 
-const signs = new WeakMap<Element, string>();
+const signatures = new WeakMap<Element, string>();
 
-/** Makes the keyed children of `body` those of `items`, in order. Rows that the server wrote are taken over by their
- * key; what has none is a heading and stays in front. */
-export function showRows<T>({ body, template: from, key, sign, fill }: Rows<T>, items: readonly T[]): void {
+/** Makes the keyed children of `body` match `items`, in order. Rows from the server are reused by key; children without a
+ * key are headings and stay in front. */
+export function showRows<T>({ body, template: from, key, signature, fill }: Rows<T>, items: readonly T[]): void {
   const wanted = new Set(items.map(key));
   const rows = new Map<string, HTMLElement>();
   for (const row of body.querySelectorAll<HTMLElement>(":scope > [data-key]")) {
@@ -50,22 +50,22 @@ export function showRows<T>({ body, template: from, key, sign, fill }: Rows<T>, 
   }
   let next = body.querySelector(":scope > [data-key]");
   for (const item of items) {
-    const row = rows.get(key(item)) ?? stamp(from);
+    const row = rows.get(key(item)) ?? instantiate(from);
     if (row === next) next = next.nextElementSibling;
     else body.insertBefore(row, next);
-    const signature = sign(item);
-    if (signs.get(row) === signature) continue;
-    signs.set(row, signature);
+    const text = signature(item);
+    if (signatures.get(row) === text) continue;
+    signatures.set(row, text);
     setAttribute(row, "data-key", key(item));
     fill(row, item);
   }
 }
 
-/** Shows the text that stands for an empty table, and hides what is only there with a full one. */
+/** Shows the text for an empty table and hides the parts that need rows, or the reverse. */
 export function showEmpty(root: ParentNode, name: string, empty: boolean): void {
   find(root, `[data-empty="${name}"]`).hidden = !empty;
   for (const part of root.querySelectorAll<HTMLElement>(`[data-full="${name}"]`)) part.hidden = empty;
 }
 
-/** Stringified ints and texts: a signature for Rows. */
-export const signature = (...parts: unknown[]): string => parts.map(String).join("|");
+/** A signature for Rows, of integers and texts. */
+export const signatureOf = (...parts: unknown[]): string => parts.map(String).join("|");

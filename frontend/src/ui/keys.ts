@@ -1,34 +1,35 @@
-// The keys of a market's page. Single letters can disturb who dictates or types with a screen reader: they can be
-// switched off, and the choice is kept.
+// Keyboard shortcuts of a market's page. Single letters disturb dictation and screen readers, so they can be switched off;
+// the browser remembers the choice.
+
 import { Side } from "../gen/proto/exchange_pb";
 import type { SideName } from "../risk";
 import { closeMenu } from "./chrome";
 import { find } from "./dom";
 import type { MarketView } from "./market";
 
-const KEPT = "keys";
+const STORAGE_KEY = "keys";
 const SIDE_KEYS: Record<string, SideName> = { b: "bid", s: "offer" };
 
 export function enhanceKeys(root: HTMLElement, view: MarketView): void {
   const help = find(root, "[data-keys]");
   const toggle = find<HTMLInputElement>(help, "[data-keys-on]");
   help.hidden = false;
-  toggle.checked = localStorage.getItem(KEPT) !== "off";
-  toggle.addEventListener("change", () => localStorage.setItem(KEPT, toggle.checked ? "on" : "off"));
+  toggle.checked = localStorage.getItem(STORAGE_KEY) !== "off";
+  toggle.addEventListener("change", () => localStorage.setItem(STORAGE_KEY, toggle.checked ? "on" : "off"));
 
   document.addEventListener("keydown", (event) => {
     if (!toggle.checked || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
     const side = SIDE_KEYS[event.key];
     if (event.key === "Escape" && !closeMenu()) void view.orders.out(Side.SIDE_UNSPECIFIED);
-    else if (side && !types(event.target)) {
+    else if (side && !takesText(event.target)) {
       event.preventDefault();
       view.ticket.take(side, null);
     }
   });
 }
 
-/** Whether letters belong to this element. Price and size take none. */
-function types(target: EventTarget | null): boolean {
+/** Whether this element takes letters. Price and size do not. */
+function takesText(target: EventTarget | null): boolean {
   if (!(target instanceof HTMLElement)) return false;
   if (target instanceof HTMLInputElement && target.inputMode === "decimal") return false;
   return target.matches("input:not([type=radio], [type=checkbox]), textarea, select");

@@ -1,5 +1,6 @@
 // The connection light: live, resyncing, offline with a countdown, signed out.
-import type { Light } from "../connection";
+
+import type { ConnectionState } from "../connection";
 import { find, setAttribute, setText, slot } from "./dom";
 
 const TICK_MS = 250;
@@ -9,17 +10,17 @@ export class ConnectionLight {
   private readonly text = slot(this.element, "text");
   private timer: number | null = null;
 
-  show(light: Light): void {
+  show(state: ConnectionState): void {
     if (this.timer !== null) window.clearInterval(this.timer);
     this.timer = null;
     this.element.hidden = false;
-    setAttribute(this.element, "data-state", light.kind.replace(" ", "-"));
-    if (light.kind === "offline") {
-      const tick = (): void => setText(this.text, countdown(light.retryAtMs - Date.now()));
+    setAttribute(this.element, "data-state", state.kind.replace(" ", "-"));
+    if (state.kind === "offline") {
+      const tick = (): void => setText(this.text, countdown(state.retryAtMs - Date.now()));
       this.timer = window.setInterval(tick, TICK_MS);
       tick();
     } else {
-      setText(this.text, light.kind === "signed out" ? "signed out: reload to sign in" : light.kind);
+      setText(this.text, state.kind === "signed out" ? "signed out: reload to sign in" : state.kind);
     }
   }
 }

@@ -1,4 +1,5 @@
-// A market's page: figures, ladder, tape.
+// A market's page: figures, ladder, trades.
+
 import { ladder, type Rung } from "../book";
 import type { Desk } from "../desk";
 import { Side, type Trade } from "../gen/proto/exchange_pb";
@@ -6,7 +7,7 @@ import * as money from "../money";
 import type { MarketData } from "../page";
 import type { SideName } from "../risk";
 import type { Slice } from "../slice";
-import { find, type Rows, setAttribute, setText, showEmpty, showRows, signature, slot, template } from "./dom";
+import { find, type Rows, setAttribute, setText, showEmpty, showRows, signatureOf, slot, template } from "./dom";
 import { OrdersView, ownOrders } from "./orders";
 import { showStatus } from "./status";
 import { Ticket } from "./ticket";
@@ -18,7 +19,7 @@ export class MarketView {
   readonly orders: OrdersView;
   private readonly rungs: Record<SideName, Rows<Rung>>;
   private readonly trades: Rows<Trade>;
-  private readonly marked: Set<string | undefined>; // keys of own trades
+  private readonly ownTradeKeys: Set<string | undefined>; // own trades that the server marked
   private status: number;
 
   constructor(
@@ -36,11 +37,11 @@ export class MarketView {
       body: find(root, '[data-rows="trade"]'),
       template: template(root, "trade"),
       key: (trade) => String(trade.id),
-      sign: (trade) => String(this.isOwn(trade)),
+      signature: (trade) => String(this.isOwn(trade)),
       fill: (row, trade) => this.fillTrade(row, trade),
     };
     const own = this.trades.body.querySelectorAll<HTMLElement>(".mine");
-    this.marked = new Set([...own].map((row) => row.dataset.key));
+    this.ownTradeKeys = new Set([...own].map((row) => row.dataset.key));
     find(root, '[data-testid="book"]').addEventListener("click", (event) => this.click(event));
   }
 
@@ -60,15 +61,15 @@ export class MarketView {
     const [bid, offer] = [rungs.bid[0]?.price ?? null, rungs.offer[0]?.price ?? null];
     showRows(this.rungs.offer, rungs.offer.reverse());
     showRows(this.rungs.bid, rungs.bid);
-    setText(slot(this.root, "spread"), words.or(money.price, bid !== null && offer !== null ? offer - bid : null));
-    setText(slot(this.root, "mid"), words.or(money.price, money.mark(bid, offer, null)));
+    setText(slot(this.root, "spread"), words.orDash(money.price, bid !== null && offer !== null ? offer - bid : null));
+    setText(slot(this.root, "mid"), words.orDash(money.price, money.mark(bid, offer, null)));
   }
 
   private renderHead(slice: Slice): void {
     const market = slice.markets.get(this.market.id);
     if (!market) return;
-    setText(slot(this.root, "last"), words.or(money.price, market.lastPrice));
-    setText(slot(this.root, "settle-price"), words.or(money.price, market.settlePrice));
+    setText(slot(this.root, "last"), words.orDash(money.price, market.lastPrice));
+    setText(slot(this.root, "settle-price"), words.orDash(money.price, market.settlePrice));
     slot(this.root, "settled").hidden = market.settlePrice === undefined;
     showStatus(this.root, market.status, this.desk.page.words);
     this.ticket.showStatus(market.status);
@@ -85,10 +86,10 @@ export class MarketView {
     };
     const mark = money.mark(slice.book.best("bid"), slice.book.best("offer"), market.lastPrice ?? null);
     setText(slot(this.root, "position"), money.signedSize(position));
-    setText(slot(this.root, "entry"), words.or(money.cash, money.averageEntry(cost, position)));
+    setText(slot(this.root, "entry"), words.orDash(money.cash, money.averageEntry(cost, position)));
     setText(slot(this.root, "realised"), money.signedCash(realised));
     const unrealised = mark === null || position === 0n ? null : position * mark - cost;
-    setText(slot(this.root, "unrealised"), words.or(money.signedCash, unrealised));
+    setText(slot(this.root, "unrealised"), words.orDash(money.signedCash, unrealised));
   }
 
   private rungRows(side: SideName): Rows<Rung> {
@@ -96,12 +97,12 @@ export class MarketView {
       body: find(this.root, `[data-rows="${side}"]`),
       template: template(this.root, `rung-${side}`),
       key: (rung) => String(rung.price),
-      sign: (rung) => signature(rung.size, rung.total, rung.mine, rung.share, this.wouldHit(side, rung)),
+      signature: (rung) => signatureOf(rung.size, rung.total, rung.mine, rung.share, this.wouldHit(side, rung)),
       fill: (row, rung) => this.fillRung(row, rung, side),
     };
   }
 
-  /** Whether the order in the ticket, as typed, would trade against this level. */
+  /** Whether the order in the ticket would trade against this level. */
   private wouldHit(side: SideName, { price, size, total }: Rung): boolean {
     const { limit, volume } = this.ticket;
     if (limit === null || volume === null || this.ticket.side === side) return false;
@@ -121,9 +122,9 @@ export class MarketView {
     row.classList.toggle("hit", this.wouldHit(side, rung));
   }
 
-  /** The server marked those from before the connection. */
+  /** The server marks own trades from before the connection. */
   private isOwn(trade: Trade): boolean {
-    return this.marked.has(String(trade.id)) || this.desk.isOwn(trade);
+    return this.ownTradeKeys.has(String(trade.id)) || this.desk.isOwn(trade);
   }
 
   private fillTrade(row: HTMLElement, trade: Trade): void {
@@ -137,7 +138,7 @@ export class MarketView {
     row.classList.toggle("mine", this.isOwn(trade));
   }
 
-  /** A level goes into the ticket, as the order that would take it. */
+  /** Puts the clicked level into the ticket, as the order that would trade against it. */
   private click(event: Event): void {
     const row = event.target instanceof Element ? event.target.closest<HTMLElement>("tr[data-side]") : null;
     if (!row) return;

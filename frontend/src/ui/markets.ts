@@ -1,10 +1,11 @@
-// The list of markets: those that one knows of, as they come and go, with a line of each that one sees whole.
+// The list of markets. Markets come and go; those whose book is visible show their summary.
+
 import type { Desk } from "../desk";
 import type { Market } from "../gen/proto/exchange_pb";
 import { type Group, grouped } from "../listing";
 import * as money from "../money";
 import { filter } from "./chrome";
-import { find, type Rows, setAttribute, setText, showEmpty, showRows, signature, slot, template } from "./dom";
+import { find, type Rows, setAttribute, setText, showEmpty, showRows, signatureOf, slot, template } from "./dom";
 import { showStatus } from "./status";
 import * as words from "./words";
 
@@ -24,13 +25,13 @@ export class MarketsView {
       body: this.table,
       template: template(root, "group"),
       key: (group) => group.key,
-      sign: (group) => group.name,
+      signature: (group) => group.name,
       fill: (body, group) => setText(slot(body, "group"), group.name),
     };
     this.rows = {
       template: template(root, "market"),
       key: (market) => String(market.id),
-      sign: (market) => this.sign(market),
+      signature: (market) => this.signature(market),
       fill: (row, market) => this.fill(row, market),
     };
   }
@@ -52,26 +53,26 @@ export class MarketsView {
     return this.desk.account?.exposures.get(market.id)?.position ?? 0n;
   }
 
-  private sign(market: Market): string {
+  private signature(market: Market): string {
     const { name, status, category, pinned, settlePrice } = market;
-    const line = this.desk.summary(market.id);
-    const told = [line?.bid, line?.offer, line?.lastPrice, line?.volume];
-    return signature(status, category, pinned, settlePrice, ...told, this.position(market), name);
+    const summary = this.desk.summary(market.id);
+    const figures = [summary?.bid, summary?.offer, summary?.lastPrice, summary?.volume];
+    return signatureOf(status, category, pinned, settlePrice, ...figures, this.position(market), name);
   }
 
   private fill(row: HTMLElement, market: Market): void {
-    const line = this.desk.summary(market.id);
+    const summary = this.desk.summary(market.id);
     const link = slot(row, "market");
     setText(link, market.name);
     setAttribute(link, "href", `/markets/${market.id}/`);
-    const category = slot(row, "category"); // else the heading says it
+    const category = slot(row, "category"); // of pinned markets only: the heading shows it for the others
     category.hidden = !market.pinned || market.category === "";
     setText(category, category.hidden ? "" : market.category);
     showStatus(row, market.status, this.desk.page.words);
-    setText(slot(row, "bid"), words.or(money.price, line?.bid));
-    setText(slot(row, "offer"), words.or(money.price, line?.offer));
-    setText(slot(row, "last"), words.or(money.price, market.settlePrice ?? line?.lastPrice));
-    setText(slot(row, "volume"), words.or(money.size, line?.volume));
+    setText(slot(row, "bid"), words.orDash(money.price, summary?.bid));
+    setText(slot(row, "offer"), words.orDash(money.price, summary?.offer));
+    setText(slot(row, "last"), words.orDash(money.price, market.settlePrice ?? summary?.lastPrice));
+    setText(slot(row, "volume"), words.orDash(money.size, summary?.volume));
     setText(slot(row, "bounds"), `${money.price(market.minSettlement)} … ${money.price(market.maxSettlement)}`);
     setText(slot(row, "position"), money.signedSize(this.position(market)));
   }

@@ -1,17 +1,18 @@
-// One's own open orders, with their cancels; on a market's page those of the market, else all.
+// Own open orders with cancel buttons: of one market on its page, else of all markets.
+
 import { sideName } from "../book";
 import type { Desk } from "../desk";
 import { type Order, Side } from "../gen/proto/exchange_pb";
 import * as money from "../money";
 import type { Answer } from "../requests";
-import { find, type Rows, setAttribute, setText, showEmpty, showRows, signature, slot, template } from "./dom";
+import { find, type Rows, setAttribute, setText, showEmpty, showRows, signatureOf, slot, template } from "./dom";
 import type { Toasts } from "./toasts";
 import * as words from "./words";
 
 export const ownOrders = (desk: Desk, marketId: bigint | null): Order[] =>
   [...(desk.account?.orders.values() ?? [])].filter((order) => marketId === null || order.marketId === marketId);
 
-const SIDES: Record<string, Side> = { bid: Side.BID, offer: Side.OFFER }; // of the buttons that cancel a side
+const SIDES: Record<string, Side> = { bid: Side.BID, offer: Side.OFFER }; // values of the cancel buttons
 
 export class OrdersView {
   private readonly rows: Rows<Order>;
@@ -26,7 +27,7 @@ export class OrdersView {
       body: find(root, '[data-rows="order"]'),
       template: template(root, "order"),
       key: (order) => String(order.id),
-      sign: (order) => signature(order.open, marketId === null ? desk.marketName(order.marketId) : ""),
+      signature: (order) => signatureOf(order.open, marketId === null ? desk.marketName(order.marketId) : ""),
       fill: (row, order) => this.fill(row, order),
     };
     root.addEventListener("submit", (event) => this.submit(event));
@@ -38,22 +39,22 @@ export class OrdersView {
     const focused = document.activeElement?.closest("[data-rows='order'] > tr");
     showRows(this.rows, orders);
     showEmpty(this.root, "order", orders.length === 0);
-    // The row under the keyboard is gone: the next one, or the button for all, takes its place.
+    // If the focused row is gone, focus the first cancel button, or the one that cancels all.
     if (focused && !focused.isConnected) {
       (this.rows.body.querySelector<HTMLElement>("button") ?? find(this.root, '[data-testid="cancel-all"]')).focus();
     }
   }
 
-  /** Cancels all of one's own, here or everywhere. */
+  /** Cancels all own orders, in this market or everywhere. */
   async out(side: Side): Promise<void> {
     const answer = await this.desk.out(this.marketId ?? 0n, side);
-    this.tell(answer, (message) =>
+    this.showAnswer(answer, (message) =>
       message.case === "ordersCancelled" ? words.cancelled(message.value.orders.length) : "",
     );
   }
 
   private async cancel(orderId: bigint): Promise<void> {
-    this.tell(await this.desk.cancel(orderId), () => "");
+    this.showAnswer(await this.desk.cancel(orderId), () => "");
   }
 
   private submit(event: SubmitEvent): void {
@@ -66,7 +67,7 @@ export class OrdersView {
     else void this.out(SIDES[submitter.value] ?? Side.SIDE_UNSPECIFIED);
   }
 
-  private tell(
+  private showAnswer(
     answer: Answer,
     success: (message: Extract<Answer, { kind: "answer" }>["message"]["message"]) => string,
   ): void {
@@ -95,7 +96,7 @@ export class OrdersView {
 
 type Body = Extract<Answer, { kind: "answer" }>["message"]["message"];
 
-/** What an answer says to the person who asked; "" for nothing. */
+/** The toast for an answer; an empty text means no toast. */
 export function answerText(answer: Answer, success: (message: Body) => string): ["success" | "error", string] {
   if (answer.kind === "unsent") return ["error", "Not connected: nothing was sent."];
   if (answer.kind === "unknown") return ["error", "No answer came. Look at your open orders before you send it again."];

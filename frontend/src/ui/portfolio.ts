@@ -1,8 +1,9 @@
 // The portfolio: balances, holdings, open orders over all markets, transfers.
+
 import type { Desk } from "../desk";
 import type { Exposure } from "../gen/proto/exchange_pb";
 import * as money from "../money";
-import { find, type Rows, setAttribute, setText, showEmpty, showRows, signature, slot, template } from "./dom";
+import { find, type Rows, setAttribute, setText, showEmpty, showRows, signatureOf, slot, template } from "./dom";
 import { OrdersView } from "./orders";
 import type { Toasts } from "./toasts";
 import { TransfersView } from "./transfers";
@@ -23,8 +24,8 @@ export class PortfolioView {
       body: find(root, '[data-rows="holding"]'),
       template: template(root, "holding"),
       key: (exposure) => String(exposure.marketId),
-      sign: (e) =>
-        signature(
+      signature: (e) =>
+        signatureOf(
           e.position,
           e.cost,
           e.realised,
@@ -55,8 +56,8 @@ export class PortfolioView {
   }
 
   private mark({ marketId }: Exposure): bigint | null {
-    const line = this.desk.summary(marketId);
-    return line ? money.mark(line.bid ?? null, line.offer ?? null, line.lastPrice ?? null) : null;
+    const summary = this.desk.summary(marketId);
+    return summary ? money.mark(summary.bid ?? null, summary.offer ?? null, summary.lastPrice ?? null) : null;
   }
 
   private fillHolding(row: HTMLElement, e: Exposure): void {
@@ -65,10 +66,10 @@ export class PortfolioView {
     setText(link, this.desk.marketName(e.marketId));
     setAttribute(link, "href", `/markets/${e.marketId}/`);
     setText(slot(row, "position"), money.signedSize(e.position));
-    setText(slot(row, "entry"), words.or(money.cash, money.averageEntry(e.cost, e.position)));
-    setText(slot(row, "mark"), words.or(money.price, mark));
+    setText(slot(row, "entry"), words.orDash(money.cash, money.averageEntry(e.cost, e.position)));
+    setText(slot(row, "mark"), words.orDash(money.price, mark));
     const unrealised = mark === null || e.position === 0n ? null : e.position * mark - e.cost;
-    setText(slot(row, "unrealised"), words.or(money.signedCash, unrealised));
+    setText(slot(row, "unrealised"), words.orDash(money.signedCash, unrealised));
     setText(slot(row, "realised"), money.signedCash(e.realised));
     setText(slot(row, "bids"), money.size(e.bidSize));
     setText(slot(row, "offers"), money.size(e.offerSize));

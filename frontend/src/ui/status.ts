@@ -1,4 +1,5 @@
 // A market's status as a badge.
+
 import type { Words } from "../page";
 import { setText, slot } from "./dom";
 

@@ -1,9 +1,10 @@
-// The ticket: what an order would take, sending it, and the keys.
+// The ticket: shows what an order would use, sends it, and steps the price by keys.
+
 import type { Desk } from "../desk";
 import { Side, TimeInForce } from "../gen/proto/exchange_pb";
 import * as money from "../money";
 import type { MarketData } from "../page";
-import { NO_STAKE, type SideName, type Stake } from "../risk";
+import { type Exposure, NO_EXPOSURE, type SideName } from "../risk";
 import { estimate, readTicket, type Typed } from "../ticket";
 import { find, setText, slot } from "./dom";
 import { answerText } from "./orders";
@@ -46,7 +47,7 @@ export class Ticket {
     return find<HTMLInputElement>(this.form, '[value="offer"]').checked ? "offer" : "bid";
   }
 
-  /** What the price field says; null if that is no price. */
+  /** The typed price; null if it is not a price. */
   get limit(): bigint | null {
     return money.parse(this.price.value, money.PRICE_DECIMALS);
   }
@@ -55,7 +56,7 @@ export class Ticket {
     return money.parse(this.size.value, money.SIZE_DECIMALS);
   }
 
-  /** To a side, by key or by a click into the book, which brings its price along. */
+  /** Chooses a side, by key or by a click into the book; the click also fills in the price. */
   take(side: SideName, price: bigint | null): void {
     find<HTMLInputElement>(this.form, `[value="${side}"]`).checked = true;
     if (price !== null) this.price.value = money.price(price);
@@ -68,8 +69,10 @@ export class Ticket {
   render(): void {
     const { account, page } = this.desk;
     const available = account?.available ?? page.available;
-    const stake: Stake = account ? (account.exposures.get(this.market.id) ?? NO_STAKE) : (page.stake ?? NO_STAKE);
-    const { text, short } = estimate(this.typed(), this.side, this.market, stake, available, page.chip);
+    const exposure: Exposure = account
+      ? (account.exposures.get(this.market.id) ?? NO_EXPOSURE)
+      : (page.exposure ?? NO_EXPOSURE);
+    const { text, short } = estimate(this.typed(), this.side, this.market, exposure, available, page.chip);
     setText(this.uses, text);
     this.uses.classList.toggle("short", short);
   }
@@ -87,7 +90,7 @@ export class Ticket {
   }
 
   private submit(event: SubmitEvent): void {
-    if (!this.desk.everLive) return; // as without scripts
+    if (!this.desk.everLive) return; // the form posts as without scripts
     event.preventDefault();
     const typed = this.typed();
     if (typed === null || typeof typed === "string") {

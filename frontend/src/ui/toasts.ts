@@ -1,9 +1,9 @@
-// Messages that come and go: own fills (grouped), transfers, settlements, refusals. The region is aria-live.
+// Short messages: own fills (grouped), transfers, settlements, refusals. The region is aria-live.
 
 import type { Desk } from "../desk";
 import type { Fill } from "../gen/proto/exchange_pb";
 import type { Notice } from "../slice";
-import { find, stamp, template } from "./dom";
+import { find, instantiate, template } from "./dom";
 import * as words from "./words";
 
 const GROUP_MS = 500;
@@ -18,7 +18,7 @@ export class Toasts {
   private readonly region = find(document, "[data-toasts]");
   private readonly template = template(this.region, "toast");
   private readonly waiting = new Map<string, { accountId: bigint; fills: Fill[] }>();
-  private readonly told = new Set<bigint>(); // transfers: both sides may be ours
+  private readonly announced = new Set<bigint>(); // ids of transfers: both accounts may be the person's
   private timer: number | null = null;
 
   constructor(private readonly desk: () => Desk) {
@@ -26,7 +26,7 @@ export class Toasts {
   }
 
   show(kind: Kind, text: string): void {
-    const toast = stamp(this.template);
+    const toast = instantiate(this.template);
     toast.classList.add(CLASSES[kind]);
     toast.dataset.kind = kind;
     toast.textContent = text;
@@ -36,12 +36,12 @@ export class Toasts {
     this.expire(toast);
   }
 
-  tell(notices: readonly Notice[]): void {
-    for (const what of notices) {
-      if (what.kind === "fills") this.group(what.accountId, what.fills);
-      else if (what.kind === "transfer") this.transfer(what);
-      else if (what.kind === "paid out") {
-        const { paidOut } = what;
+  announce(notices: readonly Notice[]): void {
+    for (const notice of notices) {
+      if (notice.kind === "fills") this.group(notice.accountId, notice.fills);
+      else if (notice.kind === "transfer") this.transfer(notice);
+      else if (notice.kind === "paid out") {
+        const { paidOut } = notice;
         this.show(
           "info",
           this.prefix(paidOut.accountId) + words.paidOut(paidOut, this.desk().marketName(paidOut.marketId)),
@@ -51,8 +51,8 @@ export class Toasts {
   }
 
   private transfer({ stream, transfer }: Extract<Notice, { kind: "transfer" }>): void {
-    if (this.told.has(transfer.id)) return;
-    this.told.add(transfer.id);
+    if (this.announced.has(transfer.id)) return;
+    this.announced.add(transfer.id);
     const account = BigInt(stream.slice(stream.indexOf(".") + 1));
     this.show("info", this.prefix(account) + words.transferred(transfer, account, this.desk().accountName));
   }
@@ -76,7 +76,7 @@ export class Toasts {
     this.waiting.clear();
   }
 
-  /** Of accounts that are ours but not acted as, the name goes first. */
+  /** The name of the account, unless it is the acting one. */
   private prefix(accountId: bigint): string {
     return accountId === this.desk().page.account ? "" : `${this.desk().accountName(accountId)}: `;
   }

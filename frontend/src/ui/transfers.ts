@@ -1,4 +1,5 @@
-// An account's transfers, newest first: all that are known on the portfolio; on a page of them those that belong there.
+// An account's transfers, newest first: all known ones on the portfolio, one page of them on the transfers page.
+
 import type { Desk } from "../desk";
 import type { Transfer } from "../gen/proto/exchange_pb";
 import * as money from "../money";
@@ -10,18 +11,18 @@ export class TransfersView {
   constructor(
     private readonly root: HTMLElement,
     private readonly desk: Desk,
-    private readonly oldest = 0n, // older ones are on the next page
+    private readonly oldest = 0n, // id; older transfers are on the next page
   ) {
     this.rows = {
       body: find(root, '[data-rows="transfer"]'),
       template: template(root, "transfer"),
       key: (transfer) => String(transfer.id),
-      sign: (transfer) => desk.accountName(this.other(transfer)),
+      signature: (transfer) => desk.accountName(this.other(transfer)),
       fill: (row, transfer) => this.fill(row, transfer),
     };
   }
 
-  /** Once the account and the names of the others are known. */
+  /** Waits for the account's snapshot and for the names of the others. */
   render(): void {
     const { account } = this.desk;
     if (!account || !this.desk.state.slices.has("public")) return;
@@ -44,7 +45,7 @@ export class TransfersView {
   }
 }
 
-/** The page of transfers: what is available, and on its first page what comes. */
+/** The transfers page: the available balance, and on the first page new transfers as they come. */
 export class TransfersPageView {
   private readonly list: TransfersView | null;
 

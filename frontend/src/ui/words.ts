@@ -1,14 +1,16 @@
-// Sentences that people read. placed() is as markets/pages/markets.py says it, EMPTY as accounts/templatetags/money.py.
+// Sentences for people. placed() and cancelled() are the same as in markets/pages/markets.py, DASH as in
+// accounts/templatetags/money.py.
+
 import { sideName } from "../book";
 import type { Fill, Order, PaidOut, Transfer } from "../gen/proto/exchange_pb";
 import { Side } from "../gen/proto/exchange_pb";
 import * as money from "../money";
 
-export const EMPTY = "–";
+export const DASH = "–";
 
 /** The amount as text, or a dash where there is none. */
-export const or = (write: (units: bigint) => string, units: bigint | null | undefined): string =>
-  units === null || units === undefined ? EMPTY : write(units);
+export const orDash = (write: (units: bigint) => string, units: bigint | null | undefined): string =>
+  units === null || units === undefined ? DASH : write(units);
 
 export function placed(order: Order): string {
   const verb = order.side === Side.BID ? "Bid" : "Offered";
@@ -21,7 +23,7 @@ export function placed(order: Order): string {
 export const cancelled = (count: number): string =>
   count === 0 ? "There was nothing to cancel." : `${count} order${count > 1 ? "s" : ""} cancelled.`;
 
-const PRICES_SPELLED = 3; // more are told as a range
+const PRICES_LISTED = 3; // more are shown as a range
 
 /** Fills of one account, market and side: "Bought 10 in Rain: 6 @ 48.00, 4 @ 49.00." */
 export function filled(fills: readonly Fill[], market: string): string {
@@ -35,7 +37,7 @@ export function filled(fills: readonly Fill[], market: string): string {
   const prices = [...sizes.keys()].sort((a, b) => (a < b ? -1 : 1));
   const [first, last] = [prices[0] ?? 0n, prices.at(-1) ?? 0n];
   if (prices.length === 1) return `${verb} ${money.size(total)} @ ${money.price(first)} in ${market}.`;
-  if (prices.length > PRICES_SPELLED) {
+  if (prices.length > PRICES_LISTED) {
     return `${verb} ${money.size(total)} in ${market} from ${money.price(first)} to ${money.price(last)}.`;
   }
   const parts = prices.map((price) => `${money.size(sizes.get(price) ?? 0n)} @ ${money.price(price)}`);
