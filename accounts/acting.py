@@ -75,7 +75,7 @@ def acting(
         wanted = person.may_act_as(request.session.get(SESSION_KEY, own.id))
         if wanted is None:
             del request.session[SESSION_KEY]
-            messages.info(request, f"You cannot act as that account any more. You act as {own.name}.")
+            messages.info(request, f"You may no longer act as that account. You now act as {own.name}.")
         response = view(request, replace(person, account=wanted or own), *args, **kwargs)
         add_never_cache_headers(response)  # a shared computer shows nothing after the sign-out, and keys are fresh
         return response
@@ -104,7 +104,7 @@ def ask(
     """
     account = posting_account(request, who)
     if account is None:
-        messages.error(request, "You cannot act as this account any more. Nothing was sent.")
+        messages.error(request, "You may no longer act as this account. Nothing was sent.")
         return None
     try:
         rights = Rights(operator=who.operator)
@@ -112,7 +112,7 @@ def ask(
     except RequestFailed as failed:
         on_refusal(failed)
         again = failed.reason == KEY_CONFLICT  # gone back to a page whose form was sent before
-        messages.error(request, "This form was sent before. Here is a fresh one." if again else failed.message)
+        messages.error(request, "This form was already sent. Here is a new one." if again else failed.message)
         return None
 
 

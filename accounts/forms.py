@@ -61,7 +61,7 @@ class OnlyChanges(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         if not set(self.changed_data) - {"key", "reason"}:
-            raise forms.ValidationError("You have changed nothing.")
+            raise forms.ValidationError("You did not change anything.")
         return self.cleaned_data
 
 
@@ -78,7 +78,7 @@ class AccountField(forms.CharField):
             return None
         account = account_named(name)
         if account is None:
-            raise forms.ValidationError("There is no account of this name.")
+            raise forms.ValidationError("There is no account with this name.")
         return account
 
 
@@ -123,16 +123,16 @@ class ScopesField(forms.TypedMultipleChoiceField):
     """What a token is for, as bits of Scope. Reading is always in."""
 
     CHOICES = (
-        (int(Scope.TRADE), "Trade: orders and cancels"),
+        (int(Scope.TRADE), "Trade: place and cancel orders"),
         (int(Scope.TRANSFER), "Transfer: pay, and buy at auctions"),
-        (int(Scope.MANAGE), "Manage: accounts, shares, markets, auctions"),
+        (int(Scope.MANAGE), "Manage: create and change accounts, shares, markets and auctions"),
     )
-    SUDO = (int(Scope.SUDO), "Sudo: what operators do")
+    SUDO = (int(Scope.SUDO), "Sudo: use operator rights")
 
     def __init__(self, *, sudo: bool, **kwargs: Any) -> None:
         choices = (*self.CHOICES, self.SUDO) if sudo else self.CHOICES
         initial = [scope for scope, _ in self.CHOICES if scope & WITHOUT_SUDO]
-        super().__init__(choices=choices, coerce=int, required=False, label="May", initial=initial, **kwargs)
+        super().__init__(choices=choices, coerce=int, required=False, label="Rights", initial=initial, **kwargs)
 
     def clean(self, value: Any) -> int:
         scopes: list[int] = super().clean(value)
@@ -142,10 +142,10 @@ class ScopesField(forms.TypedMultipleChoiceField):
 class DaysField(forms.TypedChoiceField):
     """When a token expires; None: never."""
 
-    CHOICES = ((1, "a day"), (7, "a week"), (30, "30 days"), (365, "a year"), (0, "until it is revoked"))
+    CHOICES = ((1, "in a day"), (7, "in a week"), (30, "in 30 days"), (365, "in a year"), (0, "never"))
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(choices=self.CHOICES, coerce=int, label="Good for", initial=30, **kwargs)
+        super().__init__(choices=self.CHOICES, coerce=int, label="Expires", initial=30, **kwargs)
 
     def clean(self, value: Any) -> datetime | None:
         days = super().clean(value)
@@ -169,5 +169,5 @@ class TokenForm(KeyedForm):
     def __init__(self, *args: Any, tree: list[Branch], sudo: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         mine = [(branch.account.id, branch.account.name) for branch in tree]
-        self.fields["account"].choices = [("", "all accounts that are mine"), *mine]  # type: ignore[attr-defined]
+        self.fields["account"].choices = [("", "all my accounts"), *mine]  # type: ignore[attr-defined]
         self.fields["scopes"] = ScopesField(sudo=sudo, widget=forms.CheckboxSelectMultiple({"class": "checkbox"}))

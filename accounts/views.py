@@ -34,10 +34,10 @@ def act_as(request: HttpRequest, who: Acting) -> HttpResponse:
     name = request.POST.get("name", "")
     account = account_named(name) if name and who.sudo else posting_account(request, who)
     if account is None:
-        messages.error(request, "You cannot act as this account.")
+        messages.error(request, "You may not act as this account.")
     else:
         request.session[SESSION_KEY] = account.id
-        messages.success(request, f"You act as {account.name}.")
+        messages.success(request, f"You now act as {account.name}.")
     return back(request, settings.PORTFOLIO_PAGE)
 
 
@@ -66,7 +66,7 @@ def share(request: HttpRequest, who: Acting, account_id: int) -> HttpResponse:
     form = ShareForm(request.POST)
     if reply := carry_out(request, who, form, message):
         receiver = form.cleaned_data["receiver"]
-        messages.success(request, f"{receiver.name} owns {reply.owners_changed.account.name} with you now.")
+        messages.success(request, f"{receiver.name} now owns {reply.owners_changed.account.name} with you.")
     return redirect("accounts:accounts")
 
 
@@ -77,7 +77,7 @@ def leave(request: HttpRequest, who: Acting, account_id: int) -> HttpResponse:
         return ClientMessage(leave_account=LeaveAccount(account_id=account_id, key=said["key"]))
 
     if reply := carry_out(request, who, KeyedForm(request.POST), message):
-        messages.success(request, f"You have left {reply.owners_changed.account.name}.")
+        messages.success(request, f"You left {reply.owners_changed.account.name}.")
     return redirect("accounts:accounts")
 
 
@@ -88,7 +88,7 @@ def create_alt(request: HttpRequest, who: Acting) -> HttpResponse:
         return ClientMessage(create_account=CreateAccount(name=said["name"], key=said["key"]))
 
     if reply := carry_out(request, who, AltForm(request.POST), message):
-        messages.success(request, f"{reply.account_created.account.name} is open. Switch to it to trade with it.")
+        messages.success(request, f"{reply.account_created.account.name} is created. Act as it to trade with it.")
     return back(request, settings.PORTFOLIO_PAGE)
 
 
@@ -106,7 +106,7 @@ def make_transfer(request: HttpRequest, who: Acting) -> HttpResponse:
     form = TransferForm(request.POST)
     if carry_out(request, who, form, message):
         paid, to = money.chips(form.cleaned_data["amount"]), form.cleaned_data["to"]
-        messages.success(request, f"{paid} {settings.CHIP_NAME} went to {to.name}.")
+        messages.success(request, f"Sent {paid} {settings.CHIP_NAME} to {to.name}.")
     return back(request, settings.PORTFOLIO_PAGE)
 
 
@@ -153,10 +153,10 @@ def _make_token(form: TokenForm, who: Acting) -> str:
 def revoke_key(request: HttpRequest, who: Acting, token_id: int) -> HttpResponse:
     token = live_tokens(who.user).filter(pk=token_id).first()
     if token is None:
-        messages.error(request, "You have no such token, or it was revoked.")
+        messages.error(request, "You have no such token, or it is already revoked.")
     else:
         revoke_token(token)
-        messages.success(request, f"“{token.name}” is revoked. What it had open closes within seconds.")
+        messages.success(request, f"“{token.name}” is revoked. Its open connections close within seconds.")
     return redirect("accounts:keys")
 
 
@@ -180,7 +180,7 @@ def sudo_switch(request: HttpRequest, who: Acting) -> HttpResponseBase:
         return ask_again(request, request.user)
     del request.session[SUDO_WANTED]
     turn_on(request, request.user)
-    messages.success(request, "Sudo is on: you see and may do everything. It ends by itself.")
+    messages.success(request, "Sudo is on: you have operator rights until it ends by itself.")
     return back(request, settings.LOGIN_REDIRECT_URL)
 
 

@@ -47,7 +47,7 @@ def create(request: HttpRequest, who: Acting) -> HttpResponse:
     if form.is_bound:
         reply = listed(request, who, form)
         if reply is not None:
-            messages.success(request, f"{reply.auction_created.auction.name} is on the board.")
+            messages.success(request, f"{reply.auction_created.auction.name} is on the auction board.")
             return redirect("auctions:auction", reply.auction_created.auction.id)
     return render(request, "auctions/create.html", shared(who, form=form))
 
@@ -75,7 +75,7 @@ def edit(request: HttpRequest, who: Acting, auction_id: int) -> HttpResponse:
     initial = {"name": found.name, "description": found.description, "price": price}
     form = EditForm(request.POST, request.FILES) if request.method == "POST" else EditForm(initial=initial)
     if form.is_bound and edited(request, who, found, form) is not None:
-        messages.success(request, "Saved.")
+        messages.success(request, "Auction saved.")
         return redirect("auctions:auction", auction_id)
     return render(request, "auctions/edit.html", shared(who, form=form, auction=found))
 
@@ -140,7 +140,8 @@ def buy(request: HttpRequest, who: Acting, auction_id: int) -> HttpResponse:
     reply = carry_out(request, who, BuyForm(request.POST), message)
     if reply is not None:
         bought = reply.auction_settled.auction
-        messages.success(request, f"{bought.name} is yours for {money.chips(bought.settle_price)}.")
+        paid = money.chips(bought.settle_price)
+        messages.success(request, f"You bought {bought.name} for {paid} {settings.CHIP_NAME}.")
     return redirect("auctions:auction", auction_id)
 
 
@@ -162,15 +163,15 @@ def picture(request: HttpRequest, name: str) -> HttpResponse:
 def hindrance(who: Acting, found: Auction) -> str:
     """Why the account acted as cannot buy it now; "" if it can. The exchange decides when it is asked."""
     if found.status != AuctionStatus.OPEN:
-        return "It is sold."
+        return "This auction is sold."
     if found.seller_id == who.account.id:
-        return "You sell it."
+        return "You are the seller."
     if found.seller_id in who.accounts:  # sudo not counted
-        return f"You may act as {found.seller.name}, who sells it: nobody buys from themselves."
+        return f"The seller is {found.seller.name}, one of your accounts. You cannot buy from yourself."
     if found.buy_now_price is None:
-        return "It has no price to buy it at."
+        return "It has no price, so you cannot buy it here."
     if found.buy_now_price > who.account.available:
-        return f"You have {money.chips(who.account.available)} {settings.CHIP_NAME} available."
+        return f"You have only {money.chips(who.account.available)} {settings.CHIP_NAME} available."
     return ""
 
 

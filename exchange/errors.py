@@ -37,7 +37,7 @@ def too_long(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Callabl
 
 
 def server_error(request: HttpRequest) -> HttpResponseBase:
-    return _said(request, 500, "INTERNAL", "This is a fault of ours.") or defaults.server_error(request)
+    return _said(request, 500, "INTERNAL", "The server failed. The error was logged.") or defaults.server_error(request)
 
 
 def _said(request: HttpRequest, status: int, code: str, message: str) -> JsonResponse | None:

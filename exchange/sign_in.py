@@ -60,7 +60,7 @@ class ProviderAdapter(DefaultSocialAccountAdapter):
         said, user = sociallogin.account.extra_data, sociallogin.user
         assert isinstance(user, User)
         if len({part["sub"] for part in (said.get("userinfo"), said.get("id_token")) if part}) > 1:
-            raise PermissionDenied("The provider speaks of two people.")
+            raise PermissionDenied("The provider named two different people.")
         if sociallogin.is_existing:
             _follow_roles(sociallogin)
         elif any(filter_users_by_email(address.email) for address in sociallogin.email_addresses):
@@ -72,7 +72,7 @@ class ProviderAdapter(DefaultSocialAccountAdapter):
         """Cancelled or refused there, or a callback that nobody here waits for: back to where to try again."""
         if more.get("exception") is not None:
             logger.warning("A sign-in with the provider failed: %s", more["exception"])
-        messages.error(request, f"You have not been signed in with {settings.OIDC_NAME}. Try again.")
+        messages.error(request, f"Sign-in with {settings.OIDC_NAME} failed. Try again.")
         raise ImmediateHttpResponse(redirect("account_login"))
 
     def populate_user(self, request: HttpRequest, sociallogin: SocialLogin, data: dict[str, Any]) -> User:

@@ -88,7 +88,7 @@ def refusal_of(error: Exception) -> Refusal:
         case Http404():
             return Refusal(404, "INVALID_FRAME", "There is nothing at this address.")
     logger.error("A request failed.", exc_info=error)
-    return Refusal(500, "INTERNAL", "This is a fault of ours.")
+    return Refusal(500, "INTERNAL", "The server failed. The error was logged.")
 
 
 def _refused(error: RequestFailed) -> Refusal:

@@ -58,7 +58,7 @@ function start(page: Page): void {
 
 /** Reloads the page, which then acts as the person's own account, and says why. */
 function reloadAsSelf({ accountName }: Page): void {
-  sessionStorage.setItem(NEXT_PAGE_MESSAGE, `You may no longer act as ${accountName}. You act as yourself again.`);
+  sessionStorage.setItem(NEXT_PAGE_MESSAGE, `You may no longer act as ${accountName}. You now act as yourself.`);
   location.reload();
 }
 

@@ -15,13 +15,13 @@ export function readTicket(market: Terms, typedPrice: string, typedSize: string)
   if (typedPrice.trim() === "" || typedSize.trim() === "") return null;
   const price = money.parse(typedPrice, money.PRICE_DECIMALS);
   const size = money.parse(typedSize, money.SIZE_DECIMALS);
-  if (price === null || size === null) return "Price and size are numbers with at most 2 decimals.";
+  if (price === null || size === null) return "Enter price and size as numbers with at most 2 decimals.";
   if (price < market.minSettlement || price > market.maxSettlement) {
-    return `Prices here go from ${money.price(market.minSettlement)} to ${money.price(market.maxSettlement)}.`;
+    return `Prices in this market are from ${money.price(market.minSettlement)} to ${money.price(market.maxSettlement)}.`;
   }
-  if (price % market.tickSize !== 0n) return `Prices here are multiples of ${money.price(market.tickSize)}.`;
+  if (price % market.tickSize !== 0n) return `Prices in this market are multiples of ${money.price(market.tickSize)}.`;
   if (size <= 0n || size % market.smallestSize !== 0n) {
-    return `Sizes here are multiples of ${money.size(market.smallestSize)}.`;
+    return `Sizes in this market are multiples of ${money.size(market.smallestSize)}.`;
   }
   return { price, size };
 }
@@ -45,10 +45,17 @@ export function estimate(
   const uses = worstCase(market, exposure) - after;
   // An order that adds no risk is never short, whatever is available.
   if (uses > available && uses > 0n) {
-    return { text: `Needs up to ${money.chips(uses)} ${chip}, you have ${have} available.`, short: true };
+    return { text: `Needs up to ${money.chips(uses)} ${chip}. You have ${have} available.`, short: true };
   }
   let taken = "Uses nothing";
   if (uses > 0n) taken = `Uses ${money.chips(uses)}`;
-  else if (uses < 0n) taken = `Frees ${money.chips(-uses)}, uses nothing`;
-  return { text: `${taken} of your available ${have} ${chip} · worst case here ${money.chips(after)}`, short: false };
+  else if (uses < 0n) taken = `Frees ${money.chips(-uses)} and uses nothing`;
+  return { text: `${taken} of your ${have} available ${chip}. ${worstCaseText(after)}`, short: false };
+}
+
+/** What the market does to cash in the worst case, from now on. */
+function worstCaseText(after: bigint): string {
+  if (after < 0n) return `Worst case: this market takes ${money.chips(-after)} from your cash.`;
+  if (after > 0n) return `Worst case: this market adds ${money.chips(after)} to your cash.`;
+  return "Worst case: this market takes nothing from your cash.";
 }

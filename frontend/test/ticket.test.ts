@@ -18,23 +18,32 @@ function line(
 }
 
 test("shows what an order uses and the worst case", () => {
-  assert.equal(line("bid", "40", "10", 1_000n), "Uses 400 of your available 1,000 chips · worst case here -400");
-  assert.equal(line("offer", "40", "10", 1_000n), "Uses 600 of your available 1,000 chips · worst case here -600");
+  assert.equal(
+    line("bid", "40", "10", 1_000n),
+    "Uses 400 of your 1,000 available chips. Worst case: this market takes 400 from your cash.",
+  );
+  assert.equal(
+    line("offer", "40", "10", 1_000n),
+    "Uses 600 of your 1,000 available chips. Worst case: this market takes 600 from your cash.",
+  );
 });
 
 test("an offer against a position uses nothing", () => {
   const long: Exposure = { ...NO_EXPOSURE, position: 1_000n };
-  assert.equal(line("offer", "55", "10", 600n, long), "Uses nothing of your available 600 chips · worst case here 0");
+  assert.equal(
+    line("offer", "55", "10", 600n, long),
+    "Uses nothing of your 600 available chips. Worst case: this market takes nothing from your cash.",
+  );
 });
 
 test("buying back a short frees what it held", () => {
   const short: Exposure = { ...NO_EXPOSURE, position: -500n };
   const text = line("bid", "30", "5", 650n, short);
-  assert.equal(text, "Uses nothing of your available 650 chips · worst case here -500");
+  assert.equal(text, "Uses nothing of your 650 available chips. Worst case: this market takes 500 from your cash.");
 });
 
 test("shows what is missing", () => {
-  assert.equal(line("bid", "40", "10", 250n), "short: Needs up to 400 chips, you have 250 available.");
+  assert.equal(line("bid", "40", "10", 250n), "short: Needs up to 400 chips. You have 250 available.");
 });
 
 test("shows what is available while nothing is typed", () => {
@@ -43,10 +52,10 @@ test("shows what is available while nothing is typed", () => {
 });
 
 test("shows why the market does not take an order", () => {
-  assert.equal(line("bid", "x", "1", 0n), "short: Price and size are numbers with at most 2 decimals.");
-  assert.equal(line("bid", "100.50", "1", 0n), "short: Prices here go from 0.00 to 100.00.");
-  assert.equal(line("bid", "-1", "1", 0n), "short: Prices here go from 0.00 to 100.00.");
-  assert.equal(line("bid", "40.25", "1", 0n), "short: Prices here are multiples of 0.50.");
-  assert.equal(line("bid", "40.50", "0.5", 0n), "short: Sizes here are multiples of 1.");
-  assert.equal(line("bid", "40.50", "-1", 0n), "short: Sizes here are multiples of 1.");
+  assert.equal(line("bid", "x", "1", 0n), "short: Enter price and size as numbers with at most 2 decimals.");
+  assert.equal(line("bid", "100.50", "1", 0n), "short: Prices in this market are from 0.00 to 100.00.");
+  assert.equal(line("bid", "-1", "1", 0n), "short: Prices in this market are from 0.00 to 100.00.");
+  assert.equal(line("bid", "40.25", "1", 0n), "short: Prices in this market are multiples of 0.50.");
+  assert.equal(line("bid", "40.50", "0.5", 0n), "short: Sizes in this market are multiples of 1.");
+  assert.equal(line("bid", "40.50", "-1", 0n), "short: Sizes in this market are multiples of 1.");
 });

@@ -23,7 +23,7 @@ test("a placed order is reported with what was filled", () => {
 
 test("cancels are counted", () => {
   assert.deepEqual([0, 1, 2].map(words.cancelled), [
-    "There was nothing to cancel.",
+    "There were no orders to cancel.",
     "1 order cancelled.",
     "2 orders cancelled.",
   ]);
@@ -31,16 +31,16 @@ test("cancels are counted", () => {
 
 test("a settlement pays or charges", () => {
   const paid = create(PaidOutSchema, { price: 7_000n, position: -500n, amount: -3_500_000n });
-  assert.equal(words.paidOut(paid, "Rain"), "Rain settled at 70.00: took 350 for -5.");
+  assert.equal(words.paidOut(paid, "Rain", "chips"), "Rain settled at 70.00: paid 350 chips for a position of -5.");
   assert.equal(
-    words.paidOut({ ...paid, position: 500n, amount: 3_500_000n }, "Rain"),
-    "Rain settled at 70.00: paid 350 for 5.",
+    words.paidOut({ ...paid, position: 500n, amount: 3_500_000n }, "Rain", "chips"),
+    "Rain settled at 70.00: received 350 chips for a position of 5.",
   );
 });
 
 test("a transfer is worded from the reader's side", () => {
   const transfer = create(TransferSchema, { fromAccountId: 1n, toAccountId: 2n, amount: 125_000n, note: "lunch" });
   const name = (id: bigint): string => (id === 1n ? "Alice" : "Bob");
-  assert.equal(words.transferred(transfer, 1n, name), "12.5 went to Bob: lunch");
-  assert.equal(words.transferred({ ...transfer, note: "" }, 2n, name), "12.5 came from Alice.");
+  assert.equal(words.transferred(transfer, 1n, name, "chips"), "Sent 12.5 chips to Bob: lunch");
+  assert.equal(words.transferred({ ...transfer, note: "" }, 2n, name, "chips"), "Received 12.5 chips from Alice.");
 });

@@ -27,7 +27,7 @@ class StepField(PriceField):
     def clean(self, value: Any) -> Any:
         step = super().clean(value)
         if step <= 0:  # 0 on the wire means the default
-            raise forms.ValidationError("It is at least 0.01.")
+            raise forms.ValidationError("Enter at least 0.01.")
         return step
 
 
@@ -66,8 +66,8 @@ class MarketForm(KeyedForm):
     name = forms.CharField(max_length=MARKET_NAME_MAX)
     description = LinesField(max_length=DESCRIPTION_MAX, required=False)
     category = forms.ChoiceField(choices=public_categories, required=False)
-    min_settlement = PriceField(label="Lowest settlement", initial="0")
-    max_settlement = PriceField(label="Highest settlement", initial="100")
+    min_settlement = PriceField(label="Lowest settlement price", initial="0")
+    max_settlement = PriceField(label="Highest settlement price", initial="100")
     tick_size = StepField(initial="0.01")
     smallest_size = StepField(initial="0.01")
 
@@ -95,4 +95,4 @@ class SettlementForm(forms.Form):
 
 
 class SettleForm(SettlementForm, KeyedForm):
-    """The deed."""
+    """The confirmation."""

@@ -27,9 +27,9 @@ WIRE_SIDES = {"": pb.SIDE_UNSPECIFIED, "bid": pb.BID, "offer": pb.OFFER}
 TIMES_IN_FORCE = [(tif.name, tif.label) for tif in TimeInForce]
 # Why a ticket takes no order now.
 CLOSED_TICKET = {
-    MarketStatus.CANCEL_ONLY: "Orders can only be cancelled now.",
+    MarketStatus.CANCEL_ONLY: "You can only cancel orders now.",
     MarketStatus.PAUSED: "The market is paused.",
-    MarketStatus.CLOSED: "The market is closed and waits for its settlement.",
+    MarketStatus.CLOSED: "The market is closed and waits to be settled.",
     MarketStatus.SETTLED: "The market is settled.",
 }
 # For the script, which hears numbers.
@@ -59,7 +59,7 @@ def market_page(request: HttpRequest, who: Acting, market_id: int) -> HttpRespon
     own = selectors.open_orders(who.account.id, market.id)
     ladder = selectors.ladder(market.id, own)
     holding = selectors.holding(who.account, market, ladder.best)
-    unlisted = "" if visibility.may_trade(market, who.account) else f"{who.account.name} is not among those it is for."
+    unlisted = "" if visibility.may_trade(market, who.account) else f"This market is not open to {who.account.name}."
     context = {
         "market": market,
         "mine": is_mine(who, market),
@@ -130,7 +130,7 @@ def cancel(request: HttpRequest, who: Acting, market_id: int = 0) -> HttpRespons
     form = CancelForm(request.POST)
     if reply := carry_out(request, who, form, message):
         one = form.cleaned_data["order"]
-        messages.success(request, "Cancelled." if one else cancelled_in_words(len(reply.orders_cancelled.orders)))
+        messages.success(request, "Order cancelled." if one else cancelled_in_words(len(reply.orders_cancelled.orders)))
     return back(request, reverse("markets:market", args=(market_id,)) if market_id else "markets:portfolio")
 
 
@@ -145,7 +145,7 @@ def placed_in_words(reply: pb.ServerMessage) -> str:
 
 
 def cancelled_in_words(count: int) -> str:
-    return "There was nothing to cancel." if count == 0 else f"{count} order{'s' if count > 1 else ''} cancelled."
+    return "There were no orders to cancel." if count == 0 else f"{count} order{'s' if count > 1 else ''} cancelled."
 
 
 def ticket_start(request: HttpRequest) -> dict[str, str]:

@@ -49,7 +49,7 @@ def describe(request: HttpRequest, who: Acting, market_id: int) -> HttpResponse:
     initial = {"description": market.description}
     form = DescribeForm(request.POST) if request.method == "POST" else DescribeForm(initial=initial)
     if form.is_bound and described(request, who, market, form) is not None:
-        messages.success(request, "Saved.")
+        messages.success(request, "Description saved.")
         return redirect("markets:market", market_id)
     return render(request, "markets/describe.html", shown(who, form=form, market=market))
 
@@ -64,8 +64,8 @@ def described(request: HttpRequest, who: Acting, market: Market, form: DescribeF
 @require_http_methods(["GET", "POST"])
 @acting
 def settle(request: HttpRequest, who: Acting, market_id: int) -> HttpResponse:
-    """First the price, then what it would come to, then the deed. There is no way back, so that an operator in sudo has
-    shown lately who they are, as in the console."""
+    """Asks for a price, previews the payouts, settles. Irreversible, so an operator in sudo must have re-authenticated
+    recently, as in the console."""
     market = own_market(request, who, market_id)
     if who.sudo and not is_recent(request.session, who.user, settings.DANGER_SECONDS):
         return ask_again(request, who.user)

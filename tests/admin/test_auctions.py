@@ -50,7 +50,7 @@ def test_only_what_was_changed_is_sent(operator: Client, lamp: Auction, exchange
 def test_an_edit_that_changes_nothing_is_not_sent(operator: Client, lamp: Auction, exchange: FakeGateway) -> None:
     begun = {"key": "k", "initial-name": "Lamp", "initial-description": "", "initial-price": "1.2345"}
     response = operator.post(f"{PAGE}/edit/", {**begun, "name": "Lamp", "price": "1.2345"})
-    assert errors(response) == {"__all__": ["You have changed nothing."]}
+    assert errors(response) == {"__all__": ["You did not change anything."]}
     assert exchange.asked == []
 
 

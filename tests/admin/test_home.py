@@ -33,7 +33,7 @@ def test_it_tells_the_figures(operator: Client, world: Class) -> None:
         "Unsettled markets 1 2 open orders",
         "People 4 and 3 alt accounts",
         "Money issued 7,000.00",
-        "Sum of all cash 0.00 as it must be",
+        "Sum of all cash 0.00 balanced",
         "Rain open 48.50 50.00 – Pause Cancel only Edit Close for good Settle",
         "2 02:03:22 CreateMarket name Rain, description Will it?",
         "alice Alice",
@@ -56,14 +56,14 @@ def test_it_raises_an_alarm_if_money_came_from_nowhere(operator: Client, world: 
     page = operator.get("/admin/").content.decode()
     assert 'class="console-alarm" role="alert"' in page
     assert "0.0001" in page
-    assert "run manage.py verify" in page
+    assert "Run manage.py verify" in page
 
 
 @pytest.mark.django_db
 def test_it_opens_before_anything_has_happened() -> None:
     found = text(browser(User.objects.create_superuser("root")))
-    assert "Journal head – nothing yet" in found
-    assert "No market is waiting to be settled." in found
+    assert "Journal head – no entries yet" in found
+    assert "There is no unsettled market." in found
     assert "Money issued 0.00" in found
 
 

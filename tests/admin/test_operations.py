@@ -194,8 +194,8 @@ class TestForms:
             ("min_settlement", "1e3", "Enter a number, like 1,000.5."),
             ("max_settlement", "1,5", "Enter a number, like 1,000.5."),
             ("max_settlement", "9" * 20, "This number is too large."),
-            ("tick_size", "0", "It is at least 0.01."),
-            ("smallest_size", "-1", "It is at least 0.01."),
+            ("tick_size", "0", "Enter at least 0.01."),
+            ("smallest_size", "-1", "Enter at least 0.01."),
             ("name", "", "This field is required."),
         ],
     )
@@ -226,7 +226,7 @@ class TestForms:
 
     def test_an_edit_that_changes_nothing_is_not_sent(self, operator: Client, exchange: FakeGateway) -> None:
         form = {"name": "Rain", "initial-name": "Rain", "description": "", "initial-description": "", "key": "k"}
-        assert errors(operator.post(f"{MARKET}/edit/", form)) == {"__all__": ["You have changed nothing."]}
+        assert errors(operator.post(f"{MARKET}/edit/", form)) == {"__all__": ["You did not change anything."]}
         assert exchange.asked == []
 
     def test_the_edit_form_begins_with_the_market(self, operator: Client, world: Class) -> None:
@@ -271,7 +271,7 @@ class TestVisibility:
         assert form.initial["visible_to"] == "31\nAlice\nBob"
         listed = {"initial-visible_to": form.initial["visible_to"]}
         again = operator.post(self.EDIT, {**self.BEGUN, **listed, "visible_to": "bob, alice, 31"})
-        assert errors(again) == {"__all__": ["You have changed nothing."]}
+        assert errors(again) == {"__all__": ["You did not change anything."]}
         assert exchange.asked == []
 
     def test_an_emptied_list_is_sent_and_means_everybody(self, operator: Client, exchange: FakeGateway) -> None:

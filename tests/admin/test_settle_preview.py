@@ -46,9 +46,11 @@ def test_it_shows_what_each_holder_gets_and_then_has(operator: Client, held: Cla
 
 def test_the_page_says_it_in_words(operator: Client, held: Class) -> None:
     page = operator.get(SETTLE, {"price": "70.5"}).content.decode()
-    for words in ("+5", "+352.50", "1,352.50", "-211.50", "788.50", "1 open order is cancelled", "Settle at 70.50"):
+    for words in ("+5", "+352.50", "1,352.50", "-211.50", "788.50"):
         assert words in page
-    assert "until you settle, orders may still change these figures" in page
+    assert "Settling cancels 1 open order" in page
+    assert "Settle market at 70.50" in page
+    assert "so these figures may still change until you settle" in page
     assert 'name="price" value="70.50"' in page
 
 
@@ -71,7 +73,7 @@ def test_a_wrong_price_has_no_preview(price: str, words: str, operator: Client, 
     response = operator.get(SETTLE, {"price": price})
     assert response.context["preview"] is None
     assert response.context["asked"].errors == {"price": [words]}
-    assert "for good" not in response.content.decode()
+    assert "Settle market at" not in response.content.decode()
 
 
 def test_a_wrong_price_cannot_be_posted_either(operator: Client, held: Class, exchange: FakeGateway) -> None:
@@ -100,8 +102,8 @@ def test_a_refused_settlement_shows_the_preview_again_with_its_key(
 def test_a_settled_market_says_so(operator: Client, held: Class) -> None:
     Market.objects.filter(pk=7).update(status=MarketStatus.SETTLED, settle_price=4_000)
     page = operator.get(SETTLE, {"price": "70"}).content.decode()
-    assert "It is settled, at 40.00." in page
-    assert "for good" not in page
+    assert "This market is settled at 40.00." in page
+    assert "Settle market at" not in page
 
 
 def test_many_orders_are_counted_and_only_the_first_are_listed(operator: Client, held: Class) -> None:

@@ -89,7 +89,7 @@ async def test_every_operation_of_a_market_from_its_creation_to_its_settlement(
         edit = {"initial-name": "Rain", "name": "Rainfall", "initial-description": "a\r\nb", "description": "a\r\nb"}
         assert (await asyncio.to_thread(lambda: console.done(f"{path}edit/", **edit))).startswith("Rainfall is saved")
         preview = (await asyncio.to_thread(console.browser.get, f"{path}settle/?price=70")).text
-        for words in ("alice", "+350.00", "bob", "-350.00", "2 open orders are cancelled"):
+        for words in ("alice", "+350.00", "bob", "-350.00", "Settling cancels 2 open orders"):
             assert words in preview
         cash = {name: cash for name, cash, _ in tables.accounts().values()}
         assert (await asyncio.to_thread(console.done, f"{path}close/")).startswith("Rainfall is closed")
@@ -254,4 +254,4 @@ def test_an_operator_makes_a_person_while_the_exchange_runs(live: LiveExchange, 
 def test_the_home_of_the_console_shows_it_all(console: Console, tables: Tables) -> None:
     text = " ".join(re.sub(r"<[^>]+>", " ", console.browser.get("/admin/").text).split())
     assert f"Journal head {tables.head} " in text
-    assert "Sum of all cash 0.00 as it must be" in text
+    assert "Sum of all cash 0.00 balanced" in text

@@ -43,7 +43,7 @@ async def test_from_the_first_form_to_the_settlement(live: LiveExchange) -> None
     described = carol.post(
         f"{place}describe/", **hidden(carol, f"{place}describe/", "describe-form"), description="By the gauge."
     )
-    assert told(described.text) == ["Saved."]
+    assert told(described.text) == ["Description saved."]
     assert "By the gauge." in described.text
 
     async with (
@@ -56,7 +56,7 @@ async def test_from_the_first_form_to_the_settlement(live: LiveExchange) -> None
     preview = carol.get(f"{place}settle/?price=12.25").text
     assert "+36.75" in preview
     assert "-36.75" in preview
-    assert "1 open order is cancelled." in preview
+    assert "Settling cancels 1 open order." in preview
     fields = hidden(carol, f"{place}settle/?price=12.25", "settle-form")
     bob_page = live.browser("bob").post(f"{place}settle/", "/accounts/", **fields)
     assert bob_page.status == 404

@@ -86,7 +86,7 @@ class TestSigningIn:
         browser = live.browser()
         page = browser.get("/sign-in/school/callback/?code=x&state=guess")
         assert page.url == f"{live.url}/sign-in/"
-        assert "You have not been signed in with the school." in page.text
+        assert "Sign-in with the school failed." in page.text
         assert browser.get("/portfolio/").url.startswith(f"{live.url}/sign-in/")
         assert browser.get("/sign-in/other/callback/?code=x&state=guess").status == 404
 
@@ -95,7 +95,7 @@ class TestSigningIn:
         form = browser.post("/sign-in/provider/", "/sign-in/")
         page = browser.open(urllib.request.Request(form.url, b"action=deny"))
         assert page.url == f"{live.url}/sign-in/"
-        assert "You have not been signed in with the school." in page.text
+        assert "Sign-in with the school failed." in page.text
 
     def test_somebodys_address_does_not_make_one_them(self, live: LiveExchange, school: Provider) -> None:
         shell(

@@ -46,13 +46,13 @@ def test_a_share_is_given_by_name(alice: Client, exchange: FakeGateway) -> None:
     page = read(alice.post("/accounts/4/share/", form, follow=True))
     asked = pb.ShareAccount(account_id=4, receiver_id=3, key="k")
     assert exchange.last[1:] == (2, pb.ClientMessage(share_account=asked))
-    assert toasts(page) == ["Bob owns Team with you now."]
+    assert toasts(page) == ["Bob now owns Team with you."]
 
 
 def test_a_share_for_nobody_is_not_sent(alice: Client, exchange: FakeGateway) -> None:
     page = read(alice.post("/accounts/4/share/", {"account": "2", "key": "k", "receiver": "Zoe"}, follow=True))
     assert exchange.asked == []
-    assert toasts(page) == ["Receiver: There is no account of this name."]
+    assert toasts(page) == ["Receiver: There is no account with this name."]
 
 
 def test_one_leaves(alice: Client, exchange: FakeGateway) -> None:
@@ -60,7 +60,7 @@ def test_one_leaves(alice: Client, exchange: FakeGateway) -> None:
     exchange.reply = pb.ServerMessage(owners_changed=changed)
     page = read(alice.post("/accounts/4/leave/", {"account": "2", "key": "k"}, follow=True))
     assert exchange.last[1:] == (2, pb.ClientMessage(leave_account=pb.LeaveAccount(account_id=4, key="k")))
-    assert toasts(page) == ["You have left Team."]
+    assert toasts(page) == ["You left Team."]
 
 
 def test_a_refusal_is_told(alice: Client, exchange: FakeGateway) -> None:

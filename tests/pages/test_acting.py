@@ -31,7 +31,7 @@ class TestFirstVisit:
         return client
 
     def test_opens_the_account_once(self, carol: Client, exchange: FakeGateway) -> None:
-        assert read(carol.get("/")).one("acting-as").text == "You act as Carol 2"
+        assert read(carol.get("/")).one("acting-as").text == "Acting as Carol 2"
         carol.get("/portfolio/")
         (asked,) = exchange.asked
         assert asked.message == pb.ClientMessage(create_user_account=pb.CreateUserAccount(name="Carol"))
@@ -66,21 +66,21 @@ class TestActAs:
     def test_any_account_of_the_tree_at_any_depth(self, alice: Client, world: World) -> None:
         page = read(alice.get("/portfolio/"))
         assert [option.text.rstrip(" ✓") for option in page.all("act-as-option")] == ["Alice", "Team", "Bot"]
-        assert self.switch(alice, world.bot.id) == ["You act as Bot."]
-        assert read(alice.get("/portfolio/")).one("acting-as").text == "You act as Bot"
-        assert self.switch(alice, world.alice.id) == ["You act as Alice."]
+        assert self.switch(alice, world.bot.id) == ["You now act as Bot."]
+        assert read(alice.get("/portfolio/")).one("acting-as").text == "Acting as Bot"
+        assert self.switch(alice, world.alice.id) == ["You now act as Alice."]
 
     @pytest.mark.parametrize("account", [3, 6, 1, 999, "", "x", "²"])
     def test_nobody_elses(self, alice: Client, account: int | str) -> None:
-        assert self.switch(alice, account) == ["You cannot act as this account."]
+        assert self.switch(alice, account) == ["You may not act as this account."]
         assert SESSION_KEY not in alice.session
 
     def test_an_account_that_is_lost_is_acted_as_no_more(self, alice: Client, world: World) -> None:
         self.switch(alice, world.bot.id)
         Ownership.objects.filter(account=world.team).delete()
         page = read(alice.get("/portfolio/"))
-        assert page.one("acting-as").text == "You act as Alice"
-        assert toasts(page) == ["You cannot act as that account any more. You act as Alice."]
+        assert page.one("acting-as").text == "Acting as Alice"
+        assert toasts(page) == ["You may no longer act as that account. You now act as Alice."]
         assert toasts(read(alice.get("/portfolio/"))) == []
 
     def test_an_account_with_two_ways_to_it_is_listed_once(self, alice: Client, world: World) -> None:

@@ -105,7 +105,7 @@ class TestBuying:
 
     def test_the_price_that_was_seen_is_sent(self, alice: Client, board: World, exchange: FakeGateway) -> None:
         form = self.page(alice).one("buy-form")
-        assert "Buy it now for 30 chips" in form.text
+        assert "Buy now for 30 chips" in form.text
         bought = pb.Auction(id=1, name="Lamp", settle_price=30 * CHIP)
         answer(exchange, auction_settled=pb.AuctionSettled(auction=bought))
         Auction.objects.filter(id=1).update(buy_now_price=40 * CHIP)
@@ -113,7 +113,7 @@ class TestBuying:
         page = read(alice.post("/auctions/1/buy/", fields, follow=True))
         buy = pb.BuyAuction(auction_id=1, price=30 * CHIP, key=fields["key"])
         assert exchange.last[1:] == (2, pb.ClientMessage(buy_auction=buy))
-        assert toasts(page) == ["Lamp is yours for 30."]
+        assert toasts(page) == ["You bought Lamp for 30 chips."]
 
     def test_a_refusal_is_told(self, alice: Client, board: World, exchange: FakeGateway) -> None:
         exchange.refusal = RequestFailed(pb.PRICE_CHANGED, "You saw 30, the price is 40 now.")
@@ -128,10 +128,10 @@ class TestBuying:
     @pytest.mark.parametrize(
         ("seller", "price", "words"),
         [
-            ("alice", 1, "You sell it."),
-            ("team", 1, "You may act as Team, who sells it"),
+            ("alice", 1, "You are the seller."),
+            ("team", 1, "The seller is Team, one of your accounts."),
             ("bob", None, "It has no price"),
-            ("bob", 1_001 * CHIP, "You have 1,000 chips available."),
+            ("bob", 1_001 * CHIP, "You have only 1,000 chips available."),
         ],
     )
     def test_why_one_cannot_is_said_beforehand(
@@ -144,7 +144,7 @@ class TestBuying:
 
     def test_what_is_sold_is_sold(self, alice: Client, board: World) -> None:
         page = self.page(alice, 3)
-        assert page.one("hindrance").text == "It is sold."
+        assert page.one("hindrance").text == "This auction is sold."
         assert page.all("edit") == page.all("withdraw-form") == []
 
 
@@ -224,7 +224,7 @@ class TestListing:
         self, alice: Client, exchange: FakeGateway, tmp_path: Path
     ) -> None:
         page = read(alice.post("/auctions/new/", {**FORM, "account": "3", "picture": upload()}))
-        assert "You cannot act as this account any more" in toasts(page)[0]
+        assert "You may no longer act as this account" in toasts(page)[0]
         assert exchange.asked == []
         assert files(tmp_path) == []
 
@@ -269,7 +269,7 @@ class TestEditing:
         assert self.sent(exchange) == pb.EditAuction(auction_id=2, description="")
 
     def test_nothing_changed_is_not_sent(self, alice: Client, board: World, exchange: FakeGateway) -> None:
-        assert toasts(read(self.edit(alice))) == ["You have changed nothing."]
+        assert toasts(read(self.edit(alice))) == ["You did not change anything."]
         assert exchange.asked == []
 
     def test_another_picture_takes_the_place_of_the_first(

@@ -89,7 +89,7 @@ class TestStatement:
         session[SESSION_KEY] = past.team.id
         session.save()
         assert lines(alice) == []
-        assert "Nothing yet." in read(alice.get(STATEMENT)).text
+        assert "No changes of cash yet." in read(alice.get(STATEMENT)).text
 
     def test_leads_to_older_lines(self, alice: Client, past: World, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(cash, "LINES_SHOWN", 4)
@@ -196,16 +196,19 @@ class TestLimits:
 
     def test_of_a_person_and_an_account_of_one_owner(self, alice: Client, world: World) -> None:
         world.exposure(world.bot, position=100)
-        assert self.told(alice, world.alice) == ["To other people: what is available.", "To Team: what is available."]
-        assert self.told(alice, world.bot) == ["To Team: what is available."]
+        assert self.told(alice, world.alice) == [
+            "To other people: the available balance.",
+            "To Team: the available balance.",
+        ]
+        assert self.told(alice, world.bot) == ["To Team: the available balance."]
 
     def test_of_a_shared_account_are_the_credits_after_rebalancing(self, alice: Client, world: World) -> None:
         """Example of section 2: 300 and 100 of 400, and 200 won: 450 and 150."""
         self.share(world, alice=300, bob=100, cash=600)
         assert self.told(alice, world.team) == [
-            "To Bot: what is available.",
-            "To Alice: at most 450.00 by the credit there.",
-            "To Bob: at most 150.00 by the credit there.",
+            "To Bot: the available balance.",
+            "To Alice: at most 450.00 (this owner’s credit).",
+            "To Bob: at most 150.00 (this owner’s credit).",
         ]
 
     def test_count_what_is_parked_below_and_stop_at_what_is_available(self, alice: Client, world: World) -> None:
@@ -213,14 +216,14 @@ class TestLimits:
         Ownership.objects.filter(account=world.bot).update(credit=100 * CHIP)
         Account.objects.filter(pk=world.bot.pk).update(cash=300 * CHIP, available=300 * CHIP)
         assert self.told(alice, world.team)[1:] == [
-            "To Alice: at most 100.00 by the credit there.",
-            "To Bob: at most 100.00 by the credit there.",
+            "To Alice: at most 100.00 (this owner’s credit).",
+            "To Bob: at most 100.00 (this owner’s credit).",
         ]
 
     def test_while_something_below_is_open_nothing_goes_to_an_owner(self, alice: Client, world: World) -> None:
         self.share(world, alice=300, bob=100, cash=400)
         world.exposure(world.bot, bid_size=100)
-        nothing = "nothing while Team, or an account below it, holds a position or an open order."
+        nothing = "nothing while Team or an account below it has a position or an open order."
         assert self.told(alice, world.team)[1:] == [f"To Alice: {nothing}", f"To Bob: {nothing}"]
         assert self.told(alice, world.alice)[1:] == [f"To Team: {nothing}"]
 

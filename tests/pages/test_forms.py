@@ -58,7 +58,7 @@ class TestPlaceOrder:
     ) -> None:
         exchange.refusal = RequestFailed(pb.KEY_CONFLICT, "The key was used.")
         page = read(alice.post("/markets/7/orders/", TICKET, follow=True))
-        assert toasts(page) == ["This form was sent before. Here is a fresh one."]
+        assert toasts(page) == ["This form was already sent. Here is a new one."]
 
     @pytest.mark.parametrize(
         ("field", "value", "words"),
@@ -95,7 +95,7 @@ class TestPlaceOrder:
     ) -> None:
         page = read(alice.post("/markets/7/orders/", {**TICKET, "account": account}, follow=True))
         assert exchange.asked == []
-        assert toasts(page) == ["You cannot act as this account any more. Nothing was sent."]
+        assert toasts(page) == ["You may no longer act as this account. Nothing was sent."]
 
     def test_every_page_has_a_fresh_key(self, alice: Client, world: World) -> None:
         def key() -> str:
@@ -117,7 +117,7 @@ class TestCancel:
         response = alice.post("/markets/7/cancel/", {"account": "2", "order": "123"}, follow=True)
         assert exchange.last.message == pb.ClientMessage(cancel_order=pb.CancelOrder(order_id=123))
         assert response.redirect_chain == [("/markets/7/", 302)]
-        assert toasts(read(response)) == ["Cancelled."]
+        assert toasts(read(response)) == ["Order cancelled."]
 
     @pytest.mark.parametrize(("side", "wire"), [("", pb.SIDE_UNSPECIFIED), ("bid", pb.BID), ("offer", pb.OFFER)])
     def test_all_of_mine_here(self, alice: Client, exchange: FakeGateway, side: str, wire: pb.Side.ValueType) -> None:
@@ -131,7 +131,7 @@ class TestCancel:
         response = alice.post("/orders/cancel/", {"account": "4", "side": ""}, follow=True)
         assert exchange.last[1:] == (4, pb.ClientMessage(out=pb.Out()))
         assert response.redirect_chain == [("/portfolio/", 302)]
-        assert toasts(read(response)) == ["There was nothing to cancel."]
+        assert toasts(read(response)) == ["There were no orders to cancel."]
 
     @pytest.mark.parametrize("order", ["x", "-1", "9" * 30])
     def test_what_is_no_order_is_not_sent(self, alice: Client, exchange: FakeGateway, order: str) -> None:
@@ -146,13 +146,13 @@ class TestTransfer:
         page = read(alice.post("/transfers/new/", self.FORM, follow=True))
         transfer = pb.MakeTransfer(from_account_id=2, to_account_id=3, amount=125 * CHIP // 10, note="lunch", key="k1")
         assert exchange.last[1:] == (2, pb.ClientMessage(make_transfer=transfer))
-        assert toasts(page) == ["12.5 chips went to Bob."]
+        assert toasts(page) == ["Sent 12.5 chips to Bob."]
 
     @pytest.mark.parametrize(
         ("field", "value", "words"),
         [
-            ("to", "Nobody", "To: There is no account of this name."),
-            ("to", "House", "To: There is no account of this name."),
+            ("to", "Nobody", "To: There is no account with this name."),
+            ("to", "House", "To: There is no account with this name."),
             ("amount", "1.00005", "Amount: Enter at most 4 decimals."),
             ("note", "x" * 201, "Note: Ensure this value has at most 200 characters (it has 201)."),
         ],
@@ -183,7 +183,7 @@ class TestAlt:
         exchange.reply = pb.ServerMessage(account_created=pb.AccountCreated(account=account))
         page = read(alice.post("/accounts/new/", {"account": "4", "key": "k", "name": "Scalper"}, follow=True))
         assert exchange.last[1:] == (4, pb.ClientMessage(create_account=pb.CreateAccount(name="Scalper", key="k")))
-        assert toasts(page) == ["Scalper is open. Switch to it to trade with it."]
+        assert toasts(page) == ["Scalper is created. Act as it to trade with it."]
 
     def test_needs_a_name(self, alice: Client, exchange: FakeGateway) -> None:
         alice.post("/accounts/new/", {"account": "2", "name": " "})

@@ -108,14 +108,14 @@ class TestTable:
         create_token(world.alice_user, "for Team", account=world.team)
         assert read(alice.get("/keys/")).one("key").cells()[3] == "Team"
         Ownership.objects.filter(account=world.team).delete()
-        assert "opens nothing" in read(alice.get("/keys/")).one("key").cells()[3]
+        assert "does not work" in read(alice.get("/keys/")).one("key").cells()[3]
 
 
 class TestRevoking:
     def test_ends_it(self, alice: Client, world: World) -> None:
         token, secret = create_token(world.alice_user, "laptop")
         page = read(alice.post(f"/keys/{token.pk}/revoke/", follow=True))
-        assert toasts(page) == ["“laptop” is revoked. What it had open closes within seconds."]
+        assert toasts(page) == ["“laptop” is revoked. Its open connections close within seconds."]
         assert find_token(secret) is None
         assert page.all("key") == []
 

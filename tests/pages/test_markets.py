@@ -62,7 +62,7 @@ class TestList:
         assert "hidden" in next(e for e in read(alice.get("/")).named("p") if "data-empty" in e.attributes).attributes
         world.rain.delete()
         page = read(alice.get("/"))
-        assert "There is no market yet." in page.text
+        assert "There are no markets yet." in page.text
         shown = {"hidden" in e.attributes for e in page.walk() if "data-full" in e.attributes}
         assert shown == {True}
 
@@ -158,9 +158,9 @@ class TestPage:
     @pytest.mark.parametrize(
         ("status", "words"),
         [
-            (MarketStatus.CANCEL_ONLY, "Orders can only be cancelled now."),
+            (MarketStatus.CANCEL_ONLY, "You can only cancel orders now."),
             (MarketStatus.PAUSED, "The market is paused."),
-            (MarketStatus.CLOSED, "The market is closed and waits for its settlement."),
+            (MarketStatus.CLOSED, "The market is closed and waits to be settled."),
             (MarketStatus.SETTLED, "The market is settled."),
         ],
     )
@@ -180,7 +180,7 @@ class TestPage:
     def test_one_that_is_not_there_is_not_found(self, alice: Client, world: World) -> None:
         response = alice.get("/markets/999/")
         assert response.status_code == 404
-        assert "There is no such page" in read(response).text
+        assert "Page not found" in read(response).text
 
     def test_is_of_the_account_that_the_browser_acts_as(self, alice: Client, world: World) -> None:
         world.order(world.alice, Side.BID, 4_700, 150)

@@ -46,7 +46,7 @@ class TestOpening:
     def test_the_list_leads_there_also_if_it_is_empty(self, alice: Client, world: World) -> None:
         assert read(alice.get("/")).one("new-market").attributes["href"] == "/markets/new/"
         Market.objects.all().delete()
-        assert "There is no market yet. Open the first" in read(alice.get("/")).text
+        assert "There are no markets yet. Create a market" in read(alice.get("/")).text
 
     def test_the_form_begins_with_what_is_usual(self, alice: Client) -> None:
         begun = fields(read(alice.get("/markets/new/")).one("market-form"))
@@ -88,10 +88,10 @@ class TestOpening:
             ("name", "", "Name: This field is required."),
             ("name", "x" * 81, "Name: Ensure this value has at most 80 characters (it has 81)."),
             ("description", "x" * 4_001, "Description: Ensure this value has at most 4000 characters (it has 4001)."),
-            ("min_settlement", "low", "Lowest settlement: Enter a number, like 1,000.5."),
-            ("max_settlement", "1.001", "Highest settlement: Enter at most 2 decimals."),
-            ("tick_size", "0", "Tick size: It is at least 0.01."),
-            ("smallest_size", "-1", "Smallest size: It is at least 0.01."),
+            ("min_settlement", "low", "Lowest settlement price: Enter a number, like 1,000.5."),
+            ("max_settlement", "1.001", "Highest settlement price: Enter at most 2 decimals."),
+            ("tick_size", "0", "Tick size: Enter at least 0.01."),
+            ("smallest_size", "-1", "Smallest size: Enter at least 0.01."),
             ("category", "exam", "Category: Select a valid choice. exam is not one of the available choices."),
         ],
     )
@@ -119,12 +119,12 @@ class TestDescribing:
         page = read(alice.post("/markets/7/describe/", sent, follow=True))
         edit = pb.EditMarket(market_id=7, description="Days.", key=form["key"])
         assert exchange.last[1:] == (2, pb.ClientMessage(edit_market=edit))
-        assert toasts(page) == ["Saved."]
+        assert toasts(page) == ["Description saved."]
 
     def test_nothing_changed_is_not_sent(self, alice: Client, mine: World, exchange: FakeGateway) -> None:
         form = fields(read(alice.get("/markets/7/describe/")).one("describe-form"))
         crlf = {name: value.replace("\n", "\r\n") for name, value in form.items()}
-        assert toasts(read(alice.post("/markets/7/describe/", crlf))) == ["You have changed nothing."]
+        assert toasts(read(alice.post("/markets/7/describe/", crlf))) == ["You did not change anything."]
         assert exchange.asked == []
 
     def test_it_may_be_taken_away(self, alice: Client, mine: World, exchange: FakeGateway) -> None:
@@ -151,7 +151,7 @@ class TestSettling:
     def test_first_one_is_asked_for_the_price(self, alice: Client, mine: World) -> None:
         page = read(alice.get(SETTLE))
         assert page.all("preview") == []
-        assert "Settlement price, from 0.00 to 100.00" in page.one("ask-form").text
+        assert "Settlement price (0.00 to 100.00)" in page.one("ask-form").text
 
     def test_then_who_gets_what_is_shown_and_nothing_is_sent(
         self, alice: Client, mine: World, exchange: FakeGateway
@@ -159,8 +159,8 @@ class TestSettling:
         shown = self.preview(alice)
         rows = [["Bob", "+3", "+210.00"], ["Bob's alt", "-3", "-210.00"]]
         cells = shown.one("holders").cells()[3:]
-        assert cells == [*rows[0], *rows[1], "Together", "", "0.00"]
-        assert shown.one("orders-count").text == "1 open order is cancelled."
+        assert cells == [*rows[0], *rows[1], "Total", "", "0.00"]
+        assert shown.one("orders-count").text == "Settling cancels 1 open order."
         assert "1,000.00" not in shown.text, "what others have is theirs to know"
         assert exchange.asked == []
 
@@ -202,10 +202,10 @@ class TestSettling:
     def test_it_happens_once(self, alice: Client, mine: World, exchange: FakeGateway) -> None:
         Market.objects.update(status=MarketStatus.SETTLED, settle_price=7_000)
         exchange.refusal = RequestFailed(pb.MARKET_SETTLED, "Rain is settled.")
-        assert links(read(alice.get("/markets/7/"))) == ["Describe"]
+        assert links(read(alice.get("/markets/7/"))) == ["Edit description"]
         looked, sent = alice.get(SETTLE, {"price": "70"}), alice.post(SETTLE, {"price": "70", "account": "2"})
         for page in (read(looked), read(sent)):
-            assert page.one("settled").text == "It is settled, at 70.00."
+            assert page.one("settled").text == "This market is settled at 70.00."
             assert page.all("preview") == page.all("ask-form") == []
         assert toasts(read(sent)) == ["Rain is settled."]
 
@@ -220,7 +220,7 @@ class TestWhoMay:
         return found | {browser.post(path, {"account": account, "price": "x"}).status_code for path in self.PATHS}
 
     def test_the_owner(self, alice: Client, mine: World) -> None:
-        assert links(read(alice.get("/markets/7/"))) == ["Describe", "Settle"]
+        assert links(read(alice.get("/markets/7/"))) == ["Edit description", "Settle market"]
         assert self.statuses(alice) == {200}
 
     def test_nobody_else_who_sees_it(self, mine: World, exchange: FakeGateway) -> None:
@@ -235,7 +235,7 @@ class TestWhoMay:
         assert links(read(alice.get("/markets/7/"))) == []
         assert self.statuses(alice) == {404}
         alice.post("/act-as/", {"account": mine.team.id})
-        assert links(read(alice.get("/markets/7/"))) == ["Describe", "Settle"]
+        assert links(read(alice.get("/markets/7/"))) == ["Edit description", "Settle market"]
         assert self.statuses(alice, mine.team.id) == {200}
 
     def test_whoever_shares_the_owner(self, mine: World, exchange: FakeGateway) -> None:
@@ -248,7 +248,7 @@ class TestWhoMay:
     def test_operators_in_sudo_who_have_shown_lately_who_they_are(self, operator: Client, mine: World) -> None:
         assert self.statuses(operator, 3) == {404}
         operator.post("/sudo/", {"on": 1})
-        assert links(read(operator.get("/markets/7/"))) == ["Describe", "Settle"]
+        assert links(read(operator.get("/markets/7/"))) == ["Edit description", "Settle market"]
         assert self.statuses(operator, 3) == {200}
         authenticated(operator, mine.bob_user, seconds_ago=settings.DANGER_SECONDS + 1)
         assert operator.get("/markets/7/describe/").status_code == 200
@@ -273,13 +273,13 @@ class TestWhatIsNotShown:
     def test_in_a_market_that_hides_ids_not_who_holds_what(self, alice: Client, mine: World) -> None:
         Market.objects.update(hide_account_ids=True)
         assert self.secrets(alice) == []
-        assert "is not shown to you" in read(alice.get(f"{SETTLE}?price=70")).one("not-shown").text
+        assert "does not show you" in read(alice.get(f"{SETTLE}?price=70")).one("not-shown").text
 
     def test_nor_to_an_owner_for_whom_it_is_not(self, alice: Client, mine: World) -> None:
         MarketVisibility.objects.create(market=mine.rain, account=mine.bob)
         page = read(alice.get("/markets/7/"))
         assert page.all("known-only")
-        assert links(page) == ["Describe", "Settle"]
+        assert links(page) == ["Edit description", "Settle market"]
         assert self.secrets(alice) == []
 
     def test_an_operator_in_sudo_sees_all_of_it(self, operator: Client, mine: World) -> None:

@@ -39,7 +39,7 @@ def test_keeps_what_was_earned_in_markets_that_are_over(alice: Client, world: Wo
     world.exposure(world.alice, world.market(8, "Snow", MarketStatus.SETTLED), realised=-42 * CHIP)
     page = read(alice.get("/portfolio/"))
     assert page.all("holding-row") == []
-    assert "Earlier markets Snow -42.00" in page.text
+    assert "Past markets Snow -42.00" in page.text
 
 
 def test_shows_open_orders_of_all_markets(alice: Client, world: World) -> None:

@@ -52,7 +52,7 @@ def test_seeing_is_not_trading(bob: Client, hidden: World) -> None:
     bob.post("/act-as/", {"account": hidden.bobs.id})
     page = bob.get(MARKET).content.decode()
     assert "61.50" in page
-    assert "alt is not among those it is for" in page.replace("&#x27;", "'")
+    assert "This market is not open to Bob's alt" in page.replace("&#x27;", "'")
 
 
 class TestSudo:
@@ -75,7 +75,7 @@ class TestSudo:
         assert 'data-testid="sudo-banner"' in page
         assert '"sudo": true' in page
         operator.post("/act-as/", {"name": "Alice"})
-        assert operator.get("/").content.decode().count("You act as Alice.") == 1
+        assert operator.get("/").content.decode().count("You now act as Alice.") == 1
         exchange.reply.orders_cancelled.SetInParent()
         operator.post("/orders/cancel/", {"account": world.alice.id, "key": "k"})
         assert exchange.asked[-1] == (world.bob_user.pk, world.alice.id, pb.ClientMessage(out=pb.Out(key="k")))

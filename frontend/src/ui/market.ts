@@ -75,7 +75,7 @@ export class MarketView {
     this.ticket.showStatus(market.status);
     if (market.status !== this.status) {
       this.status = market.status;
-      this.toasts.show("info", `${market.name} is ${this.desk.page.words.status[String(market.status)]} now.`);
+      this.toasts.show("info", `${market.name} is now ${this.desk.page.words.status[String(market.status)]}.`);
     }
     const { account } = this.desk;
     if (!account) return;

@@ -98,8 +98,9 @@ type Body = Extract<Answer, { kind: "answer" }>["message"]["message"];
 
 /** The toast for an answer; an empty text means no toast. */
 export function answerText(answer: Answer, success: (message: Body) => string): ["success" | "error", string] {
-  if (answer.kind === "unsent") return ["error", "Not connected: nothing was sent."];
-  if (answer.kind === "unknown") return ["error", "No answer came. Look at your open orders before you send it again."];
+  if (answer.kind === "unsent") return ["error", "You are not connected. Nothing was sent."];
+  if (answer.kind === "unknown")
+    return ["error", "No answer arrived. Check your open orders before you send it again."];
   const body = answer.message.message;
   return body.case === "refused" ? ["error", body.value.message] : ["success", success(body)];
 }

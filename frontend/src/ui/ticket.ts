@@ -94,7 +94,7 @@ export class Ticket {
     event.preventDefault();
     const typed = this.typed();
     if (typed === null || typeof typed === "string") {
-      this.answer("error", typed ?? "An order has a price and a size.");
+      this.answer("error", typed ?? "Enter a price and a size.");
       return;
     }
     void this.send(typed.price, typed.size);

@@ -44,7 +44,8 @@ export class Toasts {
         const { paidOut } = notice;
         this.show(
           "info",
-          this.prefix(paidOut.accountId) + words.paidOut(paidOut, this.desk().marketName(paidOut.marketId)),
+          this.prefix(paidOut.accountId) +
+            words.paidOut(paidOut, this.desk().marketName(paidOut.marketId), this.desk().page.chip),
         );
       }
     }
@@ -54,7 +55,10 @@ export class Toasts {
     if (this.announced.has(transfer.id)) return;
     this.announced.add(transfer.id);
     const account = BigInt(stream.slice(stream.indexOf(".") + 1));
-    this.show("info", this.prefix(account) + words.transferred(transfer, account, this.desk().accountName));
+    this.show(
+      "info",
+      this.prefix(account) + words.transferred(transfer, account, this.desk().accountName, this.desk().page.chip),
+    );
   }
 
   private group(accountId: bigint, fills: readonly Fill[]): void {

@@ -21,7 +21,7 @@ export function placed(order: Order): string {
 }
 
 export const cancelled = (count: number): string =>
-  count === 0 ? "There was nothing to cancel." : `${count} order${count > 1 ? "s" : ""} cancelled.`;
+  count === 0 ? "There were no orders to cancel." : `${count} order${count > 1 ? "s" : ""} cancelled.`;
 
 const PRICES_LISTED = 3; // more are shown as a range
 
@@ -44,18 +44,18 @@ export function filled(fills: readonly Fill[], market: string): string {
   return `${verb} ${money.size(total)} in ${market}: ${parts.join(", ")}.`;
 }
 
-export function paidOut(paid: PaidOut, market: string): string {
-  const verb = paid.amount < 0n ? "took" : "paid";
+export function paidOut(paid: PaidOut, market: string, chip: string): string {
+  const verb = paid.amount < 0n ? "paid" : "received";
   const amount = money.chips(paid.amount < 0n ? -paid.amount : paid.amount);
-  return `${market} settled at ${money.price(paid.price)}: ${verb} ${amount} for ${money.size(paid.position)}.`;
+  return `${market} settled at ${money.price(paid.price)}: ${verb} ${amount} ${chip} for a position of ${money.size(paid.position)}.`;
 }
 
-export function transferred(transfer: Transfer, account: bigint, nameOf: (id: bigint) => string): string {
-  const amount = money.chips(transfer.amount);
+export function transferred(transfer: Transfer, account: bigint, nameOf: (id: bigint) => string, chip: string): string {
+  const amount = `${money.chips(transfer.amount)} ${chip}`;
   const text =
     transfer.fromAccountId === account
-      ? `${amount} went to ${nameOf(transfer.toAccountId)}`
-      : `${amount} came from ${nameOf(transfer.fromAccountId)}`;
+      ? `Sent ${amount} to ${nameOf(transfer.toAccountId)}`
+      : `Received ${amount} from ${nameOf(transfer.fromAccountId)}`;
   return transfer.note ? `${text}: ${transfer.note}` : `${text}.`;
 }
 
