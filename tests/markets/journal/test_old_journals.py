@@ -1,4 +1,12 @@
-"""Databases that older programs wrote load, verify and go on. Each is an SQL dump, which migrations bring to now."""
+"""Databases of older versions migrate, load, verify, replay and go on.
+
+Each file in kept/ is a database with 600 journal entries as an SQL dump (sqlite3's iterdump, gzipped). An older version
+wrote it, so it cannot be made again:
+
+- rules_1: a random day (keeping.random_history). Made before markets knew volumes, categories and lists of accounts.
+- before_0_1_0: the busy day of test_journal.py, then random commands (keeping.RandomDay). Has a reason for each command
+  given in sudo, and a checkpoint every 25 entries of a market. Made before the column exposure.worst became worst_case.
+"""
 
 import gzip
 import os
@@ -13,13 +21,16 @@ from django.core.management import call_command
 from django.db import connection
 
 from markets.models import Exposure, Market
+from tests.kinds import rare
 from tests.markets.keeping import keep, proved
 from tests.scenario import Scenario, price
 
 ROOT = Path(__file__).resolve().parents[3]
-JOURNALS = sorted((Path(__file__).parent / "kept").glob("*.sql.gz"))
+KEPT = Path(__file__).parent / "kept"
+JOURNALS = sorted(KEPT.glob("*.sql.gz"))
 
-# An engine that goes on: one more person, who shares an account with the first, and a market that is for that account.
+# Loads the engine and adds five entries: a new person shares an account with the first person, and the busiest market
+# becomes visible to that account only. Prints whether the engine knows both, and how many open orders that cancelled.
 GO_ON = """
 import django; django.setup()
 from markets.engine import commands as c
@@ -47,8 +58,8 @@ print(
 
 @pytest.mark.parametrize("journal", JOURNALS, ids=lambda path: path.name)
 def test_an_older_database_loads_verifies_and_goes_on(journal: Path, tmp_path: Path) -> None:
-    with closing(sqlite3.connect(tmp_path / "exchange.sqlite3")) as database:
-        database.executescript(gzip.decompress(journal.read_bytes()).decode())
+    with closing(restored(journal, tmp_path / "exchange.sqlite3")):
+        pass
     environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
     environment |= {"EXCHANGE_VAR": str(tmp_path), "DJANGO_SETTINGS_MODULE": "exchange.settings"}
 
@@ -59,20 +70,17 @@ def test_an_older_database_loads_verifies_and_goes_on(journal: Path, tmp_path: P
 
     run("manage.py", "migrate", "--verbosity", "0")
     assert "chain: 600 entries" in run("manage.py", "verify")
+    assert "entry 600 of" in run("manage.py", "replay", "--until", "600", "--market", "1")
     *agreed, lost = run("-c", GO_ON).split()[-3:]
     assert agreed == ["True", "True"]
     assert int(lost) > 0, "who is no longer listed had orders"
     assert "chain: 605 entries" in run("manage.py", "verify")
 
 
-@pytest.mark.parametrize("journal", JOURNALS, ids=lambda path: path.name)
-def test_it_has_what_the_migrations_have_to_count(journal: Path) -> None:
+def test_rules_1_has_what_the_migrations_have_to_count() -> None:
     """Trades of several markets, in a database that knows neither volumes nor who traded."""
-    with closing(sqlite3.connect(":memory:")) as old:
-        old.executescript(gzip.decompress(journal.read_bytes()).decode())
-        columns = {
-            row[1] for table in ("market", "exposure") for row in old.execute(f"PRAGMA table_info(markets_{table})")
-        }
+    with closing(restored(KEPT / "rules_1.sql.gz")) as old:
+        columns = columns_of(old, "market") | columns_of(old, "exposure")
         assert {"last_price", "realised"} <= columns
         assert not {"volume", "traded", "category"} & columns
         ((traded_in,),) = old.execute("SELECT count(DISTINCT market_id) FROM markets_trade")
@@ -82,6 +90,30 @@ def test_it_has_what_the_migrations_have_to_count(journal: Path) -> None:
             " WHERE t.market_id = e.market_id AND e.account_id IN (t.buyer_id, t.seller_id))"
         )
         assert without > 0, "somebody only had orders"
+
+
+def test_before_0_1_0_has_the_old_column_and_every_kind_of_command() -> None:
+    with closing(restored(KEPT / "before_0_1_0.sql.gz")) as old:
+        columns = columns_of(old, "exposure")
+        assert "worst" in columns
+        assert "worst_case" not in columns
+        kinds = [kind for (kind,) in old.execute("SELECT kind FROM markets_journalentry")]
+        assert rare(kinds) == []
+        ((reasons,),) = old.execute("SELECT count(*) FROM markets_journalentry WHERE reason <> ''")
+        ((checkpoints,),) = old.execute("SELECT count(*) FROM markets_marketcheckpoint")
+        assert reasons > 100
+        assert checkpoints > 3
+
+
+def restored(journal: Path, path: Path | str = ":memory:") -> sqlite3.Connection:
+    """A new database, in memory or at the path, with what the dump holds."""
+    database = sqlite3.connect(path)
+    database.executescript(gzip.decompress(journal.read_bytes()).decode())
+    return database
+
+
+def columns_of(database: sqlite3.Connection, table: str) -> set[str]:
+    return {row[1] for row in database.execute(f"PRAGMA table_info(markets_{table})")}
 
 
 def test_the_migration_counts_as_the_engine_does(database: str) -> None:
@@ -112,5 +144,5 @@ def counted() -> tuple[list[int], int]:
     return list(volumes), Exposure.objects.filter(traded=True).count()
 
 
-def test_there_is_one() -> None:
-    assert JOURNALS
+def test_there_are_two() -> None:
+    assert [path.name for path in JOURNALS] == ["before_0_1_0.sql.gz", "rules_1.sql.gz"]
