@@ -1,4 +1,4 @@
-"""The auction board (rules, section 7). Unit of prices: 1/10,000 chip."""
+"""The auction board (rules, section 7). Prices are in 1/10,000 chip."""
 
 from markets.engine.board import Auction
 from markets.engine.commands import (
@@ -23,18 +23,26 @@ from markets.engine.state import AMOUNT_MAX, HOUSE, State
 from markets.engine.text import AUCTION_NAME_MAX, DESCRIPTION_MAX, check_text, chips, tidy_name
 from markets.engine.transfers import check_available, move
 
-PICTURE_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789")  # of the name of a picture, 32 of them
+PICTURE_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789")  # of a picture's name, before the suffix
 PICTURE_STEM, PICTURE_SUFFIX = 32, ".webp"
 
 
 def create_auction(state: State, account: Account, command: CreateAuction, at_us: int) -> list[Event]:
+    """Lists an auction; the acting account is the seller. Rejected INVALID_NAME, INVALID_TEXT, INVALID_AMOUNT."""
     name = tidy_name(command.name, AUCTION_NAME_MAX, state.rules)
     description = check_text(command.description, DESCRIPTION_MAX, "description")
     picture = _check_picture(command.picture)
     price = None if command.buy_now_price is None else _check_price(command.buy_now_price)
     auction = Auction(
-        *(state.next_auction, account.id, name, description, picture, price),
-        *(command.by, at_us, state.seq + 1),
+        id=state.next_auction,
+        seller=account.id,
+        name=name,
+        description=description,
+        picture=picture,
+        buy_now_price=price,
+        creator=command.by,
+        created_us=at_us,
+        seq=state.seq + 1,
     )
     state.next_auction += 1
     state.add_auction(auction)
@@ -42,7 +50,11 @@ def create_auction(state: State, account: Account, command: CreateAuction, at_us
 
 
 def edit_auction(state: State, account: Account, command: EditAuction, at_us: int) -> list[Event]:
-    auction = _own(state, account, command)
+    """Changes what the command sends, for the seller or an operator in sudo.
+
+    Rejected AUCTION_NOT_FOUND, AUCTION_SETTLED, SUDO_REQUIRED, INVALID_NAME, INVALID_TEXT, INVALID_AMOUNT.
+    """
+    auction = _find_editable(state, account, command)
     name, description, picture, price = auction.name, auction.description, auction.picture, auction.buy_now_price
     if command.name is not None:
         name = tidy_name(command.name, AUCTION_NAME_MAX, state.rules)
@@ -60,39 +72,49 @@ def edit_auction(state: State, account: Account, command: EditAuction, at_us: in
 
 
 def withdraw_auction(state: State, account: Account, command: WithdrawAuction, at_us: int) -> list[Event]:
-    auction = _own(state, account, command)
+    """Takes an auction off the board for good. Rejected AUCTION_NOT_FOUND, AUCTION_SETTLED, SUDO_REQUIRED."""
+    auction = _find_editable(state, account, command)
     auction.status = AuctionStatus.WITHDRAWN
     state.changed.auctions[auction.id] = auction
     return [AuctionWithdrawn(auction.id)]
 
 
 def buy_auction(state: State, account: Account, command: BuyAuction, at_us: int) -> list[Event]:
-    auction = _open(state, command.auction)
+    """Sells an auction to the acting account at its buy-it-now price, which must be the price that the buyer saw.
+
+    Rejected AUCTION_NOT_FOUND, AUCTION_SETTLED, SAME_ACCOUNT, SAME_PERSON, NO_PRICE, PRICE_CHANGED, INSUFFICIENT_FUNDS.
+    """
+    auction = _find_open(state, command.auction)
     _check_sides(auction, account)
     if auction.seller in state.reach(command.by):
         seller = state.accounts[auction.seller].name
-        raise Rejected(Reason.SAME_PERSON, f"You may act as {seller}, who sells this: nobody buys from themselves.")
+        raise Rejected(Reason.SAME_PERSON, f"You cannot buy from yourself: you may act as the seller, {seller}.")
     price = auction.buy_now_price
     if price is None:
-        raise Rejected(Reason.NO_PRICE, f"Without a price it cannot be bought: {auction.name}.")
+        raise Rejected(Reason.NO_PRICE, f"You cannot buy {auction.name} now: it has no price.")
     if command.amount != price:
         raise Rejected(Reason.PRICE_CHANGED, f"You saw {chips(command.amount)}, the price is {chips(price)} now.")
     return _settle(state, auction, account, price, at_us)
 
 
 def settle_auction(state: State, account: Account, command: SettleAuction, at_us: int) -> list[Event]:
-    auction = _open(state, command.auction)
+    """Sells an auction to the buyer and at the price that an operator in sudo names.
+
+    Rejected AUCTION_NOT_FOUND, AUCTION_SETTLED, SUDO_REQUIRED, ACCOUNT_NOT_FOUND, NOT_ALLOWED for the house,
+    SAME_ACCOUNT, INVALID_AMOUNT, INSUFFICIENT_FUNDS.
+    """
+    auction = _find_open(state, command.auction)
     if not command.sudo:
-        raise Rejected(Reason.SUDO_REQUIRED, "Only operators in sudo settle an auction.")
-    buyer = state.known(command.buyer)
+        raise Rejected(Reason.SUDO_REQUIRED, "Only operators in sudo can settle an auction.")
+    buyer = state.find_account(command.buyer)
     if buyer.id == HOUSE:
-        raise Rejected(Reason.NOT_ALLOWED, "The house never buys.")
+        raise Rejected(Reason.NOT_ALLOWED, "The house cannot buy.")
     _check_sides(auction, buyer)
     return _settle(state, auction, buyer, _check_price(command.amount), at_us)
 
 
 def _settle(state: State, auction: Auction, buyer: Account, price: int, at_us: int) -> list[Event]:
-    """The last check, and then it is sold."""
+    """Checks the buyer's funds, moves the price, if it is not 0, and marks the auction as sold."""
     check_available(buyer, price)
     events: list[Event] = []
     if price:
@@ -105,7 +127,8 @@ def _settle(state: State, auction: Auction, buyer: Account, price: int, at_us: i
     return [*events, AuctionSettled(auction.id, buyer.id, price)]
 
 
-def _open(state: State, id: int) -> Auction:
+def _find_open(state: State, id: int) -> Auction:
+    """Rejected AUCTION_NOT_FOUND or AUCTION_SETTLED."""
     auction = state.auctions.get(id)
     if auction is None or auction.status == AuctionStatus.WITHDRAWN:
         raise Rejected(Reason.AUCTION_NOT_FOUND, f"There is no auction {id}, or it was withdrawn.")
@@ -115,22 +138,22 @@ def _open(state: State, id: int) -> Auction:
     return auction
 
 
-def _own(state: State, account: Account, command: EditAuction | WithdrawAuction) -> Auction:
-    """The open auction, for its seller or an operator in sudo."""
-    auction = _open(state, command.auction)
+def _find_editable(state: State, account: Account, command: EditAuction | WithdrawAuction) -> Auction:
+    """The open auction, for its seller or an operator in sudo; Rejected SUDO_REQUIRED for all others."""
+    auction = _find_open(state, command.auction)
     if not command.sudo and account.id != auction.seller:
-        raise Rejected(Reason.SUDO_REQUIRED, "Only its seller or an operator in sudo changes an auction.")
+        raise Rejected(Reason.SUDO_REQUIRED, "Only the seller or an operator in sudo can change an auction.")
     return auction
 
 
 def _check_sides(auction: Auction, buyer: Account) -> None:
     if buyer.id == auction.seller:
-        raise Rejected(Reason.SAME_ACCOUNT, f"The seller of {auction.name} cannot buy it too: {buyer.name}.")
+        raise Rejected(Reason.SAME_ACCOUNT, f"The seller cannot be the buyer: {buyer.name} sells {auction.name}.")
 
 
 def _check_price(price: int) -> int:
     if not 0 <= price <= AMOUNT_MAX:
-        raise Rejected(Reason.INVALID_AMOUNT, f"The price of an auction is from 0 to {chips(AMOUNT_MAX)}.")
+        raise Rejected(Reason.INVALID_AMOUNT, f"The price must be from 0 to {chips(AMOUNT_MAX)}, not {chips(price)}.")
     return price
 
 
@@ -138,5 +161,5 @@ def _check_picture(picture: str) -> str:
     stem, suffix = picture[:PICTURE_STEM], picture[PICTURE_STEM:]
     named = len(stem) == PICTURE_STEM and PICTURE_CHARACTERS.issuperset(stem) and suffix == PICTURE_SUFFIX
     if picture and not named:
-        raise Rejected(Reason.INVALID_TEXT, "A picture is named by 32 of a-z and 0-9, then .webp.")
+        raise Rejected(Reason.INVALID_TEXT, "A picture's name is 32 characters of a-z and 0-9, then .webp.")
     return picture

@@ -1,10 +1,13 @@
-"""What is on the auction board: things that are not markets (rules, section 7)."""
+"""What the auction board remembers (rules, section 7)."""
 
 from markets.engine.commands import AuctionStatus
 
 
 class Auction:
-    """`buy_now_price` is None if there is none; `buyer` and `settle_price` until it is settled. In 1/10,000 chip."""
+    """An auction. Prices are in 1/10,000 chip.
+
+    `buy_now_price` is None if there is none; `buyer` and `settle_price` are None until it is settled.
+    """
 
     __slots__ = (
         "buy_now_price",
@@ -42,6 +45,6 @@ class Auction:
         self.status = int(AuctionStatus.OPEN)
         self.buyer: int | None = None
         self.settle_price: int | None = None
-        self.creator = creator  # user id of who made it
+        self.creator = creator  # user id
         self.created_us = created_us
         self.seq = seq

@@ -1,9 +1,9 @@
-"""One price-time book per market.
+"""A market and its price-time book (rules, section 5).
 
-A side keeps its price levels in a dict and their keys in a SortedList. The key of a price is the price for offers and
-minus the price for bids, so the best level of either side is the smallest key. A level is an OrderedDict of orders by
-id: insertion order is time priority, a cancel is one deletion, and the first stays cheap to find after many deletions
-(a plain dict would walk over what was deleted before it).
+A side holds its price levels in a dict and their keys in a SortedList. The key of a price is the price itself for
+offers and minus the price for bids, so the best level of either side has the smallest key. A level is an OrderedDict
+of orders by id. Its insertion order is time priority, and a cancel is one deletion. Its first order stays cheap to find
+after many deletions; a plain dict would walk over the deleted ones.
 """
 
 from collections import OrderedDict, deque
@@ -14,12 +14,12 @@ from sortedcontainers import SortedList
 from markets.engine.commands import MarketStatus, Side
 from markets.engine.events import Traded
 
-NOBODY = 1 << 62  # worse than every key of a level
-TAPE_LENGTH = 50  # trades of a market kept at hand for snapshots
+NOBODY = 1 << 62  # the key of an empty side: larger than that of any level
+TAPE_LENGTH = 50  # latest trades of a market, for snapshots
 
 
 class Order:
-    """A limit order. size = filled + open + cancelled, all 1/100; price 1/100 chip."""
+    """A limit order. size = filled + open + cancelled, all in 1/100; the price is in 1/100 chip."""
 
     __slots__ = (
         "account",
@@ -69,7 +69,10 @@ class Order:
 
 
 class BookSide:
-    """The resting orders of one side, best price first, oldest first. `top` is the best key, NOBODY if empty."""
+    """The resting orders of one side, best price first, at one price the oldest first.
+
+    `top` is the key of the best level, NOBODY if the side is empty.
+    """
 
     __slots__ = ("keys", "levels", "sign", "top")
 
@@ -100,31 +103,32 @@ class BookSide:
                 self.top = self.keys[0] if self.levels else NOBODY
 
     def best(self) -> int | None:
-        """The best price, 1/100 chip."""
+        """The best price in 1/100 chip, None if the side is empty."""
         return self.top * self.sign if self.levels else None
 
     def size_at_best(self) -> int:
-        """What rests at the best price, 1/100."""
+        """The open size at the best price, in 1/100."""
         return sum(order.open for order in self.levels[self.top].values()) if self.levels else 0
 
     def __iter__(self) -> Iterator[Order]:
-        """In priority order."""
+        """The orders in priority order."""
         for key in self.keys:
             yield from self.levels[key].values()
 
     def within(self, reach: int) -> Iterator[Order]:
-        """In priority order, down to the level whose key is reach."""
+        """The orders in priority order, down to and with the level whose key is `reach`."""
         for key in self.keys:
             if key > reach:
                 return
             yield from self.levels[key].values()
 
     def __len__(self) -> int:
+        """The number of orders."""
         return sum(map(len, self.levels.values()))
 
 
 class Market:
-    """A market and its book. Prices and ticks 1/100 chip, sizes 1/100."""
+    """A market and its book. Prices and ticks are in 1/100 chip, sizes in 1/100."""
 
     __slots__ = (
         "bids",
@@ -181,15 +185,15 @@ class Market:
         self.status: int = MarketStatus.OPEN
         self.settle_price: int | None = None
         self.last_price: int | None = None
-        self.volume = 0  # 1/100: the sizes of all its trades
+        self.volume = 0  # the sizes of all its trades, 1/100
         self.category = ""
         self.pinned = False
-        self.visible_to: dict[int, None] = {}  # account ids, lowest first; none: everybody
+        self.visible_to: dict[int, None] = {}  # account ids, lowest first; empty for everybody
         self.hide_account_ids = False
         self.bound = max(abs(min_settlement), abs(max_settlement))
         self.bids = BookSide(Side.BID)
         self.offers = BookSide(Side.OFFER)
-        # Accounts with an exposure here, in the order of their first accepted order.
+        # Ids of the accounts with an exposure here, in the order of their first accepted order: the order of payouts.
         self.holders: dict[int, None] = {}
-        # The last trades as events, oldest first: what a snapshot shows.
+        # The latest trades, oldest first.
         self.tape: deque[Traded] = deque(maxlen=TAPE_LENGTH)

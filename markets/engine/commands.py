@@ -1,10 +1,16 @@
-"""What one may ask of the engine. Imperative, immutable, complete.
+"""The commands of the engine: immutable, and complete without a lookup. Their names are imperative.
 
-Every command begins with the same four fields: `by` (the signed-in person's user id, 0 for the exchange itself),
-`account` (acted as), `sudo` (an operator's rights are on) and `key` (idempotency key of the acting account, "" for
-none). New fields go to the end with a default: the journal keeps commands as JSON arrays of their fields.
+Every command begins with the same four fields:
+- `by`: user id of the person who signed in, 0 for the exchange itself;
+- `account`: the account acted as;
+- `sudo`: whether an operator's rights are on;
+- `key`: idempotency key of the acting account, "" for none.
 
-Units: price 1/100 chip, size 1/100, amount 1/10,000 chip.
+The journal stores a command as a JSON array of its fields. So a new field goes to the end and has a default, and no
+field is renamed: the operator console shows the names.
+
+Units: price 1/100 chip, size 1/100, amount 1/10,000 chip. `owner`, `receiver`, `shared`, `left` and `buyer` are account
+ids.
 """
 
 from enum import IntEnum
@@ -43,7 +49,7 @@ class AuctionStatus(IntEnum):
 
 
 class CreateHouse(NamedTuple):
-    """The first command of every journal: the account that issues all money."""
+    """Opens the house, the account that issues all money. The first command of every journal."""
 
     by: int
     account: int
@@ -52,7 +58,7 @@ class CreateHouse(NamedTuple):
 
 
 class CreateUserAccount(NamedTuple):
-    """The user account of `by` with its starting cash; a name that is taken gets " 2", " 3" ... (rules, section 1)."""
+    """Opens the user account of `by`. `starting_cash` is in 1/10,000 chip; a name that is taken gets a number."""
 
     by: int
     account: int
@@ -63,17 +69,19 @@ class CreateUserAccount(NamedTuple):
 
 
 class CreateAccount(NamedTuple):
+    """Opens an alt under `owner`; 0 means the acting account."""
+
     by: int
     account: int
     sudo: bool
     key: str
     name: str
     owner: int
-    accounts_max: int = 50  # alts a person may make: a setting, kept here so that a replay decides alike
+    accounts_max: int = 50  # alts per person: a setting, carried along so that a replay decides alike
 
 
 class ShareAccount(NamedTuple):
-    """The acting user account, which owns `shared`, makes the user account `receiver` an owner too."""
+    """Makes the user account `receiver` another owner of `shared`. The acting user account owns it already."""
 
     by: int
     account: int
@@ -84,7 +92,7 @@ class ShareAccount(NamedTuple):
 
 
 class LeaveAccount(NamedTuple):
-    """The acting account gives up what it owns of `left`."""
+    """Ends the acting account's share in `left`."""
 
     by: int
     account: int
@@ -94,6 +102,8 @@ class LeaveAccount(NamedTuple):
 
 
 class RevokeShare(NamedTuple):
+    """Ends the share of the user account `owner` in `shared`. Needs sudo."""
+
     by: int
     account: int
     sudo: bool
@@ -103,7 +113,7 @@ class RevokeShare(NamedTuple):
 
 
 class Redistribute(NamedTuple):
-    """The credit of `owner` in `shared` goes to the other owners."""
+    """Gives the credit of `owner` in `shared` to the other owners. Needs sudo."""
 
     by: int
     account: int
@@ -114,6 +124,8 @@ class Redistribute(NamedTuple):
 
 
 class MakeTransfer(NamedTuple):
+    """Moves money between two accounts, neither of them the house."""
+
     by: int
     account: int
     sudo: bool
@@ -125,6 +137,8 @@ class MakeTransfer(NamedTuple):
 
 
 class Gift(NamedTuple):
+    """Moves money from the house to an account. Needs sudo."""
+
     by: int
     account: int
     sudo: bool
@@ -135,6 +149,8 @@ class Gift(NamedTuple):
 
 
 class Collect(NamedTuple):
+    """Moves money from an account to the house. Needs sudo."""
+
     by: int
     account: int
     sudo: bool
@@ -145,6 +161,8 @@ class Collect(NamedTuple):
 
 
 class CreateMarket(NamedTuple):
+    """Opens a market that the acting account owns. The settlement bounds and the tick size are prices."""
+
     by: int
     account: int
     sudo: bool
@@ -155,16 +173,16 @@ class CreateMarket(NamedTuple):
     max_settlement: int
     tick_size: int
     smallest_size: int
-    markets_max: int = 20  # unsettled markets a person may have made: a setting, as above
+    markets_max: int = 20  # unsettled markets per person: a setting, carried along as above
     category: str = ""
-    category_public: bool = True  # whether it is one that everybody may use: a setting too
+    category_public: bool = True  # whether everybody may use the category: a setting too
     pinned: bool = False
-    visible_to: tuple[int, ...] = ()  # accounts; none: everybody
+    visible_to: tuple[int, ...] = ()  # accounts that see and trade it; empty for everybody
     hide_account_ids: bool = False
 
 
 class EditMarket(NamedTuple):
-    """None leaves a field as it is; an empty `visible_to` shows the market to everybody."""
+    """Changes a market. None leaves a field as it is; an empty `visible_to` shows the market to everybody."""
 
     by: int
     account: int
@@ -180,6 +198,8 @@ class EditMarket(NamedTuple):
 
 
 class SetMarketStatus(NamedTuple):
+    """Opens, restricts, pauses or closes a market. Needs sudo."""
+
     by: int
     account: int
     sudo: bool
@@ -189,6 +209,8 @@ class SetMarketStatus(NamedTuple):
 
 
 class SettleMarket(NamedTuple):
+    """Settles a market: pays every position at `price`."""
+
     by: int
     account: int
     sudo: bool
@@ -198,7 +220,7 @@ class SettleMarket(NamedTuple):
 
 
 class CreateOrder(NamedTuple):
-    """`key` is the client_order_id."""
+    """Places a limit order. `key` is its client_order_id."""
 
     by: int
     account: int
@@ -214,7 +236,7 @@ class CreateOrder(NamedTuple):
 
 
 class CancelOrder(NamedTuple):
-    """By `order`, or by `client_order_id` if `order` is 0."""
+    """Cancels an open order, named by its id, or by its `client_order_id` if `order` is 0."""
 
     by: int
     account: int
@@ -225,7 +247,7 @@ class CancelOrder(NamedTuple):
 
 
 class Out(NamedTuple):
-    """`market` 0: every market; `side` 0: both sides."""
+    """Cancels the acting account's open orders. `market` 0 means every market, `side` 0 both sides."""
 
     by: int
     account: int
@@ -236,7 +258,10 @@ class Out(NamedTuple):
 
 
 class CreateAuction(NamedTuple):
-    """`picture` names an uploaded one, "" for none; `buy_now_price` is None for none, else 1/10,000 chip."""
+    """Lists an auction. `picture` names an uploaded file, "" for none.
+
+    `buy_now_price` is in 1/10,000 chip, None for none.
+    """
 
     by: int
     account: int
@@ -249,7 +274,7 @@ class CreateAuction(NamedTuple):
 
 
 class EditAuction(NamedTuple):
-    """None leaves a field as it is; `no_buy_now_price` takes the price away."""
+    """Changes an auction. None leaves a field as it is; `no_buy_now_price` removes the price."""
 
     by: int
     account: int
@@ -264,6 +289,8 @@ class EditAuction(NamedTuple):
 
 
 class WithdrawAuction(NamedTuple):
+    """Takes an auction off the board for good."""
+
     by: int
     account: int
     sudo: bool
@@ -272,7 +299,7 @@ class WithdrawAuction(NamedTuple):
 
 
 class BuyAuction(NamedTuple):
-    """`amount` is the price that the buyer saw."""
+    """Buys at the buy-it-now price. `amount` is the price that the buyer saw."""
 
     by: int
     account: int
@@ -283,6 +310,8 @@ class BuyAuction(NamedTuple):
 
 
 class SettleAuction(NamedTuple):
+    """Sells an auction to `buyer` for `amount`. Needs sudo."""
+
     by: int
     account: int
     sudo: bool
@@ -317,14 +346,14 @@ Command = (
     | SettleAuction
 )
 
-# What a trader does: operators in sudo may no more than everybody, but for other accounts.
+# Trading. Sudo gives an operator no right here beyond acting as other accounts.
 TRADING = (CreateOrder, CancelOrder, Out)
 
-# Fields that tell how something was asked for, not what.
+# Fields that say who asks, with which rights and under which settings. They are not part of what is asked for.
 _CIRCUMSTANCES = frozenset({"by", "sudo", "accounts_max", "markets_max", "category_public"})
 
 
 def same_request(one: Command, other: Command) -> bool:
-    """Whether both ask for the same, whoever says it under whatever settings: so a key may be repeated."""
-    said = zip(one._fields, one, other, strict=False)
-    return type(one) is type(other) and all(a == b for name, a, b in said if name not in _CIRCUMSTANCES)
+    """Whether both ask for the same, so that the second may repeat the key of the first (rules, section 5, Keys)."""
+    fields = zip(one._fields, one, other, strict=False)
+    return type(one) is type(other) and all(a == b for name, a, b in fields if name not in _CIRCUMSTANCES)

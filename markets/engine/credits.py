@@ -1,6 +1,7 @@
-"""Whose the money in an owned account is (rules, section 2).
+"""Credits: which part of an alt's money belongs to which owner (rules, section 2). Unit: 1/10,000 chip.
 
-Rebalancing has two halves: what it would come to (nothing changes, so a refusal may follow), and saying so.
+Rebalancing has two steps. plan_rebalancing() computes the new credits and changes nothing, so a refusal may follow.
+apply_credits() sets them and returns the events.
 """
 
 from collections.abc import Iterator
@@ -15,41 +16,46 @@ Credits = dict[int, dict[int, int]]  # account id -> owner id -> credit
 
 
 def move_credit(state: State, account: Account, owner: int, amount: int) -> list[Event]:
-    """Of a deposit (`amount` > 0) or withdrawal: the owner's credit after everything flat was rebalanced."""
+    """Rebalances, then changes the owner's credit by a deposit (`amount` > 0) or a withdrawal.
+
+    Rejected SHARED_ACCOUNT_NOT_FLAT or INSUFFICIENT_CREDIT, if the account has several owners.
+    """
     shared = len(account.owners) > 1
     if shared:
         check_flat(state, account)
-    planned = rebalanced(state, account)
+    planned = plan_rebalancing(state, account)
     credits = dict(planned.get(account.id, account.owners))
     if shared and credits[owner] + amount < 0:
         raise Rejected(
             Reason.INSUFFICIENT_CREDIT,
-            f"Needs {chips(-amount)}, {state.accounts[owner].name} has {chips(credits[owner])} of credit there.",
+            f"Needs a credit of {chips(-amount)}, {state.accounts[owner].name} has {chips(credits[owner])}.",
         )
     credits[owner] = max(credits[owner] + amount, 0)
-    return [*apply(state, planned), *set_credits(state, account, credits)]
+    return [*apply_credits(state, planned), *set_credits(state, account, credits)]
 
 
-def redistributed(credits: dict[int, int], owner: int) -> dict[int, int]:
-    """The credits when those of `owner` went to the others pro rata, or evenly if theirs are all 0."""
+def redistribute_credit(credits: dict[int, int], owner: int) -> dict[int, int]:
+    """New credits: that of `owner` goes to the others, pro rata to theirs, or evenly if theirs are all 0."""
     others = {other: credit for other, credit in credits.items() if other != owner}
     return {owner: 0} | pro_rata(others, sum(credits.values()))
 
 
 def check_flat(state: State, account: Account) -> None:
+    """Rejected SHARED_ACCOUNT_NOT_FLAT unless the account is flat."""
     if not is_flat(state, account):
         raise Rejected(
             Reason.SHARED_ACCOUNT_NOT_FLAT,
-            f"Not flat: {account.name}, or an account below it, holds a position or an open order.",
+            f"This needs a flat account: {account.name}, or an account below it, has a position or an open order.",
         )
 
 
-def apply(state: State, planned: Credits) -> list[Event]:
+def apply_credits(state: State, planned: Credits) -> list[Event]:
+    """Sets the planned credits, account by account."""
     return [event for id, credits in planned.items() for event in set_credits(state, state.accounts[id], credits)]
 
 
 def set_credits(state: State, account: Account, credits: dict[int, int]) -> list[Event]:
-    """Nothing if they are what they were."""
+    """Sets the credits of an account's owners. No event if they do not change."""
     if credits == account.owners:
         return []
     account.owners = credits
@@ -58,27 +64,31 @@ def set_credits(state: State, account: Account, credits: dict[int, int]) -> list
     return [CreditsChanged(account.id, tuple(sorted(credits.items())))]
 
 
-def rebalanced(state: State, account: Account) -> Credits:
-    """The credits that change when every flat account below, deepest first, and then the account are rebalanced."""
+def plan_rebalancing(state: State, account: Account) -> Credits:
+    """New credits of every flat account below, deepest first, then of the account itself if it is flat.
+
+    Holds only those that change. Changes nothing.
+    """
     planned: Credits = {}
     for id in _deepest_first(state, account):
         one = state.accounts[id]
         if is_flat(state, one):
-            worth = one.cash + sum(_credits(state, planned, child)[id] for child in one.owned)
+            worth = one.cash + sum(_credits_in(state, planned, child)[id] for child in one.owned)
             credits = pro_rata(one.owners, worth)
             if credits != one.owners:
                 planned[id] = credits
     return planned
 
 
-def _credits(state: State, planned: Credits, account: int) -> dict[int, int]:
+def _credits_in(state: State, planned: Credits, account: int) -> dict[int, int]:
     return planned.get(account, state.accounts[account].owners)
 
 
 def pro_rata(credits: dict[int, int], worth: int) -> dict[int, int]:
-    """The credits scaled so that they sum to worth; all 0: evenly.
+    """The credits scaled so that they sum to `worth`, or parted evenly if all are 0.
 
-    Floored to 1/10,000; the units left over go one each by largest fraction, then lowest id (rules, section 2).
+    They are rounded down to units of 1/10,000 chip. The units left over go one each to the owners with the largest
+    fractions, at equal fractions to the lowest id first.
     """
     total = sum(credits.values())
     weights = credits if total else dict.fromkeys(credits, 1)
@@ -92,6 +102,7 @@ def pro_rata(credits: dict[int, int], worth: int) -> dict[int, int]:
 
 
 def is_flat(state: State, account: Account) -> bool:
+    """Whether neither the account nor any account below it has a position or an open order."""
     return all(_holds_nothing(state.accounts[id]) for id in (account.id, *state.below(account.id)))
 
 
@@ -100,7 +111,10 @@ def _holds_nothing(account: Account) -> bool:
 
 
 def _deepest_first(state: State, account: Account) -> Iterator[int]:
-    """The account and all below it: those with the longest way down from it first, then the lowest id."""
+    """The ids of the account and of all below it: deepest first, at one depth the lowest id first.
+
+    An account that several ways lead to is as deep as the longest one.
+    """
     depth = {account.id: 0}
     waiting = [account.id]
     while waiting:

@@ -1,7 +1,7 @@
-"""The engine: a deterministic function of its commands. No clock, no random, no float, no IO.
+"""Engine.apply: one command in, its events or a refusal out. Deterministic: no clock, no random, no float, no IO.
 
-apply() checks everything, then changes everything; after the last check nothing can fail. Whoever calls it owns the
-clock, writes the journal and tells the world; the same commands through an empty engine give the same state.
+apply() makes all checks before the first change; after the last check nothing can fail. The caller owns the clock,
+writes the journal and publishes the events. The same commands through an empty engine lead to the same state.
 """
 
 from collections.abc import Callable
@@ -51,7 +51,7 @@ from markets.engine.transfers import collect, gift, make_transfer
 
 KEY_MAX = 36  # characters
 
-# What an account acted as asks for: handler(state, acting account, command, at_us).
+# Commands given as an account: handler(state, acting account, command, at_us).
 HANDLERS: dict[type, Callable[..., list[Event]]] = {
     CreateAccount: create_account,
     ShareAccount: share_account,
@@ -75,18 +75,19 @@ HANDLERS: dict[type, Callable[..., list[Event]]] = {
     SettleAuction: settle_auction,
 }
 
-# What comes before there is an account to act as: handler(state, command, at_us).
+# Commands that need no account to act as: handler(state, command, at_us).
 FOUNDERS: dict[type, Callable[..., list[Event]]] = {CreateHouse: create_house, CreateUserAccount: create_user_account}
 
 
 class Engine(State):
-    """All state of the exchange and the one way to change it."""
+    """All state of the exchange, and the only way to change it."""
 
     def apply(self, command: Command, at_us: int) -> list[Event]:
-        """What the command brings about; it is number `seq` from then on.
+        """Executes the command and returns its events. An accepted command gets the next `seq`.
 
-        `at_us` (UTC microseconds) never goes backwards. Raises Rejected (nothing changed) or Repeated (the key was used
-        by an accepted command of the acting account: nothing changed, the first answer stands).
+        `at_us` is in UTC microseconds and never goes backwards. Raises Rejected if the rules refuse the command, and
+        Repeated if the acting account has used the key for an accepted command; either way nothing changes.
+        Rejected ACCOUNT_NOT_FOUND if `by` may not act as the account (rules, section 1).
         """
         handler = HANDLERS.get(type(command))
         if handler is None:
@@ -94,7 +95,7 @@ class Engine(State):
         else:
             account = self.accounts.get(command.account)
             if account is None or command.account not in self._reach.get(command.by, ()):
-                account = self.acting(command.by, command.account, command.sudo)
+                account = self.find_acting_account(command.by, command.account, command.sudo)
             key = command.key
             if key:
                 if key in account.keys:

@@ -1,10 +1,10 @@
-"""Refusals. A refusal is an answer, not an accident: it has a stable code and a sentence with the numbers."""
+"""Refusals. A refusal is an answer: a stable code (rules, section 10) and a sentence with the numbers in it."""
 
 from enum import IntEnum
 
 
 class Reason(IntEnum):
-    """Why a request was refused: the numbers of proto/exchange.proto (a test compares them)."""
+    """Why a request was refused. The numbers are those of proto/exchange.proto; a test compares them."""
 
     INVALID_FRAME = 1
     NOT_AUTHENTICATED = 2
@@ -16,7 +16,7 @@ class Reason(IntEnum):
     QUARANTINED = 8
     KEY_CONFLICT = 9
     NOT_ALLOWED = 20
-    SUDO_REQUIRED = 21  # who is no operator hears NOT_ALLOWED instead
+    SUDO_REQUIRED = 21  # the answer to anybody but an operator becomes NOT_ALLOWED
     ACCOUNT_NOT_FOUND = 22
     INVALID_NAME = 30
     NAME_TAKEN = 31
@@ -54,7 +54,11 @@ class Reason(IntEnum):
 
 
 class Rejected(Exception):
-    """Nothing happened. `reason` is the code, `message` a sentence for people with the numbers in it."""
+    """The command is refused and nothing has changed.
+
+    `reason` is the code, `message` a sentence for people. `retry_after_ms` (milliseconds) says when to try again; 0 if
+    waiting does not help.
+    """
 
     def __init__(self, reason: Reason, message: str, retry_after_ms: int = 0) -> None:
         super().__init__(f"{reason.name}: {message}")
@@ -64,9 +68,10 @@ class Rejected(Exception):
 
 
 class Repeated(Exception):
-    """The key was used before, by the accepted command `seq`: its first answer stands, if the body is the same.
+    """The command repeats the accepted command `seq`; nothing has changed and the first answer counts.
 
-    `same_body` is False where the body does not matter: a person has one user account, whatever name is asked for.
+    With `same_body` the caller still has to compare the two bodies and refuse another one (KEY_CONFLICT). It is False
+    where the body does not matter: a person has one user account, whatever name the second request carries.
     """
 
     def __init__(self, seq: int, same_body: bool = True) -> None:

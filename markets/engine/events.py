@@ -1,7 +1,10 @@
-"""What happened. Past tense, immutable, complete: a reader of events needs no lookup. All figures are absolute.
+"""The events of the engine: what an accepted command changed. Their names are in the past tense.
 
-New fields go to the end with a default: the journal keeps events as JSON arrays of their fields.
-Units: price 1/100 chip, size 1/100, amount, credit 1/10,000 chip, times UTC microseconds.
+An event is immutable and complete: a reader needs no lookup. Its figures are absolute (what is left, the new credit),
+never differences. The journal stores an event as a JSON array of its fields, so a new field goes to the end and has a
+default.
+
+Units: price 1/100 chip, size 1/100, amount and credit 1/10,000 chip, times UTC microseconds.
 """
 
 from enum import IntEnum
@@ -34,7 +37,10 @@ class CancelCause(IntEnum):
 
 
 class AccountCreated(NamedTuple):
-    """`user` is the person's user id, 0 for an account without a sign-in; `owner` the owning account, 0 for none."""
+    """An account was opened. `user` is the user id of the person who signs in as it, 0 for an alt and the house.
+
+    `owner` is the owning account, 0 for none.
+    """
 
     account: int
     name: str
@@ -44,6 +50,8 @@ class AccountCreated(NamedTuple):
 
 
 class Transferred(NamedTuple):
+    """Money moved. `kind` is a TransferKind."""
+
     transfer: int
     from_account: int
     to_account: int
@@ -51,11 +59,11 @@ class Transferred(NamedTuple):
     kind: int
     note: str
     at_us: int
-    auction: int = 0  # what it was paid for
+    auction: int = 0  # the auction it paid for, 0 for none
 
 
 class ShareCreated(NamedTuple):
-    """`owner` owns `account` too from now on, with no credit yet."""
+    """`owner` became another owner of `account`, with a credit of 0."""
 
     account: int
     owner: int
@@ -69,20 +77,22 @@ class ShareEnded(NamedTuple):
 
 
 class CreditRedistributed(NamedTuple):
-    """What `owner` had in `account` went to the other owners; the figures are in the CreditsChanged before."""
+    """The credit of `owner` in `account` went to the other owners. The CreditsChanged before it has the figures."""
 
     account: int
     owner: int
 
 
 class CreditsChanged(NamedTuple):
-    """Whose the money of `account` now is: (owner, credit) of every owner, lowest id first (rules, section 2)."""
+    """The credits in `account` now: (owner, credit) of every owner, lowest id first (rules, section 2)."""
 
     account: int
     credits: tuple[tuple[int, int], ...]
 
 
 class MarketCreated(NamedTuple):
+    """A market was opened. `visible_to`: see MarketEdited."""
+
     market: int
     name: str
     description: str
@@ -99,8 +109,11 @@ class MarketCreated(NamedTuple):
 
 
 class MarketEdited(NamedTuple):
-    """`visible_to`: the accounts that may trade there, lowest id first; none: everybody. `visible_before`: those until
-    then, if they changed."""
+    """A market's definition changed; the fields hold all that can be edited, as it is now.
+
+    `visible_to` lists the accounts that may trade there, lowest id first; empty for everybody. `visible_before` is the
+    list before the edit, None if the edit did not change it.
+    """
 
     market: int
     name: str
@@ -113,17 +126,21 @@ class MarketEdited(NamedTuple):
 
 
 class MarketStatusChanged(NamedTuple):
+    """`status` is a MarketStatus. Closing also brings an OrderCancelled for each resting order."""
+
     market: int
     status: int
 
 
 class MarketSettled(NamedTuple):
+    """Comes after the OrderCancelled and PaidOut of the same command."""
+
     market: int
     price: int
 
 
 class PaidOut(NamedTuple):
-    """`amount` = position x price, negative for a short."""
+    """Settlement turned a position into cash: `amount` = position x price, negative for a short position."""
 
     market: int
     account: int
@@ -133,7 +150,10 @@ class PaidOut(NamedTuple):
 
 
 class OrderCreated(NamedTuple):
-    """Comes after the Traded and OrderCancelled of the same command; `open` is what rests of it at the end."""
+    """An order was accepted. Comes after the Traded and OrderCancelled of the same command.
+
+    `filled` is what traded at once, `open` what rests after that.
+    """
 
     order: int
     market: int
@@ -150,7 +170,10 @@ class OrderCreated(NamedTuple):
 
 
 class Traded(NamedTuple):
-    """`taker_side` tells which of buyer and seller came last; `maker_open`, `taker_open` what is left of each order."""
+    """Two orders traded. `taker_side` is the side of the incoming order.
+
+    `maker_open` and `taker_open` are what is left of the resting and of the incoming order.
+    """
 
     trade: int
     market: int
@@ -167,7 +190,7 @@ class Traded(NamedTuple):
 
 
 class OrderCancelled(NamedTuple):
-    """`size` was cancelled of it, `open` still rests: 0, unless it was decremented."""
+    """`size` of an order was cancelled and `open` is left: 0, unless the order was decremented (rules, section 5)."""
 
     order: int
     market: int
@@ -178,7 +201,7 @@ class OrderCancelled(NamedTuple):
 
 
 class AuctionCreated(NamedTuple):
-    """`buy_now_price` (1/10,000 chip) is None if it cannot be bought at once."""
+    """An auction was listed. `buy_now_price` is in 1/10,000 chip, None if there is none."""
 
     auction: int
     seller: int
@@ -190,7 +213,7 @@ class AuctionCreated(NamedTuple):
 
 
 class AuctionEdited(NamedTuple):
-    """All that can be edited, as it is now."""
+    """An auction changed; the fields hold all that can be edited, as it is now."""
 
     auction: int
     name: str

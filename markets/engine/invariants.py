@@ -1,15 +1,18 @@
-"""What must always hold (docs/architecture.md), checked over what a batch touched, before it is committed."""
+"""What must always hold (docs/architecture.md), checked before a commit for everything that the batch touched."""
 
 from markets.engine.engine import Engine
 from markets.engine.state import HOUSE, Changed
 
 
 class Broken(AssertionError):
-    """The engine contradicts itself: nothing of this batch may be committed."""
+    """The engine contradicts itself. The batch must not be committed."""
 
 
 class Watch:
-    """Running totals of all cash and of each market's positions, kept from what batches changed."""
+    """Keeps running totals of all cash and of each market's positions, and checks each batch against them.
+
+    Units: cash 1/10,000 chip, positions 1/100.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -23,8 +26,9 @@ class Watch:
                 self._totals[market] = self._totals.get(market, 0) + exposure.position
 
     def check(self, changed: Changed) -> None:
-        """Raises Broken unless money and positions sum to zero, nobody can lose what they have not, books are not
-        crossed and every size is accounted for."""
+        """Raises Broken unless cash and each market's positions sum to zero, no available balance but the house's is
+        below zero, no book is crossed and filled + open + cancelled is the size of every order.
+        """
         self._check_accounts(changed)
         self._check_positions(changed)
         for order in changed.orders.values():

@@ -1,4 +1,7 @@
-"""Balances, exposures and what an account can lose (rules, section 6). Unit of cash and value: 1/10,000 chip."""
+"""Balances, exposures and what an account can lose (rules, section 6).
+
+Units: price 1/100 chip, size and position 1/100, cash, value, cost and profit 1/10,000 chip.
+"""
 
 from collections import OrderedDict, deque
 
@@ -6,15 +9,17 @@ from markets.engine.book import Market, Order
 from markets.engine.commands import Side
 from markets.engine.events import Transferred
 
-BID = int(Side.BID)  # an enum member is slow to look up, and to compare with
+BID = int(Side.BID)  # an int, because an enum member is slow to look up and to compare
 
-KEYS_KEPT = 10_000  # idempotency keys of an account
-
-TRANSFERS_KEPT = 100  # of an account, for snapshots
+KEYS_KEPT = 10_000  # idempotency keys per account
+TRANSFERS_KEPT = 100  # latest transfers per account, for snapshots
 
 
 class Exposure:
-    """What an account has at stake in a market. `worst_case` and `notional` follow from the rest: see refresh."""
+    """What an account has at stake in a market: its position, its open orders, cost and realised profit.
+
+    `worst_case` and `notional` follow from the other figures; refresh() computes them.
+    """
 
     __slots__ = (
         "bid_size",
@@ -39,14 +44,14 @@ class Exposure:
         self.offer_size = 0
         self.offer_value = 0
         self.worst_case = 0
-        self.notional = 0  # towards POSITION_LIMIT
+        self.notional = 0  # counts towards POSITION_LIMIT
         self.cost = 0
         self.realised = 0
-        self.traded = False  # ever: who has keeps a view of a market that is hidden from them later
-        self.orders: dict[int, Order] = {}  # open, oldest first
+        self.traded = False  # ever; an account that has traded still knows the market after it is hidden from it
+        self.orders: dict[int, Order] = {}  # open orders by id, oldest first
 
     def copy(self) -> "Exposure":
-        """The figures that risk() reads, to try something out."""
+        """A copy of the figures that refresh() reads, to try an order out."""
         other = Exposure(self.market)
         other.position = self.position
         other.bid_size, other.bid_value = self.bid_size, self.bid_value
@@ -55,7 +60,7 @@ class Exposure:
 
 
 class Account:
-    """`worst_case` and `notional` are the sums over the exposures of unsettled markets, changed by difference."""
+    """An account. `worst_case` and `notional` are the sums over its exposures; refresh() keeps them up to date."""
 
     __slots__ = (
         "cash",
@@ -79,32 +84,36 @@ class Account:
         self.id = id
         self.name = name
         self.kind = kind
-        self.user = user  # user id of who signs in as it, 0: nobody
-        self.creator = creator  # user id of who made it
+        self.user = user  # user id of the person who signs in as it, 0 for nobody
+        self.creator = creator  # user id of the person who opened it
         self.seq = seq
         self.cash = 0
         self.worst_case = 0
         self.notional = 0
         self.exposures: dict[int, Exposure] = {}  # by market id
         self.owners: dict[int, int] = {}  # owner's account id -> credit
-        self.owned: list[int] = []
+        self.owned: list[int] = []  # account ids
         self.keys: OrderedDict[str, int] = OrderedDict()  # idempotency key -> seq, oldest first
         self.open_by_key: dict[str, Order] = {}  # client_order_id -> open order
         self.transfers: deque[Transferred] = deque(maxlen=TRANSFERS_KEPT)
 
     @property
     def available(self) -> int:
-        """What the account could still lose: cash and the worst that its markets can come to."""
+        """Cash plus the worst case of all markets: what the account can still spend (rules, section 6)."""
         return self.cash + self.worst_case
 
     def remember(self, key: str, seq: int) -> None:
-        """Keeps the key of an accepted command. The keys of open orders are kept in open_by_key besides."""
+        """Keeps the key of an accepted command, and forgets the oldest beyond KEYS_KEPT (rules, section 5, Keys).
+
+        The key of an open order is also in open_by_key, so it is known as long as the order is open.
+        """
         self.keys[key] = seq
         if len(self.keys) > KEYS_KEPT:
             self.keys.popitem(last=False)
 
 
 def set_risk(account: Account, exposure: Exposure, worst_case: int, notional: int) -> None:
+    """Sets an exposure's worst case and notional to figures computed before, and adjusts the account's sums."""
     account.worst_case += worst_case - exposure.worst_case
     account.notional += notional - exposure.notional
     exposure.worst_case = worst_case
@@ -112,7 +121,7 @@ def set_risk(account: Account, exposure: Exposure, worst_case: int, notional: in
 
 
 def refresh(account: Account, exposure: Exposure) -> None:
-    """Brings worst_case and notional, and the account's sums of them, up to date after any change of the exposure."""
+    """Computes the worst case and notional of a changed exposure, and adjusts the account's sums (rules, section 6)."""
     market = exposure.market
     most = exposure.position + exposure.bid_size
     least = exposure.position - exposure.offer_size
@@ -127,10 +136,10 @@ def refresh(account: Account, exposure: Exposure) -> None:
 
 
 def book_fill(account: Account, exposure: Exposure, size: int, price: int) -> None:
-    """Moves cash, position, cost and realised profit of one side of a trade; size is negative for a sale.
+    """Books one side of a trade: cash, position, cost and realised profit. `size` is negative for a sale.
 
-    Reducing q of p takes cost x q div |p| towards zero; turning around takes all of it first (rules, section 6).
-    The caller refreshes.
+    Reducing a position p by q takes cost x q div |p| of the cost, rounded towards zero. Turning a position around first
+    takes all of it (rules, section 6, Cost). The caller calls refresh().
     """
     account.cash -= price * size
     exposure.traded = True
@@ -152,7 +161,7 @@ def book_fill(account: Account, exposure: Exposure, size: int, price: int) -> No
 
 
 def rest(account: Account, exposure: Exposure, order: Order) -> None:
-    """Counts what is open of an order that comes to rest. The caller refreshes."""
+    """Adds the open size of an order that comes to rest to the exposure. The caller calls refresh()."""
     exposure.orders[order.id] = order
     if order.client_order_id:
         account.open_by_key[order.client_order_id] = order
@@ -165,7 +174,7 @@ def rest(account: Account, exposure: Exposure, order: Order) -> None:
 
 
 def release(exposure: Exposure, order: Order, size: int) -> None:
-    """Takes `size` of a resting order out of the exposure. The caller refreshes."""
+    """Takes `size` of a resting order out of the exposure. The caller calls refresh()."""
     if order.side == BID:
         exposure.bid_size -= size
         exposure.bid_value -= order.price * size

@@ -1,6 +1,14 @@
-"""Orders: accept, match, cancel (rules, sections 5 and 6). The hot path: an order should cost a few microseconds.
+"""Orders: accept, match, cancel (rules, sections 5 and 6).
 
-Everything is checked first; after the last check nothing can fail. Prices 1/100 chip, sizes 1/100, values 1/10,000.
+This is the hot path: an order costs a few microseconds.
+
+create_order() refuses in the order of section 5, Checks: MARKET_NOT_FOUND; MARKET_PAUSED, MARKET_CLOSED,
+MARKET_SETTLED; INVALID_PRICE, INVALID_ORDER, INVALID_SIZE; TOO_MANY_ORDERS, POSITION_LIMIT; POST_ONLY_WOULD_TRADE,
+FOK_NOT_FILLABLE; INSUFFICIENT_FUNDS. It returns Traded and OrderCancelled in the order in which they happen, then
+OrderCreated.
+
+Units: price 1/100 chip, size 1/100, cash and value 1/10,000 chip. `reach` is the key of the last level of the opposite
+side at which an order trades.
 """
 
 from markets.engine.book import BookSide, Market, Order
@@ -20,11 +28,12 @@ CANCEL_RESTING, DECREMENT = int(SelfTrade.CANCEL_RESTING), int(SelfTrade.DECREME
 IMMEDIATE_REST, SELF_TRADE = int(CancelCause.IMMEDIATE_REST), int(CancelCause.SELF_TRADE)
 REQUESTED = int(CancelCause.REQUESTED)
 
-# An event from a tuple of its fields: the constructor of a NamedTuple takes twice the time, and half of an order's.
+# Makes an event of a tuple of its fields. The constructor of a NamedTuple takes twice as long, half of an order's time.
 new_event = tuple.__new__
 
 
 def create_order(state: State, account: Account, command: CreateOrder, at_us: int) -> list[Event]:
+    """Accepts an order and matches it; what is left rests or is cancelled. Refusals: see the top of this file."""
     _, _, _, key, market_id, side, price, size, time_in_force, post_only, self_trade = command
     market = market_to_trade(state, account, market_id)
     if market.status != OPEN:
@@ -38,7 +47,6 @@ def create_order(state: State, account: Account, command: CreateOrder, at_us: in
     ):
         _refuse_shape(market, command)
     exposure = account.exposures.get(market_id) or Exposure(market)
-    # reach: the last key on the other side that the order takes.
     opposite, reach = (market.offers, price) if side == BID else (market.bids, -price)
     worst_case, notional = _check_limits(account, exposure, command)
     crosses = opposite.top <= reach
@@ -46,7 +54,7 @@ def create_order(state: State, account: Account, command: CreateOrder, at_us: in
         _check_conditions(account, opposite, reach, command)
     if account.cash + account.worst_case - exposure.worst_case + worst_case < 0:
         _check_funds(account, exposure, opposite, reach, command)
-
+    # The last check is passed: nothing can fail from here on.
     id = state.next_order
     order = Order(id, market_id, account.id, side, price, size, time_in_force, post_only, key, at_us, state.seq + 1)
     events: list[Event] = []
@@ -60,14 +68,14 @@ def create_order(state: State, account: Account, command: CreateOrder, at_us: in
         state.orders[id] = order
     if events:
         refresh(account, exposure)
-    else:  # it rests whole, as was reckoned above
+    else:  # all of it rests, as _check_limits assumed
         set_risk(account, exposure, worst_case, notional)
     events.append(_accept(state, account, exposure, order))
     return events
 
 
 def _accept(state: State, account: Account, exposure: Exposure, order: Order) -> Event:
-    """Keeps the exposure, which may be new, notes what was touched, and tells of the order as it now stands."""
+    """Registers the exposure, which may be new, and what was touched. Returns the order's OrderCreated."""
     id, market = order.id, order.market
     state.next_order = id + 1
     if market not in account.exposures:
@@ -89,34 +97,37 @@ def _accept(state: State, account: Account, exposure: Exposure, order: Order) ->
 
 
 def refuse_status(market: Market) -> None:
-    """Rejected with the code of a status that takes no new orders."""
+    """Rejected MARKET_SETTLED, MARKET_CLOSED or MARKET_PAUSED (also if cancel only), by the market's status."""
     if market.status == MarketStatus.SETTLED:
         raise Rejected(Reason.MARKET_SETTLED, f"{market.name} is settled.")
     if market.status == MarketStatus.CLOSED:
-        raise Rejected(Reason.MARKET_CLOSED, f"{market.name} is closed.")
-    raise Rejected(Reason.MARKET_PAUSED, f"{market.name} is paused and takes no new orders now.")
+        raise Rejected(Reason.MARKET_CLOSED, f"{market.name} is closed for good.")
+    status = "cancel only" if market.status == MarketStatus.CANCEL_ONLY else "paused"
+    raise Rejected(Reason.MARKET_PAUSED, f"{market.name} is {status} and takes no new orders now.")
 
 
 def _refuse_shape(market: Market, command: CreateOrder) -> None:
+    """Rejected INVALID_PRICE, INVALID_ORDER or INVALID_SIZE, for what is wrong with the order."""
     price = command.price
     if not market.min_settlement <= price <= market.max_settlement or price % market.tick_size:
         raise Rejected(
             Reason.INVALID_PRICE,
-            f"A price here is from {hundredths(market.min_settlement)} to {hundredths(market.max_settlement)}, "
-            f"a multiple of {hundredths(market.tick_size)}.",
+            f"The price must be from {hundredths(market.min_settlement)} to {hundredths(market.max_settlement)} "
+            f"and a multiple of {hundredths(market.tick_size)}, not {hundredths(price)}.",
         )
     if command.post_only and command.time_in_force != GTC and 0 < command.size <= SIZE_MAX:
-        raise Rejected(Reason.INVALID_ORDER, "A post-only order rests, so it cannot be IOC or FOK.")
+        raise Rejected(Reason.INVALID_ORDER, "A post-only order must be able to rest, so it cannot be IOC or FOK.")
     raise Rejected(
         Reason.INVALID_SIZE,
-        f"A size here is a multiple of {hundredths(market.smallest_size)}, at most {hundredths(SIZE_MAX)}.",
+        f"The size must be a multiple of {hundredths(market.smallest_size)}, above 0 and at most "
+        f"{hundredths(SIZE_MAX)}, not {hundredths(command.size)}.",
     )
 
 
 def _check_limits(account: Account, exposure: Exposure, command: CreateOrder) -> tuple[int, int]:
-    """Worst case and notional as if all of it rested. Rejected if there are too many orders or too much is at stake."""
+    """Worst case and notional of the exposure if the whole order rested. Rejected TOO_MANY_ORDERS or POSITION_LIMIT."""
     if command.time_in_force == GTC and len(exposure.orders) >= ORDERS_MAX:
-        raise Rejected(Reason.TOO_MANY_ORDERS, f"You have {ORDERS_MAX:,} open orders here, the most there is.")
+        raise Rejected(Reason.TOO_MANY_ORDERS, f"You have {ORDERS_MAX:,} open orders in this market, the limit.")
     market = exposure.market
     most = exposure.position + exposure.bid_size
     least = exposure.position - exposure.offer_size
@@ -129,10 +140,11 @@ def _check_limits(account: Account, exposure: Exposure, command: CreateOrder) ->
         least -= size
         offer_value += command.price * size
     notional = market.bound * (most if most > -least else -least)
-    if abs(account.cash) + account.notional - exposure.notional + notional > NOTIONAL_MAX:
+    total = abs(account.cash) + account.notional - exposure.notional + notional
+    if total > NOTIONAL_MAX:
         raise Rejected(
             Reason.POSITION_LIMIT,
-            f"Positions and orders could come to over {chips(NOTIONAL_MAX)}, the most there is.",
+            f"Cash, positions and orders could come to {chips(total)}, the limit is {chips(NOTIONAL_MAX)}.",
         )
     low = market.min_settlement * most - bid_value
     high = market.max_settlement * least + offer_value
@@ -140,13 +152,16 @@ def _check_limits(account: Account, exposure: Exposure, command: CreateOrder) ->
 
 
 def _check_conditions(account: Account, opposite: BookSide, reach: int, command: CreateOrder) -> None:
-    """Rejected if a post-only order would trade (it reaches the best opposite price), or a FOK cannot be filled whole.
+    """For a post-only order that crosses: Rejected POST_ONLY_WOULD_TRADE. For a FOK: Rejected FOK_NOT_FILLABLE unless
+    others can fill all of it.
 
-    FOK counts what others would fill: own orders are passed over where they would be cancelled, else they end it.
+    CANCEL_RESTING passes over own orders; the other self-trade modes stop at the first one.
     """
     if command.post_only:
         best = hundredths(opposite.top * opposite.sign)
-        raise Rejected(Reason.POST_ONLY_WOULD_TRADE, f"The best opposite order is at {best}: this order would trade.")
+        raise Rejected(
+            Reason.POST_ONLY_WOULD_TRADE, f"This post-only order would trade: the best opposite price is {best}."
+        )
     missing = command.size
     for maker in opposite.within(reach):
         if maker.account != account.id:
@@ -157,12 +172,16 @@ def _check_conditions(account: Account, opposite: BookSide, reach: int, command:
             break
     raise Rejected(
         Reason.FOK_NOT_FILLABLE,
-        f"Only {hundredths(command.size - missing)} of {hundredths(command.size)} can be filled at that price.",
+        f"Only {hundredths(command.size - missing)} of {hundredths(command.size)} can be filled at "
+        f"{hundredths(command.price)} or better.",
     )
 
 
 def _check_funds(account: Account, exposure: Exposure, opposite: BookSide, reach: int, command: CreateOrder) -> None:
-    """For an order that would be too much if all of it rested at its limit: walks the book to see what it comes to."""
+    """For an order that the account could not afford if all of it rested: walks the book to see what it would come to.
+
+    Rejected INSUFFICIENT_FUNDS if the available balance would fall below 0 (rules, section 6).
+    """
     available = _available_after(account, exposure, opposite, reach, command)
     if available < 0:
         raise Rejected(
@@ -172,7 +191,7 @@ def _check_funds(account: Account, exposure: Exposure, opposite: BookSide, reach
 
 
 def _available_after(account: Account, exposure: Exposure, opposite: BookSide, reach: int, command: CreateOrder) -> int:
-    """The available balance after the order: its trades, own cancels and what rests. Changes nothing."""
+    """The available balance after the order's trades, the own orders it cancels and its rest. Changes nothing."""
     then = exposure.copy()
     cash = account.cash
     missing = command.size
@@ -217,7 +236,11 @@ def _match(
     self_trade: int,
     events: list[Event],
 ) -> None:
-    """Takes from the other side, best price first, oldest first. The caller refreshes the taker's exposure."""
+    """Trades with the opposite side, best price first, at one price the oldest order first, and adds the events.
+
+    Where it meets an own order, `self_trade` decides (rules, section 5, Self-trade). The caller refreshes the taker's
+    exposure.
+    """
     while order.open and opposite.top <= reach:
         maker = next(iter(opposite.levels[opposite.top].values()))
         size = maker.open if maker.open < order.open else order.open
@@ -237,7 +260,7 @@ def _match(
 def _trade(
     state: State, account: Account, exposure: Exposure, taker: Order, opposite: BookSide, maker: Order, size: int
 ) -> Event:
-    """One trade at the resting price: both sides' figures, the maker's order, the tape."""
+    """Makes one trade, at the resting price. The caller refreshes the taker's exposure."""
     price = maker.price
     market = exposure.market
     other = state.accounts[maker.account]
@@ -275,7 +298,7 @@ def _trade(
 
 
 def _cancel_rest(order: Order, cause: int) -> Event:
-    """Of an order that does not rest."""
+    """Cancels what is open of an incoming order, which is in no book yet."""
     size = order.open
     order.open = 0
     order.cancelled += size
@@ -285,7 +308,7 @@ def _cancel_rest(order: Order, cause: int) -> Event:
 def _shrink(
     state: State, account: Account, exposure: Exposure, side: BookSide, order: Order, size: int, cause: int
 ) -> Event:
-    """Cancels `size` of a resting order; a rest keeps its place. The caller refreshes the exposure."""
+    """Cancels `size` of a resting order; what is left keeps its place. The caller refreshes the exposure."""
     order.open -= size
     order.cancelled += size
     release(exposure, order, size)
@@ -301,7 +324,7 @@ def _shrink(
 
 
 def _finish(state: State, account: Account, exposure: Exposure, side: BookSide, order: Order) -> None:
-    """Takes an order of which nothing is open out of the book and the indexes."""
+    """Removes an order that is no longer open from the book and the indexes."""
     side.remove(order)
     del state.orders[order.id]
     del exposure.orders[order.id]
@@ -313,20 +336,28 @@ def _finish(state: State, account: Account, exposure: Exposure, side: BookSide, 
 
 
 def cancel_order(state: State, account: Account, command: CancelOrder, at_us: int) -> list[Event]:
+    """Cancels an open order of the acting account (rules, section 5, Cancel).
+
+    Rejected ORDER_NOT_FOUND if there is no such open order or it is another account's, MARKET_PAUSED if it is frozen.
+    """
     order = state.orders.get(command.order) if command.order else account.open_by_key.get(command.client_order_id)
     if order is None or order.account != account.id:
         raise Rejected(Reason.ORDER_NOT_FOUND, "You have no such open order.")
     market = state.markets[order.market]
     if market.status == MarketStatus.PAUSED:
-        raise Rejected(Reason.MARKET_PAUSED, f"{market.name} is paused: its orders are frozen.")
+        raise Rejected(Reason.MARKET_PAUSED, f"{market.name} is paused: its orders cannot be cancelled now.")
     return cancel_all(state, market, [order], REQUESTED)
 
 
 def out(state: State, account: Account, command: Out, at_us: int) -> list[Event]:
+    """Cancels the acting account's open orders: of all markets or one, of both sides or one (rules, section 5, Out).
+
+    Without a market it skips paused ones. Rejected MARKET_NOT_FOUND or MARKET_PAUSED for the market that is named.
+    """
     if command.market:
         market = market_to_trade(state, account, command.market)
         if market.status == MarketStatus.PAUSED:
-            raise Rejected(Reason.MARKET_PAUSED, f"{market.name} is paused: its orders are frozen.")
+            raise Rejected(Reason.MARKET_PAUSED, f"{market.name} is paused: its orders cannot be cancelled now.")
         named = account.exposures.get(market.id)
         exposures = [] if named is None else [named]
     else:
@@ -339,7 +370,7 @@ def out(state: State, account: Account, command: Out, at_us: int) -> list[Event]
 
 
 def cancel_all(state: State, market: Market, orders: list[Order], cause: int) -> list[Event]:
-    """Cancels these resting orders of one market, in this order."""
+    """Cancels these resting orders of one market, in the order given. `cause` is a CancelCause."""
     events: list[Event] = []
     for order in orders:
         account = state.accounts[order.account]

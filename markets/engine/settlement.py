@@ -1,4 +1,4 @@
-"""From open to settled (rules, section 4)."""
+"""A market's status, and its settlement (rules, section 4)."""
 
 from markets.engine.book import Market
 from markets.engine.commands import MarketStatus, SetMarketStatus, SettleMarket
@@ -12,13 +12,17 @@ from markets.engine.visibility import market_known
 
 
 def set_market_status(state: State, account: Account, command: SetMarketStatus, at_us: int) -> list[Event]:
+    """Opens a market, makes it cancel only, pauses or closes it. Closing cancels every resting order.
+
+    Rejected MARKET_NOT_FOUND, SUDO_REQUIRED, MARKET_CLOSED, MARKET_SETTLED, INVALID_MARKET for any other status.
+    """
     market = market_known(state, command.by, command.market, command.sudo)
     if not command.sudo:
-        raise Rejected(Reason.SUDO_REQUIRED, "Only operators in sudo change a market's status.")
+        raise Rejected(Reason.SUDO_REQUIRED, "Only operators in sudo can change a market's status.")
     if market.status in (MarketStatus.CLOSED, MarketStatus.SETTLED):
         refuse_status(market)
     if not MarketStatus.OPEN <= command.status <= MarketStatus.CLOSED:
-        raise Rejected(Reason.INVALID_MARKET, "A market is opened, set to cancel only, paused or closed this way.")
+        raise Rejected(Reason.INVALID_MARKET, "The new status must be open, cancel only, paused or closed.")
     market.status = command.status
     state.changed.markets[market.id] = market
     events: list[Event] = []
@@ -29,6 +33,10 @@ def set_market_status(state: State, account: Account, command: SetMarketStatus, 
 
 
 def settle_market(state: State, account: Account, command: SettleMarket, at_us: int) -> list[Event]:
+    """Cancels every resting order, pays every position at the price and ends the market.
+
+    Rejected MARKET_NOT_FOUND, MARKET_SETTLED, SUDO_REQUIRED unless by the owner, SETTLER_HAS_POSITION, INVALID_PRICE.
+    """
     market = market_known(state, command.by, command.market, command.sudo)
     if market.status == MarketStatus.SETTLED:
         refuse_status(market)
@@ -37,7 +45,8 @@ def settle_market(state: State, account: Account, command: SettleMarket, at_us: 
     if not market.min_settlement <= command.price <= market.max_settlement:
         raise Rejected(
             Reason.INVALID_PRICE,
-            f"{market.name} settles from {hundredths(market.min_settlement)} to {hundredths(market.max_settlement)}.",
+            f"The settlement price must be from {hundredths(market.min_settlement)} to "
+            f"{hundredths(market.max_settlement)}, not {hundredths(command.price)}.",
         )
     events = cancel_all(state, market, [*market.bids, *market.offers], CancelCause.BY_SETTLEMENT)
     for holder in market.holders:
@@ -53,7 +62,7 @@ def settle_market(state: State, account: Account, command: SettleMarket, at_us: 
 
 
 def _pay_out(state: State, market: Market, account: Account, price: int) -> Event | None:
-    """Turns a position into cash; None if there is none."""
+    """Turns an account's position into cash; None if it has no position."""
     exposure = account.exposures[market.id]
     position = exposure.position
     if not position:
@@ -70,8 +79,11 @@ def _pay_out(state: State, market: Market, account: Account, price: int) -> Even
 
 
 def _check_settler(state: State, market: Market, account: Account, command: SettleMarket) -> None:
+    """Rejected SUDO_REQUIRED unless the acting account owns the market, SETTLER_HAS_POSITION if an account that the
+    person may act as holds a position there.
+    """
     if account.id != market.owner:
-        raise Rejected(Reason.SUDO_REQUIRED, "Only the market's owner or an operator in sudo settles it.")
+        raise Rejected(Reason.SUDO_REQUIRED, "Only the market's owner or an operator in sudo can settle it.")
     for id in state.reach(command.by):
         exposure = state.accounts[id].exposures.get(market.id)
         if exposure is not None and exposure.position:

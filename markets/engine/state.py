@@ -1,4 +1,4 @@
-"""What the engine knows: dicts of slotted objects, counters, and what the running batch has touched."""
+"""What the engine remembers: dicts of slotted objects, counters, and the objects that the running batch touched."""
 
 import json
 from hashlib import sha256
@@ -13,14 +13,14 @@ from markets.engine.text import name_key
 
 HOUSE = 1  # account id
 
-# Raised by every change that alters the result of an accepted command; the journal keeps it per entry.
+# Goes up with every change that alters the result of an accepted command. The journal stores it with each entry.
 # 2: names hide no spaces.
 RULES_VERSION = 2
 
 PRICE_MAX = 100_000_000  # 1/100 chip, either sign: 1,000,000.00
 SIZE_MAX = 10_000_000  # 1/100: 100,000.00
-ORDERS_MAX = 1_000  # open, per account and market
-NOTIONAL_MAX = 10**17  # 1/10,000 chip: keeps every stored figure within 64 bits (POSITION_LIMIT)
+ORDERS_MAX = 1_000  # open orders per account and market
+NOTIONAL_MAX = 10**17  # 1/10,000 chip: POSITION_LIMIT, which keeps every stored figure within 64 bits
 AMOUNT_MAX = 10**13  # 1/10,000 chip: 1,000,000,000 chips in one transfer
 ISSUE_MAX = 10**17  # 1/10,000 chip: 10^13 chips owed by the house
 
@@ -28,7 +28,7 @@ _NOTHING: set[int] = set()
 
 
 class Changed:
-    """The objects that a batch touched: what the journal writes and whose portfolios are told. Written once each."""
+    """The objects that a batch touched. The journal writes each once; portfolios are published from them."""
 
     __slots__ = (
         "accounts",
@@ -48,19 +48,22 @@ class Changed:
         self.accounts: dict[int, Account] = {}
         self.owners: dict[int, Account] = {}  # accounts with new owners or credits
         self.left: dict[tuple[int, int], None] = {}  # (account id, owner id) of shares that ended
-        self.reach: dict[int, None] = {}  # user ids of people who may act as other accounts than before
+        self.reach: dict[int, None] = {}  # user ids of people whose accounts to act as changed
         self.markets: dict[int, Market] = {}
-        self.visibility: dict[int, Market] = {}  # those that other people see now, or with other masks
-        self.masks: dict[int, None] = {}  # those that hide account ids now, or no longer
-        self.unlisted: dict[tuple[int, int], None] = {}  # (market id, account id) that are listed no longer
+        self.visibility: dict[int, Market] = {}  # markets that other people see now, or with other masks
+        self.masks: dict[int, None] = {}  # markets that began or ceased to hide account ids
+        self.unlisted: dict[tuple[int, int], None] = {}  # (market id, account id) no longer listed
         self.orders: dict[int, Order] = {}  # finished ones too
         self.exposures: dict[tuple[int, int], Exposure] = {}  # by (account id, market id)
         self.auctions: dict[int, Auction] = {}
 
 
 class State:
-    """Everything the rules read and change. `seq` and `at_us` are those of the last accepted command; `rules` is the
-    version that a replay sets to that of the entry."""
+    """Everything that the rules read and change.
+
+    `seq` and `at_us` (UTC microseconds) are those of the last accepted command. `rules` is the version of the rules to
+    apply; a replay sets it for each entry.
+    """
 
     def __init__(self) -> None:
         self.rules = RULES_VERSION
@@ -68,13 +71,13 @@ class State:
         self.at_us = 0
         self.accounts: dict[int, Account] = {}
         self.markets: dict[int, Market] = {}
-        self.orders: dict[int, Order] = {}  # the open ones
+        self.orders: dict[int, Order] = {}  # open ones only
         self.auctions: dict[int, Auction] = {}
         self.people: dict[int, int] = {}  # user id -> user account id
         self.names: dict[str, int] = {}  # name key -> account id
         self.market_names: dict[str, int] = {}
-        self.alts_made: dict[int, int] = {}  # user id -> how many
-        self.markets_made: dict[int, int] = {}  # user id -> unsettled ones
+        self.alts_made: dict[int, int] = {}  # user id -> number of alts
+        self.markets_made: dict[int, int] = {}  # user id -> number of unsettled markets
         self.next_account = 1
         self.next_market = 1
         self.next_order = 1
@@ -82,19 +85,22 @@ class State:
         self.next_transfer = 1
         self.next_auction = 1
         self.changed = Changed()
-        self._reach: dict[int, set[int]] = {}  # user id -> accounts within reach
+        self._reach: dict[int, set[int]] = {}  # user id -> ids of the accounts to act as
 
     def take_changed(self) -> Changed:
-        """What was touched since the last call."""
+        """Returns what was touched since the last call, and starts anew."""
         changed, self.changed = self.changed, Changed()
         return changed
 
     def reach(self, user: int) -> set[int]:
-        """The accounts a person may act as: the user account and all below it. Do not change the set."""
+        """The ids of the accounts that a person may act as: the user account and all below it (rules, section 1).
+
+        The set is the engine's own: do not change it.
+        """
         return self._reach.get(user, _NOTHING)
 
     def below(self, account: int) -> set[int]:
-        """The accounts that `account` owns, directly or through others."""
+        """The ids of the accounts that `account` owns, directly or through others."""
         found: set[int] = set()
         waiting = list(self.accounts[account].owned)
         while waiting:
@@ -104,22 +110,22 @@ class State:
                 waiting.extend(self.accounts[child].owned)
         return found
 
-    def acting(self, by: int, account: int, sudo: bool) -> Account:
-        """The account acted as. Rejected ACCOUNT_NOT_FOUND if there is none or it is not this person's to act as."""
+    def find_acting_account(self, by: int, account: int, sudo: bool) -> Account:
+        """The account, if person `by` may act as it; in sudo any but the house. Else Rejected ACCOUNT_NOT_FOUND."""
         found = self.accounts.get(account)
         if found is not None and (account in self.reach(by) or (sudo and found.kind != AccountKind.HOUSE)):
             return found
         raise Rejected(Reason.ACCOUNT_NOT_FOUND, f"You have no account {account} to act as.")
 
-    def known(self, account: int) -> Account:
-        """Any account. Rejected ACCOUNT_NOT_FOUND if there is none of that number."""
+    def find_account(self, account: int) -> Account:
+        """The account of that id, whoever owns it. Rejected ACCOUNT_NOT_FOUND if there is none."""
         found = self.accounts.get(account)
         if found is None:
             raise Rejected(Reason.ACCOUNT_NOT_FOUND, f"There is no account {account}.")
         return found
 
     def add_account(self, account: Account) -> None:
-        """Registers an account that is complete but for its owners."""
+        """Registers a new account. Its owners follow by add_owner()."""
         self.accounts[account.id] = account
         self.names[name_key(account.name)] = account.id
         if account.user:
@@ -130,7 +136,7 @@ class State:
         self.changed.accounts[account.id] = account
 
     def add_owner(self, account: Account, owner: int, credit: int) -> None:
-        """`owner` may act as the account from now on."""
+        """Makes `owner` an owner with this credit. Whoever may act as it may now act as the account and all below."""
         account.owners[owner] = credit
         self.accounts[owner].owned.append(account.id)
         new = self.below(account.id) | {account.id}
@@ -142,7 +148,7 @@ class State:
         self.changed.accounts[account.id] = account
 
     def remove_owner(self, account: Account, owner: int) -> None:
-        """`owner` may act as the account no longer, unless by another way."""
+        """Ends the share of `owner`. Whoever could act as the account only through it no longer can."""
         account.owners = {id: credit for id, credit in account.owners.items() if id != owner}
         self.accounts[owner].owned.remove(account.id)
         for user, reached in self._reach.items():
@@ -155,6 +161,7 @@ class State:
         self.changed.left[account.id, owner] = None
 
     def add_market(self, market: Market) -> None:
+        """Registers a market. An unsettled one counts towards its creator's limit."""
         self.markets[market.id] = market
         self.market_names[name_key(market.name)] = market.id
         if market.settle_price is None:
@@ -166,51 +173,65 @@ class State:
         self.changed.auctions[auction.id] = auction
 
     def digest(self) -> str:
-        """SHA-256 over the whole state in canonical order: equal states have equal digests, however they came to be."""
+        """SHA-256 over the whole state in canonical order, as hex. Equal states have equal digests."""
         counters = [self.next_account, self.next_market, self.next_order, self.next_trade, self.next_transfer]
         counters.append(self.next_auction)
         parts: list[object] = [self.seq, self.at_us, counters, sorted(self.people.items()), sorted(self.names.items())]
         parts += [sorted(self.market_names.items()), sorted(self.alts_made.items()), sorted(self.markets_made.items())]
         parts += [_account_figures(self.accounts[id]) for id in sorted(self.accounts)]
         parts += [_market_figures(self.markets[id]) for id in sorted(self.markets)]
-        parts += [attrgetter(*Auction.__slots__)(self.auctions[id]) for id in sorted(self.auctions)]
+        parts += [_auction_figures(self.auctions[id]) for id in sorted(self.auctions)]
         return sha256(json.dumps(parts).encode()).hexdigest()
 
 
 def _account_figures(account: Account) -> tuple[object, ...]:
-    exposures = [
-        (
-            *(id, e.position, e.bid_size, e.bid_value, e.offer_size, e.offer_value),
-            *(e.worst_case, e.notional, e.cost, e.realised, e.traded),
-        )
-        for id, e in account.exposures.items()  # their order is that of events
-    ]
     return (
-        *(account.id, account.name, account.kind, account.user, account.creator, account.seq),
-        *(
-            account.cash,
-            account.worst_case,
-            account.notional,
-            exposures,
-            sorted(account.owners.items()),
-            sorted(account.owned),
-        ),
-        *(list(account.keys.items()), sorted(account.open_by_key), list(account.transfers)),
+        account.id,
+        account.name,
+        account.kind,
+        account.user,
+        account.creator,
+        account.seq,
+        account.cash,
+        account.worst_case,
+        account.notional,
+        # Not sorted: the order of exposures decides the order of events.
+        [(id, *_exposure_figures(exposure)) for id, exposure in account.exposures.items()],
+        sorted(account.owners.items()),
+        sorted(account.owned),
+        list(account.keys.items()),
+        sorted(account.open_by_key),
+        list(account.transfers),
     )
 
 
 def _market_figures(market: Market) -> tuple[object, ...]:
     return (
-        *(market.id, market.name, market.description, market.owner, market.creator, market.seq, market.created_us),
-        *(market.min_settlement, market.max_settlement, market.tick_size, market.smallest_size),
-        *(market.status, market.settle_price, market.last_price, list(market.holders), list(market.tape)),
-        *(market.volume, market.category, market.pinned, list(market.visible_to), market.hide_account_ids),
+        market.id,
+        market.name,
+        market.description,
+        market.owner,
+        market.creator,
+        market.seq,
+        market.created_us,
+        market.min_settlement,
+        market.max_settlement,
+        market.tick_size,
+        market.smallest_size,
+        market.status,
+        market.settle_price,
+        market.last_price,
+        list(market.holders),
+        list(market.tape),
+        market.volume,
+        market.category,
+        market.pinned,
+        list(market.visible_to),
+        market.hide_account_ids,
         [_order_figures(order) for order in (*market.bids, *market.offers)],
     )
 
 
-def _order_figures(order: Order) -> tuple[object, ...]:
-    return (
-        *(order.id, order.account, order.side, order.price, order.size, order.open, order.filled, order.cancelled),
-        *(order.time_in_force, order.post_only, order.client_order_id, order.created_us, order.seq),
-    )
+_exposure_figures = attrgetter(*(name for name in Exposure.__slots__ if name not in ("market", "orders")))
+_order_figures = attrgetter(*Order.__slots__)
+_auction_figures = attrgetter(*Auction.__slots__)

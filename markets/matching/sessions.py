@@ -181,7 +181,7 @@ class Sessions:
         """Rejected ACCOUNT_NOT_FOUND if it is not theirs to act as, or not the one that the token is bound to."""
         if asker.rights.bound not in (0, account):
             raise Rejected(Reason.ACCOUNT_NOT_FOUND, f"You have no account {account} to act as.")
-        return self.engine.acting(asker.user, account, asker.sudo).id
+        return self.engine.find_acting_account(asker.user, account, asker.sudo).id
 
     def _acting_or_own(self, asker: Asker) -> int:
         try:

@@ -69,7 +69,7 @@ def only_the_account_itself(patch: pytest.MonkeyPatch) -> None:
 
 def cash_without_credits(patch: pytest.MonkeyPatch) -> None:
     """What an account holds below does not count."""
-    patch.setattr(credits, "_credits", lambda state, planned, account: dict.fromkeys(state.accounts, 0))
+    patch.setattr(credits, "_credits_in", lambda state, planned, account: dict.fromkeys(state.accounts, 0))
 
 
 def credit_of_who_asks(patch: pytest.MonkeyPatch) -> None:
@@ -97,7 +97,7 @@ def more_than_the_credit(patch: pytest.MonkeyPatch) -> None:
         except Rejected as refused:
             if refused.reason != Reason.INSUFFICIENT_CREDIT:
                 raise
-            events = credits.apply(state, credits.rebalanced(state, account))
+            events = credits.apply_credits(state, credits.plan_rebalancing(state, account))
             left, short = account.owners | {owner: 0}, -amount - account.owners[owner]
             for other in sorted(left):
                 paid = min(short, left[other])
@@ -133,7 +133,7 @@ def leave_with_credit(patch: pytest.MonkeyPatch) -> None:
         except Rejected as refused:
             if refused.reason != Reason.CREDIT_REMAINS:
                 raise
-            events = credits.apply(state, credits.rebalanced(state, shared))
+            events = credits.apply_credits(state, credits.plan_rebalancing(state, shared))
             state.remove_owner(shared, owner.id)
             return events
 

@@ -146,7 +146,7 @@ def closing_leaves_orders(planted: pytest.MonkeyPatch) -> None:
 
 
 def nothing_is_rebalanced(planted: pytest.MonkeyPatch) -> None:
-    planted.setattr(credits, "rebalanced", lambda *_: {})
+    planted.setattr(credits, "plan_rebalancing", lambda *_: {})
 
 
 def gifts_are_not_owed(planted: pytest.MonkeyPatch) -> None:

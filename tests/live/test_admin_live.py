@@ -143,7 +143,8 @@ def operate_on_auctions(console: Console, tables: Tables) -> None:
     assert said == f"Brass lamp is saved: entry {tables.head}."
     assert tables.rows("SELECT buy_now_price FROM auctions_auction WHERE name = 'Brass lamp'") == [(None,)]
     assert console.done(f"{chair}/withdraw/") == f"Chair is withdrawn: entry {tables.head}."
-    assert refusal(console.do(f"{lamp}/settle/", buyer="alice", price="1")).startswith("The seller of Brass lamp")
+    to_the_seller = refusal(console.do(f"{lamp}/settle/", buyer="alice", price="1"))
+    assert to_the_seller == "The seller cannot be the buyer: alice sells Brass lamp."
     assert "available" in refusal(console.do(f"{lamp}/settle/", buyer="bob", price="1,000,000"))
     said = console.done(f"{lamp}/settle/", buyer="BOB", price="12.5")
     assert said == f"Brass lamp is sold for 12.5 chips: entry {tables.head}."
@@ -178,7 +179,9 @@ async def a_share_of_bobs(live: LiveExchange, tables: Tables) -> int:
 def operate_on_accounts(console: Console, tables: Tables, live: LiveExchange, ownership: int) -> None:
     share = f"/admin/accounts/ownership/{ownership}"
     assert "Redistribute the credit" in console.browser.get(f"{share}/change/").text
-    assert refusal(console.do(f"{share}/revoke/")) == "Credit is left in Team of the console: bob has 10."
+    assert refusal(console.do(f"{share}/revoke/")) == (
+        "The credit must be 0 to end a share: bob has 10 in Team of the console."
+    )
     said = console.done(f"{share}/redistribute/")
     assert said == f"bob's credit in Team of the console went to the others: entry {tables.head}."
     assert console.done(f"{share}/revoke/") == f"bob no longer owns Team of the console: entry {tables.head}."

@@ -171,7 +171,7 @@ def test_a_picture_is_uploaded_shown_and_refused(live: LiveExchange, tmp_path: P
     fields |= {"key": "another", "price": "9,999,999,999"}
     status, _, page = send(browser, multipart(fields, "x.png", encoded(red_left())))
     assert status == 200
-    assert "The price of an auction is from 0 to 1,000,000,000." in page
+    assert "The price must be from 0 to 1,000,000,000, not 9,999,999,999." in page
     assert len(list((live.folder / "pictures").iterdir())) == 1, "that of the refused one is gone"
 
 

@@ -64,6 +64,6 @@ def test_one_leaves(alice: Client, exchange: FakeGateway) -> None:
 
 
 def test_a_refusal_is_told(alice: Client, exchange: FakeGateway) -> None:
-    exchange.refusal = RequestFailed(pb.CREDIT_REMAINS, "Credit is left in Team: Alice has 10.")
+    exchange.refusal = RequestFailed(pb.CREDIT_REMAINS, "The credit must be 0 to end a share: Alice has 10 in Team.")
     page = read(alice.post("/accounts/4/leave/", {"account": "2", "key": "k"}, follow=True))
-    assert toasts(page) == ["Credit is left in Team: Alice has 10."]
+    assert toasts(page) == ["The credit must be 0 to end a share: Alice has 10 in Team."]
