@@ -1,9 +1,9 @@
-"""Markets, orders, trades, the journal and the engine behind them."""
+"""The Django app: installs the journal's triggers after every migrate, and registers the system checks."""
 
 from django.apps import AppConfig
 from django.db.models.signals import post_migrate
 
-from markets import checks as checks  # registers them
+from markets import checks as checks  # the import registers the checks
 from markets.journal import triggers
 
 

@@ -1,4 +1,4 @@
-"""The house bots of the demo: one child process on the same socket as everybody, gone when the exchange is."""
+"""The house bots of the demo: a child process that trades over the socket like any bot and ends with the exchange."""
 
 import subprocess
 import sys
@@ -7,13 +7,16 @@ from contextlib import contextmanager
 
 from django.conf import settings
 
-TOKENS_FILE = "house_bots.json"  # in VAR_DIR, written by seed_demo, readable by its owner only
-STOP_SECONDS = 5.0
+TOKENS_FILE = "house_bots.json"  # in VAR_DIR; seed_demo writes it, and only its owner can read it
+STOP_SECONDS = 5.0  # then the child is killed
 
 
 @contextmanager
-def trading(port: int) -> Iterator[None]:
-    """Runs them against the exchange on this port. They end with this process, even if it is killed."""
+def run_house_bots(port: int) -> Iterator[None]:
+    """Runs the house bots against the exchange on this port, if seed_demo has made their tokens.
+
+    They end with this process, even if it is killed.
+    """
     tokens = settings.VAR_DIR / TOKENS_FILE
     if not tokens.exists():
         yield

@@ -1,9 +1,10 @@
-"""What the engine knows, as tables for pages, REST and the admin. markets/journal/ is their only writer.
+"""The tables of what the engine knows, for pages, REST and the console. markets/journal/ is their only writer.
 
-JournalEntry is the truth; the others are its projection, which `manage.py verify` proves row for row. Foreign keys
-carry no database constraint: the proof covers them, it would cost a lookup per row, and nothing may refuse what the
-engine has accepted.
-Units: price 1/100 chip, size 1/100, value, cost, amount 1/10,000 chip, times UTC microseconds.
+JournalEntry is the truth. The other tables follow from it, and `manage.py verify` proves them row for row. Foreign keys
+have no database constraint: the proof covers them, a constraint costs a lookup per row, and the database must not
+refuse what the engine has accepted.
+
+Units: price 1/100 chip, size 1/100, value, cost and amount 1/10,000 chip, times UTC microseconds.
 """
 
 from django.db import models
@@ -51,7 +52,7 @@ class Market(models.Model):
     pinned = models.BooleanField(default=False)
     hide_account_ids = models.BooleanField(default=False)
     volume = models.BigIntegerField(default=0, help_text="The sizes of all its trades.")
-    degree: int  # no column: how much of it who asked sees (markets/reads/visibility.py)
+    degree: int  # no column: how much of the market the viewer sees; markets/reads/visibility.py sets it
 
     class Meta:
         ordering = ("id",)
@@ -65,7 +66,10 @@ class Market(models.Model):
 
 
 class MarketVisibility(models.Model):
-    """`account` may trade in `market`, and who may act as it sees the market. A market without any is everybody's."""
+    """An account on a market's list. It may trade there, and whoever may act as it sees the market.
+
+    A market without such rows is for everybody (rules, section 4, Visibility).
+    """
 
     market = models.ForeignKey(Market, on_delete=models.PROTECT, related_name="listed", db_constraint=False)
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="sees", db_constraint=False)
@@ -79,7 +83,7 @@ class MarketVisibility(models.Model):
 
 
 class Order(models.Model):
-    """filled + open + cancelled = size."""
+    """An accepted order, open or finished. filled + open + cancelled = size."""
 
     id = EngineId(primary_key=True)
     market = models.ForeignKey(Market, on_delete=models.PROTECT, db_constraint=False, db_index=False)
@@ -108,7 +112,7 @@ class Order(models.Model):
 
 
 class Trade(models.Model):
-    """The event Traded and its seq."""
+    """A trade: the fields of the event Traded, and its seq."""
 
     id = EngineId(primary_key=True)
     market = models.ForeignKey(Market, on_delete=models.PROTECT, db_constraint=False, db_index=False)
@@ -159,7 +163,7 @@ class Exposure(models.Model):
 
 
 class Payout(models.Model):
-    """What a settlement paid to a holder, amount = position x price: the event PaidOut and its seq."""
+    """What a settlement paid to a holder, position x price: the fields of the event PaidOut, and its seq."""
 
     market = models.ForeignKey(Market, on_delete=models.PROTECT, db_constraint=False)
     account = models.ForeignKey(Account, on_delete=models.PROTECT, db_constraint=False)
@@ -176,7 +180,7 @@ class Payout(models.Model):
 
 
 class JournalEntry(models.Model):
-    """One accepted command. Append-only: triggers refuse all else; hash chains every entry to the one before."""
+    """An accepted command. Triggers keep the table append-only, and `hash` chains each entry to the one before."""
 
     seq = EngineId(primary_key=True)
     at_us = models.BigIntegerField()
@@ -200,7 +204,7 @@ class JournalEntry(models.Model):
 
 
 class JournalMarket(models.Model):
-    """Finds a market's entries."""
+    """An entry that touched a market: the index by which a market's entries are found."""
 
     pk = models.CompositePrimaryKey("market_id", "seq")
     market_id = models.BigIntegerField()
@@ -211,7 +215,7 @@ class JournalMarket(models.Model):
 
 
 class MarketCheckpoint(models.Model):
-    """A market as it was at seq, every few thousand of its entries: where the way to its past begins."""
+    """A market's state at a seq, stored every few thousand of its entries, so that a past state is found quickly."""
 
     pk = models.CompositePrimaryKey("market_id", "seq")
     market_id = models.BigIntegerField()

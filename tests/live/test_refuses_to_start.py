@@ -30,7 +30,7 @@ def test_a_port_that_is_taken(live: LiveExchange, redis_url: str) -> None:
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "example.org"])
 def test_a_demo_that_others_could_reach(live: LiveExchange, host: str) -> None:
-    assert "needs a loopback address" in ended(live, "--host", host, DEMO="1")
+    assert "must be a loopback address" in ended(live, "--host", host, DEMO="1")
 
 
 @pytest.mark.parametrize("role", ["web", "matcher"])

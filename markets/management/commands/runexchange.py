@@ -1,4 +1,4 @@
-"""Runs the exchange: pages, sockets and the matcher in one process, or apart over Redis (docs/operations.md)."""
+"""`manage.py runexchange`: pages, sockets and matcher in one process, or in several over Redis (docs/operations.md)."""
 
 import asyncio
 import contextlib
@@ -25,7 +25,7 @@ ROLES = ("all", "web", "matcher")
 
 
 class Command(BaseCommand):
-    help = "Run the exchange. --role all needs nothing else; web and matcher apart need Redis and PostgreSQL."
+    help = "Run the exchange. --role all needs nothing else; the roles web and matcher need Redis and PostgreSQL."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--role", choices=ROLES, default="all")
@@ -34,11 +34,11 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, role: str, host: str, port: int, **options: Any) -> None:
         layer = get_channel_layer()
-        _refuse_what_cannot_work(role, host, layer)
+        _check_options(role, host, layer)
         assert layer is not None
         os.environ["EXCHANGE_BIND"] = host
         self.check(tags=[checks.TAG], databases=["default"], include_deployment_checks=True)
-        with _matching(role, layer) as (parts, drain_matcher):
+        with _open_matcher(role, layer) as (parts, drain_matcher):
             if role == "matcher":
                 status = asyncio.run(_run_until_signal(parts, drain_matcher))
             else:
@@ -52,15 +52,15 @@ class Command(BaseCommand):
         with contextlib.ExitStack() as children:
 
             async def drain() -> None:
-                await asyncio.to_thread(children.close)  # the house bots take their orders back
+                await asyncio.to_thread(children.close)  # the house bots cancel their orders
                 await drain_matcher()
                 await hub.drain()
 
-            def listening(bound: int) -> None:
+            def on_ready(bound: int) -> None:
                 self.stdout.write(f"The exchange is at http://{host}:{bound}/")
                 self.stdout.flush()
                 if settings.DEMO:
-                    children.enter_context(demo.trading(bound))
+                    children.enter_context(demo.run_house_bots(bound))
 
             application = import_string(settings.ASGI_APPLICATION)
             return serve(
@@ -70,20 +70,20 @@ class Command(BaseCommand):
                 background=[hub.run, *parts],
                 ready=hub.ready if parts else None,
                 drain=drain,
-                on_ready=listening,
+                on_ready=on_ready,
             )
 
 
-def _refuse_what_cannot_work(role: str, host: str, layer: BaseChannelLayer | None) -> None:
-    """CommandError with EX_CONFIG: trying again cannot help (exchange/supervise.py)."""
+def _check_options(role: str, host: str, layer: BaseChannelLayer | None) -> None:
+    """CommandError with EX_CONFIG for options that cannot work: the supervisor does not try again."""
     if settings.DEMO and not _is_loopback(host):
         raise CommandError(
-            f"DEMO=1 lets anybody in without a password: it needs a loopback address, not {host}.",
+            f"DEMO=1 lets anybody in without a password, so --host must be a loopback address, not {host}.",
             returncode=os.EX_CONFIG,
         )
     if role != "all" and isinstance(layer, InMemoryChannelLayer):
         raise CommandError(
-            f"--role {role} means several processes, which need Redis between them: set REDIS_URL.",
+            f"--role {role} means several processes, which need Redis to talk to each other: set REDIS_URL.",
             returncode=os.EX_CONFIG,
         )
 
@@ -96,10 +96,10 @@ def _is_loopback(host: str) -> bool:
 
 
 @contextlib.contextmanager
-def _matching(role: str, layer: BaseChannelLayer) -> Iterator[tuple[list[Any], Callable[[], Awaitable[None]]]]:
-    """The matcher's parts and its drain, with the lock held and the journal open; nothing for --role web."""
+def _open_matcher(role: str, layer: BaseChannelLayer) -> Iterator[tuple[list[Any], Callable[[], Awaitable[None]]]]:
+    """The matcher's parts to run and its drain(), with the lock held and the journal open. No parts for --role web."""
     if role == "web":
-        yield [], _nothing
+        yield [], _do_nothing
         return
     with MatcherLock():
         journal = Journal()
@@ -110,11 +110,11 @@ def _matching(role: str, layer: BaseChannelLayer) -> Iterator[tuple[list[Any], C
             journal.close()
 
 
-async def _nothing() -> None: ...
+async def _do_nothing() -> None: ...
 
 
 async def _run_until_signal(parts: list[Any], drain: Callable[[], Awaitable[None]]) -> int:
-    """--role matcher: nothing to serve. 0 after a signal, 1 if a part ended."""
+    """Runs a matcher without a server (--role matcher). Returns 0 after a signal, 1 if a part ended by itself."""
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)

@@ -1,4 +1,4 @@
-"""`runserver` is not a way to run the exchange: it starts neither the matcher nor the hub, and no order would match."""
+"""`manage.py runserver` refuses: it would start neither the matcher nor the hub, so no order would match."""
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 

@@ -1,4 +1,7 @@
-"""The demo class: people, house bots and markets. Idempotent: every command carries a key of its own."""
+"""`manage.py seed_demo`: makes the demo class with its people, house bots, markets and auctions.
+
+It can run again and again: every command carries its own key, so what exists is not made twice.
+"""
 
 import json
 import os
@@ -53,7 +56,7 @@ MARKETS = (
         10,
     ),
 )
-# Of each market. They were made without one before there were categories, so it is an edit that gives it to them.
+# One per market, given by an edit: an older demo class has markets from before there were categories.
 CATEGORIES = ("Class", "Class", "Class", "Just for fun", "Class")
 PINNED = "Coin flips"
 MASKED = CreateMarket(
@@ -78,7 +81,7 @@ CLUB = CreateMarket(
 
 
 class Command(BaseCommand):
-    help = "Create the demo class, or what is missing of it. Refused while an exchange runs on this database."
+    help = "Create the demo class, or what is missing of it. Does nothing while an exchange runs on this database."
 
     def handle(self, *args: Any, **options: Any) -> None:
         self.check(tags=[checks.TAG], databases=["default"], include_deployment_checks=True)
@@ -104,7 +107,7 @@ def _person(username: str, name: str) -> User:
 
 
 def _allow_to_operate(user: User) -> None:
-    """Staff in the role Administrator."""
+    """Makes the user staff with the role Administrator."""
     if not user.is_staff:
         user.is_staff = True
         user.save()
@@ -112,7 +115,7 @@ def _allow_to_operate(user: User) -> None:
 
 
 def _open_accounts(exchange: OfflineExchange, people: dict[str, User]) -> list[int]:
-    """Those of the Lighthouse club: the team's account and Alice's."""
+    """Opens all accounts. Returns those of the Lighthouse club: the team's and Alice's."""
     accounts = {}
     for username, user in people.items():
         request = ClientMessage(create_user_account=CreateUserAccount(name=user.first_name))
@@ -171,7 +174,7 @@ def _open_markets(exchange: OfflineExchange, operator: User, club: list[int]) ->
 
 
 def _list_auctions(exchange: OfflineExchange, people: dict[str, User]) -> None:
-    """Their pictures are painted and kept first, where they are not there yet: a name must show something."""
+    """Lists the auctions. A picture that does not exist yet is painted first, because the command names it."""
     for number, lot in enumerate(AUCTIONS):
         create = CreateAuction(
             name=lot.name,
@@ -184,12 +187,12 @@ def _list_auctions(exchange: OfflineExchange, people: dict[str, User]) -> None:
         listed = exchange.ask(seller, ClientMessage(create_auction=create)).auction_created.auction
         if lot.buyer:
             buy = BuyAuction(auction_id=listed.id, price=listed.buy_now_price, key=f"demo-sale-{number}")
-            with suppress(RequestFailed):  # an old class may have spent its money: then it stays for sale
+            with suppress(RequestFailed):  # the buyer of an older class may have spent the money: it stays for sale
                 exchange.ask(people[lot.buyer].pk, ClientMessage(buy_auction=buy))
 
 
 def _write_tokens(bots: dict[str, User]) -> None:
-    """A new token for each bot at every start; the old ones are revoked: their secrets are not kept."""
+    """Makes a new token for each bot and revokes the old ones, whose secrets are not stored."""
     secrets = {}
     for bot, user in bots.items():
         for old in ApiToken.objects.filter(user=user, revoked_at__isnull=True):

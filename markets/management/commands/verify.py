@@ -1,4 +1,4 @@
-"""Proves that the database is right, also while the exchange runs: audit/verification.py says what that means."""
+"""`manage.py verify`: proves that the database is right, also while the exchange runs (audit/verification.py)."""
 
 import time
 from typing import Any
@@ -10,7 +10,9 @@ from markets.audit.verification import verify
 
 
 class Command(BaseCommand):
-    help = "Prove that the tables are what the journal says. Exit status 0: they are; 1: the first difference is named."
+    help = (
+        "Prove that the tables follow from the journal. Exit status 0 if they do, 1 with the first difference if not."
+    )
 
     def handle(self, *args: Any, **options: Any) -> None:
         began = time.monotonic()
