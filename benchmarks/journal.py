@@ -24,7 +24,7 @@ django.setup()
 
 from django.core.management import call_command  # noqa: E402 - these need the settings
 
-from markets.audit.replay import snapshot  # noqa: E402
+from markets.audit.replay import open_snapshot  # noqa: E402
 from markets.audit.verification import verify  # noqa: E402
 from markets.engine.commands import (  # noqa: E402
     CancelOrder,
@@ -167,7 +167,7 @@ def long_journal(journal: Journal, day: Day, entries: int) -> None:
             journal.commit_and_wait(day.engine, outcomes, day.engine.take_changed())
     print(f"{day.engine.seq:,} entries, {len(day.engine.orders):,} open orders, {day.engine.next_trade - 1:,} trades")
     timed("start", start)
-    with snapshot() as connection:
+    with open_snapshot() as connection:
         timed(
             "a market's past",
             lambda: market_state(connection, day.random.randint(1, MARKETS), day.random.randint(100, day.engine.seq)),

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from random import Random
 
 from benchmarks.journal import MARKETS, Day  # sets Django up
-from markets.audit.replay import snapshot
+from markets.audit.replay import open_snapshot
 from markets.engine.commands import CancelOrder, Command
 from markets.journal.checkpoints import market_state
 from markets.journal.journal import Journal
@@ -48,7 +48,7 @@ def looks_ms(count: int, seed: int) -> list[float]:
     """At any market as it was at any entry after the opening."""
     rng = Random(seed)
     found = []
-    with snapshot() as connection:
+    with open_snapshot() as connection:
         ((head,),) = fetch(connection, "SELECT max(seq) FROM markets_journalentry")
         for _ in range(count):
             market, seq = rng.randint(1, MARKETS), rng.randint(100, head)

@@ -1,7 +1,7 @@
-"""System checks that ask the database.
+"""System checks that ask the database: is the journal append-only, and are commits durable?
 
-They are deployment checks, so that `migrate`, which repairs what they find, runs without them. runexchange and whoever
-else starts a matcher call them, as `manage.py check --deploy --database default` does:
+They are deployment checks, so `migrate`, which repairs what they find, runs without them. `manage.py check --deploy
+--database default` runs them. A command that starts a matcher must run them itself:
 
     self.check(tags=[checks.TAG], databases=["default"], include_deployment_checks=True)
 """
@@ -17,26 +17,26 @@ from markets.journal import triggers
 
 TAG = "journal"
 
-SQLITE_FULL = 2  # of PRAGMA synchronous
+SQLITE_FULL = 2  # PRAGMA synchronous = FULL
 
 
 @register(TAG, deploy=True)
-def journal_is_guarded(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
-    """The journal's triggers are there."""
+def check_triggers(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """Error markets.E001 if a trigger of the journal is missing or changed."""
     return [
         Error(
-            f"The journal of database '{alias}' is not append-only: {', '.join(missing)} missing or changed.",
+            f"The journal of database '{alias}' is not append-only: triggers missing or changed: {', '.join(missing)}.",
             hint="Run manage.py migrate, then manage.py verify.",
             id="markets.E001",
         )
         for alias in databases or ()
-        if (missing := triggers.missing(connections[alias]))
+        if (missing := triggers.find_missing(connections[alias]))
     ]
 
 
 @register(TAG, deploy=True)
-def commits_are_durable(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
-    """What is acknowledged is on the disk: the database answers a commit only when it is there."""
+def check_durability(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """Error markets.E002 if the database answers a commit before it is on the disk."""
     return [
         Error(
             f"Database '{alias}' answers a commit before it is on the disk.",

@@ -1,6 +1,7 @@
-"""The rules of money as the tables alone show them (rules, sections 1, 2, 6; architecture.md): the engine has no say.
+"""Checks the rules of money on the tables alone, without the engine (rules, sections 1, 2, 6 and 7; architecture.md).
 
-Everything is added up in Python, where sums have no largest number. Units: cash and value 1/10,000 chip, sizes 1/100.
+Sums are made in Python, whose integers have no upper bound.
+Units: price 1/100 chip, size 1/100, cash and value 1/10,000 chip.
 """
 
 from collections import Counter, defaultdict
@@ -16,51 +17,52 @@ from markets.journal.tables import PAYOUTS, TRADES, TRANSFERS, Row, Table, fetch
 
 
 class Difference(Exception):
-    """The first thing that does not agree, in words."""
+    """The first thing that does not agree, as a sentence without its full stop."""
 
 
-def require(holds: bool, otherwise: str) -> None:
+def require(holds: bool, difference: str) -> None:
+    """Raises Difference with this text unless it holds."""
     if not holds:
-        raise Difference(otherwise)
+        raise Difference(difference)
 
 
 class Ledger:
-    """Everybody's cash and positions by nothing but transfers, trades and payouts."""
+    """The cash and positions that follow from transfers, trades and payouts."""
 
     def __init__(self) -> None:
-        self.cash: Counter[int] = Counter()  # by account
-        self.positions: Counter[tuple[int, int]] = Counter()  # by account and market
+        self.cash: Counter[int] = Counter()  # by account id
+        self.positions: Counter[tuple[int, int]] = Counter()  # by (account id, market id)
 
     def add(self, table: Table, added: Iterable[Row]) -> None:
-        """Rows of one of these tables: the fields of the event and seq."""
+        """Adds rows of TRANSFERS, TRADES or PAYOUTS: the fields of the event, then the seq."""
         for *fields, _ in added:
             if table is TRANSFERS:
-                self._transfer(Transferred(*fields))
+                self._add_transfer(Transferred(*fields))
             elif table is TRADES:
-                self._trade(Traded(*fields))
+                self._add_trade(Traded(*fields))
             elif table is PAYOUTS:
-                self._pay_out(PaidOut(*fields))
+                self._add_payout(PaidOut(*fields))
 
-    def _transfer(self, moved: Transferred) -> None:
-        self.cash[moved.from_account] -= moved.amount
-        self.cash[moved.to_account] += moved.amount
+    def _add_transfer(self, transfer: Transferred) -> None:
+        self.cash[transfer.from_account] -= transfer.amount
+        self.cash[transfer.to_account] += transfer.amount
 
-    def _trade(self, traded: Traded) -> None:
-        value = traded.price * traded.size
-        self.cash[traded.buyer] -= value
-        self.cash[traded.seller] += value
-        self.positions[traded.buyer, traded.market] += traded.size
-        self.positions[traded.seller, traded.market] -= traded.size
+    def _add_trade(self, trade: Traded) -> None:
+        value = trade.price * trade.size
+        self.cash[trade.buyer] -= value
+        self.cash[trade.seller] += value
+        self.positions[trade.buyer, trade.market] += trade.size
+        self.positions[trade.seller, trade.market] -= trade.size
 
-    def _pay_out(self, paid: PaidOut) -> None:
-        right = paid.amount == paid.position * paid.price
-        require(right, f"the payout of {paid.amount} to account {paid.account} is not its position times the price")
-        self.cash[paid.account] += paid.amount
-        self.positions[paid.account, paid.market] -= paid.position
+    def _add_payout(self, payout: PaidOut) -> None:
+        right = payout.amount == payout.position * payout.price
+        require(right, f"the payout of {payout.amount} to account {payout.account} is not its position times the price")
+        self.cash[payout.account] += payout.amount
+        self.positions[payout.account, payout.market] -= payout.position
 
 
 class Stake(NamedTuple):
-    """A row of the exposures."""
+    """A row of the table of exposures."""
 
     account: int
     market: int
@@ -73,7 +75,10 @@ class Stake(NamedTuple):
 
 
 def check(connection: BaseDatabaseWrapper, ledger: Ledger) -> Iterator[str]:
-    """Says what holds, line by line. `ledger` has the rows of the whole history. Raises Difference."""
+    """Checks all rules and yields a line for each that holds. Raises Difference at the first that does not.
+
+    `ledger` has the rows of the whole history; the check uses it up.
+    """
     stakes = [
         Stake(*row)
         for row in fetch(
@@ -91,12 +96,13 @@ def check(connection: BaseDatabaseWrapper, ledger: Ledger) -> Iterator[str]:
 
 
 def _check_positions(stakes: list[Stake], ledger: Ledger) -> str:
+    """The positions of a market sum to zero, and each is what the account traded."""
     totals: Counter[int] = Counter()
     for stake in stakes:
         totals[stake.market] += stake.position
         due = ledger.positions.pop((stake.account, stake.market), 0)
-        traded = f"account {stake.account} traded {due} in market {stake.market}, its position is {stake.position}"
-        require(stake.position == due, traded)
+        difference = f"account {stake.account} traded {due} in market {stake.market}, its position is {stake.position}"
+        require(stake.position == due, difference)
     for market, total in totals.items():
         require(total == 0, f"the positions of market {market} sum to {total}")
     for (account, market), due in ledger.positions.items():
@@ -105,7 +111,7 @@ def _check_positions(stakes: list[Stake], ledger: Ledger) -> str:
 
 
 def _check_orders(connection: BaseDatabaseWrapper, stakes: list[Stake]) -> str:
-    """Open orders against exposures and against each other; the sizes of all orders."""
+    """The sizes of every order add up, exposures are what rests, and no book is crossed."""
     wrong = fetch(
         connection,
         "SELECT id FROM markets_order WHERE filled + open + cancelled <> size OR filled < 0 OR open < 0"
@@ -124,7 +130,8 @@ def _check_orders(connection: BaseDatabaseWrapper, stakes: list[Stake]) -> str:
     for stake in stakes:
         counted = list(stake[3:7])
         sums = resting.pop((stake.account, stake.market), [0, 0, 0, 0])
-        require(sums == counted, f"account {stake.account} rests {sums} in market {stake.market}, counted is {counted}")
+        difference = f"account {stake.account} rests {sums} in market {stake.market}, its exposure says {counted}"
+        require(sums == counted, difference)
     require(not resting, f"orders rest without an exposure of (account, market) {next(iter(resting), None)}")
     for market, (bids, offers) in prices.items():
         crossed = bool(bids and offers) and max(bids) >= min(offers)
@@ -133,7 +140,7 @@ def _check_orders(connection: BaseDatabaseWrapper, stakes: list[Stake]) -> str:
 
 
 def _check_worst_case(connection: BaseDatabaseWrapper, stakes: list[Stake]) -> Counter[int]:
-    """What the worst of all markets comes to, by account."""
+    """Each worst case follows from its exposure. Returns their sums by account."""
     bounds = {
         id: (low, high)
         for id, low, high in fetch(connection, "SELECT id, min_settlement, max_settlement FROM markets_market")
@@ -145,13 +152,17 @@ def _check_worst_case(connection: BaseDatabaseWrapper, stakes: list[Stake]) -> C
             low * (stake.position + stake.bid_size) - stake.bid_value,
             high * (stake.position - stake.offer_size) + stake.offer_value,
         )
-        said = f"account {stake.account} can lose {worst_case} in market {stake.market}, counted is {stake.worst_case}"
-        require(worst_case == stake.worst_case, said)
+        difference = (
+            f"the worst case of account {stake.account} in market {stake.market} is {worst_case}, "
+            f"its exposure says {stake.worst_case}"
+        )
+        require(worst_case == stake.worst_case, difference)
         total[stake.account] += worst_case
     return total
 
 
 def _check_money(connection: BaseDatabaseWrapper, worst_case: Counter[int], ledger: Ledger) -> str:
+    """Cash is what was transferred, traded and paid out, sums to zero, and covers every worst case but the house's."""
     accounts = fetch(connection, "SELECT id, kind, cash, available FROM accounts_account ORDER BY id")
     for id, kind, cash, available in accounts:
         due = ledger.cash.pop(id, 0)
@@ -159,35 +170,37 @@ def _check_money(connection: BaseDatabaseWrapper, worst_case: Counter[int], ledg
         left = cash + worst_case[id]
         require(available == left, f"account {id} has {left} available, the table says {available}")
         require(available >= 0 or kind == AccountKind.HOUSE, f"account {id} could lose {-available} more than it has")
-    require(not any(ledger.cash.values()), f"money went to accounts that are not there: {dict(ledger.cash)}")
+    require(not any(ledger.cash.values()), f"money went to accounts that do not exist: {dict(ledger.cash)}")
     total = sum(cash for _, _, cash, _ in accounts)
     require(total == 0, f"all cash sums to {total}")
     return f"money: the cash of {len(accounts):,} accounts sums to zero, and nobody can lose more than they have"
 
 
 def _check_owners(connection: BaseDatabaseWrapper) -> str:
-    """Who owns what, and that no credit is a debt. What credits sum to says nothing: they follow an account's worth
-    only when it is rebalanced (rules, section 2)."""
+    """Every alt has owners, nobody else has, owners form no circle, and no credit is below zero.
+
+    The sums of credits are not checked: they equal an account's worth only after rebalancing (rules, section 2).
+    """
     kinds = dict(fetch(connection, "SELECT id, kind FROM accounts_account ORDER BY id"))
     owners: dict[int, list[int]] = defaultdict(list)
     for owner, account, credit in fetch(connection, "SELECT owner_id, account_id, credit FROM accounts_ownership"):
         able = kinds.get(owner) in (AccountKind.USER, AccountKind.ALT)
-        require(able, f"account {account} is owned by {owner}, which is no user's and no alt account")
+        require(able, f"account {account} is owned by {owner}, which is neither a user account nor an alt")
         require(credit >= 0, f"the credit of account {owner} in account {account} is {credit}")
         owners[account].append(owner)
     for account in owners:
-        require(kinds.get(account) == AccountKind.ALT, f"account {account} is no alt account and has owners")
+        require(kinds.get(account) == AccountKind.ALT, f"account {account} is no alt and has owners")
     for id, kind in kinds.items():
-        require(kind != AccountKind.ALT or id in owners, f"account {id} is an alt account without an owner")
+        require(kind != AccountKind.ALT or id in owners, f"account {id} is an alt without an owner")
     try:
         TopologicalSorter(owners).prepare()
     except CycleError as circle:
         raise Difference(f"these accounts own each other: {circle.args[1]}") from None
-    return f"owners: each of {len(owners):,} alt accounts has some, in no circle, and no credit is below zero"
+    return f"owners: each of {len(owners):,} alts has some, in no circle, and no credit is below zero"
 
 
 def _check_auctions(connection: BaseDatabaseWrapper) -> str:
-    """Every sale was paid for once, by the buyer to the seller; nothing else was paid for an auction."""
+    """Every sale was paid for once, by the buyer to the seller, and nothing else was paid for an auction."""
     paid: dict[int, list[tuple[int, int, int]]] = defaultdict(list)
     for auction, payer, payee, amount in fetch(
         connection, "SELECT auction, from_account_id, to_account_id, amount FROM accounts_transfer WHERE auction <> 0"
@@ -197,6 +210,6 @@ def _check_auctions(connection: BaseDatabaseWrapper) -> str:
     for id, seller, buyer, price in auctions:
         due = [(buyer, seller, price)] if price else []
         found = paid.pop(id, [])
-        require(found == due, f"auction {id} was paid by (buyer, seller, amount) {found}, due was {due}")
-    require(not paid, f"something was paid for an auction that is not there: {dict(paid)}")
-    return f"auctions: each of {len(auctions):,} was paid for once if it was sold, and not if it was not"
+        require(found == due, f"auction {id} was paid for by (buyer, seller, amount) {found}, due was {due}")
+    require(not paid, f"something was paid for an auction that does not exist: {dict(paid)}")
+    return f"auctions: each of {len(auctions):,} was paid for once if it is sold, and not at all if it is not"

@@ -1,4 +1,4 @@
-"""The journal through an empty engine: every command must be accepted again and bring about the very same events."""
+"""Replays the journal through an empty engine: every command must be accepted again with the very same events."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,13 +13,13 @@ from markets.engine.state import RULES_VERSION
 from markets.journal.entries import GENESIS, Entry, Outcome, read_entries
 from markets.journal.tables import dedicated_connection
 
-PAGE_ENTRIES = 1_000
-HEAD = 2**63 - 1  # beyond every entry
+PAGE_ENTRIES = 1_000  # entries read at a time
+HEAD = 2**63 - 1  # a seq beyond every entry
 
 
 @contextmanager
-def snapshot() -> Iterator[BaseDatabaseWrapper]:
-    """A connection on which every read shows the same moment, while others go on writing."""
+def open_snapshot() -> Iterator[BaseDatabaseWrapper]:
+    """A connection on which all reads show the same moment while others go on writing."""
     connection = dedicated_connection()
     try:
         with connection.cursor() as cursor:
@@ -33,7 +33,7 @@ def snapshot() -> Iterator[BaseDatabaseWrapper]:
 
 
 class Replay:
-    """`engine` is the state after the last entry that was replayed, `hash` that entry's hash."""
+    """A replay from the first entry on. `engine` is the state after the last replayed entry, `hash` its hash."""
 
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
         self.engine = Engine()
@@ -41,34 +41,34 @@ class Replay:
         self._connection = connection
 
     def pages(self, until: int = HEAD) -> Iterator[list[Outcome]]:
-        """Replays up to the entry `until`, a page at a time. Raises Difference at the first entry that is not right."""
+        """Replays up to and with the seq `until`, a page at a time. Raises Difference at the first wrong entry."""
         where = "seq > %s AND seq <= %s ORDER BY seq LIMIT %s"
         while page := read_entries(self._connection, where, self.engine.seq, until, PAGE_ENTRIES):
-            yield [self._replayed(entry) for entry in page]
+            yield [self._replay(entry) for entry in page]
 
-    def _replayed(self, entry: Entry) -> Outcome:
+    def _replay(self, entry: Entry) -> Outcome:
         engine, seq = self.engine, entry.seq
         require(seq == engine.seq + 1, f"entry {engine.seq + 1} is missing, {seq} comes next")
         require(entry.at_us >= engine.at_us, f"entry {seq} is older than the one before")
-        require(entry.follows(self.hash), f"entry {seq} does not carry on the chain of hashes")
-        require(1 <= entry.rules <= RULES_VERSION, f"entry {seq} is of rules version {entry.rules}, unknown here")
+        require(entry.follows(self.hash), f"entry {seq} does not continue the chain of hashes")
+        require(1 <= entry.rules <= RULES_VERSION, f"entry {seq} has rules version {entry.rules}, unknown here")
         self.hash = entry.hash
-        outcome = _decoded(entry)
+        outcome = _decode(entry)
         command = outcome.command
         same = (entry.principal, entry.account, entry.key) == (command.by, command.account, command.key)
-        require(same, f"entry {seq} is not that of its command")
+        require(same, f"entry {seq} has another person, account or key than its command")
         engine.rules = entry.rules
         try:
             events = engine.apply(command, entry.at_us)
         except (Rejected, Repeated) as refusal:
-            raise Difference(f"entry {seq} was accepted, its replay is not: {refusal}") from refusal
+            raise Difference(f"entry {seq} was accepted, its replay is refused: {refusal}") from refusal
         if events != outcome.events:
             before, now = next((a, b) for a, b in zip_longest(outcome.events, events) if a != b)
             raise Difference(f"entry {seq}: the journal says {before}, the replay {now}")
         return outcome
 
 
-def _decoded(entry: Entry) -> Outcome:
+def _decode(entry: Entry) -> Outcome:
     try:
         return entry.outcome()
     except ValueError as error:

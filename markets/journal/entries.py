@@ -1,8 +1,8 @@
-"""How commands and events are kept in the journal, and the chain of hashes over its entries.
+"""How the journal stores commands and events, and the chain of hashes over its entries.
 
-A command is a JSON array of its fields and its kind the name of its class; events are a JSON array of
-[class name, field, field ...]. Fields are only ever added at the end and with a default, so the arrays of an older
-journal are shorter and load all the same. null is None, and not the same as a field that is missing.
+A command is stored as a JSON array of its fields, beside the name of its class (`kind`). Events are stored as a JSON
+array of [class name, field, field ...]. Fields are only added at the end and with a default, so the shorter arrays of
+an older journal load too. null is None; a field that is missing takes its default.
 """
 
 from collections.abc import Callable, Iterable
@@ -32,25 +32,33 @@ from markets.journal.tables import fetch
 
 GENESIS = bytes(32)  # the hash before the first entry
 
-# Every other event names its market.
-OF_NO_MARKET = (
-    *(AccountCreated, ShareCreated, ShareEnded, CreditRedistributed, CreditsChanged, Transferred),
-    *(AuctionCreated, AuctionEdited, AuctionWithdrawn, AuctionSettled),
+# Every other event has a field `market`.
+EVENTS_WITHOUT_MARKET = (
+    AccountCreated,
+    ShareCreated,
+    ShareEnded,
+    CreditRedistributed,
+    CreditsChanged,
+    Transferred,
+    AuctionCreated,
+    AuctionEdited,
+    AuctionWithdrawn,
+    AuctionSettled,
 )
 
 
 class Outcome(NamedTuple):
-    """An accepted command and what it brought about; times are UTC microseconds."""
+    """An accepted command and its events. `at_us` is in UTC microseconds."""
 
     seq: int
     at_us: int
     command: Command
     events: list[Event]
-    reason: str = ""  # why, in the words of who asked
+    reason: str = ""  # why the command was given, in the person's words
 
 
 class Entry(NamedTuple):
-    """A row of the journal, in the order of its columns."""
+    """A row of the journal. The fields are its columns in their order."""
 
     seq: int
     at_us: int
@@ -65,32 +73,35 @@ class Entry(NamedTuple):
     reason: str = ""
 
     def outcome(self) -> Outcome:
-        """What was accepted, decoded. ValueError if the entry cannot be read."""
+        """The entry, decoded. ValueError if it cannot be read."""
         command, events = decode_command(self.kind, self.command), decode_events(self.events)
         return Outcome(self.seq, self.at_us, command, events, self.reason)
 
     def follows(self, previous: bytes) -> bool:
-        """Whether it carries on the chain after the entry whose hash is `previous`."""
-        return chain(previous, *self[:-2], self.reason) == self.hash
+        """Whether the entry continues the chain after the entry whose hash is `previous`."""
+        return hash_entry(previous, *self[:-2], self.reason) == self.hash
 
 
-def entry_of(outcome: Outcome, previous: bytes) -> Entry:
-    """The row of an accepted command that follows the entry whose hash is `previous`."""
+def make_entry(outcome: Outcome, previous: bytes) -> Entry:
+    """The row of an accepted command. `previous` is the hash of the entry before it."""
     seq, at_us, command, events, reason = outcome
     by, account, _, key = command[:4]
     kind = type(command).__name__
-    body, effects = encode_command(command), encode_events(events)
-    hash = chain(previous, seq, at_us, by, account, kind, RULES_VERSION, key, body, effects, reason)
-    return Entry(seq, at_us, by, account, kind, RULES_VERSION, key, body, effects, hash, reason)
+    command_bytes, events_bytes = encode_command(command), encode_events(events)
+    hash = hash_entry(previous, seq, at_us, by, account, kind, RULES_VERSION, key, command_bytes, events_bytes, reason)
+    return Entry(seq, at_us, by, account, kind, RULES_VERSION, key, command_bytes, events_bytes, hash, reason)
 
 
 def read_outcomes(connection: BaseDatabaseWrapper, where: str, *values: int) -> list[Outcome]:
-    """The entries that the end of this SQL statement asks for, decoded."""
+    """The entries that match, decoded. `where` is SQL: what follows WHERE."""
     return [entry.outcome() for entry in read_entries(connection, where, *values)]
 
 
 def market_outcomes(connection: BaseDatabaseWrapper, market: int, after: int, limit: int) -> list[Outcome]:
-    """The market's next entries after a seq, oldest first; one command may have touched other markets too."""
+    """At most `limit` entries of the market after the seq `after`, oldest first.
+
+    Their events may also be of other markets, which the same command touched.
+    """
     where = (
         "seq IN (SELECT seq FROM markets_journalmarket WHERE market_id = %s AND seq > %s ORDER BY seq LIMIT %s)"
         " ORDER BY seq"
@@ -99,18 +110,18 @@ def market_outcomes(connection: BaseDatabaseWrapper, market: int, after: int, li
 
 
 def read_entries(connection: BaseDatabaseWrapper, where: str, *values: int) -> list[Entry]:
-    """The rows that the end of this SQL statement asks for."""
+    """The rows that match. `where` is SQL: what follows WHERE."""
     query = f"SELECT {', '.join(Entry._fields)} FROM markets_journalentry WHERE {where}"  # noqa: S608 - our own text
     return list(map(Entry._make, fetch(connection, query, *values)))
 
 
 # --- The chain
 
-# Four numbers and the rules version, then the lengths in bytes of kind, key, command and events, which follow.
+# Four numbers and the rules version, then the lengths in bytes of kind, key, command and events.
 _header = Struct(">qqqqhHHII").pack
 
 
-def chain(
+def hash_entry(
     previous: bytes,
     seq: int,
     at_us: int,
@@ -123,13 +134,14 @@ def chain(
     events: bytes,
     reason: str = "",
 ) -> bytes:
-    """SHA-256 of the previous hash and every column, each of known length: no two different rows are the same bytes.
+    """SHA-256 of the previous hash and of every column.
 
-    A reason comes last, if there is one: entries from before there were any are the same bytes as then.
+    The header holds the lengths, so two different rows never give the same bytes. The reason comes last: without one,
+    an entry has the same hash as before there were reasons.
     """
-    name, token = kind.encode(), key.encode()
-    header = _header(seq, at_us, principal, account, rules, len(name), len(token), len(command), len(events))
-    return sha256(b"".join((previous, header, name, token, command, events, reason.encode()))).digest()
+    kind_bytes, key_bytes = kind.encode(), key.encode()
+    header = _header(seq, at_us, principal, account, rules, len(kind_bytes), len(key_bytes), len(command), len(events))
+    return sha256(b"".join((previous, header, kind_bytes, key_bytes, command, events, reason.encode()))).digest()
 
 
 # --- Commands and events as JSON
@@ -144,13 +156,13 @@ def encode_events(events: Iterable[Event]) -> bytes:
 
 
 def decode_command(kind: str, data: bytes) -> Command:
-    """ValueError if there is no such command, or if the fields are not its."""
+    """ValueError if there is no such command, or if the fields do not fit it."""
     command: Command = _build(COMMANDS, kind, orjson.loads(data))
     return command
 
 
 def decode_events(data: bytes) -> list[Event]:
-    """ValueError if one of them is unknown, or if its fields are not its."""
+    """ValueError if one of them is unknown, or if its fields do not fit it."""
     return [_build(EVENTS, kind, fields) for kind, *fields in orjson.loads(data)]
 
 
@@ -162,18 +174,19 @@ def _build(makers: dict[str, Callable[..., Any]], kind: str, fields: list[Any]) 
 
 
 def _maker(cls: type) -> Callable[..., Any]:
-    """The class itself, unless it has fields that are tuples, which JSON returns as lists."""
+    """A function that makes an instance from the fields as JSON has them, where tuples have become lists."""
     if not any(_holds_tuple(hint) for hint in get_type_hints(cls).values()):
         return cls
-    return lambda *fields: cls(*map(_frozen, fields))
+    return lambda *fields: cls(*map(_freeze, fields))
 
 
 def _holds_tuple(hint: Any) -> bool:
     return get_origin(hint) is tuple or any(get_origin(part) is tuple for part in get_args(hint))
 
 
-def _frozen(value: Any) -> Any:
-    return tuple(map(_frozen, value)) if isinstance(value, list) else value
+def _freeze(value: Any) -> Any:
+    """Lists become tuples, at every depth."""
+    return tuple(map(_freeze, value)) if isinstance(value, list) else value
 
 
 COMMANDS = {cls.__name__: _maker(cls) for cls in get_args(Command)}

@@ -1,8 +1,8 @@
-"""The journal: the truth of the exchange, and the only writer of the tables that the engine owns.
+"""The Journal: commits batches, loads the engine at a start, and reads entries beside the commits.
 
-What a batch changes goes into one transaction on the journal's own thread; what was acknowledged is in it. A second
-thread with a connection of its own reads the past, so that no commit waits for it; a third reads histories, which may
-be long, so that who resumes does not wait for those.
+Everything that a batch changes goes into one transaction on the journal's own thread. A second thread with its own
+connection reads entries, so that no commit waits for a read. A third one reads histories, which may be long, so that a
+socket that resumes does not wait for them.
 """
 
 import asyncio
@@ -20,11 +20,11 @@ from markets.engine.state import Changed
 from markets.journal.checkpoints import (
     CHECKPOINT_EVERY,
     MarketState,
-    checkpoint,
+    encode_checkpoint,
     entries_since_checkpoint,
     market_state,
 )
-from markets.journal.entries import GENESIS, Entry, entry_of, market_outcomes, read_outcomes
+from markets.journal.entries import GENESIS, Entry, make_entry, market_outcomes, read_outcomes
 from markets.journal.entries import Outcome as Outcome
 from markets.journal.loading import load
 from markets.journal.projection import Rows, project
@@ -43,30 +43,30 @@ from markets.journal.tables import (
 
 T = TypeVar("T")
 
-LOCK_WAIT_MS = 30_000  # for a table that somebody has locked (PostgreSQL; SQLite's is the timeout of the settings)
+LOCK_WAIT_MS = 30_000  # for a locked table of PostgreSQL; SQLite waits as long as the settings say (timeout)
 
 
 class JournalUnavailable(Exception):
-    """The database did not take a batch: locked for too long, full, gone, or written by another matcher.
+    """The database did not take a batch: it was locked for too long, full, gone, or written by another matcher.
 
-    No command of the batch is to blame. Nothing of it is stored (or all of it, if the connection was lost while it
-    committed), and the engine is ahead of the tables: end the process; the next start knows what is true.
+    No command of the batch is to blame. Nothing of the batch is stored, or all of it if the connection was lost during
+    the commit. The engine is ahead of the tables, so end the process: the next start loads what is true.
     """
 
 
 class Journal:
-    """load() first, then commit() batch after batch; reads at any time. Needs the matcher's lock (lock.py)."""
+    """Call load() first, then commit() batch after batch. Reads at any time. The caller holds the matcher's lock."""
 
     def __init__(self) -> None:
         self._writes = _Thread("journal")
         self._reads = _Thread("journal-reads")
         self._histories = _Thread("journal-histories")
         self._writer: Writer | None = None
-        self._hash = GENESIS  # of the last entry
+        self._hash = GENESIS  # hash of the last entry
         self._since: Counter[int] = Counter()  # entries of each market since its last checkpoint
 
     def close(self) -> None:
-        """Waits for what is under way."""
+        """Waits for running commits and reads, and closes the connections."""
         self._histories.close()
         self._reads.close()
         self._writes.close()
@@ -74,19 +74,18 @@ class Journal:
     # --- Writing
 
     def load(self) -> Engine:
-        """The engine as the last committed batch left it."""
+        """Loads the engine as the last committed batch left it."""
         return self._writes.call(self._load)
 
     def commit(self, engine: Engine, outcomes: Sequence[Outcome], changed: Changed) -> asyncio.Future[None]:
-        """Begins to make a batch durable: the outcomes since the last one and what they touched. The engine stands
-        still until it is done.
+        """Begins to write a batch: its outcomes and what they touched. Leave the engine alone until it is done.
 
-        Raises JournalUnavailable. Any other error is the fault of the batch, of which nothing is stored then.
+        Raises JournalUnavailable. Any other error is the fault of the batch; nothing of it is stored then.
         """
         return self._writes.run(self._commit, engine, outcomes, changed)
 
     def commit_and_wait(self, engine: Engine, outcomes: Sequence[Outcome], changed: Changed) -> None:
-        """commit() for those who have no event loop."""
+        """commit() without an event loop."""
         self._writes.call(self._commit, engine, outcomes, changed)
 
     def _load(self) -> Engine:
@@ -102,11 +101,11 @@ class Journal:
         return load(connection)
 
     def _commit(self, engine: Engine, outcomes: Sequence[Outcome], changed: Changed) -> None:
-        assert self._writer is not None, "load() comes first, also after a commit that failed"
+        assert self._writer is not None, "call load() first, and again after a failed commit"
         entries: list[Entry] = []
         previous = self._hash
         for outcome in outcomes:
-            entry = entry_of(outcome, previous)
+            entry = make_entry(outcome, previous)
             previous = entry.hash
             entries.append(entry)
         batch = {JOURNAL: entries, **project(outcomes, changed)}
@@ -115,7 +114,10 @@ class Journal:
         self._hash = previous
 
     def _write(self, writer: Writer, batch: Rows, ended: Rows) -> None:
-        """`ended`: keys of rows to delete, before those as they are now: what ended may be back."""
+        """Deletes the rows with the keys `ended`, then inserts or updates the rows of the batch.
+
+        In this order, because a row that one command of the batch ends may come back by a later one.
+        """
         connection = self._writes.connection
         try:
             with connection.wrap_database_errors, writer.transaction():
@@ -126,7 +128,7 @@ class Journal:
                     if some:
                         writer.insert(table, some)
         except BaseException as error:
-            # However it failed and whatever is still open: a closed connection has no transaction.
+            # However it failed: a closed connection leaves no transaction open.
             self._writer = None
             connection.close()
             of_the_batch = isinstance(error, (DataError, IntegrityError, ProgrammingError)) and not _is_fenced(error)
@@ -135,38 +137,38 @@ class Journal:
             raise
 
     def _checkpoints(self, engine: Engine, touched: Sequence[Row]) -> list[Row]:
-        """Of the markets that have written enough since their last one, as of the end of the batch."""
+        """Checkpoints, as of the end of the batch, of the markets with enough entries since their last one."""
         self._since.update([market for market, _ in touched])
         due = sorted({market for market, _ in touched if self._since[market] >= CHECKPOINT_EVERY})
         for market in due:
             del self._since[market]
-        return [(market, engine.seq, checkpoint(engine, engine.markets[market])) for market in due]
+        return [(market, engine.seq, encode_checkpoint(engine, engine.markets[market])) for market in due]
 
     # --- Reading
 
     async def entries(self, seqs: Collection[int]) -> dict[int, Outcome]:
-        """The accepted commands of these numbers, with their events."""
+        """The accepted commands with these seqs, by seq."""
         where = f"seq IN ({', '.join(['%s'] * len(seqs))})"
         found = await self._reads.run(read_outcomes, self._reads.connection, where, *seqs)
         return {outcome.seq: outcome for outcome in found}
 
     async def outcomes(self, after: int, most: int) -> list[Outcome] | None:
-        """All that came after the entry `after`; None if that is more than `most`."""
+        """The entries after the seq `after`, oldest first; None if there are more than `most`."""
         where = "seq > %s ORDER BY seq LIMIT %s"
         found = await self._reads.run(read_outcomes, self._reads.connection, where, after, most + 1)
         return found if len(found) <= most else None
 
     async def market_outcomes(self, market: int, after: int, most: int) -> list[Outcome] | None:
-        """What came after the entry `after` and touched the market; None if that is more than `most`."""
+        """The market's entries after the seq `after`, oldest first; None if there are more than `most`."""
         found = await self._reads.run(market_outcomes, self._reads.connection, market, after, most + 1)
         return found if len(found) <= most else None
 
     async def market_state(self, market: int, seq: int) -> MarketState:
-        """The market as it was when the journal stood at `seq`. LookupError if it was not made by then."""
+        """The market as it was when the journal stood at `seq`. LookupError if it did not exist yet."""
         return await self._reads.run(market_state, self._reads.connection, market, seq)
 
     def history(self, read: Callable[..., T], *arguments: object) -> asyncio.Future[T]:
-        """Begins to read with a connection for it alone, which is another one after an error."""
+        """Begins to call read(connection, *arguments) on the thread of histories. An error closes its connection."""
         return self._histories.run(_read_or_close, self._histories.connection, read, *arguments)
 
 
@@ -179,7 +181,7 @@ def _read_or_close(connection: BaseDatabaseWrapper, read: Callable[..., T], *arg
 
 
 def _is_fenced(error: Exception) -> bool:
-    """The journal's own rows were refused: somebody else has written them."""
+    """Whether the database refused the journal's own rows, because another matcher has written these seqs."""
     cause = error.__cause__
     if isinstance(cause, psycopg.Error):
         return cause.diag.table_name == JOURNAL.name
@@ -187,16 +189,18 @@ def _is_fenced(error: Exception) -> bool:
 
 
 class _Thread:
-    """A thread with a connection to the database. Whatever is given to it runs one after the other."""
+    """A thread with its own connection to the database. It runs what it is given one after the other."""
 
     def __init__(self, name: str) -> None:
         self._executor = ThreadPoolExecutor(1, thread_name_prefix=name)
         self.connection = dedicated_connection()
 
     def run(self, function: Callable[..., T], *arguments: object) -> asyncio.Future[T]:
+        """Begins to call the function on the thread."""
         return asyncio.get_running_loop().run_in_executor(self._executor, function, *arguments)
 
     def call(self, function: Callable[..., T], *arguments: object) -> T:
+        """Calls the function on the thread and waits for it."""
         return self._executor.submit(function, *arguments).result()
 
     def close(self) -> None:

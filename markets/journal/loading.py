@@ -1,7 +1,7 @@
-"""From the tables back to an Engine: the start of the exchange.
+"""Loads an Engine from the tables: the start of the exchange, and its only recovery.
 
-Raw cursors, no model instances. A query a table, and a few for each account and market for the latest of what grows
-without end.
+Uses raw cursors, no model instances. One query per table; for tables that grow without end, one query per account or
+market that reads only the latest rows.
 """
 
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -14,15 +14,18 @@ from markets.engine.events import Traded, Transferred
 from markets.engine.ledger import KEYS_KEPT, TRANSFERS_KEPT, Account, Exposure, refresh, rest
 from markets.journal.tables import TRADE_COLUMNS, fetch
 
-# The condition as the index journal_keys spells it: SQLite knows a partial index by its words, and without it every
-# account would read the whole journal.
+# The condition is spelled like that of the index journal_keys. SQLite compares the text of the two, and without the
+# partial index every account would read the whole journal.
 NEWEST_KEYS = (
     "SELECT key, seq FROM markets_journalentry WHERE account = %s AND NOT (key = '') ORDER BY seq DESC LIMIT %s"
 )
 
 
 def load(connection: BaseDatabaseWrapper) -> Engine:
-    """The engine as it was after the last committed batch. Nobody else may write meanwhile (lock.py)."""
+    """The engine as it was after the last committed batch. Nobody else may write meanwhile (lock.py).
+
+    Leaves nothing in `changed`.
+    """
     engine = Engine()
     _load_accounts(engine, connection)
     _load_markets(engine, connection)
@@ -71,7 +74,7 @@ def _load_markets(engine: Engine, connection: BaseDatabaseWrapper) -> None:
 
 
 def _load_exposures(engine: Engine, connection: BaseDatabaseWrapper) -> None:
-    # In the order in which they came to be: it decides the order of payouts and of cancels in all markets.
+    # In the order in which the exposures began: it decides the order of payouts, and that of cancels by Out.
     for account, market, position, cost, realised, traded in fetch(
         connection, "SELECT account_id, market_id, position, cost, realised, traded FROM markets_exposure ORDER BY id"
     ):
@@ -82,7 +85,7 @@ def _load_exposures(engine: Engine, connection: BaseDatabaseWrapper) -> None:
 
 
 def _load_orders(engine: Engine, connection: BaseDatabaseWrapper) -> None:
-    """The open ones, oldest first: that is their priority. What the exposures count of them follows."""
+    """Loads the open orders oldest first, which is their priority, and adds them to the exposures."""
     for *definition, open, filled, cancelled in fetch(
         connection,
         "SELECT id, market_id, account_id, side, price, size, time_in_force, post_only, client_order_id, created_us,"
@@ -106,7 +109,8 @@ def _load_tapes(engine: Engine, connection: BaseDatabaseWrapper) -> None:
         newest = fetch(
             connection,
             f"SELECT {TRADE_COLUMNS} FROM markets_trade WHERE market_id = %s ORDER BY id DESC LIMIT %s",  # noqa: S608
-            *(market.id, TAPE_LENGTH),
+            market.id,
+            TAPE_LENGTH,
         )
         market.tape.extend(map(Traded._make, reversed(newest)))
 
@@ -119,8 +123,8 @@ def _load_transfers(engine: Engine, connection: BaseDatabaseWrapper) -> None:
     )
     both = " UNION ALL ".join(one_side.format(side=side) for side in ("from_account_id", "to_account_id"))
     for account in engine.accounts.values():
-        of_one = (account.id, TRANSFERS_KEPT)
-        newest = fetch(connection, f"{both} ORDER BY 1 DESC LIMIT %s", *of_one, *of_one, TRANSFERS_KEPT)
+        side_values = (account.id, TRANSFERS_KEPT)
+        newest = fetch(connection, f"{both} ORDER BY 1 DESC LIMIT %s", *side_values, *side_values, TRANSFERS_KEPT)
         account.transfers.extend(map(Transferred._make, reversed(newest)))
 
 

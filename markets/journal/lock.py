@@ -1,8 +1,8 @@
-"""Exactly one matcher per database: a lock that the operating system or the server takes back when its holder dies.
+"""One matcher per database: a lock that its holder loses when it dies.
 
-SQLite: an flock of the file beside the database. PostgreSQL: an advisory lock of the session of a connection of its
-own. Should a second one come about all the same (a copied file, a server that lost the session), the journal's triggers
-refuse whichever commits second (markets/journal/triggers.py).
+SQLite: an flock on a file beside the database. PostgreSQL: an advisory lock of a session, on a connection of its own.
+If two matchers run all the same (on a copied file, or after the server lost the session), the journal's triggers refuse
+the one that commits second (triggers.py).
 """
 
 import fcntl
@@ -16,12 +16,15 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from markets.journal.tables import dedicated_connection, fetch
 
-ADVISORY_KEY = 0x6D61_7463_6865_7221  # "matcher!"; advisory locks are the database's own, so any number will do
-SESSION_WAIT_MS = 5_000  # the server may need a moment to see that the last holder is dead
+ADVISORY_KEY = 0x6D61_7463_6865_7221  # "matcher!" in ASCII; any number will do, because advisory locks are per database
+SESSION_WAIT_MS = 5_000  # the server may take a moment to notice that the last holder is dead
 
 
 class MatcherRuns(CommandError):
-    """Somebody else is the matcher of this database. Trying again cannot help: EX_CONFIG (exchange/supervise.py)."""
+    """Another process is the matcher of this database.
+
+    The exit status is EX_CONFIG: the supervisor does not try again (exchange/supervise.py).
+    """
 
     def __init__(self, holder: str) -> None:
         super().__init__(
@@ -31,7 +34,7 @@ class MatcherRuns(CommandError):
 
 
 class MatcherLock:
-    """`with MatcherLock():` around all that changes the engine's state. MatcherRuns if somebody else holds it."""
+    """Hold it around everything that changes the engine's state: `with MatcherLock():`. Raises MatcherRuns."""
 
     def __init__(self) -> None:
         self._connection = dedicated_connection()
@@ -47,14 +50,14 @@ class MatcherLock:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # The file stays: if it went, two processes could hold locks of two files of that name.
+        # The file is not deleted: else two processes could hold locks on two files of that name.
         if self._file is not None:
             self._file.close()
         self._connection.close()
 
 
 def _lock_file(path: str) -> IO[str]:
-    file = open(path, "a+", encoding="ascii")  # noqa: SIM115 - open as long as the lock is held
+    file = open(path, "a+", encoding="ascii")  # noqa: SIM115 - stays open as long as the lock is held
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

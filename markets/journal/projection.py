@@ -1,4 +1,4 @@
-"""What the tables say of a batch: a pure function of the commands, their events and the objects they touched."""
+"""The table rows of a batch: a pure function of its events and of the objects that it touched."""
 
 from collections.abc import Iterable, Sequence
 from operator import attrgetter
@@ -25,16 +25,16 @@ from markets.journal.tables import (
     Table,
 )
 
-# Events that are rows as they are: their fields in the order of the table's columns, then seq.
-KEPT: dict[type, Table] = {Traded: TRADES, Transferred: TRANSFERS, PaidOut: PAYOUTS}
+# Events that become one row each, never changed: their fields in the order of the table's columns, then the seq.
+EVENT_TABLES: dict[type, Table] = {Traded: TRADES, Transferred: TRANSFERS, PaidOut: PAYOUTS}
 
 Rows = dict[Table, Sequence[Row]]
 
 
 def project(outcomes: Iterable[Outcome], changed: Changed) -> Rows:
-    """The rows of a batch by table, in the order in which they are written; without the journal itself."""
+    """The rows of a batch by table, in the order in which they are written. Leaves out the journal's own rows."""
     return {
-        **happened(outcomes),
+        **project_events(outcomes),
         ACCOUNTS: [account_row(account) for account in changed.accounts.values()],
         OWNERSHIPS: [row for account in changed.owners.values() for row in ownership_rows(account)],
         MARKETS: [market_row(market) for market in changed.markets.values()],
@@ -45,28 +45,34 @@ def project(outcomes: Iterable[Outcome], changed: Changed) -> Rows:
     }
 
 
-def happened(outcomes: Iterable[Outcome]) -> Rows:
-    """The rows that are written once and for ever, in the order in which they came to be."""
+def project_events(outcomes: Iterable[Outcome]) -> Rows:
+    """The rows that are written once and never changed, in the order of their events."""
     touched: list[Row] = []
-    kept: dict[Table, list[Row]] = {table: [] for table in KEPT.values()}
+    rows: dict[Table, list[Row]] = {table: [] for table in EVENT_TABLES.values()}
     for seq, _, _, events, _ in outcomes:
         for event in events:
-            if type(event) in KEPT:
-                kept[KEPT[type(event)]].append((*event, seq))
+            if type(event) in EVENT_TABLES:
+                rows[EVENT_TABLES[type(event)]].append((*event, seq))
         markets = {getattr(event, "market", 0) for event in events}
         touched.extend([(market, seq) for market in sorted(markets) if market])
-    return {JOURNAL_MARKETS: touched, **kept}
+    return {JOURNAL_MARKETS: touched, **rows}
 
 
-order_row = attrgetter(*(field.name for field in ORDERS.fields))
-
-auction_row = attrgetter(*(field.name for field in AUCTIONS.fields))
+order_row = attrgetter(*ORDERS.names)
+auction_row = attrgetter(*AUCTIONS.names)
 
 
 def account_row(account: Account) -> Row:
     return (
-        *(account.id, account.name, name_key(account.name), account.kind, account.user or None),
-        *(account.cash, account.available, account.creator, account.seq),
+        account.id,
+        account.name,
+        name_key(account.name),
+        account.kind,
+        account.user or None,
+        account.cash,
+        account.available,
+        account.creator,
+        account.seq,
     )
 
 
@@ -76,10 +82,25 @@ def ownership_rows(account: Account) -> list[Row]:
 
 def market_row(market: Market) -> Row:
     return (
-        *(market.id, market.name, name_key(market.name), market.description, market.owner),
-        *(market.min_settlement, market.max_settlement, market.tick_size, market.smallest_size),
-        *(market.status, market.settle_price, market.last_price, market.creator, market.created_us, market.seq),
-        *(market.category, market.pinned, market.hide_account_ids, market.volume),
+        market.id,
+        market.name,
+        name_key(market.name),
+        market.description,
+        market.owner,
+        market.min_settlement,
+        market.max_settlement,
+        market.tick_size,
+        market.smallest_size,
+        market.status,
+        market.settle_price,
+        market.last_price,
+        market.creator,
+        market.created_us,
+        market.seq,
+        market.category,
+        market.pinned,
+        market.hide_account_ids,
+        market.volume,
     )
 
 
@@ -89,7 +110,15 @@ def visibility_rows(market: Market) -> list[Row]:
 
 def exposure_row(account: int, exposure: Exposure) -> Row:
     return (
-        *(account, exposure.market.id, exposure.position, exposure.bid_size, exposure.bid_value),
-        *(exposure.offer_size, exposure.offer_value, exposure.worst_case, exposure.cost, exposure.realised),
+        account,
+        exposure.market.id,
+        exposure.position,
+        exposure.bid_size,
+        exposure.bid_value,
+        exposure.offer_size,
+        exposure.offer_value,
+        exposure.worst_case,
+        exposure.cost,
+        exposure.realised,
         exposure.traded,
     )

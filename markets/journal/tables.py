@@ -1,7 +1,8 @@
 """The tables that the engine owns, and how many rows are written with one statement.
 
-A thread that steps through rows loses the interpreter lock at every one of them, so rows are never written one by
-one: SQLite gets an INSERT .. VALUES of many rows, PostgreSQL an INSERT .. SELECT FROM unnest with an array a column.
+A thread that executes one statement per row loses the interpreter lock at each of them, so rows are never written one
+by one. SQLite gets an INSERT .. VALUES of many rows, PostgreSQL an INSERT .. SELECT FROM unnest with one array per
+column.
 """
 
 from collections.abc import Iterator, Sequence
@@ -30,28 +31,30 @@ from markets.models import (
 
 Row = Sequence[Any]
 
-# Of one INSERT .. VALUES, and of one DELETE. SQLite takes 32,766 variables and the widest table has 19 columns; more
-# rows gain nothing.
+# Rows of one INSERT .. VALUES or DELETE. SQLite takes 32,766 variables and the widest table has 19 columns; more rows
+# gain nothing.
 ROWS_MAX = 256
 
-# Pages of SQLite's write-ahead log (64 MiB) before a commit copies them into the database. With the usual 1,000 every
-# twelfth full batch waits for that, for longer than all it does itself.
+# Pages of SQLite's write-ahead log (64 MiB) before a commit copies them into the database. With the default of 1,000
+# every twelfth full batch waits for the copying, which takes longer than the batch itself.
 WAL_PAGES = 16_000
 
-# Python's SQLite driver looks for an adapter of every value that is not exactly int, str or bytearray, which takes it
-# longer than to bind one.
+# Python's SQLite driver looks for an adapter for every value that is not exactly int, str or bytearray. That takes
+# longer than to bind the value.
 PLAIN: dict[type, type] = {models.BinaryField: bytearray, models.BooleanField: int}
 
 
 class Table:
-    """The columns of a model in the model's order, but for a key that the database makes.
+    """The columns of a model in the model's order, without a key that the database makes.
 
-    Where the fields `key` are there already, a write changes the fields `changing` of that row instead, if any.
+    `key` names the fields by which a row is found. If a row with that key exists, a write updates its fields `changing`
+    instead, or leaves it as it is if there are none.
     """
 
     def __init__(self, model: type[models.Model], key: Sequence[str] = (), changing: Sequence[str] = ()) -> None:
         self.name = model._meta.db_table
         self.fields = [field for field in model._meta.concrete_fields if not isinstance(field, models.AutoField)]
+        self.names = [field.name for field in self.fields]
         self.columns = ", ".join(f'"{field.column}"' for field in self.fields)
         self.casts = [(i, PLAIN[type(field)]) for i, field in enumerate(self.fields) if type(field) in PLAIN]
         column = {field.name: f'"{field.column}"' for field in self.fields}
@@ -60,8 +63,8 @@ class Table:
         instead = f"UPDATE SET {changes}" if changing else "NOTHING"
         self.on_conflict = f" ON CONFLICT ({', '.join(self.key)}) DO {instead}" if key else ""
 
-    def delete(self, rows: int, placeholder: str) -> str:
-        """A statement that deletes the rows of so many keys, which are numbers."""
+    def delete_statement(self, rows: int, placeholder: str) -> str:
+        """A statement that deletes the rows of this many keys. Key columns are numbers."""
         row = f"({', '.join([f'CAST({placeholder} AS bigint)'] * len(self.key))})"
         keys = ", ".join([row] * rows)
         return f'DELETE FROM "{self.name}" WHERE ({", ".join(self.key)}) IN (VALUES {keys})'  # noqa: S608 - our names
@@ -83,8 +86,16 @@ MARKETS = Table(
     Market,
     key=("id",),
     changing=(
-        *("name", "name_key", "description", "status", "settle_price", "last_price"),
-        *("category", "pinned", "hide_account_ids", "volume"),
+        "name",
+        "name_key",
+        "description",
+        "status",
+        "settle_price",
+        "last_price",
+        "category",
+        "pinned",
+        "hide_account_ids",
+        "volume",
     ),
 )
 VISIBILITY = Table(MarketVisibility, key=("market", "account"))
@@ -112,7 +123,7 @@ AUCTIONS = Table(
 
 
 def dedicated_connection() -> BaseDatabaseWrapper:
-    """A connection to the exchange's database of one's own: outside the pool, of no thread, closed by its owner."""
+    """A new connection to the exchange's database, outside the pool and usable by any thread. The caller closes it."""
     connection = connections[DEFAULT_DB_ALIAS].copy()
     connection.settings_dict["OPTIONS"].pop("pool", None)
     connection.inc_thread_sharing()
@@ -120,7 +131,7 @@ def dedicated_connection() -> BaseDatabaseWrapper:
 
 
 def fetch(connection: BaseDatabaseWrapper, query: str, *values: int | str) -> list[tuple[Any, ...]]:
-    """All rows of a query, as the driver gives them: no model instances."""
+    """All rows of a query as tuples, without model instances."""
     with connection.cursor() as cursor:
         cursor.execute(query, values)
         rows: list[tuple[Any, ...]] = cursor.fetchall()
@@ -128,25 +139,25 @@ def fetch(connection: BaseDatabaseWrapper, query: str, *values: int | str) -> li
 
 
 class Writer(Protocol):
-    """Writes through one connection, which must be open."""
+    """Writes rows through one open connection."""
 
     def transaction(self) -> AbstractContextManager[None]:
-        """Commits what is inserted inside. After an error the transaction may still be open: close the connection."""
+        """Commits what is written inside. After an error the transaction may still be open: close the connection."""
 
     def insert(self, table: Table, rows: Sequence[Row]) -> None:
-        """One statement, unless the rows exceed what one can hold."""
+        """Inserts the rows, or updates those that exist, in as few statements as possible."""
 
     def delete(self, table: Table, keys: Sequence[Row]) -> None:
-        """One statement, unless the keys exceed what one can hold. One that is not there does no harm."""
+        """Deletes the rows with these keys, in as few statements as possible. Missing rows do no harm."""
 
 
-def _statements(keys: Sequence[Row]) -> Iterator[Sequence[Row]]:
-    """The keys of each: an edit may strike a thousand accounts from a list, and a batch hold hundreds of edits."""
+def _chunks(keys: Sequence[Row]) -> Iterator[Sequence[Row]]:
+    """The keys in parts that fit one statement. A batch may hold hundreds of edits that each unlist 1,000 accounts."""
     return (keys[start : start + ROWS_MAX] for start in range(0, len(keys), ROWS_MAX))
 
 
 class SqliteWriter:
-    """A statement has a power of two of rows: few texts, prepared once and then found again by the driver."""
+    """Writes to SQLite. A statement has a power of two of rows: few texts, which the driver prepares once."""
 
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
         self._raw = connection.connection
@@ -169,8 +180,8 @@ class SqliteWriter:
             start += count
 
     def delete(self, table: Table, keys: Sequence[Row]) -> None:
-        for some in _statements(keys):
-            self._raw.execute(table.delete(len(some), "?"), list(chain.from_iterable(some)))
+        for chunk in _chunks(keys):
+            self._raw.execute(table.delete_statement(len(chunk), "?"), list(chain.from_iterable(chunk)))
 
 
 @cache
@@ -181,7 +192,7 @@ def _insert_values(table: Table, rows: int) -> str:
 
 
 class PostgresWriter:
-    """One prepared statement a table whatever the number of rows, and one round trip a transaction."""
+    """Writes to PostgreSQL: one prepared statement per table for any number of rows, one round trip per transaction."""
 
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
         self._connection = connection
@@ -202,19 +213,19 @@ class PostgresWriter:
         self._cursor.execute(text, [_array(field, column) for field, column in zip(table.fields, zip(*rows))])
 
     def delete(self, table: Table, keys: Sequence[Row]) -> None:
-        for some in _statements(keys):
-            self._cursor.execute(table.delete(len(some), "%s"), list(chain.from_iterable(some)))
+        for chunk in _chunks(keys):
+            self._cursor.execute(table.delete_statement(len(chunk), "%s"), list(chain.from_iterable(chunk)))
 
 
 def _insert_unnest(table: Table, connection: BaseDatabaseWrapper) -> str:
-    # A cast to varchar(n) would cut a longer text without a word; varchar leaves it to the column to refuse it.
+    # A cast to varchar(n) would silently cut a longer text. With a cast to varchar the column refuses it.
     kinds = [str(field.db_type(connection)).partition("(")[0] for field in table.fields]
     arrays = ", ".join(f"%s::{kind}[]" for kind in kinds)
     return f'INSERT INTO "{table.name}" ({table.columns}) SELECT * FROM unnest({arrays}){table.on_conflict}'  # noqa: S608
 
 
 def _array(field: models.Field[Any, Any], column: Sequence[Any]) -> str:
-    """A column as PostgreSQL spells an array. The driver does it too, in four times the time."""
+    """A column as a PostgreSQL array literal. The driver would take four times as long."""
     if isinstance(field, models.BinaryField):
         items = [f'"\\\\x{value.hex()}"' for value in column]
     elif isinstance(field, models.CharField | models.TextField):

@@ -1,8 +1,8 @@
-"""The journal is append-only, and the database itself sees to it.
+"""Triggers that keep the journal append-only.
 
-Triggers refuse UPDATE, DELETE, TRUNCATE and any INSERT whose seq is not the next one. That stops REPLACE too, and
-fences a second matcher. A migration that rebuilds the table drops them without a word: they are installed after every
-migrate (markets/apps.py), and the exchange does not start without them (markets/checks.py).
+They refuse UPDATE, DELETE, TRUNCATE and any INSERT whose seq is not the next one. The latter also stops REPLACE, and
+fences a second matcher. A migration that rebuilds the table silently drops them, so every migrate installs them
+(markets/apps.py), and the exchange does not start without them (markets/checks.py).
 """
 
 from typing import Any
@@ -22,7 +22,7 @@ BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END""",
 BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END""",
 }
 
-# A statement that touches nothing is let through: test runners truncate tables that are empty.
+# On an empty journal every statement is let through: test runners truncate empty tables.
 POSTGRES_APPEND_ONLY = """
 BEGIN
     IF EXISTS (SELECT FROM markets_journalentry) THEN
@@ -32,7 +32,7 @@ BEGIN
     RETURN NULL;
 END
 """
-# The rows of the statement are `added`. seq is unique, so that many with these ends are without a gap.
+# `added` holds the rows of the statement. seq is unique, so as many rows as from first to last leave no gap.
 POSTGRES_NEXT = """
 DECLARE
     first bigint;
@@ -58,9 +58,9 @@ POSTGRES = {
 
 
 def install(using: str, **_: Any) -> None:
-    """Receiver of post_migrate: brings the triggers to what they are here. Leaves good ones alone."""
+    """Installs the triggers, unless all are there as defined here. Receiver of post_migrate."""
     connection = connections[using]
-    if TABLE not in connection.introspection.table_names() or not missing(connection):
+    if TABLE not in connection.introspection.table_names() or not find_missing(connection):
         return
     with transaction.atomic(using), connection.cursor() as cursor:
         if connection.vendor == "sqlite":
@@ -74,8 +74,8 @@ def install(using: str, **_: Any) -> None:
                 cursor.execute(f"ALTER TABLE {TABLE} ENABLE ALWAYS TRIGGER {name}")
 
 
-def missing(connection: BaseDatabaseWrapper) -> list[str]:
-    """The triggers that are not there, or not as they are here, or switched off."""
+def find_missing(connection: BaseDatabaseWrapper) -> list[str]:
+    """The names of the triggers that are missing, different from here, or switched off."""
     with connection.cursor() as cursor:
         if connection.vendor == "sqlite":
             cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = %s", (TABLE,))

@@ -170,10 +170,10 @@ def read(connection: BaseDatabaseWrapper, request: pb.ClientMessage, visibility:
     wish = getattr(request, kind)
     member, field = KINDS[kind]
     frame = pb.ServerFrame()
-    reply = frame.messages.add(request_id=request.request_id, seq=histories.head(connection))
+    reply = frame.messages.add(request_id=request.request_id, seq=histories.read_head(connection))
     page = getattr(reply, member)
     page.market_id, page.next, page.more = wish.market_id, wish.after, True
-    rows, wanted, size = getattr(page, field), histories.rows_of(wish.limit), 0
+    rows, wanted, size = getattr(page, field), histories.bound_rows(wish.limit), 0
     while page.more and wanted:
         piece = _piece(connection, kind, wish.market_id, page.next, wanted, visibility)
         page.more = piece.more
@@ -195,10 +195,10 @@ def _piece(
 ) -> Page[Traded] | Page[Change] | Page[Position]:
     """The next rows; positions all at once, so that they are of one moment."""
     if kind == "get_full_trade_history":
-        return histories.trades(connection, market, after, min(wanted, PIECE_ROWS))
+        return histories.read_trades(connection, market, after, min(wanted, PIECE_ROWS))
     if kind == "get_full_order_history":
-        return histories.orders(connection, market, after, min(wanted, PIECE_ROWS))
-    return histories.positions(connection, market, after, wanted, visibility.own if visibility.masked else None)
+        return histories.read_orders(connection, market, after, min(wanted, PIECE_ROWS))
+    return histories.read_positions(connection, market, after, wanted, visibility.own if visibility.masked else None)
 
 
 def _write(written: Any, row: Traded | Change | Position, masked: bool) -> None:

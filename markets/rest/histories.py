@@ -56,7 +56,7 @@ class TradeHistory(_History):
             codec.write_trade(trade, row, hidden)
             return trade
 
-        return self.told(serializers.Trade, histories.trades(connection, market.id, *self.wanted), write)
+        return self.told(serializers.Trade, histories.read_trades(connection, market.id, *self.wanted), write)
 
 
 class OrderHistory(_History):
@@ -76,7 +76,7 @@ class OrderHistory(_History):
             codec.write_change(change, row, hidden)
             return change
 
-        return self.told(serializers.OrderChange, histories.orders(connection, market.id, *self.wanted), write)
+        return self.told(serializers.OrderChange, histories.read_orders(connection, market.id, *self.wanted), write)
 
 
 class Positions(_History):
@@ -96,5 +96,5 @@ class Positions(_History):
             return wire.Position(account_id=row.account, position=row.position)
 
         return self.told(
-            serializers.Position, histories.positions(connection, market.id, *self.wanted, only=only), write
+            serializers.Position, histories.read_positions(connection, market.id, *self.wanted, only=only), write
         )

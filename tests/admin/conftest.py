@@ -14,7 +14,7 @@ from accounts.models import Account, AccountKind, User
 from markets.engine import commands, events
 from markets.engine.commands import Command
 from markets.engine.events import Event
-from markets.journal.entries import Outcome, entry_of
+from markets.journal.entries import Outcome, make_entry
 from markets.models import JournalEntry, JournalMarket
 from proto import exchange_pb2 as pb
 from realtime import gateway
@@ -137,7 +137,7 @@ class Class(World):
 
     def entry(self, command: Command, *happened: Event) -> JournalEntry:
         seq = JournalEntry.objects.count() + 1
-        kept = entry_of(Outcome(seq, AT_US, command, list(happened)), self.hash)
+        kept = make_entry(Outcome(seq, AT_US, command, list(happened)), self.hash)
         self.hash = kept.hash
         for market in {event.market for event in happened if "market" in event._fields}:  # type: ignore[union-attr]
             JournalMarket.objects.create(market_id=market, seq=seq)

@@ -1,4 +1,4 @@
-"""Prints a market's book and everybody's balances as they were when the journal stood at some entry."""
+"""`manage.py replay`: prints a market's book and all balances as they were at an entry of the journal."""
 
 from argparse import ArgumentParser
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from markets.audit.balances import Difference
-from markets.audit.replay import Replay, snapshot
+from markets.audit.replay import Replay, open_snapshot
 from markets.engine.book import Market, Order
 from markets.engine.commands import MarketStatus
 from markets.engine.engine import Engine
@@ -24,7 +24,7 @@ class Command(BaseCommand):
         parser.add_argument("--market", type=int, required=True, metavar="ID")
 
     def handle(self, *args: Any, until: int, market: int, **options: Any) -> None:
-        engine = _replayed(until)
+        engine = _replay(until)
         if engine.seq != until:
             raise CommandError(f"The journal ends at entry {engine.seq}.")
         if market not in engine.markets:
@@ -33,8 +33,8 @@ class Command(BaseCommand):
             self.stdout.write(line)
 
 
-def _replayed(until: int) -> Engine:
-    with snapshot() as connection:
+def _replay(until: int) -> Engine:
+    with open_snapshot() as connection:
         replay = Replay(connection)
         try:
             for _ in replay.pages(until):

@@ -72,7 +72,7 @@ def test_a_journal_that_is_not_right(day: Scenario) -> None:
         no_update = "journal_no_change" if on_table else "journal_no_update"
         cursor.execute(f"DROP TRIGGER {no_update}{on_table}")
         cursor.execute(f"UPDATE {TABLE} SET account = 1 WHERE seq = 7")
-    with pytest.raises(CommandError, match="entry 7 does not carry on the chain"):
+    with pytest.raises(CommandError, match="entry 7 does not continue the chain"):
         call_command("replay", "--until", "8", "--market", "1")
 
 
@@ -96,5 +96,5 @@ def test_every_entry_by_the_rules_of_its_time(database: str, monkeypatch: pytest
 
 def test_rules_of_a_time_to_come(day: Scenario, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("markets.audit.replay.RULES_VERSION", 1)
-    with pytest.raises(Difference, match="entry 1 is of rules version 2, unknown here"):
+    with pytest.raises(Difference, match="entry 1 has rules version 2, unknown here"):
         proved()

@@ -20,8 +20,8 @@ from markets.engine.engine import Engine
 from markets.engine.events import Traded
 from markets.engine.state import RULES_VERSION
 from markets.journal import journal
-from markets.journal.entries import GENESIS, Entry, chain, encode_command, encode_events
-from markets.journal.projection import KEPT
+from markets.journal.entries import GENESIS, Entry, encode_command, encode_events, hash_entry
+from markets.journal.projection import EVENT_TABLES
 from markets.journal.tables import fetch
 from markets.journal.triggers import POSTGRES, SQLITE, TABLE
 from markets.models import JournalEntry, Market, Order, Payout, Trade
@@ -132,11 +132,11 @@ CHANGES = [
     ("INSERT INTO markets_journalmarket (market_id, seq) VALUES (99, 50)", "markets_journalmarket has"),
     ("UPDATE markets_marketcheckpoint SET seq = seq + 20", "the checkpoint of market"),
     ("UPDATE markets_marketcheckpoint SET seq = seq + 1000", "the checkpoint of market"),
-    (f"UPDATE {TABLE} SET principal = principal + 1 WHERE seq = 50", "entry 50 does not carry on the chain"),
-    (f"UPDATE {TABLE} SET at_us = at_us + 1 WHERE seq = 51", "entry 51 does not carry on the chain"),
-    (f"UPDATE {TABLE} SET rules = 1 WHERE seq = 52", "entry 52 does not carry on the chain"),
-    (f"UPDATE {TABLE} SET events = command WHERE seq = 53", "entry 53 does not carry on the chain"),
-    (f"UPDATE {TABLE} SET hash = command WHERE seq = 54", "entry 54 does not carry on the chain"),
+    (f"UPDATE {TABLE} SET principal = principal + 1 WHERE seq = 50", "entry 50 does not continue the chain"),
+    (f"UPDATE {TABLE} SET at_us = at_us + 1 WHERE seq = 51", "entry 51 does not continue the chain"),
+    (f"UPDATE {TABLE} SET rules = 1 WHERE seq = 52", "entry 52 does not continue the chain"),
+    (f"UPDATE {TABLE} SET events = command WHERE seq = 53", "entry 53 does not continue the chain"),
+    (f"UPDATE {TABLE} SET hash = command WHERE seq = 54", "entry 54 does not continue the chain"),
     (f"DELETE FROM {TABLE} WHERE seq = 55", "entry 55 is missing"),
     (f"DELETE FROM {TABLE} WHERE seq = 400", "replay"),
 ]
@@ -156,7 +156,7 @@ def test_a_change_is_found_and_named(statement: str, found: str, kept: str) -> N
         ("UPDATE markets_order SET open = open + 1 WHERE id = 150", "markets_order 150: open"),
         ("UPDATE markets_marketcheckpoint SET seq = seq + 20", "the checkpoint of market"),
         ("DELETE FROM markets_marketvisibility", "markets_marketvisibility: the table has None"),
-        (f"UPDATE {TABLE} SET events = command WHERE seq = 53", "entry 53 does not carry on the chain"),
+        (f"UPDATE {TABLE} SET events = command WHERE seq = 53", "entry 53 does not continue the chain"),
     ],
 )
 def test_so_it_is_on_postgresql(statement: str, found: str, postgres: str) -> None:
@@ -188,7 +188,7 @@ class TestARewrittenJournal:
         execute(f"DELETE FROM {TABLE}")
         previous, rewritten = GENESIS, []
         for entry in map(change, entries):
-            previous = chain(previous, *entry[:-2], entry.reason)
+            previous = hash_entry(previous, *entry[:-2], entry.reason)
             rewritten.append(JournalEntry(**entry._replace(hash=previous)._asdict()))
         JournalEntry.objects.bulk_create(rewritten)
 
@@ -214,12 +214,12 @@ class TestARewrittenJournal:
             return entry._replace(command=encode_command(paid._replace(amount=10**12))) if entry.seq == seq else entry
 
         self.rewrite(more)
-        with pytest.raises(Difference, match=f"entry {seq} was accepted, its replay is not: INSUFFICIENT_FUNDS"):
+        with pytest.raises(Difference, match=f"entry {seq} was accepted, its replay is refused: INSUFFICIENT_FUNDS"):
             proved()
 
     def test_in_somebody_else_s_name(self, kept: str) -> None:
         self.rewrite(lambda entry: entry._replace(principal=99) if entry.seq == 70 else entry)
-        with pytest.raises(Difference, match="entry 70 is not that of its command"):
+        with pytest.raises(Difference, match="entry 70 has another person, account or key than its command"):
             proved()
 
     def test_in_another_order_of_time(self, kept: str) -> None:
@@ -234,7 +234,7 @@ class TestARewrittenJournal:
 
     def test_by_rules_this_program_does_not_know(self, kept: str) -> None:
         self.rewrite(lambda entry: entry._replace(rules=RULES_VERSION + 1) if entry.seq == 70 else entry)
-        with pytest.raises(Difference, match=f"entry 70 is of rules version {RULES_VERSION + 1}"):
+        with pytest.raises(Difference, match=f"entry 70 has rules version {RULES_VERSION + 1}"):
             proved()
 
 
@@ -253,23 +253,23 @@ WRONG_ALL_ALONG = [
     ("UPDATE markets_trade SET size = size + 1 WHERE id = 1", "traded .*, its position is"),
     ("DELETE FROM markets_exposure WHERE position <> 0", "has no exposure there"),
     ("UPDATE markets_payout SET price = price + 1", "is not its position times the price"),
-    ("UPDATE markets_exposure SET worst_case = worst_case + 1 WHERE account_id = 3", "account 3 can lose"),
+    ("UPDATE markets_exposure SET worst_case = worst_case + 1 WHERE account_id = 3", "worst case of account 3"),
     ("UPDATE markets_exposure SET bid_value = bid_value + 1 WHERE account_id = 4", "account 4 rests"),
-    ("DELETE FROM accounts_account WHERE id = 4", "money went to accounts that are not there"),
+    ("DELETE FROM accounts_account WHERE id = 4", "money went to accounts that do not exist"),
     ("UPDATE markets_order SET side = 3 - side WHERE open > 0", "rests|crossed"),
     (
         "UPDATE auctions_auction SET settle_price = 7 WHERE settle_price > 0",
-        r"auction \d+ was paid by .*, due was",
+        r"auction \d+ was paid for by .*, due was",
     ),
-    ("UPDATE accounts_transfer SET auction = 0", r"auction \d+ was paid by .* \[\], due was"),
-    ("DELETE FROM auctions_auction", "paid for an auction that is not there"),
+    ("UPDATE accounts_transfer SET auction = 0", r"auction \d+ was paid for by .* \[\], due was"),
+    ("DELETE FROM auctions_auction", "paid for an auction that does not exist"),
     ("UPDATE accounts_ownership SET credit = -1 - credit", r"the credit of account \d+ in account \d+ is -"),
-    ("DELETE FROM accounts_ownership", r"account \d+ is an alt account without an owner"),
+    ("DELETE FROM accounts_ownership", r"account \d+ is an alt without an owner"),
     (
         "INSERT INTO accounts_ownership (account_id, owner_id, credit) VALUES (2, 3, 0)",
-        "account 2 is no alt account and has owners",
+        "account 2 is no alt and has owners",
     ),
-    ("UPDATE accounts_ownership SET owner_id = 1 - id", "is owned by .*, which is no user's"),
+    ("UPDATE accounts_ownership SET owner_id = 1 - id", "is owned by .*, which is neither"),
     (
         "INSERT INTO accounts_ownership (account_id, owner_id, credit)"
         " SELECT max(account_id), max(account_id), 0 FROM accounts_ownership",
@@ -292,7 +292,7 @@ def test_the_rules_are_proved_without_the_engine(statement: str, found: str, kep
 
 def by_the_tables_alone() -> list[str]:
     ledger = Ledger()
-    for table in KEPT.values():
+    for table in EVENT_TABLES.values():
         ledger.add(table, fetch(connection, f"SELECT {table.columns} FROM {table.name}"))
     return list(check(connection, ledger))
 

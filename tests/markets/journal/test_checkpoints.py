@@ -6,14 +6,20 @@ from django.db import connection
 from markets.engine.commands import MarketStatus, Side
 from markets.engine.engine import Engine
 from markets.journal import journal
-from markets.journal.checkpoints import MarketState, checkpoint, entries_since_checkpoint, market_state, restore
+from markets.journal.checkpoints import (
+    MarketState,
+    decode_checkpoint,
+    encode_checkpoint,
+    entries_since_checkpoint,
+    market_state,
+)
 from markets.models import MarketCheckpoint
 from tests.markets.keeping import keep, opened, proved, random_history
 from tests.scenario import Scenario, price
 
 
 def as_it_was(engine: Engine, market: int) -> MarketState:
-    return restore(market, engine.seq, checkpoint(engine, engine.markets[market]))
+    return decode_checkpoint(market, engine.seq, encode_checkpoint(engine, engine.markets[market]))
 
 
 @pytest.mark.parametrize("every", [5, 40, 10_000])

@@ -12,14 +12,14 @@ from markets.journal.entries import (
     EVENTS,
     GENESIS,
     Outcome,
-    chain,
     decode_command,
     decode_events,
     encode_command,
     encode_events,
-    entry_of,
+    hash_entry,
+    make_entry,
 )
-from markets.journal.projection import KEPT
+from markets.journal.projection import EVENT_TABLES
 from tests.markets.keeping import applied, random_history
 
 ORDER = CreateOrder(17, 23, False, "b-1", 3, 1, 5_012, 100, 0, False, 0)
@@ -61,7 +61,7 @@ class TestJson:
 
     def test_a_reason_comes_back_and_is_in_the_chain(self) -> None:
         outcome = Outcome(7, 8, EditMarket(1, 2, True, "", 3, None, "new"), [], "A typing error.")
-        entry = entry_of(outcome, GENESIS)
+        entry = make_entry(outcome, GENESIS)
         assert entry.outcome() == outcome
         assert entry.follows(GENESIS)
         assert not entry._replace(reason="").follows(GENESIS)
@@ -72,14 +72,14 @@ class TestJson:
 
     def test_everything_that_happens_comes_back(self) -> None:
         outcomes = applied(Engine(), random_history(seed=42, length=1_500))
-        assert [entry_of(outcome, GENESIS).outcome() for outcome in outcomes] == outcomes
+        assert [make_entry(outcome, GENESIS).outcome() for outcome in outcomes] == outcomes
         assert {type(outcome.command).__name__ for outcome in outcomes} == COMMANDS.keys()
         assert {type(event).__name__ for outcome in outcomes for event in outcome.events} == EVENTS.keys()
 
 
 def test_events_that_are_rows_have_the_columns_of_their_table() -> None:
     """Transferred, Traded and PaidOut are written as they are, with seq behind."""
-    for event, table in KEPT.items():
+    for event, table in EVENT_TABLES.items():
         names = [field.name for field in table.fields]
         first = names[1:-1] if names[0] == "id" else names[:-1]
         fields = event._fields[1:] if names[0] == "id" else event._fields  # type: ignore[attr-defined]
@@ -91,7 +91,7 @@ class TestTheChain:
 
     def hashed(self, previous: bytes = GENESIS, **changes: object) -> bytes:
         names = ("seq", "at_us", "principal", "account", "kind", "rules", "key", "command", "events")
-        return chain(previous, **{**dict(zip(names, self.COLUMNS)), **changes})  # type: ignore[arg-type]
+        return hash_entry(previous, **{**dict(zip(names, self.COLUMNS)), **changes})  # type: ignore[arg-type]
 
     def test_is_this(self) -> None:
         """Whoever keeps a hash outside the database must be able to compare it for ever."""

@@ -12,7 +12,7 @@ from markets.engine.commands import Side
 from markets.engine.engine import Engine
 from markets.engine.events import OrderCancelled, OrderCreated, Traded
 from markets.journal import histories
-from markets.journal.histories import Change, Happened, Page, Position
+from markets.journal.histories import Change, MarketEvents, Page, Position
 from markets.matching import history_requests
 from markets.matching.history_requests import KINDS, Visibility
 from proto import exchange_pb2 as pb
@@ -86,12 +86,12 @@ def test_trades_are_all_there_oldest_first(watched: Watched) -> None:
     assert sum(map(len, watched.trades.values())) > 50
     for market in watched.engine.markets:
         for limit in (1, 7, 1_000):
-            assert whole(histories.trades, market, limit) == watched.trades.get(market, [])
+            assert whole(histories.read_trades, market, limit) == watched.trades.get(market, [])
 
 
 def test_orders_tell_what_was_open_after_every_command(watched: Watched) -> None:
     for market in watched.engine.markets:
-        changes: list[Change] = whole(histories.orders, market, 50)
+        changes: list[Change] = whole(histories.read_orders, market, 50)
         assert [one.order for one in changes if isinstance(one.cause, OrderCreated)] == watched.orders.get(market, [])
         waiting = iter(changes)
         change = next(waiting, None)
@@ -110,7 +110,7 @@ def test_every_step_of_an_order_is_accounted_for(watched: Watched) -> None:
     for market in watched.engine.markets:
         open: dict[int, int] = {}
         sides: Counter[int] = Counter()
-        for change in whole(histories.orders, market, 1_000):
+        for change in whole(histories.read_orders, market, 1_000):
             cause = change.cause
             seen[type(cause).__name__] += 1
             if isinstance(cause, OrderCreated):
@@ -133,7 +133,7 @@ def test_one_command_may_be_cut_in_two(sqlite: str) -> None:
         day.sell("bob", "GOLD", at)
     day.buy("alice", "GOLD", 50, size=4)
     keep(day.history)
-    in_one, in_many = whole(histories.orders, 1, 100), whole(histories.orders, 1, 1)
+    in_one, in_many = whole(histories.read_orders, 1, 100), whole(histories.read_orders, 1, 1)
     assert in_one == in_many
     taker = day.last_order
     assert [one.open for one in in_one if one.order == taker] == [price(4), price(3), price(2), price(1)]
@@ -149,19 +149,19 @@ def test_an_out_everywhere_is_told_to_each_market_alone(sqlite: str) -> None:
     day.out("alice")
     keep(day.history)
     for id in (1, 2):  # of each market, and of the order in it
-        last = whole(histories.orders, id, 100)[-1]
+        last = whole(histories.read_orders, id, 100)[-1]
         assert (last.order, last.open, type(last.cause)) == (id, 0, OrderCancelled)
-        assert len(histories.events(connection, id, day.engine.seq - 1)[0].events) == 1
+        assert len(histories.read_events(connection, id, day.engine.seq - 1)[0].events) == 1
 
 
 def test_positions_of_all_and_of_some(watched: Watched) -> None:
     some = [1, 2, 3, 5, 77]
     for market in watched.engine.markets:
         held = watched.holders(market)
-        assert dict(whole(histories.positions, market, 1)) == held
-        assert [row.account for row in whole(histories.positions, market, 2)] == sorted(held)
+        assert dict(whole(histories.read_positions, market, 1)) == held
+        assert [row.account for row in whole(histories.read_positions, market, 2)] == sorted(held)
         for limit in (1, 2, 100):
-            masked = whole(histories.positions, market, limit, only=some)
+            masked = whole(histories.read_positions, market, limit, only=some)
             assert masked[0] == Position(0, -sum(held.get(id, 0) for id in some))
             assert dict(masked[1:]) == {id: position for id, position in held.items() if id in some}
     assert any(watched.holders(market) for market in watched.engine.markets)
@@ -169,20 +169,22 @@ def test_positions_of_all_and_of_some(watched: Watched) -> None:
 
 def test_events_are_the_journals_of_that_market(watched: Watched) -> None:
     for market in watched.engine.markets:
-        all_of_it = histories.events(connection, market, limit=LENGTH)
+        all_of_it = histories.read_events(connection, market, limit=LENGTH)
         assert [one.seq for one in all_of_it] == sorted({one.seq for one in all_of_it})
         assert {event.market for one in all_of_it for event in one.events} == {market}  # type: ignore[union-attr]
         middle = all_of_it[len(all_of_it) // 2].seq
-        assert histories.events(connection, market, middle, 5) == [one for one in all_of_it if one.seq > middle][:5]
+        assert (
+            histories.read_events(connection, market, middle, 5) == [one for one in all_of_it if one.seq > middle][:5]
+        )
 
 
 def test_a_market_without_a_past(sqlite: str) -> None:
     keep([(c.CreateHouse(0, 0, True, ""), 1)])
-    for read in (histories.trades, histories.orders, histories.positions):
+    for read in (histories.read_trades, histories.read_orders, histories.read_positions):
         assert read(connection, 1) == Page([], False)
-    assert histories.positions(connection, 1, only=[2]) == Page([(1, Position(0, 0))], False)
-    assert histories.events(connection, 1) == []
-    assert histories.head(connection) == 1
+    assert histories.read_positions(connection, 1, only=[2]) == Page([(1, Position(0, 0))], False)
+    assert histories.read_events(connection, 1) == []
+    assert histories.read_head(connection) == 1
 
 
 def test_pages_stay_as_they_were_while_trading_goes_on(database: str) -> None:
@@ -201,7 +203,7 @@ def test_pages_stay_as_they_were_while_trading_goes_on(database: str) -> None:
                 yield [row for _, row in page.rows]
 
         trade(150)
-        readings = {read: reading(read) for read in (histories.trades, histories.orders)}
+        readings = {read: reading(read) for read in (histories.read_trades, histories.read_orders)}
         told: dict[Read, list[Any]] = {read: [] for read in readings}
         for _ in range(8):
             for read, pages in readings.items():
@@ -211,7 +213,7 @@ def test_pages_stay_as_they_were_while_trading_goes_on(database: str) -> None:
             for rows in pages:
                 told[read] += rows
             assert told[read] == whole(read, 1, 1_000)
-        assert len(told[histories.trades]) > 40
+        assert len(told[histories.read_trades]) > 40
 
 
 class TestFrames:
@@ -229,7 +231,7 @@ class TestFrames:
         frame = history_requests.read(connection, request, visibility)
         assert len(frame) <= SERVER_FRAME_BYTES_MAX
         (message,) = pb.ServerFrame.FromString(frame).messages
-        assert (message.request_id, message.seq) == ("r", histories.head(connection))
+        assert (message.request_id, message.seq) == ("r", histories.read_head(connection))
         page = getattr(message, KINDS[kind][0])
         assert page.market_id == 1
         return page
@@ -240,7 +242,7 @@ class TestFrames:
             (t.trade, t.buyer, t.seller, t.price, t.size, t.maker_open) for t in watched.trades[1]
         ]
         changes = self.ask("get_full_order_history", Visibility(False, ())).changes
-        rows = whole(histories.orders, 1, 1_000)
+        rows = whole(histories.read_orders, 1, 1_000)
         assert [(one.seq, one.at_us, one.order_id, one.open) for one in changes] == [row[:4] for row in rows]
         for one, row in zip(changes, rows):
             match row.cause:
@@ -254,7 +256,7 @@ class TestFrames:
 
     def test_keys_are_never_told(self, watched: Watched) -> None:
         changes = self.ask("get_full_order_history", Visibility(False, ())).changes
-        keyed = [row.cause for row in whole(histories.orders, 1, 1_000) if isinstance(row.cause, OrderCreated)]
+        keyed = [row.cause for row in whole(histories.read_orders, 1, 1_000) if isinstance(row.cause, OrderCreated)]
         assert any(cause.client_order_id for cause in keyed)
         assert not any(change.created.client_order_id for change in changes)
 
@@ -316,7 +318,7 @@ def test_a_history_says_which_side(sqlite: str) -> None:
     day.sell("bob", "GOLD", 50, size=2)
     day.buy("alice", "GOLD", 60)
     keep(day.history)
-    ((_, trade),) = histories.trades(connection, 1).rows
+    ((_, trade),) = histories.read_trades(connection, 1).rows
     assert (trade.price, trade.taker_side, trade.maker_open) == (price(50), Side.BID, price(1))
-    first: Happened = histories.events(connection, 1)[0]
+    first: MarketEvents = histories.read_events(connection, 1)[0]
     assert first.seq == 5

@@ -11,7 +11,7 @@ from auctions.models import Auction, AuctionStatus
 from markets.engine.commands import Command, MarketStatus
 from markets.engine.engine import Engine
 from markets.engine.state import RULES_VERSION
-from markets.journal.entries import GENESIS, Entry, entry_of
+from markets.journal.entries import GENESIS, Entry, make_entry
 from markets.journal.journal import Journal
 from markets.journal.tables import ROWS_MAX, Row, SqliteWriter, Table
 from markets.models import JournalEntry, JournalMarket, Market, Order, Payout, Trade
@@ -79,7 +79,7 @@ def in_one_batch(history: Sequence[tuple[Command, int]]) -> list[Entry]:
     """The journal as it should be."""
     expected: list[Entry] = []
     for outcome in applied(Engine(), history):
-        expected.append(entry_of(outcome, expected[-1].hash if expected else GENESIS))
+        expected.append(make_entry(outcome, expected[-1].hash if expected else GENESIS))
     return expected
 
 

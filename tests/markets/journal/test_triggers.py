@@ -6,7 +6,7 @@ from django.db import DatabaseError, connection, transaction
 
 from markets import checks
 from markets.journal import triggers
-from markets.journal.triggers import TABLE, install, missing
+from markets.journal.triggers import TABLE, find_missing, install
 from markets.models import JournalEntry
 from tests.markets.keeping import keep, proved, random_history
 
@@ -25,7 +25,7 @@ def entry(seq: int) -> JournalEntry:
 
 
 def problems() -> list[str | None]:
-    found = [*checks.journal_is_guarded(["default"]), *checks.commits_are_durable(["default"])]
+    found = [*checks.check_triggers(["default"]), *checks.check_durability(["default"])]
     return [problem.id for problem in found]
 
 
@@ -88,7 +88,7 @@ class TestTheyAreThere:
         on_table = f" ON {TABLE}" if connection.vendor == "postgresql" else ""
         for name in triggers.SQLITE if connection.vendor == "sqlite" else triggers.POSTGRES:
             execute(f"DROP TRIGGER {name}{on_table}")
-            assert missing(connection) == [name]
+            assert find_missing(connection) == [name]
             assert problems() == ["markets.E001"]
             install("default")
             assert problems() == []
@@ -96,20 +96,20 @@ class TestTheyAreThere:
     def test_the_check_misses_one_that_does_nothing(self, sqlite: str) -> None:
         execute("DROP TRIGGER journal_no_delete")
         execute(f"CREATE TRIGGER journal_no_delete BEFORE DELETE ON {TABLE} BEGIN SELECT 1; END")
-        assert missing(connection) == ["journal_no_delete"]
+        assert find_missing(connection) == ["journal_no_delete"]
 
     @pytest.mark.postgres
     def test_the_check_misses_one_that_is_switched_off(self, postgres: str) -> None:
         execute(f"ALTER TABLE {TABLE} DISABLE TRIGGER ALL")
-        assert missing(connection) == ["journal_next", "journal_no_change"]
+        assert find_missing(connection) == ["journal_next", "journal_no_change"]
         install("default")
-        assert missing(connection) == []
+        assert find_missing(connection) == []
 
     def test_migrate_mends_what_the_check_finds(self, database: str) -> None:
         """So migrate itself must not be stopped by it."""
         execute("DROP TRIGGER journal_next" + (f" ON {TABLE}" if connection.vendor == "postgresql" else ""))
         call_command("migrate", verbosity=0)
-        assert missing(connection) == []
+        assert find_missing(connection) == []
 
     def test_a_migration_that_rebuilds_the_table_loses_them_and_migrate_brings_them_back(self, sqlite: str) -> None:
         keep(HISTORY)
@@ -120,19 +120,19 @@ class TestTheyAreThere:
             wider.set_attributes_from_name("kind")
             wider.model = JournalEntry
             editor.alter_field(JournalEntry, kind, wider)
-        assert missing(connection) != []
+        assert find_missing(connection) != []
         call_command("migrate", verbosity=0)
-        assert missing(connection) == []
+        assert find_missing(connection) == []
         proved()
 
     def test_a_table_that_is_not_there_yet_is_let_be(self, sqlite: str) -> None:
         execute(f"DROP TABLE {TABLE}")
         install("default")
-        assert missing(connection) != []
+        assert find_missing(connection) != []
 
     def test_without_a_database_to_ask_the_checks_are_silent(self) -> None:
         """`manage.py check` and the start of every other command."""
-        assert checks.journal_is_guarded(None) == checks.commits_are_durable(None) == []
+        assert checks.check_triggers(None) == checks.check_durability(None) == []
 
 
 class TestDurability:
