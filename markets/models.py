@@ -33,6 +33,8 @@ class TimeInForce(models.IntegerChoices):
 
 
 class Market(models.Model):
+    """A market's definition, status and latest figures."""
+
     id = EngineId(primary_key=True)
     name = models.CharField(max_length=80)
     name_key = models.TextField(db_index=True, help_text="NFKC + casefold of the name, unique in the engine.")

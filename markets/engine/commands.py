@@ -23,18 +23,24 @@ class Side(IntEnum):
 
 
 class TimeInForce(IntEnum):
+    """What happens to the part of an order that does not trade at once (rules, section 5, Time in force)."""
+
     GTC = 0
     IOC = 1
     FOK = 2
 
 
 class SelfTrade(IntEnum):
+    """What happens where an order meets one of the same account (rules, section 5, Self-trade)."""
+
     CANCEL_RESTING = 0
     CANCEL_INCOMING = 1
     DECREMENT = 2
 
 
 class MarketStatus(IntEnum):
+    """Which orders, cancels and settlements a market allows (rules, section 4)."""
+
     OPEN = 1
     CANCEL_ONLY = 2
     PAUSED = 3
@@ -43,6 +49,8 @@ class MarketStatus(IntEnum):
 
 
 class AuctionStatus(IntEnum):
+    """Whether an auction is for sale, gone or sold (rules, section 7)."""
+
     OPEN = 1
     WITHDRAWN = 2
     SETTLED = 3

@@ -12,12 +12,16 @@ from typing import NamedTuple
 
 
 class AccountKind(IntEnum):
+    """The kinds of accounts of the rules, section 1."""
+
     HOUSE = 1
     USER = 2
     ALT = 3
 
 
 class TransferKind(IntEnum):
+    """Why money moved (rules, section 3)."""
+
     PAYMENT = 1
     DEPOSIT = 2
     WITHDRAWAL = 3
@@ -28,6 +32,8 @@ class TransferKind(IntEnum):
 
 
 class CancelCause(IntEnum):
+    """Why an order was cancelled, in whole or in part."""
+
     REQUESTED = 1
     IMMEDIATE_REST = 2
     SELF_TRADE = 3
@@ -223,6 +229,8 @@ class AuctionEdited(NamedTuple):
 
 
 class AuctionWithdrawn(NamedTuple):
+    """An auction was taken off the board for good."""
+
     auction: int
 
 

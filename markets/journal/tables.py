@@ -238,4 +238,5 @@ def _array(field: models.Field[Any, Any], column: Sequence[Any]) -> str:
 
 
 def writer_for(connection: BaseDatabaseWrapper) -> Writer:
+    """The writer for the connection's database."""
     return PostgresWriter(connection) if connection.vendor == "postgresql" else SqliteWriter(connection)
