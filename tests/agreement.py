@@ -1,7 +1,7 @@
-"""Where the engine and the oracle must say the same, and how they are compared.
+"""Compares the engine with the oracle.
 
-`both` gives one command to both and compares the answers. `differences` compares states: whatever `touched` names, or
-everything. Both sides of a comparison are plain tuples, so that a failure prints figures.
+ask_both() gives one command to both and compares the answers. differences() compares their states: everything, or what
+`touched` names. Both sides of a comparison are plain tuples, so that a failure prints figures.
 """
 
 from dataclasses import dataclass, field
@@ -20,12 +20,12 @@ Answer = list[Event] | Rejected | Repeated
 
 
 class Disagreement(AssertionError):
-    """The engine does not do what the rules say."""
+    """The engine does not do what the oracle expects."""
 
 
 @dataclass
 class Touched:
-    """Ids of what is to be compared. Exposures are (account, market)."""
+    """Ids of what to compare. Exposures are (account id, market id)."""
 
     accounts: set[int] = field(default_factory=set)
     markets: set[int] = field(default_factory=set)
@@ -39,14 +39,14 @@ class Touched:
 
     @classmethod
     def by(cls, changed: Changed) -> "Touched":
-        """An order that changed changes the book of its market."""
+        """What a batch touched, and the markets whose books its orders changed."""
         books = {order.market for order in changed.orders.values()}
         accounts = set(changed.accounts) | set(changed.owners)
         return cls(accounts, set(changed.markets) | books, set(changed.exposures), set(changed.auctions))
 
 
-def both(engine: Engine, oracle: NaiveExchange, command: Command, at_us: int) -> Answer:
-    """The engine's answer. Raises Disagreement if it is not the oracle's."""
+def ask_both(engine: Engine, oracle: NaiveExchange, command: Command, at_us: int) -> Answer:
+    """Gives the command to both and returns the engine's answer. Raises Disagreement if the oracle's differs."""
     answer = ask_engine(engine, command, at_us)
     expected = ask_oracle(oracle, command, at_us)
     if isinstance(answer, Rejected) and isinstance(expected, Refused):
@@ -58,17 +58,19 @@ def both(engine: Engine, oracle: NaiveExchange, command: Command, at_us: int) ->
     else:
         same = False
     if not same:
-        raise Disagreement(f"\n  command  {command}\n  engine   {told(answer)}\n  expected {told(expected)}")
+        raise Disagreement(
+            f"\n  command  {command}\n  engine   {format_answer(answer)}\n  expected {format_answer(expected)}"
+        )
     return answer
 
 
 def gives_nothing_away(command: Command, refusal: Rejected) -> bool:
-    """MARKET_NOT_FOUND says the same of a market that is hidden and of one that is not there."""
+    """Whether a MARKET_NOT_FOUND for a hidden market reads like one for a market that does not exist."""
     named = getattr(command, "market", 0)
     return refusal.reason != Reason.MARKET_NOT_FOUND or refusal.message == f"There is no market {named}."
 
 
-def told(answer: Answer | Refused) -> str:
+def format_answer(answer: Answer | Refused) -> str:
     if isinstance(answer, list):
         return "\n           ".join(map(str, answer)) or "no events"
     return f"{type(answer).__name__}: {answer}"
@@ -89,7 +91,7 @@ def ask_oracle(oracle: NaiveExchange, command: Command, at_us: int) -> list[Even
 
 
 def comparable(command: Command, events: list[Event]) -> list[tuple[str, Event]]:
-    """Of an order the order of events is a rule; what else a command brings about at once may be told in any order."""
+    """The events with their names. They are sorted, unless the order of events is a rule, as it is for an order."""
     named = [(type(event).__name__, event) for event in events]
     return named if isinstance(command, CreateOrder) else sorted(named)
 
@@ -98,7 +100,7 @@ def comparable(command: Command, events: list[Event]) -> list[tuple[str, Event]]
 
 
 def differences(engine: Engine, oracle: NaiveExchange, touched: Touched | None = None) -> list[str]:
-    """What the two say differently; empty if they agree. None: over everything."""
+    """What differs between the two states; empty if they agree. `touched` None compares everything."""
     touched = touched or Touched.everything(oracle)
     pairs: list[tuple[object, object]] = [(engine.seq, oracle.seq)]
     pairs += [(account_in(engine, id), account_expected(oracle, id)) for id in sorted(touched.accounts)]
@@ -128,19 +130,19 @@ def account_expected(oracle: NaiveExchange, id: int) -> tuple[object, ...]:
 def market_in(engine: Engine, id: int) -> tuple[object, ...]:
     m = engine.markets[id]
     shape = (m.min_settlement, m.max_settlement, m.tick_size, m.smallest_size)
-    told = (m.id, m.name, m.description, m.owner, m.creator, m.seq, m.created_us)
-    shown = (m.category, m.pinned, list(m.visible_to), m.hide_account_ids)
-    return (*told, *shape, *shown, m.status, m.settle_price, m.last_price, m.volume, list(m.tape))
+    identity = (m.id, m.name, m.description, m.owner, m.creator, m.seq, m.created_us)
+    options = (m.category, m.pinned, list(m.visible_to), m.hide_account_ids)
+    return (*identity, *shape, *options, m.status, m.settle_price, m.last_price, m.volume, list(m.tape))
 
 
 def market_expected(oracle: NaiveExchange, id: int) -> tuple[object, ...]:
     m = oracle.markets[id]
-    told = (m.id, m.name, m.description, m.owner, m.creator, m.seq, m.at_us)
+    identity = (m.id, m.name, m.description, m.owner, m.creator, m.seq, m.at_us)
     last_price = m.trades[-1].price if m.trades else None
     shape = (m.low, m.high, m.tick_size, m.smallest_size)
-    shown = (m.category, m.pinned, m.listed, m.hides_ids)
+    options = (m.category, m.pinned, m.listed, m.hides_ids)
     volume = sum(trade.size for trade in m.trades)
-    return (*told, *shape, *shown, m.status, m.settle_price, last_price, volume, m.trades[-50:])
+    return (*identity, *shape, *options, m.status, m.settle_price, last_price, volume, m.trades[-50:])
 
 
 def book_in(engine: Engine, id: int) -> list[tuple[object, ...]]:
@@ -179,11 +181,12 @@ def stake_expected(oracle: NaiveExchange, account: int, market: int) -> tuple[ob
 
 def auction_in(engine: Engine, id: int) -> tuple[object, ...]:
     a = engine.auctions[id]
-    shown = (a.id, a.seller, a.name, a.description, a.picture, a.buy_now_price)
-    return (*shown, a.creator, a.created_us, a.seq, a.status, a.buyer, a.settle_price)
+    definition = (a.id, a.seller, a.name, a.description, a.picture, a.buy_now_price)
+    return (*definition, a.creator, a.created_us, a.seq, a.status, a.buyer, a.settle_price)
 
 
 def auction_expected(oracle: NaiveExchange, id: int) -> tuple[object, ...]:
     a = oracle.auctions[id]
-    shown = (a.id, a.seller, a.name, a.description, a.picture, a.buy_now_price)
-    return (*shown, a.creator, a.at_us, a.seq, a.status, *(a.sold or (None, None)))
+    definition = (a.id, a.seller, a.name, a.description, a.picture, a.buy_now_price)
+    buyer, settle_price = a.sold or (None, None)
+    return (*definition, a.creator, a.at_us, a.seq, a.status, buyer, settle_price)

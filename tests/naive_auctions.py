@@ -55,13 +55,13 @@ class NaiveAuctions(NaiveShares):
         broken = bad_auction_name(command.name) | bad_text(command.description)
         refuse(broken | bad_picture(command.picture) | bad_price(command.buy_now_price))
         id, name = len(self.auctions) + 1, tidy(command.name)
-        shown = (name, command.description, command.picture, command.buy_now_price)
-        self.auctions[id] = NaiveAuction(id, command.account, *shown, command.by, at_us, self.seq + 1)
-        return [e.AuctionCreated(id, command.account, *shown, at_us)]
+        definition = (name, command.description, command.picture, command.buy_now_price)
+        self.auctions[id] = NaiveAuction(id, command.account, *definition, command.by, at_us, self.seq + 1)
+        return [e.AuctionCreated(id, command.account, *definition, at_us)]
 
     def edit_auction(self, command: c.EditAuction, at_us: int) -> list[Event]:
-        auction, broken = self.auction(command.auction)
-        broken |= self.not_the_sellers(auction, command) | bad_price(command.buy_now_price)
+        auction, broken = self.find_auction(command.auction)
+        broken |= self.bad_editor(auction, command) | bad_price(command.buy_now_price)
         if command.name is not None:
             broken |= bad_auction_name(command.name)
         if command.description is not None:
@@ -77,17 +77,17 @@ class NaiveAuctions(NaiveShares):
             auction.picture = command.picture
         if command.buy_now_price is not None or command.no_buy_now_price:
             auction.buy_now_price = None if command.no_buy_now_price else command.buy_now_price
-        shown = (auction.name, auction.description, auction.picture, auction.buy_now_price)
-        return [e.AuctionEdited(auction.id, *shown)]
+        definition = (auction.name, auction.description, auction.picture, auction.buy_now_price)
+        return [e.AuctionEdited(auction.id, *definition)]
 
     def withdraw_auction(self, command: c.WithdrawAuction, at_us: int) -> list[Event]:
-        auction, broken = self.auction(command.auction)
-        refuse(broken | self.not_the_sellers(auction, command))
+        auction, broken = self.find_auction(command.auction)
+        refuse(broken | self.bad_editor(auction, command))
         auction.withdrawn = True
         return [e.AuctionWithdrawn(auction.id)]
 
     def buy_auction(self, command: c.BuyAuction, at_us: int) -> list[Event]:
-        auction, broken = self.auction(command.auction)
+        auction, broken = self.find_auction(command.auction)
         if command.account == auction.seller:
             broken.add(Reason.SAME_ACCOUNT)
         if auction.seller in self.may_act_as(command.by, False):
@@ -102,7 +102,7 @@ class NaiveAuctions(NaiveShares):
         return self.sell(auction, command.account, command.amount, at_us)
 
     def settle_auction(self, command: c.SettleAuction, at_us: int) -> list[Event]:
-        auction, broken = self.auction(command.auction)
+        auction, broken = self.find_auction(command.auction)
         broken |= bad_price(command.amount)
         if not command.sudo or command.buyer == HOUSE:
             broken |= RESTRICTED
@@ -117,18 +117,18 @@ class NaiveAuctions(NaiveShares):
 
     def sell(self, auction: NaiveAuction, buyer: int, price: int, at_us: int) -> list[Event]:
         auction.sold = (buyer, price)
-        sold = e.AuctionSettled(auction.id, buyer, price)
+        settled = e.AuctionSettled(auction.id, buyer, price)
         if not price:
-            return [sold]
+            return [settled]
         paid = self.transfer(buyer, auction.seller, price, TransferKind.AUCTION, auction.name, at_us, auction.id)
-        return [paid, sold]
+        return [paid, settled]
 
-    def auction(self, id: int) -> tuple[NaiveAuction, set[Reason]]:
-        """With what its state refuses. Whatever else is wrong, an auction that is not there may be told."""
+    def find_auction(self, id: int) -> tuple[NaiveAuction, set[Reason]]:
+        """The auction, and AUCTION_SETTLED if it is sold. AUCTION_NOT_FOUND is right whatever else is wrong."""
         if id not in self.auctions or self.auctions[id].withdrawn:
             raise Refused({Reason.AUCTION_NOT_FOUND, *RESTRICTED})
         auction = self.auctions[id]
         return auction, {Reason.AUCTION_SETTLED} if auction.sold else set()
 
-    def not_the_sellers(self, auction: NaiveAuction, command: c.EditAuction | c.WithdrawAuction) -> frozenset[Reason]:
+    def bad_editor(self, auction: NaiveAuction, command: c.EditAuction | c.WithdrawAuction) -> frozenset[Reason]:
         return frozenset() if command.sudo or command.account == auction.seller else RESTRICTED

@@ -1,8 +1,8 @@
-"""The oracle's market: docs/rules.md sections 5 and 6 written as plainly as they can be said.
+"""The oracle's market: docs/rules.md, sections 5 and 6, as plainly as possible.
 
-Open orders and trades are lists. Whatever one wants to know - who is next, what an account holds, what it could
-lose - is counted from these lists each time it is asked. Nothing is shared with markets/engine but the vocabulary of
-commands and events. Slow, and meant to be.
+Open orders and trades are lists. Every answer (which order is next, what an account holds, what it could lose) is
+counted from these lists each time. It shares only the classes of commands and events with markets/engine. It is slow on
+purpose.
 
 Units: price 1/100 chip, size 1/100, value, cash and cost 1/10,000 chip.
 """
@@ -17,7 +17,7 @@ from markets.engine.events import CancelCause, Event, OrderCancelled, OrderCreat
 
 @dataclass(slots=True)
 class NaiveOrder:
-    """filled + open + cancelled = size."""
+    """An order. filled + open + cancelled = size."""
 
     id: int
     market: int
@@ -39,12 +39,12 @@ class NaiveOrder:
 
     def copy(self) -> "NaiveOrder":
         terms = (self.side, self.price, self.size, self.time_in_force, self.post_only, self.client_order_id)
-        told = (self.at_us, self.seq, self.filled, self.cancelled)
-        return NaiveOrder(self.id, self.market, self.account, *terms, *told)
+        history = (self.at_us, self.seq, self.filled, self.cancelled)
+        return NaiveOrder(self.id, self.market, self.account, *terms, *history)
 
 
 class Fill(NamedTuple):
-    """One side of a trade; what was sold has a negative size."""
+    """One side of a trade. The size of a sale is negative."""
 
     size: int
     price: int
@@ -67,6 +67,8 @@ FLAT = Stake(0, 0, 0, 0, 0, 0, 0)
 
 @dataclass(slots=True)
 class NaiveMarket:
+    """A market with its open orders and all its trades."""
+
     id: int
     name: str
     description: str
@@ -80,7 +82,7 @@ class NaiveMarket:
     at_us: int
     category: str = ""
     pinned: bool = False
-    listed: list[int] = field(default_factory=list)  # accounts it is visible to; none: everybody
+    listed: list[int] = field(default_factory=list)  # accounts that see it; empty for everybody
     hides_ids: bool = False
     status: int = MarketStatus.OPEN
     settle_price: int | None = None
@@ -89,12 +91,12 @@ class NaiveMarket:
     fills: dict[int, list[Fill]] = field(default_factory=dict)  # account -> its side of the trades
 
     def copy(self) -> "NaiveMarket":
-        """For trying an order out: what happens to the copy has not happened."""
+        """A copy to try an order on."""
         orders = [order.copy() for order in self.orders]
         fills = {account: list(fills) for account, fills in self.fills.items()}
         return replace(self, orders=orders, trades=list(self.trades), fills=fills)
 
-    # --- What the lists say
+    # --- Counted from the lists
 
     def queue(self, side: int) -> list[NaiveOrder]:
         """The resting orders of a side: best price first, at one price the oldest first."""
@@ -103,7 +105,7 @@ class NaiveMarket:
         return sorted((o for o in self.orders if o.side == Side.OFFER), key=lambda o: (o.price, o.id))
 
     def facing(self, order: NaiveOrder) -> list[NaiveOrder]:
-        """The resting orders that this one reaches, in the order in which it meets them."""
+        """The resting orders that this one can trade with, in priority order."""
         if order.side == Side.BID:
             return [o for o in self.queue(Side.OFFER) if o.price <= order.price]
         return [o for o in self.queue(Side.BID) if o.price >= order.price]
@@ -112,17 +114,17 @@ class NaiveMarket:
         return [o for o in self.orders if o.account == account]
 
     def accounts(self) -> set[int]:
-        """Everybody who has an open order or ever traded here."""
+        """The accounts that have an open order or have ever traded here."""
         return {o.account for o in self.orders} | set(self.fills)
 
     def position(self, account: int) -> int:
-        """Bought less sold; nothing once the market is settled."""
+        """What the account bought less what it sold; 0 once the market is settled."""
         if self.status == MarketStatus.SETTLED:
             return 0
         return sum(fill.size for fill in self.fills.get(account, ()))
 
     def cash_from_trades(self, account: int) -> int:
-        """What the account received for what it sold, less what it paid."""
+        """What the account received for its sales less what it paid for its purchases."""
         return -sum(fill.size * fill.price for fill in self.fills.get(account, ()))
 
     def stake(self, account: int) -> Stake:
@@ -142,7 +144,7 @@ class NaiveMarket:
         return Stake(p, bought, paid, sold, earned, worst_case, notional)
 
     def cost_and_realised(self, account: int) -> tuple[int, int]:
-        """The cost of the position and the profit of what was closed, told trade by trade."""
+        """The cost of the position and the realised profit, added up trade by trade."""
         position = cost = realised = 0
         for left, price in self.fills.get(account, ()):
             if position and (position > 0) != (left > 0):
@@ -165,12 +167,11 @@ def toward_zero(dividend: int, divisor: int) -> int:
     return dividend // divisor if dividend >= 0 else -(-dividend // divisor)
 
 
-# --- What an incoming order does
+# --- Incoming orders
 
 
 def enter(market: NaiveMarket, incoming: NaiveOrder, self_trade: int, first_trade: int) -> list[Event]:
-    """Match the order against the market and let the rest of it rest, if it may. Trades are numbered from
-    `first_trade`."""
+    """Matches the order, then lets what is left rest or cancels it. Numbers the trades from `first_trade` on."""
     events: list[Event] = []
     for resting in market.facing(incoming):
         if not incoming.open:
@@ -179,22 +180,22 @@ def enter(market: NaiveMarket, incoming: NaiveOrder, self_trade: int, first_trad
             trade_number = first_trade + sum(type(e) is Traded for e in events)
             events.append(trade(market, incoming, resting, trade_number))
         else:
-            events.extend(meet_oneself(incoming, resting, self_trade))
+            events.extend(meet_own_order(incoming, resting, self_trade))
     market.orders = [o for o in market.orders if o.open]
     if incoming.open and incoming.time_in_force != TimeInForce.GTC:
         events.append(cancel(incoming, incoming.open, CancelCause.IMMEDIATE_REST))
     if incoming.open:
         market.orders.append(incoming)
-    return [*events, created(incoming)]
+    return [*events, make_order_created(incoming)]
 
 
 def trade(market: NaiveMarket, incoming: NaiveOrder, resting: NaiveOrder, number: int) -> Traded:
-    """At the resting price, as much as both have."""
+    """Trades as much as both orders have open, at the resting price."""
     size = min(incoming.open, resting.open)
     incoming.filled += size
     resting.filled += size
     bidding = incoming.side == Side.BID
-    done = Traded(
+    traded = Traded(
         trade=number,
         market=market.id,
         price=resting.price,
@@ -208,13 +209,13 @@ def trade(market: NaiveMarket, incoming: NaiveOrder, resting: NaiveOrder, number
         taker_open=incoming.open,
         at_us=incoming.at_us,
     )
-    market.trades.append(done)
-    market.fills.setdefault(done.buyer, []).append(Fill(size, resting.price))
-    market.fills.setdefault(done.seller, []).append(Fill(-size, resting.price))
-    return done
+    market.trades.append(traded)
+    market.fills.setdefault(traded.buyer, []).append(Fill(size, resting.price))
+    market.fills.setdefault(traded.seller, []).append(Fill(-size, resting.price))
+    return traded
 
 
-def meet_oneself(incoming: NaiveOrder, resting: NaiveOrder, self_trade: int) -> Iterator[Event]:
+def meet_own_order(incoming: NaiveOrder, resting: NaiveOrder, self_trade: int) -> Iterator[Event]:
     if self_trade == SelfTrade.CANCEL_RESTING:
         yield cancel(resting, resting.open, CancelCause.SELF_TRADE)
     elif self_trade == SelfTrade.CANCEL_INCOMING:
@@ -230,7 +231,7 @@ def cancel(order: NaiveOrder, size: int, cause: CancelCause) -> OrderCancelled:
     return OrderCancelled(order.id, order.market, order.account, size, order.open, cause)
 
 
-def created(order: NaiveOrder) -> OrderCreated:
+def make_order_created(order: NaiveOrder) -> OrderCreated:
     return OrderCreated(
         order=order.id,
         market=order.market,
@@ -248,7 +249,7 @@ def created(order: NaiveOrder) -> OrderCreated:
 
 
 def would_fill_whole(market: NaiveMarket, order: NaiveOrder, self_trade: int) -> bool:
-    """Would others fill all of it? Tried on a copy (rules, section 5, FOK)."""
+    """Whether others would fill the whole order, tried on a copy of the market (rules, section 5, FOK)."""
     tried = order.copy()
     enter(market.copy(), tried, self_trade, first_trade=1)
     return tried.filled == tried.size

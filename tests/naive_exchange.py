@@ -1,10 +1,10 @@
-"""The oracle: docs/rules.md as plain lists, every figure counted anew each time it is asked.
+"""The oracle: docs/rules.md over plain lists. Every figure is counted anew each time somebody asks for it.
 
-`apply` answers a command with the events it should cause, or raises Refused with the codes that are right, or Repeated.
-For orders only the codes of the first broken step of section 5 are right; elsewhere those of every broken rule.
+apply() returns the events that a command must cause, or raises Repeated, or Refused with the codes that are right. For
+an order these are the codes of the first broken step of section 5; for other commands, those of every broken rule.
 
-What rules.md leaves open is not decided here: the order of events within a command that is no order (see agreement.py).
-Commands are expected as the codec makes them: sides, times in force and self-trade modes that exist, keys of at most 36
+docs/rules.md sets the order of events only for orders; agreement.py sorts those of other commands. The oracle expects
+commands as the codec makes them: with sides, times in force and self-trade modes that exist, and keys of at most 36
 printable characters.
 """
 
@@ -24,8 +24,8 @@ from tests.naive_shape import (
     as_name,
     bad_amount,
     bad_note,
-    misshapen,
-    over,
+    bad_shape,
+    bad_status,
     refuse,
     tidy,
     valid_name,
@@ -35,11 +35,11 @@ from tests.naive_visibility import NaiveVisibility
 ISSUE_LIMIT = 10**13 * 10_000
 LARGEST_STAKE = 10**17
 ORDERS_PER_MARKET = 1_000
-FOUNDING = (c.CreateHouse, c.CreateUserAccount)  # what comes before there is an account to act as
+FOUNDING = (c.CreateHouse, c.CreateUserAccount)  # commands that need no account to act as
 
 
 class NaiveExchange(NaiveAuctions, NaiveVisibility):
-    """`house_name` is the one thing that rules.md does not say."""
+    """The whole oracle. `house_name` is the only thing that docs/rules.md does not say."""
 
     def __init__(self, house_name: str) -> None:
         super().__init__()
@@ -76,13 +76,13 @@ class NaiveExchange(NaiveAuctions, NaiveVisibility):
         if type(command) not in FOUNDING:
             if command.account not in self.may_act_as(command.by, command.sudo):
                 raise Refused({Reason.ACCOUNT_NOT_FOUND})
-            seq = self.used(command.account, command.key)
+            seq = self.find_key(command.account, command.key)
             if seq:
                 raise Repeated(seq)
         events = self.handlers[type(command)](command, at_us)
         self.seq += 1
         if type(command) not in FOUNDING:
-            self.use(command.account, command.key)
+            self.remember_key(command.account, command.key)
         return events
 
     # --- Accounts
@@ -103,7 +103,7 @@ class NaiveExchange(NaiveAuctions, NaiveVisibility):
         if command.starting_cash - self.cash(HOUSE) > ISSUE_LIMIT:
             broken.add(Reason.ISSUE_LIMIT)
         refuse(broken)
-        name = self.free_name(as_name(command.name))
+        name = self.pick_free_name(as_name(command.name))
         new = self.add_account(name, AccountKind.USER, command.by, command.by)
         events: list[Event] = [e.AccountCreated(new.id, name, AccountKind.USER, command.by, 0)]
         if command.starting_cash:
@@ -112,7 +112,7 @@ class NaiveExchange(NaiveAuctions, NaiveVisibility):
         return events
 
     def create_account(self, command: c.CreateAccount, at_us: int) -> list[Event]:
-        broken = {Reason.INVALID_NAME} if not valid_name(command.name, 40) else self.taken(command.name)
+        broken = {Reason.INVALID_NAME} if not valid_name(command.name, 40) else self.name_taken(command.name)
         owner = command.owner or command.account
         if owner not in self.may_act_as(command.by, command.sudo):
             broken.add(Reason.ACCOUNT_NOT_FOUND)
@@ -153,7 +153,7 @@ class NaiveExchange(NaiveAuctions, NaiveVisibility):
         return [*credits, self.transfer(payer, payee, amount, kind, command.note, at_us)]
 
     def kind_of_transfer(self, command: c.MakeTransfer) -> TransferKind | None:
-        """None if only an operator in sudo may do this."""
+        """The kind of transfer; None if it takes an operator in sudo."""
         payer, payee = self.accounts[command.from_account], self.accounts[command.to_account]
         if payer.id in payee.owners:
             return TransferKind.DEPOSIT
@@ -194,7 +194,7 @@ class NaiveExchange(NaiveAuctions, NaiveVisibility):
             broken |= RESTRICTED
         if command.status not in (1, 2, 3, 4):
             broken |= {Reason.INVALID_FRAME, Reason.INVALID_MARKET, *RESTRICTED}
-        broken |= over(market)
+        broken |= bad_status(market)
         refuse(broken)
         market.status = command.status
         emptied = self.empty(market, CancelCause.BY_CLOSE) if market.status == MarketStatus.CLOSED else []
@@ -234,11 +234,11 @@ class NaiveExchange(NaiveAuctions, NaiveVisibility):
     # --- Orders
 
     def create_order(self, command: c.CreateOrder, at_us: int) -> list[Event]:
-        """The steps of section 5, in its order; `apply` has looked at the rights."""
+        """The checks of section 5 in their order; apply() has checked the rights."""
         market = self.market_to_trade(command.account, command.market)
-        refuse(over(market))
+        refuse(bad_status(market))
         refuse({Reason.MARKET_PAUSED} if market.status != MarketStatus.OPEN else ())
-        refuse(misshapen(market, command))
+        refuse(bad_shape(market, command))
         refuse(self.beyond_limits(market, command))
         order = NaiveOrder(
             id=self.orders + 1,
@@ -260,7 +260,7 @@ class NaiveExchange(NaiveAuctions, NaiveVisibility):
         return self.try_out(market, order, command.self_trade)
 
     def try_out(self, market: NaiveMarket, order: NaiveOrder, self_trade: int) -> list[Event]:
-        """Let it happen to a copy; keep the copy if the account can afford what came of it."""
+        """Enters the order into a copy of the market. Keeps the copy if the account can afford the result."""
         tried = market.copy()
         events = enter(tried, order, self_trade, first_trade=self.trades + 1)
         self.markets[market.id] = tried

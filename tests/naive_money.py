@@ -1,4 +1,4 @@
-"""The oracle's accounts: docs/rules.md sections 1, 2 and 6 over plain lists, every figure counted anew."""
+"""The oracle's accounts: docs/rules.md, sections 1, 2 and 6, over plain lists. Every figure is counted anew."""
 
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -23,12 +23,15 @@ class NaiveAccount:
     seq: int
     owners: dict[int, int] = field(default_factory=dict)  # owner -> credit
     moved: int = 0  # cash from transfers, and from the trades and payouts of settled markets
-    keyed: int = 0  # accepted commands with a key
-    keys: dict[str, tuple[int, int]] = field(default_factory=dict)  # key -> which of those it was, and its seq
+    keyed: int = 0  # number of accepted commands with a key
+    keys: dict[str, tuple[int, int]] = field(default_factory=dict)  # key -> the number of its command, and its seq
 
 
 def scaled(credits: dict[int, int], worth: int) -> dict[int, int]:
-    """Pro rata, all 0: evenly. Whole units first; what is left goes one each by largest fraction, then lowest id."""
+    """The credits scaled to sum to `worth`, pro rata, or evenly if all are 0 (rules, section 2).
+
+    Each gets whole units. The units left over go one each by largest fraction, then lowest id.
+    """
     weights = credits if any(credits.values()) else dict.fromkeys(credits, 1)
     exact = {owner: Fraction(worth * weight, sum(weights.values())) for owner, weight in weights.items()}
     whole = {owner: int(part) for owner, part in exact.items()}
@@ -39,7 +42,7 @@ def scaled(credits: dict[int, int], worth: int) -> dict[int, int]:
 
 
 class NaiveMoney:
-    """Who is there, who owns whom, and what everybody has."""
+    """All accounts: who owns which, and what each has."""
 
     def __init__(self) -> None:
         self.seq = 0
@@ -48,10 +51,10 @@ class NaiveMoney:
         self.running: list[int] = []  # markets that are not settled
         self.transfers = 0
 
-    # --- Who, and whose
+    # --- Who owns what
 
     def may_act_as(self, user: int, sudo: bool) -> set[int]:
-        """Own user account and all below it; for an operator in sudo every account but the house."""
+        """The own user account and all below it; for an operator in sudo every account but the house."""
         if sudo:
             return set(self.accounts) - {HOUSE}
         mine = {a.id for a in self.accounts.values() if user and a.user == user}
@@ -62,7 +65,7 @@ class NaiveMoney:
             mine |= more
 
     def below(self, account: int) -> list[int]:
-        """Every account below, deepest first, then lowest id. The longest way down counts."""
+        """Every account below, deepest first, then lowest id. The longest way down is an account's depth."""
         depths: dict[int, int] = {}
         layer, depth = {account}, 0
         while layer:
@@ -71,8 +74,8 @@ class NaiveMoney:
             depths |= dict.fromkeys(layer, depth)
         return sorted(depths, key=lambda id: (-depths[id], id))
 
-    def used(self, account: int, key: str) -> int:
-        """The seq of the command that used the key, as far as it is remembered; 0 for a fresh one."""
+    def find_key(self, account: int, key: str) -> int:
+        """The seq of the command that used the key; 0 if none did or it is forgotten."""
         if not key:
             return 0
         for order in self.open_orders(account):
@@ -81,31 +84,31 @@ class NaiveMoney:
         number, seq = self.accounts[account].keys.get(key, (0, 0))
         return seq if self.accounts[account].keyed - number < KEYS_REMEMBERED else 0
 
-    def use(self, account: int, key: str) -> None:
-        """By the command that was just accepted."""
+    def remember_key(self, account: int, key: str) -> None:
+        """Remembers the key of the command that was just accepted."""
         if key:
-            user = self.accounts[account]
-            user.keyed += 1
-            user.keys[key] = (user.keyed, self.seq)
+            holder = self.accounts[account]
+            holder.keyed += 1
+            holder.keys[key] = (holder.keyed, self.seq)
 
     def add_account(self, name: str, kind: AccountKind, user: int, creator: int) -> NaiveAccount:
         new = NaiveAccount(len(self.accounts) + 1, name, kind, user, creator, self.seq + 1)
         self.accounts[new.id] = new
         return new
 
-    def taken(self, name: str) -> set[Reason]:
+    def name_taken(self, name: str) -> set[Reason]:
         same = any(folded(a.name) == folded(tidy(name)) for a in self.accounts.values())
         return {Reason.NAME_TAKEN} if same else set()
 
-    def free_name(self, name: str) -> str:
-        """The name itself, or with " 2", " 3" ..., cut to 40 characters."""
+    def pick_free_name(self, name: str) -> str:
+        """The name itself, or with " 2", " 3" and so on, cut to 40 characters."""
         free, number = name, 1
-        while self.taken(free):
+        while self.name_taken(free):
             number += 1
             free = name[: 40 - len(f" {number}")].rstrip() + f" {number}"
         return free
 
-    # --- What they have (rules, section 6)
+    # --- What an account has (rules, section 6)
 
     def unsettled(self) -> list[NaiveMarket]:
         return [self.markets[id] for id in self.running]
@@ -128,20 +131,20 @@ class NaiveMoney:
     # --- Credits (rules, section 2) and the transfer itself
 
     def is_flat(self, account: int) -> bool:
-        whole = [account, *self.below(account)]
-        return not any(m.position(one) or m.orders_of(one) for one in whole for m in self.unsettled())
+        accounts = [account, *self.below(account)]
+        return not any(m.position(one) or m.orders_of(one) for one in accounts for m in self.unsettled())
 
     def worth(self, account: int) -> int:
         return self.cash(account) + sum(a.owners.get(account, 0) for a in self.accounts.values())
 
     def rebalance(self, account: int) -> list[Event]:
-        """Only what is flat."""
+        """Rebalances the account if it is flat."""
         if not self.is_flat(account):
             return []
         return self.set_credits(account, scaled(self.accounts[account].owners, self.worth(account)))
 
     def rebalance_all(self, account: int) -> list[Event]:
-        """What is flat below, deepest first, then the account itself."""
+        """Rebalances every flat account below, deepest first, then the account itself."""
         return [event for one in [*self.below(account), account] for event in self.rebalance(one)]
 
     def set_credits(self, account: int, credits: dict[int, int]) -> list[Event]:
@@ -152,7 +155,10 @@ class NaiveMoney:
         return [CreditsChanged(account, tuple(sorted(owners.items())))]
 
     def move_credit(self, owned: int, owner: int, amount: int) -> list[Event]:
-        """A deposit (amount > 0) or withdrawal. Several owners: of a flat account only, and at most the own credit."""
+        """The credit part of a deposit (`amount` > 0) or withdrawal.
+
+        With several owners the account must be flat, and an owner takes out at most their own credit.
+        """
         owners = self.accounts[owned].owners
         if len(owners) > 1 and not self.is_flat(owned):
             raise Refused({Reason.SHARED_ACCOUNT_NOT_FLAT})

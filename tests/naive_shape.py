@@ -1,4 +1,4 @@
-"""The oracle's view of names, texts and single commands: what can be judged without looking at the exchange."""
+"""The oracle's checks of names, texts and single commands. Functions named bad_... return the codes of broken rules."""
 
 from collections.abc import Iterable
 from functools import cache
@@ -17,7 +17,7 @@ RESTRICTED = frozenset({Reason.NOT_ALLOWED, Reason.SUDO_REQUIRED})
 
 
 class Refused(Exception):
-    """Any of `reasons` is the right answer."""
+    """The command must be refused, with any of `reasons`."""
 
     def __init__(self, reasons: Iterable[Reason]) -> None:
         self.reasons = frozenset(reasons)
@@ -30,41 +30,41 @@ def refuse(broken: Iterable[Reason]) -> None:
 
 
 def tidy(name: str) -> str:
-    """Trimmed, with single spaces."""
+    """The name trimmed, with single spaces."""
     return " ".join(name.split())
 
 
-def as_name(wish: str) -> str:
-    """A person who signs in always gets a name: the printable part of the wish, 40 characters of it."""
-    name = tidy("".join(c if c.isprintable() else " " for c in wish))[:40].rstrip()
-    return (name if honest(name) else tidy(read(name))) or "Trader"
+def as_name(requested: str) -> str:
+    """A valid name for a person who signs in: the printable part of the requested one, 40 characters of it."""
+    name = tidy("".join(c if c.isprintable() else " " for c in requested))[:40].rstrip()
+    return (tidy(as_read(name)) if hides_spaces(name) else name) or "Trader"
 
 
-def read(name: str) -> str:
-    """As a reader sees it."""
-    return "".join(" " if c == "\u2800" else c for c in name if not unseen(ord(c)))
+def as_read(name: str) -> str:
+    """The name as a reader sees it."""
+    return "".join(" " if c == "\u2800" else c for c in name if not is_invisible(ord(c)))
 
 
-def honest(name: str) -> bool:
-    """Whether it has no other spaces than those that it seems to have."""
-    return "\u2800" not in name and read(name) == tidy(read(name))
+def hides_spaces(name: str) -> bool:
+    """Whether a reader sees other spaces than the name has."""
+    return "\u2800" in name or as_read(name) != tidy(as_read(name))
 
 
 @cache
 def folded(name: str) -> str:
-    """Two names are the same if this is. (Folding may undo the normal form: it is restored.)"""
-    return normalize("NFKC", normalize("NFKC", "".join(c for c in name if not unseen(ord(c)))).casefold())
+    """Two names are the same if they fold to the same text. (Folding may undo the normal form, so it is restored.)"""
+    return normalize("NFKC", normalize("NFKC", "".join(c for c in name if not is_invisible(ord(c)))).casefold())
 
 
-def unseen(point: int) -> bool:
-    """Letters and marks that are drawn as nothing (Unicode: Default_Ignorable_Code_Point)."""
+def is_invisible(point: int) -> bool:
+    """Whether it is a letter or mark that is drawn as nothing (part of Unicode's Default_Ignorable_Code_Point)."""
     fillers = point in (0x115F, 0x1160, 0x3164, 0xFFA0)
     marks = point in (0x034F, 0x17B4, 0x17B5) or 0x180B <= point <= 0x180F
     return fillers or marks or 0xFE00 <= point <= 0xFE0F or 0xE0100 <= point <= 0xE01EF
 
 
 def valid_name(name: str, longest: int) -> bool:
-    return 1 <= len(tidy(name)) <= longest and tidy(name).isprintable() and honest(tidy(name))
+    return 1 <= len(tidy(name)) <= longest and tidy(name).isprintable() and not hides_spaces(tidy(name))
 
 
 def bad_amount(amount: int) -> set[Reason]:
@@ -76,13 +76,13 @@ def bad_note(note: str) -> set[Reason]:
 
 
 def bad_text(text: str, longest: int = 4_000) -> set[Reason]:
-    """Control characters are refused, but for the end of a line and the tab."""
+    """INVALID_TEXT for a text that is too long or holds control characters other than line breaks and tabs."""
     controls = [c for c in text if category(c) == "Cc" and c not in "\n\t"]
     return {Reason.INVALID_TEXT} if controls or len(text) > longest else set()
 
 
-def over(market: NaiveMarket) -> set[Reason]:
-    """No way back from these two."""
+def bad_status(market: NaiveMarket) -> set[Reason]:
+    """The code of a market that is closed or settled for good."""
     ends: dict[int, Reason] = {
         MarketStatus.CLOSED: Reason.MARKET_CLOSED,
         MarketStatus.SETTLED: Reason.MARKET_SETTLED,
@@ -90,8 +90,8 @@ def over(market: NaiveMarket) -> set[Reason]:
     return {ends[market.status]} if market.status in ends else set()
 
 
-def misshapen(market: NaiveMarket, command: c.CreateOrder) -> set[Reason]:
-    """Every code is right that names something wrong with the shape."""
+def bad_shape(market: NaiveMarket, command: c.CreateOrder) -> set[Reason]:
+    """The codes of everything that is wrong with an order's price, size and terms; each is a right answer."""
     broken: set[Reason] = set()
     if command.post_only and command.time_in_force in (TimeInForce.IOC, TimeInForce.FOK):
         broken.add(Reason.INVALID_ORDER)

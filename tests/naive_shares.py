@@ -1,4 +1,4 @@
-"""The oracle's owners: share, leave, revoke and redistribute (docs/rules.md, sections 1 and 2)."""
+"""The oracle's shares: share, leave, revoke and redistribute (docs/rules.md, sections 1 and 2)."""
 
 from copy import deepcopy
 
@@ -11,7 +11,7 @@ from tests.naive_shape import RESTRICTED, Refused, refuse
 
 
 class NaiveShares(NaiveMoney):
-    """Who owns what together."""
+    """Commands that change who owns an account."""
 
     def share_account(self, command: c.ShareAccount, at_us: int) -> list[Event]:
         giver, shared, receiver = command.account, command.shared, command.receiver

@@ -1,17 +1,17 @@
-"""Whose the money in an account is, exactly: Fractions that are never rounded, kept beside the engine's credits.
+"""The exact credits in accounts, as Fractions that are never rounded, to compare with the engine's (rules, section 2).
 
-An owner's *due* in an account is what they have put in, and at every rebalancing their part of what the account has
-made or lost since the one before: pro rata to the stakes, evenly if all are 0. *taken* is what they have taken out.
-The *stake* is due less taken. What is watched (rules, section 2):
+An owner's *due* in an account is what they have put in, plus their part of what the account made or lost between two
+rebalancings: pro rata to the stakes, evenly if all are 0. *taken* is what they have taken out. Their *stake* is due
+less taken. The checks:
 
-- nobody has taken more than was due to them, but for the *slack*;
-- nobody's credit is further from their stake than the slack, and none is below 0;
-- after a rebalancing the credits of a flat account sum to its worth: its cash and the credits that it holds itself.
+- nobody has taken more than was due to them, apart from the *slack*;
+- nobody's credit differs from their stake by more than the slack, and no credit is below 0;
+- after a rebalancing the credits in a flat account sum to its worth: its cash and the credits that it has itself.
 
-The slack is what rounding can come to: less than one unit at a rebalancing that changes anything, and what was rounded
-before grows as the account does. An operator's redistribution is a deed of its own: the book of that account begins
-anew with it. Nothing is shared with markets/engine/credits.py, nor with the other oracle: cash, positions, orders and
-who owns what are read from the engine, which others compare. Units: 1/10,000 chip.
+The slack is how far rounding can lead: less than one unit for each rebalancing that changes anything, and it grows with
+the account. An operator's redistribution sets the stakes of that account anew to its credits. Nothing is shared with
+markets/engine/credits.py or with the other oracle. Cash, positions, orders and owners are read from the engine; other
+tests compare those. Units: 1/10,000 chip.
 """
 
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ class Stake:
 
 
 class Stakes:
-    """To be told of every accepted command with the cash before it. Raises AssertionError on the first wrong."""
+    """Call accept() for every accepted command, with the cash before it. Raises AssertionError if a check fails."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
@@ -43,17 +43,17 @@ class Stakes:
         self.slack: dict[int, Fraction] = {}
 
     def cash(self) -> dict[int, int]:
-        """Of every account now."""
+        """The cash of every account now, by id."""
         return {account.id: account.cash for account in self.engine.accounts.values()}
 
-    def own(self, account: int, owner: int) -> None:
-        """A new owner, who has put in nothing yet."""
+    def add_owner(self, account: int, owner: int) -> None:
+        """Adds an owner, who has put in nothing yet."""
         self.of.setdefault(account, {})[owner] = Stake()
         self.slack.setdefault(account, Fraction(0))
 
     def accept(self, command: Command, cash: dict[int, int]) -> None:
         if isinstance(command, c.CreateAccount):
-            self.own(self.engine.next_account - 1, command.owner or command.account)
+            self.add_owner(self.engine.next_account - 1, command.owner or command.account)
         elif isinstance(command, c.MakeTransfer):
             payer, payee, amount = command.from_account, command.to_account, command.amount
             if payer in self.of.get(payee, {}):
@@ -66,22 +66,22 @@ class Stakes:
             shared = command.left if isinstance(command, c.LeaveAccount) else command.shared
             self._rebalance_all(shared, cash, must_be_flat=True)
             if isinstance(command, c.ShareAccount):
-                self.own(shared, command.receiver)
+                self.add_owner(shared, command.receiver)
             elif isinstance(command, c.Redistribute):
                 self._redistribute(shared, command.owner)
             else:
-                self._end(shared, command.account if isinstance(command, c.LeaveAccount) else command.owner)
+                self._remove_owner(shared, command.account if isinstance(command, c.LeaveAccount) else command.owner)
         self._check()
 
-    def flat(self, account: int) -> bool:
-        """Neither it nor any account below it holds a position or an open order."""
-        held = [x for one in self._children_first(account) for x in self.engine.accounts[one].exposures.values()]
-        return not any(exposure.position or exposure.orders for exposure in held)
+    def is_flat(self, account: int) -> bool:
+        """Whether neither it nor any account below it has a position or an open order."""
+        exposures = [x for one in self._children_first(account) for x in self.engine.accounts[one].exposures.values()]
+        return not any(exposure.position or exposure.orders for exposure in exposures)
 
     # --- What a command does to the stakes
 
     def _move(self, account: int, owner: int, put_in: int = 0, taken: int = 0) -> None:
-        """Beyond their credit only an only owner can take, and that is theirs too."""
+        """Books a deposit or withdrawal. Only a sole owner can take more than their credit; that is theirs too."""
         stake = self.of[account][owner]
         stake.due += put_in
         stake.taken += taken
@@ -96,19 +96,19 @@ class Stakes:
         self.of[account] = {one: Stake(Fraction(credit)) for one, credit in credits.items()}
         self.slack[account] = Fraction(0)
 
-    def _end(self, account: int, owner: int) -> None:
+    def _remove_owner(self, account: int, owner: int) -> None:
         rest = self.of[account].pop(owner).left
-        assert abs(rest) <= self.slack[account], f"who goes leaves {float(rest)} behind"
+        assert abs(rest) <= self.slack[account], f"{owner} leaves {float(rest)} behind"
         self.of[account][min(self.of[account])].due += rest
         self.slack[account] += abs(rest)
 
     def _rebalance_all(self, account: int, cash: dict[int, int], must_be_flat: bool) -> None:
-        """What is flat below, then the account, with its cash from before the command."""
+        """Rebalances every flat account below, then the account itself, with the cash from before the command."""
         for one in self._children_first(account):
-            if self.flat(one):
-                self._rebalance(one, cash[one] + self._held(one))
+            if self.is_flat(one):
+                self._rebalance(one, cash[one] + self._credits_held(one))
                 found = self.engine.accounts[one]
-                worth = found.cash + self._held(one)
+                worth = found.cash + self._credits_held(one)
                 assert sum(found.owners.values()) == worth, f"the credits in {one} do not sum to its worth of {worth}"
             else:
                 assert one != account or not must_be_flat, f"{account} is shared and not flat"
@@ -123,16 +123,17 @@ class Stakes:
             stake.due += worth * part - stake.left
         self.slack[account] = self.slack[account] * worth / total + 1 if total else Fraction(1)
 
-    # --- What is read from the engine
+    # --- Read from the engine
 
     def _children_first(self, account: int) -> list[int]:
-        """It and all below it; whoever owns comes after what they own."""
+        """The account and all below it; an owner comes after what it owns."""
         order: list[int] = []
         for child in self.engine.accounts[account].owned:
             order += [one for one in self._children_first(child) if one not in order]
         return [*order, account]
 
-    def _held(self, account: int) -> int:
+    def _credits_held(self, account: int) -> int:
+        """The sum of the credits that the account has in accounts it owns."""
         owned = self.engine.accounts[account].owned
         return sum(self.engine.accounts[child].owners[account] for child in owned)
 

@@ -1,4 +1,4 @@
-"""A day at the exchange, told in chips: Alice bids, Bob offers, compare what happened.
+"""A day at the exchange, in names and chips: Alice bids, Bob offers, compare the events.
 
     day = Scenario()
     day.people("alice", "bob", cash=1_000)
@@ -6,9 +6,11 @@
     day.sell("bob", "GOLD", 48, size=3)
     assert day.buy("alice", "GOLD", 50, size=4) == ["alice buys 3 @ 48 from bob", "alice bids 4 @ 50: 3 filled, 1 open"]
 
-Every command goes to the engine and to the naive oracle; answers and states must agree after each one, and a refusal
-must leave the engine's digest as it was. Prices, sizes and amounts are chips: 50, "49.5". Everybody acts through the
-person who signs in at the root of the account, unless `by` names another; the operator's commands carry sudo.
+Every command goes to the engine and to the naive oracle. Answers and states must agree after each one, and a refusal
+must leave the engine's digest as it was. Prices, sizes and amounts are in chips: 50, "49.5". A command is given by the
+person at the root of the account, unless `by` names another one. The operator's commands carry sudo.
+
+Methods that give a command return its events as sentences (telling.py).
 """
 
 from collections.abc import Collection, Iterator
@@ -23,16 +25,16 @@ from markets.engine.commands import Command, MarketStatus, SelfTrade, Side, Time
 from markets.engine.engine import Engine
 from markets.engine.errors import Reason, Rejected, Repeated
 from markets.engine.ledger import Exposure
-from tests.agreement import both, differences
+from tests.agreement import ask_both, differences
 from tests.naive_exchange import NaiveExchange
-from tests.telling import Names, chips, hundredths, tell
+from tests.telling import Names, chips, describe, hundredths
 
 OPERATOR = "operator"
 Chips = int | str
 
 
 class Terms(TypedDict, total=False):
-    """What an order may say besides market, side, price and size; `key` is the client_order_id."""
+    """The terms of an order besides market, side, price and size. `key` is the client_order_id."""
 
     time_in_force: TimeInForce
     post_only: bool
@@ -41,39 +43,41 @@ class Terms(TypedDict, total=False):
     key: str
 
 
-class Shown(TypedDict, total=False):
-    """How a market is shown; `visible_to` names accounts. An edit changes what is given, also to nothing."""
+class MarketOptions(TypedDict, total=False):
+    """What operators choose about a market. `visible_to` holds names of accounts. An edit changes what is given."""
 
     category: str
-    category_public: bool  # when it is made; an edit of it takes an operator in any case
+    category_public: bool  # of a new market only
     pinned: bool
     visible_to: Collection[str]
     hide_account_ids: bool
 
 
 def units(value: Chips, per_chip: int) -> int:
-    """Exactly: "0.015" has no place among hundredths."""
+    """The value in units of 1/per_chip, exactly: 0.015 chips are no whole number of hundredths."""
     exact = Decimal(value) * per_chip
     assert exact == int(exact), f"{value} is finer than 1/{per_chip}"
     return int(exact)
 
 
 def price(value: Chips) -> int:
+    """A price or size in 1/100."""
     return units(value, 100)
 
 
 def money(value: Chips) -> int:
+    """An amount in 1/10,000 chip."""
     return units(value, 10_000)
 
 
 def table(text: str) -> str:
-    """A book as written in a test: `bids | offers`, best first, whatever the indentation."""
+    """A book as Scenario.book() has it, from a text with any indentation: `bids | offers`, best first."""
     rows = [row.split("|") for row in text.strip().splitlines()]
     return "\n".join(f"{bid.strip()} | {offer.strip()}" for bid, offer in rows)
 
 
 class Scenario:
-    """`compare=False` leaves the oracle out, for days of thousands of commands."""
+    """An exchange with the house and an operator. `compare=False` leaves the oracle out, for thousands of commands."""
 
     def __init__(self, compare: bool = True) -> None:
         self.engine = Engine()
@@ -83,21 +87,21 @@ class Scenario:
         self.users: dict[str, int] = {}
         self.market_ids: dict[str, int] = {}
         self.auction_ids: dict[str, int] = {}
-        self.history: list[tuple[Command, int]] = []  # what was accepted
+        self.history: list[tuple[Command, int]] = []  # accepted commands and their at_us
         self.do(c.CreateHouse(0, 0, True, ""))
         self.people(OPERATOR, cash=0)
 
     # --- Asking
 
     def do(self, command: Command) -> list[str]:
-        """What happened, as sentences. Raises Rejected or Repeated as the engine does."""
+        """Gives any command. Raises Rejected or Repeated as the engine does."""
         self.at_us += 1
         self.last_asked = command
         if self.oracle is None:
             events = self.engine.apply(command, self.at_us)
         else:
             before = self.engine.digest()
-            answer = both(self.engine, self.oracle, command, self.at_us)
+            answer = ask_both(self.engine, self.oracle, command, self.at_us)
             assert differences(self.engine, self.oracle) == []
             if isinstance(answer, Rejected | Repeated):
                 assert self.engine.digest() == before, "a refusal changed something"
@@ -105,11 +109,11 @@ class Scenario:
             events = answer
         self.history.append((command, self.at_us))
         names = Names(self.engine)
-        return [tell(names, event) for event in events]
+        return [describe(names, event) for event in events]
 
     @staticmethod
     def replay(history: list[tuple[Command, int]]) -> Engine:
-        """An engine to which the same happened."""
+        """A new engine after the same commands."""
         engine = Engine()
         for command, at_us in history:
             engine.apply(command, at_us)
@@ -117,25 +121,25 @@ class Scenario:
 
     @contextmanager
     def refuses(self, reason: Reason) -> Iterator[None]:
-        """What is asked inside is refused with this code."""
+        """The command inside must be refused with this code."""
         with pytest.raises(Rejected) as caught:
             yield
         assert caught.value.reason == reason, caught.value.message
 
     @contextmanager
     def repeats(self, seq: int) -> Iterator[None]:
-        """What is asked inside was accepted before, as command `seq`."""
+        """The command inside must repeat the accepted command `seq`."""
         with pytest.raises(Repeated) as caught:
             yield
         assert caught.value.seq == seq
 
     def head(self, who: str, by: str, key: str) -> tuple[int, int, bool, str]:
-        """The four fields with which every command begins."""
+        """The four fields with which every command begins. `by` "" means the person at the root of the account."""
         person = by or self.person(who)
         return self.users[person], self.ids.get(who, 0), person == OPERATOR, key
 
     def person(self, who: str) -> str:
-        """Who signs in at the root of the account."""
+        """The name of the user account at the root of the account."""
         account = self.engine.accounts[self.ids[who]]
         while account.owners:
             account = self.engine.accounts[min(account.owners)]
@@ -150,9 +154,9 @@ class Scenario:
             self.ids[name] = self.engine.people[self.users[name]]
 
     def alt(self, owner: str, name: str, by: str = "", key: str = "") -> list[str]:
-        told = self.do(c.CreateAccount(*self.head(owner, by, key), name, 0))
+        sentences = self.do(c.CreateAccount(*self.head(owner, by, key), name, 0))
         self.ids[name] = self.engine.next_account - 1
-        return told
+        return sentences
 
     def pay(self, payer: str, payee: str, amount: Chips, note: str = "", by: str = "", key: str = "") -> list[str]:
         head = self.head(payer, by, key)
@@ -190,13 +194,13 @@ class Scenario:
         owner: str = OPERATOR,
         description: str = "",
         key: str = "",
-        **shown: Unpack[Shown],
+        **options: Unpack[MarketOptions],
     ) -> list[str]:
         shape = (price(low), price(high), price(tick), price(smallest))
         head = self.head(owner, "", key)
-        told = self.do(c.CreateMarket(*head, name, description, *shape, **self._shown(shown)))
+        sentences = self.do(c.CreateMarket(*head, name, description, *shape, **self._fields(options)))
         self.market_ids[name] = self.engine.next_market - 1
-        return told
+        return sentences
 
     def edit(
         self,
@@ -204,16 +208,16 @@ class Scenario:
         name: str | None = None,
         description: str | None = None,
         who: str = OPERATOR,
-        **shown: Unpack[Shown],
+        **options: Unpack[MarketOptions],
     ) -> list[str]:
         edit = c.EditMarket(*self.head(who, "", ""), self.market_ids[market], name, description)
-        return self.do(edit._replace(**self._shown(shown)))
+        return self.do(edit._replace(**self._fields(options)))
 
-    def _shown(self, shown: Shown) -> dict[str, Any]:
-        """The fields of a command."""
-        fields: dict[str, Any] = {**shown}
-        if "visible_to" in shown:
-            fields["visible_to"] = tuple(self.ids[name] for name in shown["visible_to"])
+    def _fields(self, options: MarketOptions) -> dict[str, Any]:
+        """The options as fields of a command."""
+        fields: dict[str, Any] = {**options}
+        if "visible_to" in options:
+            fields["visible_to"] = tuple(self.ids[name] for name in options["visible_to"])
         return fields
 
     def status(self, market: str, status: MarketStatus, who: str = OPERATOR) -> list[str]:
@@ -234,7 +238,10 @@ class Scenario:
         return self.do(
             c.CreateOrder(
                 *self.head(who, terms.get("by", ""), terms.get("key", "")),
-                *(self.market_ids[market], side, price(at), price(size)),
+                self.market_ids[market],
+                side,
+                price(at),
+                price(size),
                 terms.get("time_in_force", TimeInForce.GTC),
                 terms.get("post_only", False),
                 terms.get("self_trade", SelfTrade.CANCEL_RESTING),
@@ -260,10 +267,10 @@ class Scenario:
         by: str = "",
         key: str = "",
     ) -> list[str]:
-        price = None if at is None else money(at)
-        told = self.do(c.CreateAuction(*self.head(seller, by, key), name, description, picture, price))
+        buy_now_price = None if at is None else money(at)
+        sentences = self.do(c.CreateAuction(*self.head(seller, by, key), name, description, picture, buy_now_price))
         self.auction_ids[name] = self.engine.next_auction - 1
-        return told
+        return sentences
 
     def edit_auction(
         self,
@@ -275,9 +282,9 @@ class Scenario:
         at: Chips | None = None,
         no_price: bool = False,
     ) -> list[str]:
-        by, account, sudo, key = self.head(who, "", "")
-        id, price = self.auction_ids[auction], None if at is None else money(at)
-        return self.do(c.EditAuction(by, account, sudo, key, id, name, description, picture, price, no_price))
+        head = self.head(who, "", "")
+        id, buy_now_price = self.auction_ids[auction], None if at is None else money(at)
+        return self.do(c.EditAuction(*head, id, name, description, picture, buy_now_price, no_price))
 
     def withdraw(self, who: str, auction: str) -> list[str]:
         return self.do(c.WithdrawAuction(*self.head(who, "", ""), self.auction_ids[auction]))
@@ -301,12 +308,12 @@ class Scenario:
         return chips(self.engine.accounts[self.ids[who]].available)
 
     def credit(self, account: str) -> str:
-        """Of the one owner."""
+        """The credit of the only owner."""
         (credit,) = self.engine.accounts[self.ids[account]].owners.values()
         return chips(credit)
 
     def credits(self, account: str) -> dict[str, str]:
-        """Of all owners, by name."""
+        """The credits of all owners, by name."""
         owners = self.engine.accounts[self.ids[account]].owners
         return {self.engine.accounts[owner].name: chips(credit) for owner, credit in sorted(owners.items())}
 
@@ -317,7 +324,7 @@ class Scenario:
         return hundredths(self.exposure(who, market).position)
 
     def knows(self, who: str, market: str) -> bool:
-        """Whether the person hears of the market that renaming it is not theirs, and not that there is none."""
+        """Whether the person knows the market: to rename it is SUDO_REQUIRED then, and not MARKET_NOT_FOUND."""
         id = self.market_ids[market]
         with pytest.raises(Rejected) as caught:
             self.do(c.EditMarket(self.users[who], self.ids[who], False, "", id, "MINE", None))
@@ -325,7 +332,7 @@ class Scenario:
         return caught.value.reason == Reason.SUDO_REQUIRED
 
     def book(self, market: str) -> str:
-        """Rows of `bids | offers` in priority order; compare with table(...)."""
+        """Rows of `bids | offers` in priority order. Compare with table(...)."""
         names = Names(self.engine)
         here = self.engine.markets[self.market_ids[market]]
         bids, offers = (

@@ -1,4 +1,4 @@
-"""Events as sentences, with names for ids and chips for units: what a failing test prints should be readable."""
+"""Describes events as sentences with names and chips, so that a failing test prints something readable."""
 
 from decimal import Decimal
 
@@ -9,16 +9,18 @@ from markets.engine.events import CancelCause, Event, TransferKind
 
 
 def chips(amount: int) -> str:
-    """1/10,000 chip as chips."""
+    """An amount (1/10,000 chip) in chips."""
     return f"{Decimal(amount).scaleb(-4).normalize():f}"
 
 
 def hundredths(value: int) -> str:
-    """A price or a size."""
+    """A price or a size (1/100)."""
     return f"{Decimal(value).scaleb(-2).normalize():f}"
 
 
 class Names:
+    """The names of accounts and markets, by id."""
+
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
 
@@ -29,10 +31,10 @@ class Names:
         return self.engine.markets[id].name
 
 
-def tell(names: Names, event: Event) -> str:
+def describe(names: Names, event: Event) -> str:
     match event:
         case e.Traded() | e.OrderCreated() | e.OrderCancelled():
-            return tell_order(names, event)
+            return describe_order(names, event)
         case e.AccountCreated():
             return f"account {event.name}" + (f" under {names.account(event.owner)}" if event.owner else "")
         case e.Transferred():
@@ -49,21 +51,21 @@ def tell(names: Names, event: Event) -> str:
             return f"credit in {names.account(event.account)}: {owners}"
         case e.MarketCreated():
             bounds = f"{hundredths(event.min_settlement)} to {hundredths(event.max_settlement)}"
-            return f"market {event.name}, {bounds}, of {names.account(event.owner)}{shown(names, event)}"
+            return f"market {event.name}, {bounds}, of {names.account(event.owner)}{describe_options(names, event)}"
         case e.MarketEdited():
-            return f"market {event.name}{shown(names, event)}: {event.description}"
+            return f"market {event.name}{describe_options(names, event)}: {event.description}"
         case e.MarketStatusChanged():
             return f"{names.market(event.market)} is {MarketStatus(event.status).name}"
         case e.MarketSettled():
             return f"{names.market(event.market)} settles at {hundredths(event.price)}"
         case e.AuctionCreated() | e.AuctionEdited() | e.AuctionWithdrawn() | e.AuctionSettled():
-            return tell_auction(names, event)
+            return describe_auction(names, event)
         case e.PaidOut():
             held = f"{hundredths(event.position)} in {names.market(event.market)}"
             return f"{names.account(event.account)} gets {chips(event.amount)} for {held}"
 
 
-def tell_auction(names: Names, event: e.OfAuction) -> str:
+def describe_auction(names: Names, event: e.AuctionEvent) -> str:
     auction = names.engine.auctions[event.auction]
     match event:
         case e.AuctionCreated():
@@ -78,15 +80,15 @@ def tell_auction(names: Names, event: e.OfAuction) -> str:
             return f"{names.account(event.buyer)} gets {auction.name} for {chips(event.amount)}"
 
 
-def shown(names: Names, event: e.MarketCreated | e.MarketEdited) -> str:
-    """What is not as with most markets: everybody sees them, ids and all."""
+def describe_options(names: Names, event: e.MarketCreated | e.MarketEdited) -> str:
+    """What operators chose about the market; "" for a market like most."""
     listed = [f"for {', '.join(map(names.account, event.visible_to))}"] if event.visible_to else []
     category = [f"in {event.category}"] if event.category else []
-    said = category + ["pinned"] * event.pinned + listed + ["without ids"] * event.hide_account_ids
-    return "".join(f", {part}" for part in said)
+    parts = category + ["pinned"] * event.pinned + listed + ["without ids"] * event.hide_account_ids
+    return "".join(f", {part}" for part in parts)
 
 
-def tell_order(names: Names, event: e.Traded | e.OrderCreated | e.OrderCancelled) -> str:
+def describe_order(names: Names, event: e.Traded | e.OrderCreated | e.OrderCancelled) -> str:
     match event:
         case e.Traded():
             buyer, seller = names.account(event.buyer), names.account(event.seller)

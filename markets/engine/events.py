@@ -242,7 +242,7 @@ class AuctionSettled(NamedTuple):
     amount: int
 
 
-OfAuction = AuctionCreated | AuctionEdited | AuctionWithdrawn | AuctionSettled
+AuctionEvent = AuctionCreated | AuctionEdited | AuctionWithdrawn | AuctionSettled
 
 Event = (
     AccountCreated
@@ -259,5 +259,5 @@ Event = (
     | OrderCreated
     | Traded
     | OrderCancelled
-    | OfAuction
+    | AuctionEvent
 )

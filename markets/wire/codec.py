@@ -196,7 +196,7 @@ def auction_message(auction: Auction) -> pb.Auction:
     return message
 
 
-def write_auction(message: pb.ServerMessage, engine: Engine, e: events.OfAuction) -> None:
+def write_auction(message: pb.ServerMessage, engine: Engine, e: events.AuctionEvent) -> None:
     """The auction as the event left it: a reply or a stream message, whatever happened to it since."""
     auction = auction_message(engine.auctions[e.auction])
     if isinstance(e, events.AuctionCreated | events.AuctionEdited):

@@ -1,4 +1,4 @@
-"""The engine against the rules. What compares the two says its figures when an assert fails."""
+"""Tests of the engine against the rules. The modules below print the figures of an assert that fails."""
 
 import pytest
 

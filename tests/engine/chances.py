@@ -1,11 +1,11 @@
-"""What the generator chooses from, and how often."""
+"""What the generator chooses from, and how often it chooses it."""
 
 from markets.engine.commands import MarketStatus, TimeInForce
 
 PEOPLE = 6
 ALTS = 6
 LIVE_MARKETS = 4
-LONG_DAY = 120  # seqs after which a market is settled
+LONG_DAY = 120  # commands after which a market may be settled
 HOUSE = 1
 OPERATOR = 1  # user id
 GARBAGE = (0, 1, 2, 5, 99, -1, 10**6, 2**63, -(2**63), 10**30, -(10**30))
@@ -35,7 +35,7 @@ SHAPES = (  # low, high, tick, smallest size
 )
 TIMES_IN_FORCE = (TimeInForce.GTC,) * 10 + (TimeInForce.IOC, TimeInForce.FOK)
 STATUSES = (MarketStatus.OPEN,) * 12 + tuple(MarketStatus)
-# How often what is sent, per thousand.
+# Relative frequencies of the commands; the names are those of the generator's methods.
 WEIGHTS = {
     "order": 700,
     "cancel": 110,

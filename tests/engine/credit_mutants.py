@@ -1,4 +1,4 @@
-"""The rules of credits broken on purpose, one at a time, for the state machine to notice."""
+"""Mutants: each breaks one rule of credits on purpose, for the state machine to notice."""
 
 from collections.abc import Callable
 
@@ -15,7 +15,7 @@ Breaks = Callable[[pytest.MonkeyPatch], None]
 
 
 def drop_the_rounding(patch: pytest.MonkeyPatch) -> None:
-    """What is left over is nobody's."""
+    """The units left over by rounding down are lost."""
 
     def floored(owners: dict[int, int], worth: int) -> dict[int, int]:
         total = sum(owners.values())
@@ -25,7 +25,7 @@ def drop_the_rounding(patch: pytest.MonkeyPatch) -> None:
 
 
 def three_units_for_the_first(patch: pytest.MonkeyPatch) -> None:
-    """The sum is right, and somebody has more than a unit too much."""
+    """The sum is right, but one owner has more than a unit too much."""
 
     def generous(owners: dict[int, int], worth: int) -> dict[int, int]:
         scaled = exact(owners, worth)
@@ -50,7 +50,7 @@ def owners_before_owned(patch: pytest.MonkeyPatch) -> None:
 
 
 def shortest_way_down(patch: pytest.MonkeyPatch) -> None:
-    """The depth of an account that is reached on two ways is the lesser one."""
+    """An account that two ways lead to gets the smaller depth."""
 
     def order(state: State, account: Account) -> list[int]:
         depth, layer = {account.id: 0}, [account.id]
@@ -63,33 +63,34 @@ def shortest_way_down(patch: pytest.MonkeyPatch) -> None:
 
 
 def only_the_account_itself(patch: pytest.MonkeyPatch) -> None:
-    """What is below is not rebalanced."""
+    """The accounts below are not rebalanced."""
     patch.setattr(credits, "_deepest_first", lambda state, account: [account.id])
 
 
 def cash_without_credits(patch: pytest.MonkeyPatch) -> None:
-    """What an account holds below does not count."""
+    """The credits that an account has in accounts below do not count."""
     patch.setattr(credits, "_credits_in", lambda state, planned, account: dict.fromkeys(state.accounts, 0))
 
 
-def credit_of_who_asks(patch: pytest.MonkeyPatch) -> None:
-    """A withdrawal lowers, and is held against, the initiator's credit instead of the receiver's."""
+def credit_of_the_initiator(patch: pytest.MonkeyPatch) -> None:
+    """A withdrawal checks and lowers the credit of the person who asks, not that of the receiver."""
 
     def make_transfer(state: State, acting: Account, command: c.MakeTransfer, at_us: int) -> list[Event]:
-        asks = state.people[command.by]
+        initiator = state.people[command.by]
 
         def move(state: State, account: Account, owner: int, amount: int) -> list[Event]:
-            return right(state, account, asks if amount < 0 and asks in account.owners else owner, amount)
+            charged = initiator if amount < 0 and initiator in account.owners else owner
+            return move_credit(state, account, charged, amount)
 
         patch.setattr(transfers, "move_credit", move)
-        return whole(state, acting, command, at_us)
+        return original(state, acting, command, at_us)
 
-    right, whole = credits.move_credit, transfers.make_transfer
+    move_credit, original = credits.move_credit, transfers.make_transfer
     patch.setitem(engine.HANDLERS, c.MakeTransfer, make_transfer)
 
 
 def more_than_the_credit(patch: pytest.MonkeyPatch) -> None:
-    """What a withdrawal is short of is taken from the other owners' credits."""
+    """A withdrawal beyond the credit takes the difference from the other owners' credits."""
 
     def move(state: State, account: Account, owner: int, amount: int) -> list[Event]:
         try:
@@ -125,7 +126,7 @@ def what_is_below_need_not_be_flat(patch: pytest.MonkeyPatch) -> None:
 
 
 def leave_with_credit(patch: pytest.MonkeyPatch) -> None:
-    """Who goes leaves to the others what was theirs."""
+    """An owner may leave with a credit, which then belongs to the others."""
 
     def end(state: State, shared: Account, owner: Account) -> list[Event]:
         try:
@@ -149,7 +150,7 @@ MUTANTS = [
     shortest_way_down,
     only_the_account_itself,
     cash_without_credits,
-    credit_of_who_asks,
+    credit_of_the_initiator,
     more_than_the_credit,
     deposits_are_gifts,
     flat_or_not,

@@ -1,8 +1,8 @@
 """Drives the engine with seeded random commands, beside the naive oracle and a ledger kept from events.
 
-After every batch what it touched must be right, at the end everything: the oracle's figures, the ledger's, the
-invariants counted anew, and that the engine reports as changed what its events tell of. A failure names the seed and
-the number of the command; SEED in the environment repeats it.
+It checks what a batch touched after the batch, and everything at the end: the oracle's figures, the ledger's, the
+invariants counted anew, and that the engine reports everything as changed that its events name. A failure names the
+seed and the number of the command; SEED in the environment repeats it.
 """
 
 from collections import Counter
@@ -13,7 +13,7 @@ from markets.engine.engine import Engine
 from markets.engine.errors import Rejected, Repeated
 from markets.engine.events import CancelCause, Event, OrderCancelled
 from markets.engine.invariants import Watch
-from tests.agreement import Touched, both, differences
+from tests.agreement import Touched, ask_both, differences
 from tests.engine import invariants
 from tests.engine.event_ledger import EventLedger
 from tests.engine.generator import Generator
@@ -23,17 +23,17 @@ BATCH_MAX = 128  # commands
 
 
 class Failure(AssertionError):
-    """What went wrong first, with the seed that repeats it."""
+    """The first thing that went wrong, with the seed that repeats it."""
 
 
-def told_as(event: Event) -> str:
-    """Its name; what ends orders that nobody asked to end, by its cause."""
+def event_name(event: Event) -> str:
+    """The name by which the event is counted; for an order lost with its account's place on a list, the cause."""
     lost = type(event) is OrderCancelled and event.cause == CancelCause.NO_LONGER_LISTED
     return CancelCause.NO_LONGER_LISTED.name if lost else type(event).__name__
 
 
 class Driver:
-    """`accepted` holds what the engine took (if it is to be kept), `answers` how often it said what."""
+    """A day of random commands. `accepted` holds the accepted ones if `keep`, `answers` the number of each answer."""
 
     def __init__(self, seed: int, keep: bool = False) -> None:
         self.seed = seed
@@ -51,7 +51,7 @@ class Driver:
         self.at_us = 0
 
     def run(self, commands: int) -> None:
-        """Raises Failure on the first thing that is not right, an engine that breaks down included."""
+        """Gives this many commands. Raises Failure on the first thing that is wrong, any exception included."""
         try:
             self.batch(self.generator.opening())
             while self.commands < commands:
@@ -62,7 +62,7 @@ class Driver:
             raise Failure(f"SEED={self.seed}, command {self.commands}: {type(wrong).__name__}: {wrong}") from wrong
 
     def batch(self, commands: list[Command] | list[None]) -> None:
-        """None: whatever comes to mind, which depends on what went before."""
+        """Gives a batch of commands. None stands for a random one, which depends on what went before."""
         for command in commands:
             self.ask(command or self.generator.next())
         self.check_batch()
@@ -70,15 +70,15 @@ class Driver:
     def ask(self, command: Command) -> None:
         self.commands += 1
         self.at_us += self.rng.randint(0, 1_000)
-        answer = both(self.engine, self.oracle, command, self.at_us)
+        answer = ask_both(self.engine, self.oracle, command, self.at_us)
         if isinstance(answer, Rejected):
             self.answers[answer.reason.name] += 1
         elif isinstance(answer, Repeated):
             self.answers["repeated"] += 1
         else:
             self.answers[type(command).__name__] += 1
-            self.answers.update(told_as(event) for event in answer)
-            self.ledger.hear(answer)
+            self.answers.update(event_name(event) for event in answer)
+            self.ledger.add(answer)
             self.events += answer
             if self.keep:
                 self.accepted.append((command, self.at_us))

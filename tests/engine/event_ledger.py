@@ -1,6 +1,6 @@
-"""Cash, positions and open orders kept from events alone.
+"""Cash, credits, positions, open orders and auctions, kept from events alone.
 
-It knows no rule and no command: whoever hears every event must come to the engine's figures.
+The ledger knows no rule and no command. A reader of all events must arrive at the engine's figures.
 """
 
 from collections import defaultdict
@@ -15,8 +15,8 @@ from markets.engine.state import Changed
 HOUSE = 1
 
 
-class Heard(NamedTuple):
-    """An open order."""
+class OpenOrder(NamedTuple):
+    """What the events say of an open order."""
 
     market: int
     account: int
@@ -30,33 +30,33 @@ class EventLedger:
     def __init__(self) -> None:
         self.cash: dict[int, int] = {}
         self.credits: dict[int, dict[int, int]] = {}
-        self.positions: dict[int, dict[int, int]] = {}  # market -> account -> size, unsettled markets
+        self.positions: dict[int, dict[int, int]] = {}  # market -> account -> position, of unsettled markets
         self.statuses: dict[int, int] = {}
-        self.orders: dict[int, Heard] = {}
+        self.orders: dict[int, OpenOrder] = {}
         self.listed: dict[int, int] = {}  # open auction -> seller
-        self.paid: dict[int, tuple[int, int, int]] = {}  # auction -> by whom, to whom, how much
+        self.paid: dict[int, tuple[int, int, int]] = {}  # auction -> (payer, payee, amount)
         self.issued = 0
         self.traded = 0
 
-    def hear(self, events: list[Event]) -> None:
+    def add(self, events: list[Event]) -> None:
         for event in events:
-            self.hear_one(event)
+            self.add_event(event)
 
-    def hear_one(self, event: Event) -> None:
+    def add_event(self, event: Event) -> None:
         match event:
             case e.Traded():
-                self.hear_trade(event)
+                self.add_trade(event)
             case e.OrderCreated():
                 terms = (event.market, event.account, event.side, event.price)
                 if event.open:
-                    self.orders[event.order] = Heard(*terms, event.size, event.open)
+                    self.orders[event.order] = OpenOrder(*terms, event.size, event.open)
             case e.OrderCancelled():
-                self.leave_open(event.order, event.open)
+                self.set_open(event.order, event.open)
             case e.Transferred():
                 self.cash[event.from_account] -= event.amount
                 self.cash[event.to_account] += event.amount
                 self.issued += event.amount * ((event.from_account == HOUSE) - (event.to_account == HOUSE))
-                self.hear_auction(event)
+                self.add_auction_event(event)
             case e.PaidOut():
                 assert self.positions[event.market].pop(event.account) == event.position
                 assert event.amount == event.position * event.price
@@ -67,7 +67,7 @@ class EventLedger:
             case e.ShareCreated():
                 self.credits[event.account][event.owner] = 0
             case e.ShareEnded():
-                assert self.credits[event.account].pop(event.owner) == 0, "who leaves takes no credit along"
+                assert self.credits[event.account].pop(event.owner) == 0, "an owner leaves without credit"
             case e.CreditRedistributed():
                 assert self.credits[event.account][event.owner] == 0
             case e.CreditsChanged():
@@ -81,10 +81,10 @@ class EventLedger:
                 self.statuses[event.market] = MarketStatus.SETTLED
                 assert not any(self.positions.pop(event.market).values()), "a holder was not paid"
             case _ if type(event) is not e.MarketEdited:
-                self.hear_auction(event)
+                self.add_auction_event(event)
 
-    def hear_auction(self, event: Event) -> None:
-        """What is sold was paid for, by who got it, in the same breath."""
+    def add_auction_event(self, event: Event) -> None:
+        """Keeps the board. The buyer of a sold auction has paid its price in the same command."""
         match event:
             case e.Transferred():
                 if event.auction:
@@ -103,7 +103,7 @@ class EventLedger:
             case _:
                 raise AssertionError(f"what is {event}?")
 
-    def hear_trade(self, event: e.Traded) -> None:
+    def add_trade(self, event: e.Traded) -> None:
         maker = self.orders[event.maker_order]
         assert event.price == maker.price, "at the resting price"
         assert event.buyer != event.seller, "nobody trades with oneself"
@@ -113,11 +113,11 @@ class EventLedger:
         self.positions[event.market][event.seller] -= event.size
         assert event.maker_open == maker.open - event.size
         assert maker.account == (event.seller if event.taker_side == Side.BID else event.buyer)
-        self.leave_open(event.maker_order, event.maker_open)
+        self.set_open(event.maker_order, event.maker_open)
         self.traded += event.size
 
-    def leave_open(self, order: int, open: int) -> None:
-        """The incoming order's own events come before it is heard of: those it tells itself, in its OrderCreated."""
+    def set_open(self, order: int, open: int) -> None:
+        """Sets what is open of a resting order. An incoming order is not known yet: its OrderCreated comes last."""
         if order in self.orders:
             if open:
                 self.orders[order] = self.orders[order]._replace(open=open)
@@ -134,11 +134,11 @@ class EventLedger:
         for id in changed.owners:
             assert self.credits[id] == engine.accounts[id].owners, f"account {id}: credits"
         for id, order in changed.orders.items():
-            heard = self.orders.get(id)
-            assert (heard.open if heard else 0) == order.open, f"order {id}: open"
+            known = self.orders.get(id)
+            assert (known.open if known else 0) == order.open, f"order {id}: open"
         for account, market in changed.exposures:
-            said = self.positions.get(market, {}).get(account, 0)
-            assert said == engine.accounts[account].exposures[market].position, (
+            position = self.positions.get(market, {}).get(account, 0)
+            assert position == engine.accounts[account].exposures[market].position, (
                 f"account {account} in {market}: position"
             )
 
@@ -150,8 +150,8 @@ class EventLedger:
         assert not self.paid, "something was paid for that was not sold"
         assert self.statuses == {m.id: m.status for m in engine.markets.values()}
         assert self.orders == {
-            o.id: Heard(o.market, o.account, o.side, o.price, o.size, o.open) for o in engine.orders.values()
+            o.id: OpenOrder(o.market, o.account, o.side, o.price, o.size, o.open) for o in engine.orders.values()
         }
-        held = {(m, a): size for m, sizes in self.positions.items() for a, size in sizes.items() if size}
+        positions = {(m, a): size for m, sizes in self.positions.items() for a, size in sizes.items() if size}
         exposures = [(x.market.id, a.id, x.position) for a in engine.accounts.values() for x in a.exposures.values()]
-        assert held == {(market, account): position for market, account, position in exposures if position}
+        assert positions == {(market, account): position for market, account, position in exposures if position}

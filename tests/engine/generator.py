@@ -1,7 +1,7 @@
-"""Commands at random, most of them sensible: what a busy class might send, with slips and malice mixed in.
+"""Random commands, most of them sensible: what a busy class might send, with mistakes and attacks mixed in.
 
-The choice reads the engine (which orders are open, who owns what), so that cancels hit and prices cross. The same seed
-and the same engine choose the same commands.
+The generator reads the engine (which orders are open, who owns what), so that cancels hit and prices cross. The same
+seed and the same engine lead to the same commands.
 """
 
 from collections.abc import Callable
@@ -36,11 +36,11 @@ class Generator:
         self.rng = rng
         self.engine = engine
         self.keys = 0
-        self.sent: list[Command] = []  # the last with a key, for sending them again
+        self.sent: list[Command] = []  # the latest commands with a key, to send again
         self.kinds = [kind for kind, weight in WEIGHTS.items() for _ in range(weight)]
 
     def opening(self) -> list[Command]:
-        """The house, an operator and people with money."""
+        """The first commands: the house, an operator and people with money."""
         people = [
             c.CreateUserAccount(user, 0, False, "", f"person {user}", 20_000_000) for user in range(1, PEOPLE + 1)
         ]
@@ -55,7 +55,7 @@ class Generator:
     # --- Who
 
     def head(self, keyed: float = 0.2) -> tuple[int, int, bool, str]:
-        """Mostly somebody acting as an account of theirs; sometimes an operator as anybody, sometimes a stranger."""
+        """Mostly a person as one of their accounts; sometimes as any account, with or without sudo."""
         rng, engine = self.rng, self.engine
         user = rng.choice(sorted(engine.people))
         if rng.random() < 0.02:
@@ -63,7 +63,7 @@ class Generator:
         return user, rng.choice(sorted(engine.reach(user))), False, self.key(keyed)
 
     def trader(self, market: Market) -> tuple[int, int, bool, str]:
-        """Mostly somebody whom a restricted market is for."""
+        """Mostly an account that a restricted market lists."""
         if not market.visible_to or self.rng.random() < 0.2:
             return self.head(0.25)
         account = self.rng.choice(list(market.visible_to))
@@ -84,7 +84,7 @@ class Generator:
     # --- Where
 
     def live(self) -> list[Market]:
-        """Markets are settled in about the order in which they were made: the last ones will do."""
+        """Unsettled markets. They settle in about the order of their ids, so the latest ones are enough."""
         last = self.engine.next_market - 1
         recent = (self.engine.markets[id] for id in range(max(1, last - 30), last + 1))
         return [m for m in recent if m.status != MarketStatus.SETTLED]
@@ -108,12 +108,17 @@ class Generator:
         time_in_force = rng.choice(TIMES_IN_FORCE)
         return c.CreateOrder(
             *self.trader(market),
-            *(market.id, rng.choice((Side.BID, Side.OFFER)), self.price(market), self.size(market), time_in_force),
-            *(time_in_force == TimeInForce.GTC and rng.random() < 0.08, rng.choice(list(SelfTrade))),
+            market=market.id,
+            side=rng.choice((Side.BID, Side.OFFER)),
+            price=self.price(market),
+            size=self.size(market),
+            time_in_force=time_in_force,
+            post_only=time_in_force == TimeInForce.GTC and rng.random() < 0.08,
+            self_trade=rng.choice(list(SelfTrade)),
         )
 
     def price(self, market: Market) -> int:
-        """Near the last trade, so that books stay narrow and cross; sometimes anywhere."""
+        """Mostly near the last trade, so that orders meet; sometimes anywhere."""
         low, high, tick = market.min_settlement, market.max_settlement, market.tick_size
         middle = market.last_price if market.last_price is not None else (low + high) // 2
         reach = max((high - low) // 20, tick)
@@ -121,7 +126,7 @@ class Generator:
         return min(max(near - near % tick, low), high)
 
     def size(self, market: Market) -> int:
-        """Up to what some could pay for, rarely far beyond."""
+        """Mostly a size that somebody could pay for, rarely a far larger one."""
         worth = max(market.max_settlement - market.min_settlement, 1)
         most = max(4_000_000 // worth // market.smallest_size, 1)
         lots = self.rng.randint(1, most) if self.rng.random() < 0.97 else self.rng.randint(1, most * 50)
@@ -164,7 +169,7 @@ class Generator:
         return c.Collect(*self.operator(), richest[1], self.rng.randint(1, max(richest[0], 1) * 2), "")
 
     def an_alt(self) -> int:
-        """Mostly one that several own; an account that may not be there if there is none."""
+        """Mostly an alt with several owners; without alts any account id."""
         alts = [a for a in self.engine.accounts.values() if a.kind == AccountKind.ALT]
         shared = [a for a in alts if len(a.owners) > 1]
         return self.rng.choice((self.rng.random() < 0.7 and shared) or alts).id if alts else self.account()
@@ -174,7 +179,7 @@ class Generator:
         return self.rng.choice(owners) if owners and self.rng.random() < 0.9 else self.account()
 
     def share(self) -> Command:
-        """By an owner of a flat account, mostly."""
+        """Mostly of a flat account, by one of its owners."""
         alts = [a for a in self.engine.accounts.values() if a.kind == AccountKind.ALT]
         flat = [a.id for a in alts if is_flat(self.engine, a)]
         shared = self.rng.choice(flat) if flat and self.rng.random() < 0.8 else self.an_alt()
@@ -207,7 +212,7 @@ class Generator:
         return c.CreateAccount(*head, self.name(), self.rng.choice((0, 0, head[1], self.account())), 0 if full else 50)
 
     def name(self) -> str:
-        """Often one that is taken, sometimes none."""
+        """Often a name that is taken, sometimes an empty one."""
         stem = self.rng.choice(NAMES)
         return self.rng.choice((stem, stem.upper(), f" {stem}  {self.engine.seq} ", stem + " \u2460"))
 
@@ -220,9 +225,11 @@ class Generator:
         name = f"{self.name()} {self.engine.seq}"
         if rng.random() < 0.5:
             return c.CreateMarket(*self.head(), name, rng.choice(("", "text")), *shape)
+        head = self.operator() if rng.random() < 0.8 else self.head()
         return c.CreateMarket(
-            *(self.operator() if rng.random() < 0.8 else self.head()),
-            *(name, ""),
+            *head,
+            name,
+            "",
             *shape,
             category=self.category(),
             category_public=rng.random() < 0.5,
@@ -232,7 +239,7 @@ class Generator:
         )
 
     def edit(self) -> Command:
-        """A description by anybody; or what operators change, some of it."""
+        """Anybody's new name or description, or some of what operators change."""
         rng = self.rng
         market = self.some_market()
         id = market.id if market else 0
@@ -246,7 +253,7 @@ class Generator:
         return c.EditMarket(*head, id, None, None, *shown, rng.choice((None, None, True, False)))
 
     def probe(self) -> Command:
-        """By somebody who once had an order in a market that is for others now: what do they still know?"""
+        """A command by somebody who once had an order in a market that no longer lists them."""
         once = [(m, a) for m in self.live() if m.visible_to for a in m.holders if a not in m.visible_to]
         if not once:
             return self.edit()
@@ -260,7 +267,7 @@ class Generator:
         return self.rng.choice(("", "", "metals", " metals  and ores ", "weather", " ", "x" * 41))
 
     def listed(self, market: Market | None = None) -> tuple[int, ...]:
-        """Whom a market is for: one more or one less than before, or any of all; sometimes an account that is none."""
+        """A list of accounts: one more or one less than before, or any; sometimes with one that cannot be listed."""
         rng = self.rng
         kind = rng.random()
         if kind < 0.3:
@@ -273,7 +280,8 @@ class Generator:
         if before and kind < 0.75:
             return (*before, max(2, self.account()))
         some = [max(2, self.account()) for _ in range(rng.randint(1, 10))]
-        return (*some, *((market.owner,) if market and rng.random() < 0.5 else ()))
+        owner = (market.owner,) if market and rng.random() < 0.5 else ()
+        return (*some, *owner)
 
     def status(self) -> Command:
         market = self.some_market()
@@ -281,7 +289,7 @@ class Generator:
         return c.SetMarketStatus(*self.operator(), market.id if market else 0, status)
 
     def settle(self) -> Command:
-        """Of a market that has seen its day, at any price; sometimes of another, by anybody."""
+        """Mostly of an old or closed market; sometimes of another, by anybody."""
         rng = self.rng
         old = [m for m in self.live() if m.seq < self.engine.seq - LONG_DAY or m.status == MarketStatus.CLOSED]
         market = rng.choice(old) if old and rng.random() < 0.9 else self.some_market()
@@ -291,10 +299,11 @@ class Generator:
         if rng.random() < 0.5:
             owner = market.owner
             return c.SettleMarket(self.root(owner), owner, False, self.key(0.2), market.id, price)
-        return c.SettleMarket(*(self.operator() if rng.random() < 0.8 else self.head()), market.id, price)
+        head = self.operator() if rng.random() < 0.8 else self.head()
+        return c.SettleMarket(*head, market.id, price)
 
     def some_auction(self) -> Auction | None:
-        """Mostly one that is open, mostly a new one."""
+        """Mostly one of the newest, mostly an open one."""
         auctions = list(self.engine.auctions.values())[-12:]
         if self.rng.random() < 0.85:
             auctions = [a for a in auctions if a.status == AuctionStatus.OPEN] or auctions
@@ -311,7 +320,7 @@ class Generator:
         return c.CreateAuction(*self.head(), self.name(), text, self.picture(), self.auction_price())
 
     def of_seller(self, auction: Auction | None) -> tuple[int, int, bool, str]:
-        """Mostly who sells it, else anybody or the operator."""
+        """Mostly the seller of the auction, else anybody or the operator."""
         if auction is None or self.rng.random() < 0.2:
             return self.operator() if self.rng.random() < 0.5 else self.head()
         return self.root(auction.seller), auction.seller, False, self.key(0.2)
@@ -338,22 +347,23 @@ class Generator:
         return c.SettleAuction(*self.operator(), auction.id if auction else 0, buyer, amount)
 
     def root(self, account: int) -> int:
-        """User id of whose tree it is in."""
+        """The user id of the person at the root of the account."""
         while self.engine.accounts[account].owners:
             account = min(self.engine.accounts[account].owners)
         return self.engine.accounts[account].user
 
     def again(self) -> Command:
-        """A command that was sent before: its key may be used."""
+        """A command that was sent before, whose key may be used."""
         return self.rng.choice(self.sent) if self.sent else self.order()
 
     def mangled(self) -> Command:
-        """One number of a sensible command is replaced. What only the codec could let through is left alone."""
+        """A sensible command with one number replaced. Fields that the codec checks are left alone."""
         kinds: tuple[Callable[[], Command], ...]
         kinds = (self.order, self.cancel, self.out, self.transfer, self.gift, self.alt, self.market, self.settle)
         kinds += (self.list_auction, self.edit_auction, self.buy_auction, self.settle_auction)
         command: Any = self.rng.choice(kinds)()
         spared = {"sudo", "side", "time_in_force", "self_trade", "post_only", "accounts_max", "markets_max", "pinned"}
         numbers = [f for f in command._fields if type(getattr(command, f)) is int and f not in spared]
-        mangled: Command = command._replace(**{self.rng.choice(numbers): self.rng.choice(GARBAGE)})
+        changes = {self.rng.choice(numbers): self.rng.choice(GARBAGE)}
+        mangled: Command = command._replace(**changes)
         return mangled

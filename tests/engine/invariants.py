@@ -1,6 +1,6 @@
 """What must always hold inside the engine (docs/architecture.md), counted anew from orders and positions.
 
-`check_batch` looks at what a batch touched, `check_all` at everything. Both raise AssertionError.
+check_batch() checks what a batch touched, check_all() everything. Both raise AssertionError.
 """
 
 from markets.engine import events as e
@@ -28,7 +28,7 @@ def check_batch(engine: Engine, changed: Changed) -> None:
 
 
 def check_reported(events: list[Event], changed: Changed) -> None:
-    """What the events tell of is among what the journal will write."""
+    """Everything that the events name is among what the journal will write."""
     for event in events:
         match event:
             case e.Traded():
@@ -114,7 +114,7 @@ def check_market(engine: Engine, market: Market) -> None:
 
 
 def check_side(side: BookSide, kind: Side) -> None:
-    """Best price first, at one price the oldest first; best() says the first."""
+    """Best price first, at one price the oldest first, and best() is the first price."""
     orders = list(side)
     sign = -1 if kind == Side.BID else 1
     assert orders == sorted(orders, key=lambda o: (sign * o.price, o.id)), "price, then time"
@@ -144,7 +144,7 @@ def check_exposure(exposure: Exposure, market_id: int) -> None:
 
 
 def check_account(account: Account, exposures: list[Exposure]) -> None:
-    """Against its exposures; those of settled markets have come to nothing and may be left out."""
+    """Checks an account against its exposures. Those of settled markets are all 0 and may be left out."""
     assert account.worst_case == sum(x.worst_case for x in exposures), f"account {account.id}: sum of worst_case"
     assert account.notional == sum(x.notional for x in exposures), f"account {account.id}: sum of notional"
     assert account.available == account.cash + account.worst_case
@@ -156,7 +156,7 @@ def check_account(account: Account, exposures: list[Exposure]) -> None:
 
 
 def check_ownership(engine: Engine) -> None:
-    """Both directions say the same, and nobody owns what owns them."""
+    """Owners and owned agree, and no account owns itself."""
     for account in engine.accounts.values():
         for owner in account.owners:
             assert account.id in engine.accounts[owner].owned

@@ -1,4 +1,4 @@
-"""What the hypothesis state machines have in common: they count what happened, and are run alike."""
+"""What the hypothesis state machines have in common: they count answers, and run() runs them."""
 
 from collections import Counter
 
@@ -7,7 +7,7 @@ from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 
 class Machine(RuleBasedStateMachine):
-    """Counts its steps and each kind of answer, over all examples of a run."""
+    """A state machine that counts its steps and each kind of answer, over all examples of a run."""
 
     steps = 0
     answers: Counter[str] = Counter()
@@ -21,7 +21,7 @@ def run(
     derandomize: bool = True,
     phases: tuple[Phase, ...] = tuple(Phase),
 ) -> None:
-    """At most so many steps an example. Always the same ones if `derandomize`."""
+    """Runs a machine: at most `steps` steps for each example, always the same ones if `derandomize`."""
     machine.steps, machine.answers = 0, Counter()
     run_state_machine_as_test(
         machine,

@@ -1,4 +1,4 @@
-"""User accounts, alt accounts, and whom one may act as (rules, section 1)."""
+"""User accounts, alt accounts, and which accounts one may act as (rules, section 1)."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The auction board (rules, section 7): every right, every refusal, what moves and what does not."""
+"""The auction board (rules, section 7): every right, every refusal, and what money moves."""
 
 from collections.abc import Callable
 
@@ -204,7 +204,7 @@ def test_example_7_4_nobody_buys_from_themselves(board: Scenario) -> None:
 
 
 def test_an_owner_below_may_not_buy_from_whom_it_acts_as_through_another_account(board: Scenario) -> None:
-    """Acting as an account that is not theirs alone, a person is still the same person."""
+    """A person who acts as a shared account is still the same person."""
     board.alt("bob", "Team")
     board.share("bob", "Team", "alice")
     board.pay("bob", "Team", 50)
@@ -214,7 +214,7 @@ def test_an_owner_below_may_not_buy_from_whom_it_acts_as_through_another_account
 
 
 def test_sudo_does_not_make_an_operator_the_same_person(board: Scenario) -> None:
-    """In sudo an operator may act as anybody, which does not count; their own auction does."""
+    """An operator may act as anybody in sudo; that does not count here. Their own auction does."""
     assert board.buy_auction("bob", "lamp", 30, by=OPERATOR)[-1] == "bob gets lamp for 30"
     board.auction(OPERATOR, "vase", 1)
     with board.refuses(Reason.SAME_PERSON):

@@ -1,7 +1,7 @@
 """A hypothesis state machine for the rules of credits (section 2): deep trees, several owners, diamonds.
 
-Two oracles: tests/naive_exchange.py says what every command brings about, tests/naive_stakes.py whose the money is in
-Fractions that are never rounded. A run without the first one shows that the second alone finds what is wrong.
+It has two oracles. tests/naive_exchange.py says which events every command causes; tests/naive_stakes.py counts the
+credits in Fractions that are never rounded. Runs without the first show that the second alone finds every mutant.
 """
 
 import pytest
@@ -15,7 +15,7 @@ from markets.engine.commands import Command, MarketStatus, SelfTrade, Side, Time
 from markets.engine.engine import Engine
 from markets.engine.errors import Reason, Rejected
 from markets.engine.events import AccountKind, Event
-from tests.agreement import Touched, ask_engine, both, differences
+from tests.agreement import Touched, ask_both, ask_engine, differences
 from tests.engine import invariants
 from tests.engine.credit_mutants import MUTANTS, Breaks
 from tests.engine.machines import Machine, run
@@ -28,25 +28,38 @@ OPERATOR = 1  # user id
 CASH = 20_000
 ACCOUNTS_MAX = 18
 
-picks = st.integers(0, 59)  # the n-th of what there is, counted round
+picks = st.integers(0, 59)  # the n-th of a list, modulo its length
 amounts = st.sampled_from([1, 2, 7, 100, 333, 1_000, 3_001])
 prices = st.integers(1, 99)
 sizes = st.sampled_from([1, 3, 7, 10])
 rare = precondition(lambda self: self.engine.seq % 3 == 0)
 
-# What must have happened among so many steps, or the machine steps around a rule.
+# Answers and events that a run must see often, or the machine does not reach a rule.
 OFTEN = {
-    *("Traded", "MarketSettled", "CreditsChanged", "ShareCreated", "ShareEnded", "CreditRedistributed"),
-    *("SHARED_ACCOUNT_NOT_FLAT", "INSUFFICIENT_CREDIT", "CREDIT_REMAINS", "INSUFFICIENT_FUNDS"),
-    *("rounded", "several owners carried up", "flat again"),
+    # events
+    "Traded",
+    "MarketSettled",
+    "CreditsChanged",
+    "ShareCreated",
+    "ShareEnded",
+    "CreditRedistributed",
+    # refusals
+    "SHARED_ACCOUNT_NOT_FLAT",
+    "INSUFFICIENT_CREDIT",
+    "CREDIT_REMAINS",
+    "INSUFFICIENT_FUNDS",
+    # see count()
+    "rounded",
+    "several owners carried up",
+    "flat again",
 }
 
 
 class SharedMoney(Machine):
-    """Bob made Team and gave Carol a share; below it hangs a chain of accounts, six owners deep, and a diamond.
+    """Bob opened Team and gave Carol a share. Below Team there are a chain of accounts, six deep, and a diamond.
 
     No command makes a diamond: only what a user account owns can be shared, and user accounts have no owners. The rules
-    say what it would mean, so one is planted; its two sides differ in length.
+    cover diamonds all the same, so the machine plants one, whose two sides differ in length.
     """
 
     compare = True
@@ -65,11 +78,11 @@ class SharedMoney(Machine):
         self.at_us += 1
         cash = self.stakes.cash()
         if self.compare:
-            answer = both(self.engine, self.oracle, command, self.at_us)
+            answer = ask_both(self.engine, self.oracle, command, self.at_us)
         else:
             answer = ask_engine(self.engine, command, self.at_us)
         if isinstance(answer, list):
-            self.note(answer)
+            self.count(answer)
             self.stakes.accept(command, cash)
         else:
             assert isinstance(answer, Rejected)
@@ -80,8 +93,8 @@ class SharedMoney(Machine):
             assert differences(self.engine, self.oracle, Touched.by(changed)) == []
             invariants.check_batch(self.engine, changed)
 
-    def note(self, events: list[Event]) -> None:
-        """Counts what happened, and what is hard to come by."""
+    def count(self, events: list[Event]) -> None:
+        """Counts the events, and situations that are rare."""
         names = [type(event).__name__ for event in events]
         self.answers.update(names)
         self.answers["several owners carried up"] += names.count("CreditsChanged") > 3
@@ -90,7 +103,7 @@ class SharedMoney(Machine):
         self.answers["flat again"] += "MarketSettled" in names and "PaidOut" in names
 
     def justify(self, reason: Reason, command: Command) -> None:
-        """A refusal for want of flatness or credit is right: of a shared account, and of that one only."""
+        """Checks two refusals: both need a shared account, one that is not flat, the other one that is."""
         if reason not in (Reason.SHARED_ACCOUNT_NOT_FLAT, Reason.INSUFFICIENT_CREDIT):
             return
         if isinstance(command, c.MakeTransfer):
@@ -99,12 +112,12 @@ class SharedMoney(Machine):
             assert len(self.stakes.of[shared]) > 1, "an only owner may move what is available"
         else:
             shared = command.left if isinstance(command, c.LeaveAccount) else command.shared  # type: ignore[union-attr]
-        assert self.stakes.flat(shared) == (reason == Reason.INSUFFICIENT_CREDIT)
+        assert self.stakes.is_flat(shared) == (reason == Reason.INSUFFICIENT_CREDIT)
 
     # --- Choosing
 
     def person(self, account: int, pick: int) -> int:
-        """User id of somebody who may act as it."""
+        """The user id of somebody who may act as the account."""
         users = [user for user in self.engine.people if account in self.engine.reach(user)]
         return users[pick % len(users)]
 
@@ -115,7 +128,7 @@ class SharedMoney(Machine):
         return OPERATOR, self.engine.people[OPERATOR], True, ""
 
     def alt(self, pick: int) -> int:
-        """Of three picks two are shared accounts."""
+        """An alt; two of three picks give one with several owners."""
         alts = [a.id for a in self.engine.accounts.values() if a.kind == AccountKind.ALT]
         shared = [id for id in alts if len(self.engine.accounts[id].owners) > 1]
         some = shared if shared and pick % 3 else alts
@@ -131,7 +144,7 @@ class SharedMoney(Machine):
     def market(self) -> Market:
         return self.engine.markets[self.engine.next_market - 1]
 
-    # --- What happens
+    # --- Steps
 
     @initialize()
     def open(self) -> None:
@@ -146,7 +159,7 @@ class SharedMoney(Machine):
         for _ in range(5):
             chain.append(self.make(chain[-1]))
         side = self.make(team)
-        self.plant(chain[4], side)  # Team, side: two; Team and the chain: four
+        self.plant(chain[4], side)  # two steps below Team by the side, four by the chain
         self.ask(c.MakeTransfer(2, bob, False, "", bob, team, 2_000, ""))
         self.ask(c.MakeTransfer(3, carol, False, "", carol, team, 1_001, ""))
         for account in (*chain, side):
@@ -157,11 +170,11 @@ class SharedMoney(Machine):
         return self.engine.next_account - 1
 
     def plant(self, account: int, owner: int) -> None:
-        """One more owner, beside all commands."""
+        """Adds an owner without a command."""
         self.engine.add_owner(self.engine.accounts[account], owner, 0)
         if self.compare:
             self.oracle.accounts[account].owners[owner] = 0
-        self.stakes.own(account, owner)
+        self.stakes.add_owner(account, owner)
 
     def new_market(self) -> None:
         self.ask(c.CreateMarket(*self.sudo(), f"M {self.engine.seq}", "", 0, 100, 1, 1))
@@ -188,7 +201,7 @@ class SharedMoney(Machine):
 
     @rule(pick=picks, owner=picks, by=picks, more=st.sampled_from([-300, -1, 0, 0, 1]))
     def withdraw(self, pick: int, owner: int, by: int, more: int) -> None:
-        """About what the receiver's credit was when it was counted last; asked by anybody who may."""
+        """Withdraws about the receiver's last credit, by anybody who may act as the account."""
         account = self.alt(pick)
         payee = self.owner(account, owner)
         amount = max(1, self.engine.accounts[account].owners[payee] + more)
@@ -201,7 +214,7 @@ class SharedMoney(Machine):
 
     @rule(seller=picks, buyer=picks, price=prices, size=sizes)
     def trade(self, seller: int, buyer: int, price: int, size: int) -> None:
-        """Two people, or one for a shared account and one for themselves."""
+        """An offer and a bid at one price, by any two accounts."""
         for pick, side in ((seller, Side.OFFER), (buyer, Side.BID)):
             head = self.head(self.trader(pick), seller)
             how = (TimeInForce.GTC, False, SelfTrade.CANCEL_RESTING)
@@ -209,7 +222,7 @@ class SharedMoney(Machine):
 
     @rule(price=prices)
     def settle(self, price: int) -> None:
-        """Everybody is flat again."""
+        """Settles the market, so that everybody is flat again."""
         if self.market().status == MarketStatus.OPEN and self.market().tape:
             self.ask(c.SettleMarket(*self.sudo(), self.market().id, price))
             self.new_market()
@@ -243,7 +256,7 @@ class SharedMoney(Machine):
 
     @rule(pick=picks, amount=amounts, kind=st.sampled_from(["gift", "collect", "move"]))
     def operate(self, pick: int, amount: int, kind: str) -> None:
-        """What touches no credit: the account has more or less than it made."""
+        """Moves money without touching credits, so that cash and credits differ."""
         account = self.alt(3 * pick)
         if kind == "gift":
             self.ask(c.Gift(*self.sudo(), account, amount, ""))
@@ -262,15 +275,14 @@ def test_hundreds_of_shared_accounts() -> None:
 
 
 class UnwatchedMoney(SharedMoney):
-    """Only the stakes tell what is wrong."""
+    """Without the oracle of events: only the stakes can find a mutant."""
 
     compare = False
 
 
 @pytest.mark.parametrize("mutant", MUTANTS)
-def test_it_notices(mutant: Breaks, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The rules broken on purpose: the stakes alone, without the oracle of events, say so."""
+def test_the_stakes_find_every_mutant(mutant: Breaks, monkeypatch: pytest.MonkeyPatch) -> None:
     mutant(monkeypatch)
-    with pytest.raises(AssertionError) as noticed:
+    with pytest.raises(AssertionError) as failure:
         run(UnwatchedMoney, EXAMPLES, STEPS, phases=(Phase.generate,))
-    print(mutant.__name__, UnwatchedMoney.steps, str(noticed.value).splitlines()[0])
+    print(mutant.__name__, UnwatchedMoney.steps, str(failure.value).splitlines()[0])

@@ -1,4 +1,4 @@
-"""Whose the money in an account with one owner is (rules, section 2)."""
+"""Credits in an account with one owner (rules, section 2)."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The same commands lead to the same events and the same state: in this process, in another, read from JSON."""
+"""The same commands lead to the same events and state: in this process, in another one, and read from JSON."""
 
 import json
 import os
@@ -12,16 +12,14 @@ from markets.engine import commands
 from markets.engine.commands import Command
 from markets.engine.engine import Engine
 from tests.engine.driver import Driver
-from tests.kinds import kinds, rare
+from tests.kinds import find_rare, list_kinds
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = 2_000
 
-Told = list[list[object]]
 
-
-def events_told(history: list[tuple[Command, int]], engine: Engine) -> Told:
-    """Every event as the journal writes it."""
+def apply_all(history: list[tuple[Command, int]], engine: Engine) -> list[list[object]]:
+    """Applies the commands. Returns every event as the journal writes it."""
     return [[type(event).__name__, *event] for command, at_us in history for event in engine.apply(command, at_us)]
 
 
@@ -35,34 +33,34 @@ def from_json(text: str) -> list[tuple[Command, int]]:
 
 @pytest.fixture(scope="module")
 def history() -> list[tuple[Command, int]]:
-    """What a seeded driver got accepted."""
+    """The accepted commands of a seeded driver."""
     driver = Driver(seed=223, keep=True)
     driver.run(COMMANDS)
     assert len(driver.accepted) > COMMANDS // 3
-    assert rare(kinds(driver.accepted)) == []
+    assert find_rare(list_kinds(driver.accepted)) == []
     return driver.accepted
 
 
 def test_twice_in_one_process(history: list[tuple[Command, int]]) -> None:
     one, other = Engine(), Engine()
-    assert events_told(history, one) == events_told(history, other)
+    assert apply_all(history, one) == apply_all(history, other)
     assert one.digest() == other.digest()
 
 
 def test_commands_that_were_read_from_json(history: list[tuple[Command, int]]) -> None:
-    """A command says BID or 2; the journal knows only 2, and nobody may see a difference."""
+    """A command may hold the enum BID or the number 1, which the journal stores. It must make no difference."""
     one, other = Engine(), Engine()
-    assert json.dumps(events_told(history, one)) == json.dumps(events_told(from_json(to_json(history)), other))
+    assert json.dumps(apply_all(history, one)) == json.dumps(apply_all(from_json(to_json(history)), other))
     assert one.digest() == other.digest()
 
 
 REPLAY = """
 import hashlib, json, sys
 from markets.engine.engine import Engine
-from tests.engine.test_determinism import events_told, from_json
+from tests.engine.test_determinism import apply_all, from_json
 engine = Engine()
-told = json.dumps(events_told(from_json(sys.stdin.read()), engine))
-print(hashlib.sha256(told.encode()).hexdigest(), engine.digest())
+events = json.dumps(apply_all(from_json(sys.stdin.read()), engine))
+print(hashlib.sha256(events.encode()).hexdigest(), engine.digest())
 """
 
 
@@ -81,34 +79,30 @@ def test_in_fresh_processes_with_other_hash_seeds(history: list[tuple[Command, i
         for seed in ("1", "2", "31337")
     }
     assert len(answers) == 1
-    assert answers.pop().split()[1] == events_and_digest(history)
-
-
-def events_and_digest(history: list[tuple[Command, int]]) -> str:
     engine = Engine()
-    events_told(from_json(to_json(history)), engine)
-    return engine.digest()
+    apply_all(from_json(to_json(history)), engine)
+    assert answers.pop().split()[1] == engine.digest()
 
 
 def test_the_digest_notices_the_smallest_difference(history: list[tuple[Command, int]]) -> None:
     digests = set()
     for left_out in range(4):
         engine = Engine()
-        events_told(history[: len(history) - left_out], engine)
+        apply_all(history[: len(history) - left_out], engine)
         digests.add(engine.digest())
     assert len(digests) == 4
 
 
 def test_the_digest_notices_every_figure(history: list[tuple[Command, int]]) -> None:
-    """Turned by one unit each, by hand."""
+    """Each figure is raised by one, by hand."""
     engine = Engine()
-    events_told(history, engine)
+    apply_all(history, engine)
     account = max(engine.accounts.values(), key=lambda one: len(one.exposures))
     order = next(iter(engine.orders.values()))
     exposure = next(iter(account.exposures.values()))
     auction = next(iter(engine.auctions.values()))
     digests = {engine.digest()}
-    turns = [
+    changes = [
         (account, ("cash", "worst_case", "notional")),
         (order, ("open", "filled", "cancelled", "price", "seq")),
         (exposure, ("position", "bid_size", "bid_value", "offer_size", "offer_value", "cost", "realised")),
@@ -116,17 +110,17 @@ def test_the_digest_notices_every_figure(history: list[tuple[Command, int]]) -> 
         (engine, ("next_auction",)),
         (auction, ("seller", "status", "creator", "created_us", "seq")),
     ]
-    for thing, names in turns:
+    for thing, names in changes:
         for name in names:
             setattr(thing, name, getattr(thing, name) + 1)
             digests.add(engine.digest())
-    assert len(digests) == 1 + sum(len(names) for _, names in turns)
+    assert len(digests) == 1 + sum(len(names) for _, names in changes)
 
 
 def test_the_digest_notices_what_decides_the_order_of_events(history: list[tuple[Command, int]]) -> None:
-    """Payouts follow the order of a market's holders, Out in all markets that of an account's exposures."""
+    """Payouts follow the order of a market's holders, and Out that of an account's exposures."""
     engine = Engine()
-    events_told(history, engine)
+    apply_all(history, engine)
     market = max(engine.markets.values(), key=lambda one: len(one.holders))
     account = max(engine.accounts.values(), key=lambda one: len(one.exposures))
     digests = {engine.digest()}

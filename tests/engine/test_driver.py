@@ -1,6 +1,6 @@
 """Random days at the exchange: 200,000 commands here, 2,000,000 in `make soak`. SEED=<number> repeats a day.
 
-And the proof that the driver can fail: rules of the engine are broken on purpose, and it has to notice.
+The planted bugs break rules of the engine on purpose, to prove that the driver notices.
 """
 
 import os
@@ -17,27 +17,77 @@ from markets.engine.ledger import Account, Exposure
 from markets.engine.state import Changed
 from tests.engine.driver import Driver, Failure
 
-DAYS, SOAK_DAYS = range(2), range(4)  # each an exchange of its own, so that they can run side by side
-COMMANDS = 50_000  # a day
+DAYS, SOAK_DAYS = range(2), range(4)  # each has its own exchange, so that they can run in parallel
+COMMANDS = 50_000  # per day
 SOAK_COMMANDS = 500_000
 SEED = 20_260
 PLANTED_SEED = 11
 PLANTED_COMMANDS = 4_000
 
-# Every kind of answer must have been given in a day, or the driver drives past a rule.
+# Every day must have each of these answers and events, or the driver does not reach a rule.
 ANSWERS = {
-    *("CreateHouse", "CreateUserAccount", "CreateAccount", "MakeTransfer", "Gift", "CreateMarket", "EditMarket"),
-    *("ShareAccount", "LeaveAccount", "RevokeShare", "Redistribute", "Collect", "NOT_A_USER", "ALREADY_OWNER"),
-    *("CREDIT_REMAINS", "SHARED_ACCOUNT_NOT_FLAT", "INSUFFICIENT_CREDIT"),
-    *("SetMarketStatus", "SettleMarket", "CreateOrder", "CancelOrder", "Out", "repeated"),
-    *("Traded", "OrderCancelled", "NO_LONGER_LISTED", "PaidOut", "CreditsChanged"),
-    *("NOT_ALLOWED", "SUDO_REQUIRED", "ACCOUNT_NOT_FOUND"),
-    *("INVALID_NAME", "NAME_TAKEN", "INVALID_TEXT", "INVALID_AMOUNT"),
-    *("INSUFFICIENT_FUNDS", "SAME_ACCOUNT", "TOO_MANY_ACCOUNTS", "MARKET_NOT_FOUND", "INVALID_MARKET"),
-    *("MARKET_PAUSED", "MARKET_CLOSED", "MARKET_SETTLED", "SETTLER_HAS_POSITION", "INVALID_PRICE", "INVALID_SIZE"),
-    *("CreateAuction", "EditAuction", "WithdrawAuction", "BuyAuction", "SettleAuction"),
-    *("AUCTION_NOT_FOUND", "AUCTION_SETTLED", "PRICE_CHANGED", "NO_PRICE", "SAME_PERSON"),
-    *("POST_ONLY_WOULD_TRADE", "FOK_NOT_FILLABLE", "ORDER_NOT_FOUND"),
+    # accepted commands, and a repeated key
+    "CreateHouse",
+    "CreateUserAccount",
+    "CreateAccount",
+    "MakeTransfer",
+    "Gift",
+    "CreateMarket",
+    "EditMarket",
+    "ShareAccount",
+    "LeaveAccount",
+    "RevokeShare",
+    "Redistribute",
+    "Collect",
+    "SetMarketStatus",
+    "SettleMarket",
+    "CreateOrder",
+    "CancelOrder",
+    "Out",
+    "CreateAuction",
+    "EditAuction",
+    "WithdrawAuction",
+    "BuyAuction",
+    "SettleAuction",
+    "repeated",
+    # events
+    "Traded",
+    "OrderCancelled",
+    "NO_LONGER_LISTED",
+    "PaidOut",
+    "CreditsChanged",
+    # refusals
+    "NOT_A_USER",
+    "ALREADY_OWNER",
+    "CREDIT_REMAINS",
+    "SHARED_ACCOUNT_NOT_FLAT",
+    "INSUFFICIENT_CREDIT",
+    "NOT_ALLOWED",
+    "SUDO_REQUIRED",
+    "ACCOUNT_NOT_FOUND",
+    "INVALID_NAME",
+    "NAME_TAKEN",
+    "INVALID_TEXT",
+    "INVALID_AMOUNT",
+    "INSUFFICIENT_FUNDS",
+    "SAME_ACCOUNT",
+    "TOO_MANY_ACCOUNTS",
+    "MARKET_NOT_FOUND",
+    "INVALID_MARKET",
+    "MARKET_PAUSED",
+    "MARKET_CLOSED",
+    "MARKET_SETTLED",
+    "SETTLER_HAS_POSITION",
+    "INVALID_PRICE",
+    "INVALID_SIZE",
+    "AUCTION_NOT_FOUND",
+    "AUCTION_SETTLED",
+    "PRICE_CHANGED",
+    "NO_PRICE",
+    "SAME_PERSON",
+    "POST_ONLY_WOULD_TRADE",
+    "FOK_NOT_FILLABLE",
+    "ORDER_NOT_FOUND",
 }
 
 
@@ -115,11 +165,11 @@ def a_unit_too_generous(planted: pytest.MonkeyPatch) -> None:
     planted.setattr(orders, "refresh", refresh_and_add)
 
 
-def funds_are_not_looked_at(planted: pytest.MonkeyPatch) -> None:
+def funds_are_not_checked(planted: pytest.MonkeyPatch) -> None:
     planted.setattr(orders, "_check_funds", lambda *_: None)
 
 
-def fok_and_post_only_are_not_looked_at(planted: pytest.MonkeyPatch) -> None:
+def fok_and_post_only_are_not_checked(planted: pytest.MonkeyPatch) -> None:
     planted.setattr(orders, "_check_conditions", lambda *_: None)
 
 
@@ -208,15 +258,15 @@ def past_traders_know_nothing(planted: pytest.MonkeyPatch) -> None:
     planted.setattr(visibility, "knows", lambda market, account: account.id == market.owner)
 
 
-def who_had_orders_knows_for_ever(planted: pytest.MonkeyPatch) -> None:
+def an_order_is_enough_to_know_a_market(planted: pytest.MonkeyPatch) -> None:
     planted.setattr(visibility, "knows", lambda market, account: market.id in account.exposures)
 
 
-def who_is_not_listed_keeps_orders(planted: pytest.MonkeyPatch) -> None:
+def unlisted_accounts_keep_their_orders(planted: pytest.MonkeyPatch) -> None:
     planted.setattr(listing, "cancel_all", lambda *_: [])
 
 
-def hidden_and_missing_markets_are_told_apart(planted: pytest.MonkeyPatch) -> None:
+def hidden_and_missing_markets_can_be_told_apart(planted: pytest.MonkeyPatch) -> None:
     def market_known(state: Engine, by: int, market: int, sudo: bool) -> Market:
         if market in state.markets and not sudo:
             planted.setattr(visibility, "market_not_found", lambda _: Rejected(Reason.MARKET_NOT_FOUND, "Not for you."))
@@ -241,8 +291,8 @@ PLANTED: list[Callable[[pytest.MonkeyPatch], None]] = [
     trades_at_another_price,
     cost_rounded_the_other_way,
     a_unit_too_generous,
-    funds_are_not_looked_at,
-    fok_and_post_only_are_not_looked_at,
+    funds_are_not_checked,
+    fok_and_post_only_are_not_checked,
     keys_are_forgotten,
     anybody_acts_as_anybody,
     shorts_do_not_pay,
@@ -255,9 +305,9 @@ PLANTED: list[Callable[[pytest.MonkeyPatch], None]] = [
     anybody_trades_anywhere,
     operators_trade_anywhere,
     past_traders_know_nothing,
-    who_had_orders_knows_for_ever,
-    who_is_not_listed_keeps_orders,
-    hidden_and_missing_markets_are_told_apart,
+    an_order_is_enough_to_know_a_market,
+    unlisted_accounts_keep_their_orders,
+    hidden_and_missing_markets_can_be_told_apart,
     the_list_is_not_reported,
 ]
 

@@ -1,4 +1,4 @@
-"""A key is used once (rules, section 5): the second time the first answer stands."""
+"""A key is used once (rules, section 5, Keys): a second command with it repeats the first."""
 
 import pytest
 
@@ -130,7 +130,7 @@ def test_ten_thousand_keys_are_remembered() -> None:
 
 
 def test_the_first_answer_stands_whatever_the_second_says(day: Scenario) -> None:
-    """Whether the body is the same is for whoever can read the journal to say (KEY_CONFLICT)."""
+    """The engine does not compare the bodies. The matcher does, with the journal (KEY_CONFLICT)."""
     day.pay("alice", "bob", 1, key="mine")
     alice, bob = day.ids["alice"], day.ids["bob"]
     head = (day.users["alice"], alice, False, "mine")

@@ -13,7 +13,7 @@ LARGEST_SIZE = 100_000
 
 @pytest.fixture
 def dear() -> Scenario:
-    """One market up to the highest price there is: bids at its minimum can lose nothing."""
+    """DEAR settles between the two highest prices there are. Bids at its minimum can lose nothing."""
     day = Scenario(compare=False)
     day.people("alice", "bob")
     day.market("DEAR", "999999.99", 1_000_000)
@@ -78,8 +78,8 @@ def test_an_order_that_cannot_rest_is_not_one_too_many() -> None:
     for _ in range(1_000):
         day.buy("alice", "GOLD", 1, size="0.01")
     day.sell("bob", "GOLD", 50)
-    told = day.buy("alice", "GOLD", 50, time_in_force=TimeInForce.IOC)
-    assert told[0] == "alice buys 1 @ 50 from bob"
+    sentences = day.buy("alice", "GOLD", 50, time_in_force=TimeInForce.IOC)
+    assert sentences[0] == "alice buys 1 @ 50 from bob"
 
 
 def test_limits_come_before_funds(day: Scenario) -> None:
@@ -155,7 +155,7 @@ def test_the_largest_fills_and_settlement_fit_64_bits(dear: Scenario) -> None:
     assert dear.cash("alice") == "50000"
 
 
-def test_limits_are_looked_at_before_post_only_and_fok(dear: Scenario) -> None:
+def test_limits_are_checked_before_post_only_and_fok(dear: Scenario) -> None:
     for _ in range(100):
         dear.buy("alice", "DEAR", "999999.99", LARGEST_SIZE)
     dear.sell("bob", "DEAR", 1_000_000)

@@ -1,4 +1,4 @@
-"""Whom a market is for, and what else operators choose about it (rules, section 4)."""
+"""Which accounts a market lists, and what else operators choose about it (rules, section 4)."""
 
 from typing import Any
 
@@ -8,20 +8,20 @@ from markets.engine import commands as c
 from markets.engine.commands import MarketStatus
 from markets.engine.errors import Reason
 from markets.engine.events import Event, MarketEdited
-from tests.scenario import OPERATOR, Scenario, Shown, table
+from tests.scenario import OPERATOR, MarketOptions, Scenario, table
 
 HOUSE = 1
 NOWHERE = 99
-RESTING = (MarketStatus.OPEN, MarketStatus.CANCEL_ONLY, MarketStatus.PAUSED)  # the book may hold orders
+RESTING = (MarketStatus.OPEN, MarketStatus.CANCEL_ONLY, MarketStatus.PAUSED)  # statuses in which orders may rest
 
 
 def last_events(day: Scenario) -> list[Event]:
-    """Of the last accepted command."""
+    """The events of the last accepted command."""
     engine = day.replay(day.history[:-1])
     return engine.apply(*day.history[-1])
 
 
-# --- A list that changes
+# --- Changes of the list
 
 
 @pytest.mark.parametrize("status", RESTING, ids=lambda status: status.name)
@@ -99,7 +99,7 @@ def test_example_4_9_an_empty_list_and_none_differ(copper: Scenario) -> None:
 
 
 def test_a_list_is_what_it_holds(copper: Scenario) -> None:
-    """In any order, however often each: then nothing has changed, and nothing tells of a change."""
+    """Neither order nor repetition counts. A list with the same accounts is no change and is not reported as one."""
     copper.buy("bob", "COPPER", 40)
     copper.engine.take_changed()
     copper.edit("COPPER", visible_to=("bob", "Desk", "bob"))
@@ -109,7 +109,7 @@ def test_a_list_is_what_it_holds(copper: Scenario) -> None:
     assert copper.book("COPPER") == table("bob 1 @ 40 |")
 
 
-def test_an_edit_tells_who_was_listed_before(copper: Scenario) -> None:
+def test_an_edit_says_who_was_listed_before(copper: Scenario) -> None:
     copper.edit("COPPER", visible_to=())
     (edited,) = last_events(copper)
     assert isinstance(edited, MarketEdited)
@@ -121,7 +121,7 @@ def test_an_edit_tells_who_was_listed_before(copper: Scenario) -> None:
     assert (edited.visible_before, edited.visible_to) == ((), (desk,))
 
 
-# --- What is no list
+# --- Lists that are refused
 
 
 @pytest.mark.parametrize("listed", [(HOUSE,), (2, HOUSE), (0,), (-1,), (NOWHERE,), (2, 10**30)])
@@ -165,20 +165,20 @@ def test_hidden_ids_change_nothing_but_what_is_shown(day: Scenario) -> None:
         assert day.book(market) == table("alice 2 @ 50 |")
 
 
-def test_hiding_is_told_when_it_changes_and_only_then(day: Scenario) -> None:
+def test_hiding_ids_is_reported_only_when_it_changes(day: Scenario) -> None:
     day.buy("alice", "GOLD", 40)
     gold = day.market_ids["GOLD"]
-    for hide, told in ((True, True), (True, False), (False, True), (False, False)):
+    for hide, reported in ((True, True), (True, False), (False, True), (False, False)):
         day.engine.take_changed()
         day.edit("GOLD", hide_account_ids=hide)
         changed = day.engine.take_changed()
-        assert (gold in changed.masks, gold in changed.visibility) == (told, told)
+        assert (gold in changed.masks, gold in changed.visibility) == (reported, reported)
         assert gold in changed.markets
     assert day.book("GOLD") == table("alice 1 @ 40 |")
 
 
 def test_example_4_10_categories_that_everybody_may_use_and_others(day: Scenario) -> None:
-    """Which are public is a setting; the command says which its category is."""
+    """A setting says which categories are public; the command carries the answer for its own."""
     assert day.market("LEAD", 0, 1, owner="alice", category=" base  metals ") == [
         "market LEAD, 0 to 1, of alice, in base metals"
     ]
@@ -194,7 +194,7 @@ def test_example_4_10_categories_that_everybody_may_use_and_others(day: Scenario
 
 @pytest.mark.parametrize("category", [" ", "x" * 41, "bell\x07", "\ufe0f"])
 def test_a_category_is_a_name_or_none(day: Scenario, category: str) -> None:
-    day.oracle = None  # which knows less of what cannot be seen
+    day.oracle = None  # the oracle does not know all invisible characters
     with day.refuses(Reason.INVALID_NAME):
         day.market("LEAD", 0, 1, category=category)
     with day.refuses(Reason.INVALID_NAME):
@@ -207,7 +207,7 @@ def test_a_category_is_a_name_or_none(day: Scenario, category: str) -> None:
     [{"pinned": True}, {"visible_to": ("alice",)}, {"hide_account_ids": True}, {"category_public": False}],
     ids=lambda special: next(iter(special)),
 )
-def test_special_markets_take_an_operator_in_sudo(day: Scenario, special: Shown) -> None:
+def test_special_markets_take_an_operator_in_sudo(day: Scenario, special: MarketOptions) -> None:
     with day.refuses(Reason.SUDO_REQUIRED):
         day.market("LEAD", 0, 100, owner="alice", **special)
     day.market("LEAD", 0, 100, **special)
@@ -227,7 +227,7 @@ def test_special_markets_take_an_operator_in_sudo(day: Scenario, special: Shown)
     ids=str,
 )
 def test_the_owner_changes_the_description_and_no_more(day: Scenario, special: dict[str, Any]) -> None:
-    """Not even to what it is already."""
+    """The owner may not even send the present value."""
     day.market("LEAD", 0, 100, owner="alice")
     with day.refuses(Reason.SUDO_REQUIRED):
         day.edit("LEAD", description="Mine.", who="alice", **special)

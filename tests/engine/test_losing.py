@@ -1,4 +1,4 @@
-"""What an account can lose, and orders that it could not pay for (rules, section 6)."""
+"""What an account can lose, and orders that it cannot afford (rules, section 6)."""
 
 import pytest
 
@@ -122,8 +122,8 @@ def test_own_cancels_free_their_funds_for_the_order_that_causes_them(day: Scenar
 def test_the_rest_of_an_order_that_its_own_order_stops_needs_nothing(day: Scenario) -> None:
     day.people("erin", cash=60)
     day.sell("erin", "GOLD", 40)
-    told = day.buy("erin", "GOLD", 50, size=100, self_trade=SelfTrade.CANCEL_INCOMING)
-    assert told[-1] == "erin bids 100 @ 50: 0 filled, 0 open"
+    sentences = day.buy("erin", "GOLD", 50, size=100, self_trade=SelfTrade.CANCEL_INCOMING)
+    assert sentences[-1] == "erin bids 100 @ 50: 0 filled, 0 open"
 
 
 def test_what_is_decremented_needs_nothing(day: Scenario) -> None:
@@ -137,8 +137,8 @@ def test_what_is_decremented_needs_nothing(day: Scenario) -> None:
 
 def test_what_an_immediate_order_does_not_get_needs_nothing(day: Scenario) -> None:
     day.sell("bob", "GOLD", 50, size=20)
-    told = day.buy("alice", "GOLD", 100, size=1_000, time_in_force=TimeInForce.IOC)
-    assert told[-1] == "alice bids 1000 @ 100: 20 filled, 0 open"
+    sentences = day.buy("alice", "GOLD", 100, size=1_000, time_in_force=TimeInForce.IOC)
+    assert sentences[-1] == "alice bids 1000 @ 100: 20 filled, 0 open"
     assert day.available("alice") == "0"
 
 

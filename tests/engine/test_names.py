@@ -1,4 +1,4 @@
-"""When a name is a name, and when two names are the same (rules, section 1)."""
+"""Which names are valid, and when two names are the same (rules, section 1)."""
 
 from contextlib import suppress
 from math import inf
@@ -15,11 +15,11 @@ from markets.models import Market as MarketRow
 from tests.scenario import Scenario
 
 FULL_WIDTH_ALICE = "\uff21\uff4c\uff49\uff43\uff45"
-LONGEST_FOLDED = "\ufdfa"  # one character that NFKC writes with eighteen
+LONGEST_FOLDED = "\ufdfa"  # one character that NFKC turns into eighteen
 
 
 @pytest.mark.parametrize(
-    ("wish", "name"),
+    ("requested", "name"),
     [
         ("Night desk", "Night desk"),
         ("  Night   desk ", "Night desk"),
@@ -29,8 +29,8 @@ LONGEST_FOLDED = "\ufdfa"  # one character that NFKC writes with eighteen
         ("Zoë & Søn – 株式会社 🦉", "Zoë & Søn – 株式会社 🦉"),
     ],
 )
-def test_example_1_2_names_are_trimmed_and_single_spaced(day: Scenario, wish: str, name: str) -> None:
-    assert day.alt("alice", wish) == [f"account {name} under alice"]
+def test_example_1_2_names_are_trimmed_and_single_spaced(day: Scenario, requested: str, name: str) -> None:
+    assert day.alt("alice", requested) == [f"account {name} under alice"]
 
 
 @pytest.mark.parametrize("name", ["", " ", "   ", "x" * 41, "x " * 21])
@@ -56,7 +56,7 @@ def test_zero_width_and_direction_characters_are_refused(day: Scenario, characte
 
 @pytest.mark.parametrize("character", ["\u034f", "\ufe0f", "\u180b", "\u17b4", "\u3164", "\U000e0100"])
 def test_marks_that_nobody_sees_make_no_new_name(day: Scenario, character: str) -> None:
-    """Else somebody could be "alice" to every reader of the tape."""
+    """Otherwise somebody else could look like "alice" to every reader of the tape."""
     with day.refuses(Reason.NAME_TAKEN):
         day.alt("bob", f"ali{character}ce")
     assert day.alt("bob", f"bob's heart{character}") == [f"account bob's heart{character} under bob"]
@@ -126,12 +126,12 @@ def test_a_numbered_name_still_has_at_most_40_characters(day: Scenario) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wish", "name"),
+    ("requested", "name"),
     [("", "Trader"), ("\x00\u200b", "Trader"), ("Zoe\nsmith", "Zoe smith"), ("z" * 60, "z" * 40), (" zoe ", "zoe")],
 )
-def test_who_signs_in_always_gets_a_name(day: Scenario, wish: str, name: str) -> None:
-    day.people(wish)
-    assert day.engine.accounts[day.ids[wish]].name == name
+def test_whoever_signs_in_gets_a_name(day: Scenario, requested: str, name: str) -> None:
+    day.people(requested)
+    assert day.engine.accounts[day.ids[requested]].name == name
 
 
 def test_market_names_have_1_to_80_characters(day: Scenario) -> None:
@@ -153,7 +153,7 @@ HIDDEN_SPACES = ["\ufe0f alice", "alice \ufe0f", "al \u3164 ice", "alice\u2800",
 
 @pytest.mark.parametrize("name", HIDDEN_SPACES)
 def test_a_name_hides_no_spaces(day: Scenario, name: str) -> None:
-    """To every reader it would be another one's."""
+    """A reader would take it for somebody else's name."""
     with day.refuses(Reason.INVALID_NAME):
         day.alt("bob", name)
     with day.refuses(Reason.INVALID_NAME):
@@ -172,7 +172,7 @@ def test_who_signs_in_gets_a_name_without_hidden_spaces() -> None:
 
 
 def test_before_version_2_names_hid_spaces() -> None:
-    """And a replay of that time accepts what was accepted."""
+    """A replay of entries from then accepts what was accepted."""
     assert RULES_VERSION == 2
     day = Scenario(compare=False)
     day.people("alice", "bob")
@@ -188,7 +188,7 @@ def test_a_settled_market_keeps_its_name(day: Scenario) -> None:
 
 
 def test_every_accepted_names_key_fits_its_column() -> None:
-    """The key is longer than the name; PostgreSQL would refuse the row after the engine had accepted the command."""
+    """A key may be longer than its name. PostgreSQL would refuse one that is too long, after the engine accepted it."""
     day = Scenario(compare=False)
     day.people("alice", LONGEST_FOLDED * 40)
     for length in range(1, 41):
@@ -196,22 +196,22 @@ def test_every_accepted_names_key_fits_its_column() -> None:
     for length in range(1, 81):
         command = CreateMarket(*day.head("operator", "", ""), LONGEST_FOLDED * length, "", 0, 100, 1, 1)
         ask(day, command)
-    assert max(map(len, day.engine.names)) <= room(AccountRow)
-    assert max(map(len, day.engine.market_names)) <= room(MarketRow)
+    assert max(map(len, day.engine.names)) <= column_length(AccountRow)
+    assert max(map(len, day.engine.market_names)) <= column_length(MarketRow)
 
 
-def room(model: type[Model]) -> float:
-    """Characters that its column for name keys holds."""
+def column_length(model: type[Model]) -> float:
+    """The number of characters that the model's column for name keys holds."""
     return getattr(model._meta.get_field("name_key"), "max_length", None) or inf
 
 
 def ask(day: Scenario, command: CreateAccount | CreateMarket) -> None:
-    """Whether it is accepted does not matter here."""
+    """Gives the command, whether it is accepted or refused."""
     with suppress(Rejected):
         day.do(command)
 
 
 def test_a_key_is_its_own_key() -> None:
-    """What casefold breaks apart NFKC puts together: asking twice changes nothing."""
+    """casefold and NFKC can each undo the other; a key is stable under both."""
     for text in ("\u1e9e", "\u0345", "\u1fc3", FULL_WIDTH_ALICE, "Ǆ", "ﬀ", "İ", "\u00a8"):
         assert name_key(name_key(text)) == name_key(text)

@@ -1,4 +1,4 @@
-"""A refused command changes nothing, and every code that the engine knows has a way to it."""
+"""A refused command changes nothing, and every code of the engine can be provoked."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,7 @@ from markets.engine.commands import BuyAuction, CreateMarket, CreateOrder, Creat
 from markets.engine.errors import Reason, Rejected
 from tests.scenario import OPERATOR, Scenario
 
-# Told by those in front of the engine: frames, sign-in, rates, queue, and the journal's look at a repeated body.
+# Codes of what stands before the engine: frames, rates, the queue, and the comparison of repeated bodies.
 NOT_THE_ENGINES = {
     Reason.INVALID_FRAME,
     Reason.RATE_LIMITED,
@@ -46,7 +46,7 @@ def too_many_accounts(day: Scenario) -> None:
         day.alt("alice", f"alt {number}")
 
 
-def status(day: Scenario, status: MarketStatus) -> None:
+def order_in(day: Scenario, status: MarketStatus) -> None:
     day.status("GOLD", status)
     day.buy("alice", "GOLD", 50)
 
@@ -69,7 +69,7 @@ def last_owner(day: Scenario) -> None:
 
 
 def team(day: Scenario) -> Scenario:
-    """Alice's and Bob's, with 50 of each."""
+    """Team is Alice's and Bob's; each has 50 in it."""
     day.alt("alice", "Team")
     day.share("alice", "Team", "bob")
     day.pay("alice", "Team", 50)
@@ -88,7 +88,7 @@ def post_only(day: Scenario) -> None:
 
 
 def lamp(day: Scenario, at: int | None = 30) -> Scenario:
-    """Alice sells it."""
+    """Alice sells a lamp."""
     day.auction("alice", "lamp", at)
     return day
 
@@ -113,8 +113,8 @@ PROVOKED: dict[Reason, Callable[[Scenario], object]] = {
     Reason.TOO_MANY_ACCOUNTS: too_many_accounts,
     Reason.MARKET_NOT_FOUND: lambda day: day.do(CreateOrder(*day.head("alice", "", ""), 9, 1, 1, 1, 0, False, 0)),
     Reason.INVALID_MARKET: lambda day: day.market("LEAD", 100, 0),
-    Reason.MARKET_PAUSED: lambda day: status(day, MarketStatus.PAUSED),
-    Reason.MARKET_CLOSED: lambda day: status(day, MarketStatus.CLOSED),
+    Reason.MARKET_PAUSED: lambda day: order_in(day, MarketStatus.PAUSED),
+    Reason.MARKET_CLOSED: lambda day: order_in(day, MarketStatus.CLOSED),
     Reason.MARKET_SETTLED: settled,
     Reason.SETTLER_HAS_POSITION: settler_has_position,
     Reason.TOO_MANY_MARKETS: too_many_markets,
@@ -136,14 +136,14 @@ PROVOKED: dict[Reason, Callable[[Scenario], object]] = {
 
 @pytest.fixture
 def alone() -> Scenario:
-    """As `day`, without the oracle: some of these take thousands of commands."""
+    """Like `day`, without the oracle: some refusals take thousands of commands to provoke."""
     day = Scenario(compare=False)
     day.people("alice", "bob", cash=1_000)
     day.market("GOLD", 0, 100)
     return day
 
 
-def test_every_code_is_somebodys() -> None:
+def test_every_code_is_in_one_of_the_two_lists() -> None:
     assert set(PROVOKED) | NOT_THE_ENGINES == set(Reason)
     assert not set(PROVOKED) & NOT_THE_ENGINES
 
@@ -169,7 +169,7 @@ def test_every_refusal_says_why_in_a_sentence(alone: Scenario, reason: Reason) -
 
 
 def test_a_refused_order_cancels_nothing(day: Scenario) -> None:
-    """It would first cancel Alice's own offer, then find that it cannot be paid."""
+    """The order would cancel Alice's own offer, but she cannot afford it."""
     day.sell("alice", "GOLD", 50)
     day.sell("bob", "GOLD", 51)
     with day.refuses(Reason.INSUFFICIENT_FUNDS):
@@ -185,19 +185,19 @@ def test_a_refusal_is_not_counted(day: Scenario) -> None:
 
 
 def test_orders_are_checked_in_the_order_of_section_5(day: Scenario) -> None:
-    """One order breaks all rules; it is mended from the first check to the last."""
+    """One order breaks all rules. It is corrected step by step, from the first check to the last."""
     day.status("GOLD", MarketStatus.PAUSED)
     order = CreateOrder(day.users["bob"], day.ids["alice"], False, "", 99, 1, 10_001, 10**9, 0, True, 0)
-    for reason, mended in (
+    for reason, corrected in (
         (Reason.ACCOUNT_NOT_FOUND, order),
         (Reason.MARKET_NOT_FOUND, order := order._replace(by=day.users["alice"])),
         (Reason.MARKET_PAUSED, order := order._replace(market=1)),
     ):
         with day.refuses(reason):
-            day.do(mended)
+            day.do(corrected)
     day.status("GOLD", MarketStatus.OPEN)
     day.sell("bob", "GOLD", 1)
-    for reason, mended in (
+    for reason, corrected in (
         (Reason.INVALID_PRICE, order := order._replace(size=100_000_00)),
         (Reason.INVALID_SIZE, (order := order._replace(price=10_000))._replace(size=0)),
         (Reason.POST_ONLY_WOULD_TRADE, order),
@@ -205,7 +205,7 @@ def test_orders_are_checked_in_the_order_of_section_5(day: Scenario) -> None:
         (Reason.INSUFFICIENT_FUNDS, order := order._replace(time_in_force=TimeInForce.GTC)),
     ):
         with day.refuses(reason):
-            day.do(mended)
+            day.do(corrected)
     assert day.do(order._replace(size=100))[0] == "alice buys 1 @ 1 from bob"
 
 

@@ -1,4 +1,4 @@
-"""docs/rules.md cannot lie: every example has a test of its name, every code a row, every number a section."""
+"""docs/rules.md agrees with the engine: each example has a test, each code a row, each limit the engine's figure."""
 
 import ast
 import re
@@ -18,12 +18,12 @@ TEST = re.compile(r"test_example_(\d+)_(\d+)_\w+")
 
 
 def examples(rules: str) -> list[str]:
-    """The examples that the page tells, in its order: "5.1"."""
+    """The numbers of the page's examples in their order: "5.1"."""
     return [".".join(number) for number in EXAMPLE.findall(rules)]
 
 
 def named_after_examples() -> set[str]:
-    """The examples that a test function is named after."""
+    """The numbers of the examples that test functions are named after."""
     functions = (
         node.name
         for path in HERE.glob("test_*.py")
@@ -34,7 +34,7 @@ def named_after_examples() -> set[str]:
 
 
 def sections(rules: str) -> dict[int, str]:
-    """Number -> text."""
+    """The text of each section, by number."""
     parts = re.split(r"^## (\d+)\. ", rules, flags=re.MULTILINE)
     return {int(number): body for number, body in zip(parts[1::2], parts[2::2])}
 
@@ -68,13 +68,13 @@ def test_every_code_has_its_row(reason: Reason) -> None:
 
 
 @pytest.mark.parametrize("word", sorted(set(re.findall(r"\b[A-Z]{2,}(?:_[A-Z]+)+\b", RULES))))
-def test_every_code_that_is_told_is_a_code(word: str) -> None:
-    spoken = {"CANCEL_ONLY", "CANCEL_RESTING", "CANCEL_INCOMING"}
-    assert word in {reason.name for reason in Reason} | spoken
+def test_every_code_on_the_page_is_a_code(word: str) -> None:
+    others = {"CANCEL_ONLY", "CANCEL_RESTING", "CANCEL_INCOMING"}
+    assert word in {reason.name for reason in Reason} | others
 
 
 @pytest.mark.parametrize(
-    ("section", "said", "figure"),
+    ("section", "phrase", "figure"),
     [
         (1, f"1 to {text.ACCOUNT_NAME_MAX} characters", 40),
         (3, f"at most {text.NOTE_MAX} characters", 200),
@@ -91,7 +91,7 @@ def test_every_code_that_is_told_is_a_code(word: str) -> None:
         (5, f"The last {KEYS_KEPT:,} keys", 10_000),
     ],
 )
-def test_the_pages_limits_are_the_engines(section: int, said: str, figure: int) -> None:
-    """The figure is written out too: both could not be changed by mistake."""
-    assert f"{figure:,}" in said
-    assert said in " ".join(sections(RULES)[section].split())
+def test_the_pages_limits_are_the_engines(section: int, phrase: str, figure: int) -> None:
+    """The figure is written out too, so that a change of the engine alone fails."""
+    assert f"{figure:,}" in phrase
+    assert phrase in " ".join(sections(RULES)[section].split())

@@ -1,4 +1,4 @@
-"""An account never trades with itself; what happens instead is the order's self_trade (rules, section 5)."""
+"""An account never trades with itself; the order's self_trade decides what happens instead (rules, section 5)."""
 
 from markets.engine.commands import SelfTrade, TimeInForce
 from tests.scenario import Scenario, table

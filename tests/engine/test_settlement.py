@@ -1,4 +1,4 @@
-"""A settled market pays every holder position x price and is over (rules, section 4)."""
+"""Settling pays every holder position x price and ends the market (rules, section 4)."""
 
 import pytest
 
@@ -19,14 +19,14 @@ def traded(day: Scenario) -> Scenario:
 
 
 def test_example_4_2_everybody_is_paid_and_the_book_emptied(traded: Scenario) -> None:
-    told = traded.settle("LEAD", 70, who="alice")
-    assert sorted(told[:-1]) == [
+    sentences = traded.settle("LEAD", 70, who="alice")
+    assert sorted(sentences[:-1]) == [
         "bob gets 210 for 3 in LEAD",
         "carol gets -210 for -3 in LEAD",
         "order 3 of bob: 1 cancelled, 0 open (BY_SETTLEMENT)",
         "order 4 of carol: 1 cancelled, 0 open (BY_SETTLEMENT)",
     ]
-    assert told[-1] == "LEAD settles at 70"
+    assert sentences[-1] == "LEAD settles at 70"
     assert (traded.cash("bob"), traded.cash("carol")) == ("1120", "880")
     assert (traded.available("bob"), traded.available("carol")) == ("1120", "880")
     assert (traded.position("bob", "LEAD"), traded.position("carol", "LEAD")) == ("0", "0")
@@ -49,15 +49,15 @@ def test_the_price_need_not_be_on_the_tick(day: Scenario) -> None:
     assert day.settle("COARSE", "12.34") == ["COARSE settles at 12.34"]
 
 
-def test_a_payout_of_nothing_is_told(traded: Scenario) -> None:
+def test_a_payout_of_0_is_an_event_too(traded: Scenario) -> None:
     assert {"bob gets 0 for 3 in LEAD", "carol gets 0 for -3 in LEAD"} <= set(traded.settle("LEAD", 0))
 
 
 def test_who_is_flat_gets_no_payout(traded: Scenario) -> None:
     traded.sell("bob", "LEAD", 20, size=3)
     traded.buy("dave", "LEAD", 20, size=3)
-    told = traded.settle("LEAD", 70)
-    assert [line for line in told if "gets" in line] == [
+    sentences = traded.settle("LEAD", 70)
+    assert [sentence for sentence in sentences if "gets" in sentence] == [
         "carol gets -210 for -3 in LEAD",
         "dave gets 210 for 3 in LEAD",
     ]

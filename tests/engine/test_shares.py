@@ -1,4 +1,4 @@
-"""Accounts that several people own: share, leave, revoke, redistribute, and what each may take out (rules, 1 and 2)."""
+"""Shared accounts: share, leave, revoke, redistribute, and what each owner may take out (rules, sections 1 and 2)."""
 
 import pytest
 
@@ -129,7 +129,7 @@ class TestShare:
         with team.refuses(Reason.NOT_ALLOWED):
             team.share("alice", "Cellar", "carol")
 
-    def test_who_owns_nothing_of_it_hears_that_it_is_not_there(self, team: Scenario) -> None:
+    def test_for_a_stranger_the_account_does_not_exist(self, team: Scenario) -> None:
         with team.refuses(Reason.ACCOUNT_NOT_FOUND):
             team.share("carol", "Team", "carol")
         with team.refuses(Reason.ACCOUNT_NOT_FOUND):

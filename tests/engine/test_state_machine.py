@@ -1,4 +1,4 @@
-"""A hypothesis state machine: small exchanges, 10,000 steps, everything compared after each; finds are shrunk."""
+"""A hypothesis state machine: 10,000 steps in small exchanges. Everything is compared after each step."""
 
 import pytest
 from hypothesis import Phase
@@ -10,9 +10,9 @@ from markets.engine.commands import AuctionStatus, Command, MarketStatus, SelfTr
 from markets.engine.engine import Engine
 from markets.engine.errors import Rejected, Repeated
 from markets.engine.events import AccountKind, Event
-from tests.agreement import both, differences
+from tests.agreement import ask_both, differences
 from tests.engine import invariants
-from tests.engine.driver import told_as
+from tests.engine.driver import event_name
 from tests.engine.event_ledger import EventLedger
 from tests.engine.machines import Machine, run
 from tests.naive_exchange import NaiveExchange
@@ -22,7 +22,7 @@ PEOPLE = 3
 OPERATOR = 1  # user id; the others are people
 
 persons = st.integers(1, PEOPLE)
-picks = st.integers(0, 9)  # the n-th of what there is, counted round
+picks = st.integers(0, 9)  # the n-th of a list, modulo its length
 sides = st.sampled_from(Side)
 # Few prices and sizes, so that orders meet.
 prices = st.sampled_from([30, 40, 50, 60, 70])
@@ -35,50 +35,78 @@ amounts = st.sampled_from([1, 77, 1_000, 5_000, 0])
 mostly_the_operator = st.sampled_from([OPERATOR, OPERATOR, OPERATOR, 2])
 rare = precondition(lambda self: self.engine.seq % 4 == 0)
 statuses = st.sampled_from([MarketStatus.OPEN] * 5 + [MarketStatus.PAUSED] * 2 + list(MarketStatus))
-# Few that everybody sees, so that lists matter; 1 is the house.
+# Few markets are for everybody, so that lists matter; account 1 is the house.
 lists = st.sampled_from([None, (), (), (2,), (3,), (4, 3), (3, 5), (2, 3, 4, 5), (6, 4), (4, 7, 4), (1, 2), (99,)])
 maybe = st.sampled_from([None, True, False])
 categories = st.sampled_from([None, "", "metals", " "])
 
 
-# What must have happened among so many steps, or the machine steps around a rule.
+# Answers and events that a run must see, or the machine does not reach a rule.
 OFTEN = {
-    *("Traded", "OrderCreated", "OrderCancelled", "Transferred", "CreditsChanged", "PaidOut", "MarketSettled"),
-    *("ShareCreated", "ShareEnded", "CreditRedistributed", "SHARED_ACCOUNT_NOT_FLAT", "CREDIT_REMAINS"),
-    *("INSUFFICIENT_FUNDS", "MARKET_PAUSED", "MARKET_SETTLED", "POST_ONLY_WOULD_TRADE"),
-    *("AuctionCreated", "AuctionEdited", "AuctionWithdrawn", "AuctionSettled"),
-    *("AUCTION_NOT_FOUND", "AUCTION_SETTLED", "PRICE_CHANGED", "NO_PRICE", "SAME_PERSON", "SAME_ACCOUNT"),
-    *("FOK_NOT_FILLABLE", "ORDER_NOT_FOUND", "NOT_ALLOWED", "repeated"),
-    *("MarketEdited", "MARKET_NOT_FOUND", "SUDO_REQUIRED"),
+    # events
+    "Traded",
+    "OrderCreated",
+    "OrderCancelled",
+    "Transferred",
+    "CreditsChanged",
+    "PaidOut",
+    "MarketSettled",
+    "ShareCreated",
+    "ShareEnded",
+    "CreditRedistributed",
+    "AuctionCreated",
+    "AuctionEdited",
+    "AuctionWithdrawn",
+    "AuctionSettled",
+    "MarketEdited",
+    # refusals, and a repeated key
+    "SHARED_ACCOUNT_NOT_FLAT",
+    "CREDIT_REMAINS",
+    "INSUFFICIENT_FUNDS",
+    "MARKET_PAUSED",
+    "MARKET_SETTLED",
+    "POST_ONLY_WOULD_TRADE",
+    "AUCTION_NOT_FOUND",
+    "AUCTION_SETTLED",
+    "PRICE_CHANGED",
+    "NO_PRICE",
+    "SAME_PERSON",
+    "SAME_ACCOUNT",
+    "FOK_NOT_FILLABLE",
+    "ORDER_NOT_FOUND",
+    "NOT_ALLOWED",
+    "MARKET_NOT_FOUND",
+    "SUDO_REQUIRED",
+    "repeated",
 }
 
 
 class SmallExchange(Machine):
-    """GOLD settles from 0 to 1 chip by steps of 0.10, SILVER from -0.10 to 1.10 by 0.01."""
+    """Prices: GOLD settles from 0 to 1 with a tick of 0.10, SILVER from -0.10 to 1.10 with a tick of 0.01."""
 
     def __init__(self) -> None:
         super().__init__()
         self.engine = Engine()
         self.oracle = NaiveExchange("House")
         self.ledger = EventLedger()
-        self.told: list[Event] = []
+        self.events: list[Event] = []  # since the last check
         self.at_us = 0
 
     def ask(self, command: Command) -> None:
         type(self).steps += 1
         self.at_us += 1
         before = self.engine.digest()
-        answer = both(self.engine, self.oracle, command, self.at_us)
+        answer = ask_both(self.engine, self.oracle, command, self.at_us)
         if isinstance(answer, Rejected | Repeated):
             assert self.engine.digest() == before, "a refusal changed something"
             self.answers[answer.reason.name if isinstance(answer, Rejected) else "repeated"] += 1
         else:
-            self.answers.update(map(told_as, answer))
-            self.ledger.hear(answer)
-            self.told += answer
+            self.answers.update(map(event_name, answer))
+            self.ledger.add(answer)
+            self.events += answer
 
     def acting(self, user: int, pick: int, key: str = "") -> tuple[int, int, bool, str]:
-        """The person as one of their accounts; the operator, in sudo, as anybody."""
+        """The person as one of their accounts; the operator in sudo as any account."""
         accounts = sorted(self.engine.accounts)[1:] if user == OPERATOR else sorted(self.engine.reach(user))
         return user, accounts[pick % len(accounts)], user == OPERATOR, key
 
@@ -86,10 +114,10 @@ class SmallExchange(Machine):
         return user, self.engine.people[user], False, ""
 
     def market(self, pick: int) -> int:
-        return pick % self.engine.next_market  # now and then 0: there is none
+        return pick % self.engine.next_market  # sometimes 0, which does not exist
 
     def open_market(self, first: bool) -> int:
-        """The one that has been open longest, or the one after; the newest if none is open."""
+        """The first or the second open market by id; the newest if none is open."""
         opened = [m.id for m in self.engine.markets.values() if m.status == MarketStatus.OPEN]
         return opened[0 if first else min(1, len(opened) - 1)] if opened else self.engine.next_market - 1
 
@@ -108,13 +136,13 @@ class SmallExchange(Machine):
 
     @rule(user=persons, gold=st.booleans(), side=sides, price=prices, size=sizes, self_trade=st.sampled_from(SelfTrade))
     def order(self, user: int, gold: bool, side: Side, price: int, size: int, self_trade: SelfTrade) -> None:
-        """Somebody trades in their own name."""
+        """An order of a user account."""
         terms = (self.open_market(gold), side, price, size, TimeInForce.GTC)
         self.ask(c.CreateOrder(*self.oneself(user), *terms, post_only=False, self_trade=self_trade))
 
     @rule(user=persons, gold=st.booleans(), side=sides, price=prices, size=sizes)
     def cross(self, user: int, gold: bool, side: Side, price: int, size: int) -> None:
-        """Somebody takes the best opposite price, if there is one."""
+        """An order at the best opposite price, if there is one."""
         market = self.open_market(gold)
         book = self.engine.markets[market]
         best = (book.offers if side == Side.BID else book.bids).best()
@@ -160,20 +188,20 @@ class SmallExchange(Machine):
     @rare
     @rule(user=persons, pick=picks, name=st.sampled_from(["desk", "DESK", "annex", "cellar", " "]))
     def alt(self, user: int, pick: int, name: str) -> None:
-        """And puts something into it."""
+        """Opens an alt and deposits something."""
         head = self.acting(user, pick)
         self.ask(c.CreateAccount(*head, name, 0))
         self.ask(c.MakeTransfer(*head, head[1], self.engine.next_account - 1, 500, ""))
 
     def an_alt(self, pick: int) -> int:
-        """The n-th alt, mostly of those that several own; the house if there is none."""
+        """The n-th alt, mostly of those with several owners; the house if there is none."""
         alts = [a for a in self.engine.accounts.values() if a.kind == AccountKind.ALT]
         shared = [a for a in alts if len(a.owners) > 1]
         some = shared if shared and pick % 4 else alts
         return some[pick % len(some)].id if some else 1
 
     def owner(self, account: int, pick: int) -> int:
-        """One of its owners, now and then somebody else."""
+        """One of its owners, sometimes another account."""
         owners = sorted(self.engine.accounts[account].owners)
         return owners[pick % len(owners)] if owners and pick else 1 + pick % len(self.engine.accounts)
 
@@ -216,14 +244,14 @@ class SmallExchange(Machine):
         pinned: bool | None,
         category: str | None,
     ) -> None:
-        """Accounts: 2 to 4 are people's, 5 is an alt of two of them, 6 and 7 may be alts or nobody's."""
+        """Accounts 2 to 4 are user accounts, 5 is an alt that two of them own, 6 and 7 are alts or do not exist."""
         edited = self.open_market(True) if market > 3 else self.market(market)
         self.ask(c.EditMarket(*self.acting(user, 0), edited, None, None, category, pinned, listed, hidden))
 
     @rare
     @rule(pick=picks, listed=lists, hidden=st.booleans(), category=st.sampled_from(["", "metals"]))
     def create_restricted(self, pick: int, listed: tuple[int, ...] | None, hidden: bool, category: str) -> None:
-        """By the operator, with and without sudo."""
+        """A restricted market by the operator, with or without sudo."""
         user, account, _, _ = self.oneself(OPERATOR)
         shown = (category, pick > 4, pick == 1, listed or (), hidden)
         shape = (f"R {self.engine.seq}", "", 0, 100, 10, 1, 20)
@@ -237,7 +265,7 @@ class SmallExchange(Machine):
     @rare
     @rule(user=st.integers(1, 2), market=picks, price=st.one_of(prices, odd_prices))
     def settle(self, user: int, market: int, price: int) -> None:
-        """GOLD is the operator's, SILVER the next person's."""
+        """By the operator, who owns GOLD, or by the next person, who owns SILVER."""
         self.ask(c.SettleMarket(*self.acting(user, 0), self.market(market), price))
 
     @rare
@@ -247,7 +275,7 @@ class SmallExchange(Machine):
         self.ask(c.CreateMarket(*self.acting(user, pick), f"N {self.engine.seq}", "", 0, 100, 10, 1))
 
     def auction(self, pick: int) -> int:
-        """Mostly one that is open; now and then 0: there is none."""
+        """Mostly an open auction; sometimes 0, which does not exist."""
         opened = [a.id for a in self.engine.auctions.values() if a.status == AuctionStatus.OPEN]
         return opened[pick % len(opened)] if opened and pick < 7 else pick % self.engine.next_auction
 
@@ -259,7 +287,7 @@ class SmallExchange(Machine):
     @rare
     @rule(user=persons, pick=picks, auction=picks, price=st.sampled_from([None, 100, 700]), gone=st.booleans())
     def edit_auction(self, user: int, pick: int, auction: int, price: int | None, gone: bool) -> None:
-        """A price that is not named stays, or goes."""
+        """Without a new price the old one stays or is removed."""
         by, account, sudo, key = self.acting(user, pick)
         id, gone = self.auction(auction), price is None and gone
         self.ask(c.EditAuction(by, account, sudo, key, id, None, "worn", None, price, gone))
@@ -287,8 +315,8 @@ class SmallExchange(Machine):
             invariants.check_all(self.engine)
             changed = self.engine.take_changed()
             invariants.check_batch(self.engine, changed)
-            invariants.check_reported(self.told, changed)
-            self.told = []
+            invariants.check_reported(self.events, changed)
+            self.events = []
 
 
 def test_ten_thousand_steps() -> None:
@@ -305,7 +333,7 @@ def test_a_hundred_thousand_steps() -> None:
 
 
 class LenientExchange(SmallExchange):
-    """An oracle that lets everybody spend a tenth of a chip too much."""
+    """Its oracle lets everybody spend a tenth of a chip too much."""
 
     def __init__(self) -> None:
         super().__init__()

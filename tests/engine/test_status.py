@@ -19,7 +19,7 @@ CANCEL = {
     OPEN: None,
     CANCEL_ONLY: None,
     PAUSED: Reason.MARKET_PAUSED,
-    CLOSED: Reason.ORDER_NOT_FOUND,  # there is none any more
+    CLOSED: Reason.ORDER_NOT_FOUND,  # closing has cancelled it
     SETTLED: Reason.ORDER_NOT_FOUND,
 }
 SETTLE = {OPEN: None, CANCEL_ONLY: None, PAUSED: None, CLOSED: None, SETTLED: Reason.MARKET_SETTLED}

@@ -11,11 +11,11 @@ from tests.scenario import OPERATOR, Scenario
 HOUSE = 1
 NOWHERE = 99
 PEOPLE = ("alice", "bob", "carol", "dave")
-RESTING = (MarketStatus.OPEN, MarketStatus.CANCEL_ONLY, MarketStatus.PAUSED)  # the book may hold orders
+RESTING = (MarketStatus.OPEN, MarketStatus.CANCEL_ONLY, MarketStatus.PAUSED)  # statuses in which orders may rest
 
 
 def naming(day: Scenario, who: str, market: int) -> list[Command]:
-    """Every command that names a market, each with nothing else wrong."""
+    """Every kind of command that names a market, with nothing else wrong."""
     head = day.head(who, "", "")
     return [
         c.CreateOrder(*head, market, Side.BID, 5_000, 100, 0, False, 0),
@@ -28,7 +28,7 @@ def naming(day: Scenario, who: str, market: int) -> list[Command]:
 
 
 def refusal(day: Scenario, command: Command) -> tuple[Reason, str]:
-    """Code and sentence; the scenario proves that nothing changed."""
+    """The code and sentence with which the command is refused. The scenario checks that nothing has changed."""
     with pytest.raises(Rejected) as caught:
         day.do(command)
     return caught.value.reason, caught.value.message
@@ -128,7 +128,7 @@ def test_example_4_5_to_a_stranger_it_is_as_if_it_were_not_there(copper: Scenari
 
 
 def test_nothing_else_that_is_wrong_gives_it_away(copper: Scenario) -> None:
-    """A price out of bounds, a size of none, a wrong status, a market that is over: always the same answer."""
+    """A price out of bounds, a size of 0, a wrong status, a market that is over: always the same answer."""
     hidden = copper.market_ids["COPPER"]
     head = copper.head("carol", "", "")
     wrong: list[Command] = [
@@ -147,8 +147,8 @@ def test_nothing_else_that_is_wrong_gives_it_away(copper: Scenario) -> None:
     assert {refusal(copper, command) for command in wrong} == {not_there}
 
 
-def test_who_sees_it_through_an_alt_hears_what_is_not_theirs_to_do(copper: Scenario) -> None:
-    """Alice acts as herself, who is not listed: she sees the market through Desk."""
+def test_whoever_sees_it_through_an_alt_is_refused_for_lack_of_sudo(copper: Scenario) -> None:
+    """Alice acts as herself and is not listed; she sees the market through Desk."""
     hidden = copper.market_ids["COPPER"]
     answers = [refusal(copper, command)[0] for command in naming(copper, "alice", hidden)]
     assert answers == [Reason.MARKET_NOT_FOUND] * 2 + [Reason.SUDO_REQUIRED] * 4
@@ -274,7 +274,7 @@ def test_a_past_trader_does_not_settle_or_describe(day: Scenario) -> None:
 
 
 def test_a_key_outlives_the_list(copper: Scenario) -> None:
-    """The engine says that it was used; whether its answer may still be told, those decide who tell it."""
+    """The engine says that the key was used. Whether the first answer may still be shown is decided elsewhere."""
     copper.buy("bob", "COPPER", 40, key="once")
     first = copper.engine.seq
     copper.edit("COPPER", visible_to=("Desk",))

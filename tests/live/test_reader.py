@@ -15,7 +15,7 @@ from exchange_client import Backoff, Exchange
 
 from proto import exchange_pb2 as pb
 from tests.client.line import Line, line_to
-from tests.kinds import rare
+from tests.kinds import find_rare
 from tests.live.changes import Changes
 from tests.live.exchange import LiveExchange
 from tests.live.knowing import knows_the_tables
@@ -61,7 +61,7 @@ async def change_much(changes: Changes, trading: asyncio.Event, tables: Tables) 
     """While others trade, and on until every kind of command was accepted."""
     for _ in range(CHANGES_MAX):
         await changes.make_one()
-        if not trading.is_set() and not rare(tables.kinds(), least=1):
+        if not trading.is_set() and not find_rare(tables.kinds(), least=1):
             return
         await asyncio.sleep(CHANGE_SECONDS if trading.is_set() else 0)
 
@@ -85,7 +85,7 @@ async def a_day(live: LiveExchange, owner: RawSocket, operator: RawSocket, rng: 
     assert settled.HasField("market_settled")
     trading.clear()
     await changing
-    assert rare(tables.kinds(), least=1) == []
+    assert find_rare(tables.kinds(), least=1) == []
     print(f"changes {dict(changes.done)}")
     return people
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from proto import exchange_pb2 as pb
-from tests.kinds import rare
+from tests.kinds import find_rare
 from tests.live.exchange import LiveExchange
 from tests.live.raw_socket import RawSocket, signed_in
 from tests.live.requests import bid, new_market, offer, one_market
@@ -208,7 +208,7 @@ async def test_every_kind_of_command_across_a_restart(start_exchange: Start, how
         to_her = [await alice.ask(**request) for request in hers]
         to_them = [await operator.ask(**request) for request in theirs]
         assert not [answer.refused for answer in (*to_her, *to_them) if answer.HasField("refused")]
-        assert rare(Tables(live.env).kinds(), least=1) == []
+        assert find_rare(Tables(live.env).kinds(), least=1) == []
         head = Tables(live.env).head
         await all_replayed(alice, hers, to_her)
         await all_replayed(operator, theirs, to_them)

@@ -1,6 +1,6 @@
-"""Databases of their own for tests that commit: copies of a migrated template. Nothing is shared, nothing is flushed.
+"""Fixtures for tests that commit: each gets its own database, a copy of a migrated template. Nothing is flushed.
 
-The journal's triggers refuse what a flush does, and no transaction around a test can undo what other threads commit.
+The journal's triggers refuse a flush, and a transaction around the test cannot undo what other threads commit.
 """
 
 import os
@@ -21,7 +21,7 @@ from exchange.settings import database as settings_of
 
 @contextmanager
 def connected_to(url: str) -> Iterator[None]:
-    """Every thread that connects to the exchange's database meanwhile comes here."""
+    """Inside, every new connection of any thread to the exchange's database goes to this URL."""
     before, known = connections[DEFAULT_DB_ALIAS], connections.settings[DEFAULT_DB_ALIAS]
     here = settings_of(url)
     here["OPTIONS"] = {name: value for name, value in here["OPTIONS"].items() if name != "pool"}
@@ -44,14 +44,14 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory, django_db_blocker:
 
 
 class Server:
-    """Databases on a PostgreSQL server, named after this process."""
+    """Creates and drops databases on a PostgreSQL server, named after this process."""
 
     def __init__(self, url: str) -> None:
         self._url = url
         self._made = 0
 
     def create(self, template: str = "template1") -> str:
-        """URL of a new copy of the database that is named."""
+        """Creates a copy of the template and returns its URL."""
         self._made += 1
         name = f"exchange_test_{os.getpid()}_{self._made}"
         self._run(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
@@ -105,6 +105,6 @@ def postgres(server: Server, postgres_template: str, django_db_blocker: DjangoDb
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
 def database(request: pytest.FixtureRequest) -> str:
-    """URL of an empty exchange: the test runs once on SQLite, once on PostgreSQL."""
+    """URL of an empty exchange. The test runs once on SQLite and once on PostgreSQL."""
     url: str = request.getfixturevalue(request.param)
     return url

@@ -1,10 +1,9 @@
-"""A day that was told in memory (tests/scenario.py), kept in a database; and days of random commands."""
+"""Commits histories of commands to the test's database; and makes histories of random commands."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from random import Random
-from typing import Any
 
 from markets.audit.verification import verify
 from markets.engine import commands as c
@@ -14,12 +13,12 @@ from markets.engine.engine import Engine
 from markets.engine.errors import Rejected, Repeated
 from markets.journal.journal import Journal, Outcome
 
-History = Sequence[tuple[Command, int]]  # commands and when they were accepted
+History = Sequence[tuple[Command, int]]  # accepted commands and their at_us
 
 
 @contextmanager
-def opened() -> Iterator[tuple[Journal, Engine]]:
-    """A journal on the database of the test, and the engine as it was left."""
+def open_journal() -> Iterator[tuple[Journal, Engine]]:
+    """A journal on the test's database, and the engine that it loads."""
     journal = Journal()
     try:
         yield journal, journal.load()
@@ -27,7 +26,8 @@ def opened() -> Iterator[tuple[Journal, Engine]]:
         journal.close()
 
 
-def applied(engine: Engine, history: Iterable[tuple[Command, int]]) -> list[Outcome]:
+def apply_all(engine: Engine, history: Iterable[tuple[Command, int]]) -> list[Outcome]:
+    """Applies the commands, which must be accepted. Returns their outcomes."""
     outcomes = []
     for command, at_us in history:
         events = engine.apply(command, at_us)
@@ -35,34 +35,35 @@ def applied(engine: Engine, history: Iterable[tuple[Command, int]]) -> list[Outc
     return outcomes
 
 
-def keep(history: History, batch: int = 7) -> Engine:
-    """Commits the commands in batches, after those that are there already; the engine they lead to."""
-    with opened() as (journal, engine):
+def commit_history(history: History, batch: int = 7) -> Engine:
+    """Commits the commands in batches of `batch`, behind the journal's entries. Returns the engine after them."""
+    with open_journal() as (journal, engine):
         commands = iter(history)
         while some := list(islice(commands, batch)):
-            outcomes = applied(engine, some)
+            outcomes = apply_all(engine, some)
             journal.commit_and_wait(engine, outcomes, engine.take_changed())
     return engine
 
 
-def loaded() -> Engine:
-    with opened() as (_, engine):
+def load_engine() -> Engine:
+    """Loads the engine from the test's database."""
+    with open_journal() as (_, engine):
         return engine
 
 
-def proved() -> list[str]:
-    """What `manage.py verify` says; raises what it finds."""
+def run_verify() -> list[str]:
+    """Verifies the test's database. Returns the lines of `manage.py verify`; raises Difference."""
     return list(verify())
 
 
 def random_history(seed: int, length: int, people: int = 5, markets: int = 3) -> list[tuple[Command, int]]:
-    """Accepted commands of every kind: orders above all, and everything else now and then."""
+    """Accepted commands of every kind: mostly orders, sometimes everything else."""
     day = RandomDay(seed, people, markets)
     return [day.next() for _ in range(length)]
 
 
 class RandomDay:
-    """Small prices and sizes, so that orders meet; few names and keys, so that they clash."""
+    """A day of random commands. Prices and sizes are small, so that orders meet; names are few, so that they clash."""
 
     def __init__(self, seed: int, people: int, markets: int) -> None:
         self.engine = Engine()
@@ -132,7 +133,7 @@ class RandomDay:
         return c.MakeTransfer(*head, source, target, amount, "for lunch")
 
     def _share(self) -> Command:
-        """Of a flat alt; the operator acts as anybody."""
+        """A command about a flat alt and its owners, by the operator as one of them."""
         accounts = self.engine.accounts.values()
         alts = [account for account in accounts if account.owners and is_flat(self.engine, account)]
         if not alts:
@@ -164,29 +165,26 @@ class RandomDay:
         if kind <= 6:
             return c.EditMarket(*head, market, self.random.choice((None, f"Renamed {self.at_us}")), "edited")
         if kind <= 9:
-            return self._show(head, market)
+            return self._edit_options(head, market)
         if kind <= 15:
             return c.SetMarketStatus(*head, market, self.random.choice((1, 1, 1, 1, 2, 3)))
         if kind <= 17:
             plain = self._market(f"Market {self.engine.next_market}")
-            shown: dict[str, Any] = {
-                "category": "metals",
-                "pinned": True,
-                "visible_to": self._listed(),
-                "hide_account_ids": kind == 17,
-            }
-            return plain._replace(**shown) if self.random.random() < 0.5 else plain
+            special = plain._replace(
+                category="metals", pinned=True, visible_to=self._listed(), hide_account_ids=kind == 17
+            )
+            return special if self.random.random() < 0.5 else plain
         if kind == 18:
             return c.SetMarketStatus(*head, market, 4)
         return c.SettleMarket(*head, market, self.random.randint(0, 100))
 
     def _auction(self, kind: int, head: tuple[int, int, bool, str]) -> Command:
-        opened = [auction for auction in self.engine.auctions.values() if auction.status == AuctionStatus.OPEN]
-        if kind <= 22 or not opened:
+        open_auctions = [one for one in self.engine.auctions.values() if one.status == AuctionStatus.OPEN]
+        if kind <= 22 or not open_auctions:
             price = self.random.choice((None, 0, self.random.randint(1, 100_000)))
             picture = self.random.choice(("", "p" * 32 + ".webp"))
             return c.CreateAuction(*head, f"Lot {self.engine.next_auction}", "as seen", picture, price)
-        auction = self.random.choice(opened)
+        auction = self.random.choice(open_auctions)
         if kind == 23:
             return c.EditAuction(*head, auction.id, None, "as it is", None, 70_000, self.random.random() < 0.3)
         if kind == 24:
@@ -195,15 +193,15 @@ class RandomDay:
             return c.SettleAuction(*head, auction.id, head[1], self.random.randint(0, 50_000))
         return c.BuyAuction(*head, auction.id, auction.buy_now_price or 0)
 
-    def _show(self, head: tuple[int, int, bool, str], market: int) -> Command:
-        """Other people may see it from now on, or it is shown in another way."""
+    def _edit_options(self, head: tuple[int, int, bool, str], market: int) -> Command:
+        """Changes some of what operators choose about a market."""
         listed = self.random.choice((None, (), self._listed(), self._listed()))
         category = self.random.choice((None, "", "metals"))
         pinned, hidden = (self.random.choice((None, True, False)) for _ in range(2))
         return c.EditMarket(*head, market, None, None, category, pinned, listed, hidden)
 
     def _listed(self) -> tuple[int, ...]:
-        """Most of the accounts, so that there is somebody to trade with."""
+        """At least half of the accounts, so that listed ones find somebody to trade with."""
         accounts = range(2, self.engine.next_account)
         return tuple(self.random.sample(accounts, self.random.randint(len(accounts) // 2, len(accounts))))
 

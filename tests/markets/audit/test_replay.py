@@ -7,11 +7,12 @@ from django.db import connection
 from markets.audit.balances import Difference
 from markets.journal.triggers import TABLE
 from markets.models import JournalEntry
-from tests.markets.keeping import keep, proved
+from tests.markets.keeping import commit_history, run_verify
 from tests.scenario import Scenario
 
 
-def told(capsys: pytest.CaptureFixture[str], until: int, market: int = 1) -> list[str]:
+def replay(capsys: pytest.CaptureFixture[str], until: int, market: int = 1) -> list[str]:
+    """The lines that the command prints, with single spaces."""
     call_command("replay", "--until", str(until), "--market", str(market))
     return [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
 
@@ -26,12 +27,12 @@ def day(database: str) -> Scenario:
     day.buy("alice", "GOLD", 40, size="1.5")
     day.buy("alice", "GOLD", 50, size=3)
     day.settle("GOLD", 60)
-    keep(day.history)
+    commit_history(day.history)
     return day
 
 
 def test_before_a_trade(day: Scenario, capsys: pytest.CaptureFixture[str]) -> None:
-    assert told(capsys, until=day.engine.seq - 2) == [
+    assert replay(capsys, until=day.engine.seq - 2) == [
         "GOLD, open, no trade yet; entry 8 of 1970-01-01 00:00:00 UTC",
         "bid | offer",
         "1.5 @ 40 alice | 2 @ 49.5 bob",
@@ -46,7 +47,7 @@ def test_before_a_trade(day: Scenario, capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_after_it(day: Scenario, capsys: pytest.CaptureFixture[str]) -> None:
-    assert told(capsys, until=day.engine.seq - 1) == [
+    assert replay(capsys, until=day.engine.seq - 1) == [
         "GOLD, open, last 50; entry 9 of 1970-01-01 00:00:00 UTC",
         "bid | offer",
         "1.5 @ 40 alice | 2 @ 50 bob",
@@ -77,7 +78,7 @@ def test_a_journal_that_is_not_right(day: Scenario) -> None:
 
 
 def test_every_entry_by_the_rules_of_its_time(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A name that version 2 refuses, accepted before."""
+    """A name that version 1 accepted and version 2 refuses."""
     day = Scenario(compare=False)
     day.engine.rules = 1
     day.people("alice")
@@ -85,16 +86,16 @@ def test_every_entry_by_the_rules_of_its_time(database: str, monkeypatch: pytest
     with monkeypatch.context() as then:
         then.setattr("markets.journal.entries.RULES_VERSION", 1)
         then.setattr("markets.engine.state.RULES_VERSION", 1)
-        keep(day.history)
+        commit_history(day.history)
     day.engine.rules = 2
-    told = len(day.history)
+    before = len(day.history)
     day.alt("alice", "Desk")
-    keep(day.history[told:])
-    assert list(JournalEntry.objects.order_by("seq").values_list("rules", flat=True)) == [*[1] * told, 2]
-    proved()
+    commit_history(day.history[before:])
+    assert list(JournalEntry.objects.order_by("seq").values_list("rules", flat=True)) == [*[1] * before, 2]
+    run_verify()
 
 
 def test_rules_of_a_time_to_come(day: Scenario, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("markets.audit.replay.RULES_VERSION", 1)
     with pytest.raises(Difference, match="entry 1 has rules version 2, unknown here"):
-        proved()
+        run_verify()

@@ -1,4 +1,4 @@
-"""verify believes nobody: whatever is changed behind the exchange's back is found and named."""
+"""verify finds and names whatever is changed behind the exchange's back."""
 
 import os
 import shutil
@@ -25,20 +25,20 @@ from markets.journal.projection import EVENT_TABLES
 from markets.journal.tables import fetch
 from markets.journal.triggers import POSTGRES, SQLITE, TABLE
 from markets.models import JournalEntry, Market, Order, Payout, Trade
-from tests.kinds import kinds, rare
+from tests.kinds import find_rare, list_kinds
 from tests.markets.conftest import connected_to
-from tests.markets.keeping import applied, keep, proved, random_history
+from tests.markets.keeping import apply_all, commit_history, random_history, run_verify
 
 HISTORY = random_history(seed=80, length=400)
 ROOT = Path(__file__).resolve().parents[3]
 
 
 def keep_unguarded() -> None:
-    """A day in which everything is right, with checkpoints; and no trigger keeps it so."""
+    """Commits a day with checkpoints and verifies it, then removes the triggers."""
     with pytest.MonkeyPatch.context() as often:
         often.setattr(journal, "CHECKPOINT_EVERY", 60)
-        keep(HISTORY, batch=20)
-    proved()
+        commit_history(HISTORY, batch=20)
+    run_verify()
     for name in SQLITE if connection.vendor == "sqlite" else POSTGRES:
         execute(f"DROP TRIGGER {name}" + (f" ON {TABLE}" if connection.vendor == "postgresql" else ""))
 
@@ -56,7 +56,7 @@ def kept_once(
 
 @pytest.fixture
 def kept(kept_once: Path, tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
-    """URL of a copy of it, on SQLite; the test's connections go there."""
+    """URL of a copy of that day on SQLite; the test's connections go there."""
     path = tmp_path / "exchange.sqlite3"
     shutil.copy(kept_once, path)
     with django_db_blocker.unblock(), connected_to(f"sqlite:///{path}"):
@@ -64,13 +64,13 @@ def kept(kept_once: Path, tmp_path: Path, django_db_blocker: DjangoDbBlocker) ->
 
 
 def execute(statement: str) -> int:
-    """How many rows it touched."""
+    """Executes the statement and returns the number of rows that it touched."""
     with connection.cursor() as cursor:
         cursor.execute(statement)
         return int(cursor.rowcount)
 
 
-# What somebody did behind the exchange's back, and what the report names.
+# Changes behind the exchange's back, and what the report must name.
 CHANGES = [
     ("UPDATE markets_order SET open = open + 1 WHERE id = 150", "markets_order 150: open"),
     ("UPDATE markets_order SET price = price - 1 WHERE id = 1", "markets_order 1: price"),
@@ -146,7 +146,7 @@ CHANGES = [
 def test_a_change_is_found_and_named(statement: str, found: str, kept: str) -> None:
     assert execute(statement) > 0
     with pytest.raises(Difference, match=found):
-        proved()
+        run_verify()
 
 
 @pytest.mark.postgres
@@ -159,11 +159,11 @@ def test_a_change_is_found_and_named(statement: str, found: str, kept: str) -> N
         (f"UPDATE {TABLE} SET events = command WHERE seq = 53", "entry 53 does not continue the chain"),
     ],
 )
-def test_so_it_is_on_postgresql(statement: str, found: str, postgres: str) -> None:
+def test_a_change_is_found_and_named_on_postgresql(statement: str, found: str, postgres: str) -> None:
     keep_unguarded()
     assert execute(statement) > 0
     with pytest.raises(Difference, match=found):
-        proved()
+        run_verify()
 
 
 @pytest.mark.parametrize("model", [Account, Auction, Transfer, Market, Order, Trade, Payout])
@@ -177,11 +177,11 @@ def test_a_row_too_many_is_found(model: type[models.Model], kept: str) -> None:
         row.user = None
     row.save(force_insert=True)
     with pytest.raises(Difference, match=model._meta.db_table):
-        proved()
+        run_verify()
 
 
 class TestARewrittenJournal:
-    """With a chain of hashes that is as good as the one before: only the replay can tell."""
+    """A journal rewritten with a valid chain of hashes: only the replay can find what is wrong."""
 
     def rewrite(self, change: Callable[[Entry], Entry]) -> None:
         entries = list(map(Entry._make, JournalEntry.objects.order_by("seq").values_list(*Entry._fields)))
@@ -194,10 +194,10 @@ class TestARewrittenJournal:
 
     def test_is_the_journal_if_nothing_is_changed(self, kept: str) -> None:
         self.rewrite(lambda entry: entry)
-        proved()
+        run_verify()
 
     def test_with_other_events(self, kept: str) -> None:
-        traded = next(o for o in applied(Engine(), HISTORY) if o.events and isinstance(o.events[0], Traded))
+        traded = next(o for o in apply_all(Engine(), HISTORY) if o.events and isinstance(o.events[0], Traded))
 
         def cheaper(entry: Entry) -> Entry:
             events = [event._replace(price=1) if isinstance(event, Traded) else event for event in traded.events]
@@ -205,40 +205,42 @@ class TestARewrittenJournal:
 
         self.rewrite(cheaper)
         with pytest.raises(Difference, match=rf"entry {traded.seq}: the journal says Traded\(.*price=1,"):
-            proved()
+            run_verify()
 
     def test_with_another_command(self, kept: str) -> None:
-        seq, paid = next((o.seq, o.command) for o in applied(Engine(), HISTORY) if isinstance(o.command, MakeTransfer))
+        seq, paid = next(
+            (o.seq, o.command) for o in apply_all(Engine(), HISTORY) if isinstance(o.command, MakeTransfer)
+        )
 
         def more(entry: Entry) -> Entry:
             return entry._replace(command=encode_command(paid._replace(amount=10**12))) if entry.seq == seq else entry
 
         self.rewrite(more)
         with pytest.raises(Difference, match=f"entry {seq} was accepted, its replay is refused: INSUFFICIENT_FUNDS"):
-            proved()
+            run_verify()
 
     def test_in_somebody_else_s_name(self, kept: str) -> None:
         self.rewrite(lambda entry: entry._replace(principal=99) if entry.seq == 70 else entry)
         with pytest.raises(Difference, match="entry 70 has another person, account or key than its command"):
-            proved()
+            run_verify()
 
     def test_in_another_order_of_time(self, kept: str) -> None:
         self.rewrite(lambda entry: entry._replace(at_us=1) if entry.seq == 70 else entry)
         with pytest.raises(Difference, match="entry 70 is older than the one before"):
-            proved()
+            run_verify()
 
     def test_with_what_this_program_does_not_know(self, kept: str) -> None:
         self.rewrite(lambda entry: entry._replace(kind="BuyLottery") if entry.seq == 70 else entry)
         with pytest.raises(Difference, match=r"entry 70 cannot be read: .*BuyLottery"):
-            proved()
+            run_verify()
 
     def test_by_rules_this_program_does_not_know(self, kept: str) -> None:
         self.rewrite(lambda entry: entry._replace(rules=RULES_VERSION + 1) if entry.seq == 70 else entry)
         with pytest.raises(Difference, match=f"entry 70 has rules version {RULES_VERSION + 1}"):
-            proved()
+            run_verify()
 
 
-# Whatever alt account owns another is owned by it.
+# For every alt that owns another one, the opposite ownership too.
 UPSIDE_DOWN = (
     "SELECT owner_id, account_id, 0 FROM accounts_ownership JOIN accounts_account ON accounts_account.id = owner_id"
     " WHERE kind = 3"
@@ -284,13 +286,13 @@ WRONG_ALL_ALONG = [
 
 @pytest.mark.parametrize(("statement", "found"), WRONG_ALL_ALONG)
 def test_the_rules_are_proved_without_the_engine(statement: str, found: str, kept: str) -> None:
-    """As if the engine had been wrong all along, and so its replay."""
+    """By the check of the tables alone, as if the engine and so the replay had always been wrong."""
     assert execute(statement) > 0
     with pytest.raises(Difference, match=found):
-        by_the_tables_alone()
+        check_tables_alone()
 
 
-def by_the_tables_alone() -> list[str]:
+def check_tables_alone() -> list[str]:
     ledger = Ledger()
     for table in EVENT_TABLES.values():
         ledger.add(table, fetch(connection, f"SELECT {table.columns} FROM {table.name}"))
@@ -298,28 +300,31 @@ def by_the_tables_alone() -> list[str]:
 
 
 def test_the_rules_hold_where_nothing_was_changed(kept: str) -> None:
-    assert [line.partition(":")[0] for line in by_the_tables_alone()] == [
-        *("positions", "orders", "money"),
-        *("owners", "auctions"),
+    assert [line.partition(":")[0] for line in check_tables_alone()] == [
+        "positions",
+        "orders",
+        "money",
+        "owners",
+        "auctions",
     ]
 
 
 def test_every_kind_of_command_is_proved() -> None:
-    assert rare(kinds(HISTORY)) == []
+    assert find_rare(list_kinds(HISTORY)) == []
 
 
 def test_it_proves_one_moment_while_the_exchange_goes_on(database: str) -> None:
-    keep(HISTORY[:200])
+    commit_history(HISTORY[:200])
     proof = verify()
-    said = [next(proof)]
-    keep(HISTORY[200:])
-    said += list(proof)
-    assert said[0].startswith("chain: 200 entries")
-    proved()
+    lines = [next(proof)]
+    commit_history(HISTORY[200:])
+    lines += list(proof)
+    assert lines[0].startswith("chain: 200 entries")
+    run_verify()
 
 
 def test_an_empty_exchange_is_right(database: str) -> None:
-    proved()
+    run_verify()
 
 
 class TestTheCommand:

@@ -1,4 +1,4 @@
-"""A market's past, at every moment, with and without checkpoints in between."""
+"""A market's past state at every seq, with and without checkpoints in between."""
 
 import pytest
 from django.db import connection
@@ -14,7 +14,7 @@ from markets.journal.checkpoints import (
     market_state,
 )
 from markets.models import MarketCheckpoint
-from tests.markets.keeping import keep, opened, proved, random_history
+from tests.markets.keeping import commit_history, open_journal, random_history, run_verify
 from tests.scenario import Scenario, price
 
 
@@ -26,29 +26,29 @@ def as_it_was(engine: Engine, market: int) -> MarketState:
 def test_every_moment_of_a_random_day(every: int, sqlite: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journal, "CHECKPOINT_EVERY", every)
     history = random_history(seed=55, length=300)
-    keep(history, batch=3)
+    commit_history(history, batch=3)
     assert (MarketCheckpoint.objects.count() > 0) == (every < 300)
     engine = Engine()
     for command, at_us in history:
         engine.apply(command, at_us)
         for market in engine.markets:
             assert market_state(connection, market, engine.seq) == as_it_was(engine, market)
-    proved()
+    run_verify()
 
 
 def test_on_both_databases(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journal, "CHECKPOINT_EVERY", 30)
-    engine = keep(random_history(seed=52, length=200), batch=20)
+    engine = commit_history(random_history(seed=52, length=200), batch=20)
     for market in engine.markets:
         assert market_state(connection, market, engine.seq) == as_it_was(engine, market)
-    proved()
+    run_verify()
 
 
 def test_a_market_that_is_not_there_yet(sqlite: str) -> None:
     day = Scenario(compare=False)
     day.people("alice")
     day.market("GOLD", 0, 100)
-    keep(day.history)
+    commit_history(day.history)
     made = day.engine.seq
     assert market_state(connection, 1, made).name == "GOLD"
     with pytest.raises(LookupError, match=f"stood at {made - 1}"):
@@ -70,7 +70,7 @@ def test_what_it_shows(sqlite: str) -> None:
     day.status("GOLD", MarketStatus.PAUSED)
     traded = day.engine.seq
     day.settle("GOLD", 60)
-    keep(day.history)
+    commit_history(day.history)
     alice, bob, carol = (day.ids[name] for name in ("alice", "bob", "carol"))
 
     first = market_state(connection, 1, before)
@@ -95,7 +95,7 @@ def test_what_it_shows(sqlite: str) -> None:
 def test_entries_since_the_last_checkpoint_are_counted_across_restarts(
     sqlite: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Else an exchange that is often restarted would never write one."""
+    """Otherwise an exchange that restarts often would never write a checkpoint."""
     monkeypatch.setattr(journal, "CHECKPOINT_EVERY", 25)
     day = Scenario(compare=False)
     day.people("alice", cash=1_000)
@@ -103,7 +103,7 @@ def test_entries_since_the_last_checkpoint_are_counted_across_restarts(
     for _ in range(60):
         day.buy("alice", "GOLD", 1, size="0.01")
     for start in range(0, len(day.history), 10):
-        keep(day.history[start : start + 10], batch=10)
+        commit_history(day.history[start : start + 10], batch=10)
     market_made = 3
     assert list(MarketCheckpoint.objects.order_by("seq").values_list("market_id", "seq")) == [
         (1, seq) for seq in (market_made + 27, market_made + 57)
@@ -115,6 +115,6 @@ async def test_the_journal_reads_it_beside_its_commits(sqlite: str) -> None:
     day = Scenario(compare=False)
     day.people("alice", cash=1_000)
     day.market("GOLD", 0, 100)
-    keep(day.history)
-    with opened() as (opened_journal, engine):
+    commit_history(day.history)
+    with open_journal() as (opened_journal, engine):
         assert await opened_journal.market_state(1, engine.seq) == as_it_was(engine, 1)

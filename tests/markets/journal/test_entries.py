@@ -1,4 +1,4 @@
-"""What the journal holds can be read for ever, and nothing in it can be changed unnoticed."""
+"""Entries can be read for ever, and no change of an entry goes unnoticed."""
 
 from typing import get_args
 
@@ -20,7 +20,7 @@ from markets.journal.entries import (
     make_entry,
 )
 from markets.journal.projection import EVENT_TABLES
-from tests.markets.keeping import applied, random_history
+from tests.markets.keeping import apply_all, random_history
 
 ORDER = CreateOrder(17, 23, False, "b-1", 3, 1, 5_012, 100, 0, False, 0)
 
@@ -36,7 +36,7 @@ class TestJson:
         assert decode_events(encode_events(events)) == events
 
     def test_an_older_journal_has_fewer_fields(self) -> None:
-        """Those that were added since take their defaults."""
+        """Fields that were added since take their defaults."""
         older = b'[1,2,false,"","Alt",0]'
         assert decode_command("CreateAccount", older) == CreateAccount(1, 2, False, "", "Alt", 0)
 
@@ -55,7 +55,7 @@ class TestJson:
             ("Out", b'{"by":1}'),
         ],
     )
-    def test_what_is_no_command_is_said(self, kind: str, data: bytes) -> None:
+    def test_an_unreadable_command_is_a_value_error(self, kind: str, data: bytes) -> None:
         with pytest.raises(ValueError, match=r"."):
             decode_command(kind, data)
 
@@ -71,14 +71,14 @@ class TestJson:
         assert EVENTS.keys() == {cls.__name__ for cls in get_args(Event)}
 
     def test_everything_that_happens_comes_back(self) -> None:
-        outcomes = applied(Engine(), random_history(seed=42, length=1_500))
+        outcomes = apply_all(Engine(), random_history(seed=42, length=1_500))
         assert [make_entry(outcome, GENESIS).outcome() for outcome in outcomes] == outcomes
         assert {type(outcome.command).__name__ for outcome in outcomes} == COMMANDS.keys()
         assert {type(event).__name__ for outcome in outcomes for event in outcome.events} == EVENTS.keys()
 
 
 def test_events_that_are_rows_have_the_columns_of_their_table() -> None:
-    """Transferred, Traded and PaidOut are written as they are, with seq behind."""
+    """Transferred, Traded and PaidOut are written as they are, followed by the seq."""
     for event, table in EVENT_TABLES.items():
         names = [field.name for field in table.fields]
         first = names[1:-1] if names[0] == "id" else names[:-1]
@@ -89,13 +89,14 @@ def test_events_that_are_rows_have_the_columns_of_their_table() -> None:
 class TestTheChain:
     COLUMNS = (5, 1_700_000_000_000_000, 17, 23, "CreateOrder", 1, "b-1", b"[17]", b"[[1]]")
 
-    def hashed(self, previous: bytes = GENESIS, **changes: object) -> bytes:
+    def hash_of(self, previous: bytes = GENESIS, **changes: object) -> bytes:
         names = ("seq", "at_us", "principal", "account", "kind", "rules", "key", "command", "events")
-        return hash_entry(previous, **{**dict(zip(names, self.COLUMNS)), **changes})  # type: ignore[arg-type]
+        columns = dict(zip(names, self.COLUMNS)) | changes
+        return hash_entry(previous, **columns)  # type: ignore[arg-type]
 
-    def test_is_this(self) -> None:
-        """Whoever keeps a hash outside the database must be able to compare it for ever."""
-        assert self.hashed().hex() == "1df671578d0ea30055e86b31e388a6add363cd0fd75fa781d81fcf8aefe87302"
+    def test_the_hash_of_an_entry_is_this(self) -> None:
+        """The hash must never change: people may keep one outside the database to compare."""
+        assert self.hash_of().hex() == "1df671578d0ea30055e86b31e388a6add363cd0fd75fa781d81fcf8aefe87302"
 
     @pytest.mark.parametrize(
         "change",
@@ -119,4 +120,4 @@ class TestTheChain:
         ids=str,
     )
     def test_every_column_counts_and_none_runs_into_the_next(self, change: dict[str, object]) -> None:
-        assert self.hashed(**change) != self.hashed()  # type: ignore[arg-type]
+        assert self.hash_of(**change) != self.hash_of()  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""A market's histories, against what was seen on the day itself: page by page, with and without masks."""
+"""A market's histories, compared with what an observer saw on the day: page by page, with and without masks."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -17,15 +17,15 @@ from markets.matching import history_requests
 from markets.matching.history_requests import KINDS, Visibility
 from proto import exchange_pb2 as pb
 from realtime.limits import SERVER_FRAME_BYTES_MAX
-from tests.markets.keeping import History, RandomDay, applied, keep, opened, random_history
+from tests.markets.keeping import History, RandomDay, apply_all, commit_history, open_journal, random_history
 from tests.scenario import Scenario, price
 
 LENGTH = 600
 Read = Callable[..., Page[Any]]
 
 
-def whole(read: Read, market: int, limit: int, **more: Any) -> list[Any]:
-    """All pages, each of at most `limit` rows."""
+def read_all(read: Read, market: int, limit: int, **more: Any) -> list[Any]:
+    """The rows of all pages, each of at most `limit` rows."""
     rows: list[Any] = []
     after = 0
     while True:
@@ -42,7 +42,7 @@ def whole(read: Read, market: int, limit: int, **more: Any) -> list[Any]:
 
 
 class Watched:
-    """A day as somebody saw it who looked at the books after every command, and wrote down every trade."""
+    """A day as an observer saw it: every trade, and the books after every command."""
 
     def __init__(self, history: History) -> None:
         self.engine = Engine()
@@ -69,7 +69,7 @@ class Watched:
 
 
 class BusyDay(RandomDay):
-    """Its markets stay open."""
+    """A random day on which markets stay open."""
 
     def _other(self) -> c.Command:
         return self._order()
@@ -78,7 +78,7 @@ class BusyDay(RandomDay):
 @pytest.fixture
 def watched(database: str) -> Watched:
     history = random_history(seed=3, length=LENGTH, markets=4)
-    keep(history)
+    commit_history(history)
     return Watched(history)
 
 
@@ -86,12 +86,12 @@ def test_trades_are_all_there_oldest_first(watched: Watched) -> None:
     assert sum(map(len, watched.trades.values())) > 50
     for market in watched.engine.markets:
         for limit in (1, 7, 1_000):
-            assert whole(histories.read_trades, market, limit) == watched.trades.get(market, [])
+            assert read_all(histories.read_trades, market, limit) == watched.trades.get(market, [])
 
 
-def test_orders_tell_what_was_open_after_every_command(watched: Watched) -> None:
+def test_order_changes_lead_to_what_was_open_after_every_command(watched: Watched) -> None:
     for market in watched.engine.markets:
-        changes: list[Change] = whole(histories.read_orders, market, 50)
+        changes: list[Change] = read_all(histories.read_orders, market, 50)
         assert [one.order for one in changes if isinstance(one.cause, OrderCreated)] == watched.orders.get(market, [])
         waiting = iter(changes)
         change = next(waiting, None)
@@ -105,12 +105,12 @@ def test_orders_tell_what_was_open_after_every_command(watched: Watched) -> None
 
 
 def test_every_step_of_an_order_is_accounted_for(watched: Watched) -> None:
-    """It starts with its size, and each step is a trade's size or what was cancelled."""
+    """An order starts with its size; each change is a trade's size or what was cancelled."""
     seen: Counter[str] = Counter()
     for market in watched.engine.markets:
         open: dict[int, int] = {}
         sides: Counter[int] = Counter()
-        for change in whole(histories.read_orders, market, 1_000):
+        for change in read_all(histories.read_orders, market, 1_000):
             cause = change.cause
             seen[type(cause).__name__] += 1
             if isinstance(cause, OrderCreated):
@@ -132,24 +132,24 @@ def test_one_command_may_be_cut_in_two(sqlite: str) -> None:
     for at in (48, 49, 50):
         day.sell("bob", "GOLD", at)
     day.buy("alice", "GOLD", 50, size=4)
-    keep(day.history)
-    in_one, in_many = whole(histories.read_orders, 1, 100), whole(histories.read_orders, 1, 1)
+    commit_history(day.history)
+    in_one, in_many = read_all(histories.read_orders, 1, 100), read_all(histories.read_orders, 1, 1)
     assert in_one == in_many
     taker = day.last_order
     assert [one.open for one in in_one if one.order == taker] == [price(4), price(3), price(2), price(1)]
     assert len({one.seq for one in in_one[-7:]}) == 1
 
 
-def test_an_out_everywhere_is_told_to_each_market_alone(sqlite: str) -> None:
+def test_each_market_shows_only_its_own_part_of_an_out_everywhere(sqlite: str) -> None:
     day = Scenario(compare=False)
     day.people("alice", cash=1_000)
     for market in ("GOLD", "TIN"):
         day.market(market, 0, 100)
         day.buy("alice", market, 10)
     day.out("alice")
-    keep(day.history)
-    for id in (1, 2):  # of each market, and of the order in it
-        last = whole(histories.read_orders, id, 100)[-1]
+    commit_history(day.history)
+    for id in (1, 2):  # the id of each market, and of the order in it
+        last = read_all(histories.read_orders, id, 100)[-1]
         assert (last.order, last.open, type(last.cause)) == (id, 0, OrderCancelled)
         assert len(histories.read_events(connection, id, day.engine.seq - 1)[0].events) == 1
 
@@ -158,10 +158,10 @@ def test_positions_of_all_and_of_some(watched: Watched) -> None:
     some = [1, 2, 3, 5, 77]
     for market in watched.engine.markets:
         held = watched.holders(market)
-        assert dict(whole(histories.read_positions, market, 1)) == held
-        assert [row.account for row in whole(histories.read_positions, market, 2)] == sorted(held)
+        assert dict(read_all(histories.read_positions, market, 1)) == held
+        assert [row.account for row in read_all(histories.read_positions, market, 2)] == sorted(held)
         for limit in (1, 2, 100):
-            masked = whole(histories.read_positions, market, limit, only=some)
+            masked = read_all(histories.read_positions, market, limit, only=some)
             assert masked[0] == Position(0, -sum(held.get(id, 0) for id in some))
             assert dict(masked[1:]) == {id: position for id, position in held.items() if id in some}
     assert any(watched.holders(market) for market in watched.engine.markets)
@@ -179,7 +179,7 @@ def test_events_are_the_journals_of_that_market(watched: Watched) -> None:
 
 
 def test_a_market_without_a_past(sqlite: str) -> None:
-    keep([(c.CreateHouse(0, 0, True, ""), 1)])
+    commit_history([(c.CreateHouse(0, 0, True, ""), 1)])
     for read in (histories.read_trades, histories.read_orders, histories.read_positions):
         assert read(connection, 1) == Page([], False)
     assert histories.read_positions(connection, 1, only=[2]) == Page([(1, Position(0, 0))], False)
@@ -189,10 +189,10 @@ def test_a_market_without_a_past(sqlite: str) -> None:
 
 def test_pages_stay_as_they_were_while_trading_goes_on(database: str) -> None:
     day = BusyDay(72, people=4, markets=1)
-    with opened() as (journal, engine):
+    with open_journal() as (journal, engine):
 
         def trade(commands: int) -> None:
-            outcomes = applied(engine, [day.next() for _ in range(commands)])
+            outcomes = apply_all(engine, [day.next() for _ in range(commands)])
             journal.commit_and_wait(engine, outcomes, engine.take_changed())
 
         def reading(read: Read) -> Iterator[list[Any]]:
@@ -204,20 +204,20 @@ def test_pages_stay_as_they_were_while_trading_goes_on(database: str) -> None:
 
         trade(150)
         readings = {read: reading(read) for read in (histories.read_trades, histories.read_orders)}
-        told: dict[Read, list[Any]] = {read: [] for read in readings}
+        seen: dict[Read, list[Any]] = {read: [] for read in readings}
         for _ in range(8):
             for read, pages in readings.items():
-                told[read] += next(pages, [])
+                seen[read] += next(pages, [])
             trade(10)
         for read, pages in readings.items():
             for rows in pages:
-                told[read] += rows
-            assert told[read] == whole(read, 1, 1_000)
-        assert len(told[histories.read_trades]) > 40
+                seen[read] += rows
+            assert seen[read] == read_all(read, 1, 1_000)
+        assert len(seen[histories.read_trades]) > 40
 
 
 class TestFrames:
-    """What leaves the thread: an encoded answer."""
+    """The encoded answers, as they leave the thread of histories."""
 
     @staticmethod
     def ask(kind: str, visibility: Visibility, after: int = 0, limit: int = 0) -> Any:
@@ -226,8 +226,8 @@ class TestFrames:
             "get_full_order_history": pb.GetFullOrderHistory,
             "get_market_positions": pb.GetMarketPositions,
         }
-        wish = bodies[kind](market_id=1, after=after, limit=limit)
-        request = pb.ClientMessage(request_id="r", **{kind: wish})  # type: ignore[arg-type]
+        body = {kind: bodies[kind](market_id=1, after=after, limit=limit)}
+        request = pb.ClientMessage(request_id="r", **body)  # type: ignore[arg-type]
         frame = history_requests.read(connection, request, visibility)
         assert len(frame) <= SERVER_FRAME_BYTES_MAX
         (message,) = pb.ServerFrame.FromString(frame).messages
@@ -242,7 +242,7 @@ class TestFrames:
             (t.trade, t.buyer, t.seller, t.price, t.size, t.maker_open) for t in watched.trades[1]
         ]
         changes = self.ask("get_full_order_history", Visibility(False, ())).changes
-        rows = whole(histories.read_orders, 1, 1_000)
+        rows = read_all(histories.read_orders, 1, 1_000)
         assert [(one.seq, one.at_us, one.order_id, one.open) for one in changes] == [row[:4] for row in rows]
         for one, row in zip(changes, rows):
             match row.cause:
@@ -254,9 +254,9 @@ class TestFrames:
                 case OrderCancelled() as e:
                     assert one.cancelled == e.cause
 
-    def test_keys_are_never_told(self, watched: Watched) -> None:
+    def test_client_order_ids_are_left_out(self, watched: Watched) -> None:
         changes = self.ask("get_full_order_history", Visibility(False, ())).changes
-        keyed = [row.cause for row in whole(histories.read_orders, 1, 1_000) if isinstance(row.cause, OrderCreated)]
+        keyed = [row.cause for row in read_all(histories.read_orders, 1, 1_000) if isinstance(row.cause, OrderCreated)]
         assert any(cause.client_order_id for cause in keyed)
         assert not any(change.created.client_order_id for change in changes)
 
@@ -292,7 +292,7 @@ class TestFrames:
         for _ in range(1_000):
             day.sell("bob", "GOLD", 50, size="0.01")
             day.buy("alice", "GOLD", 50, size="0.01")
-        keep(day.history, batch=500)
+        commit_history(day.history, batch=500)
         for kind, count in (("get_full_trade_history", 1_000), ("get_full_order_history", 4_000)):
             ids: list[int] = []
             after, more, pages = 0, True, 0
@@ -317,7 +317,7 @@ def test_a_history_says_which_side(sqlite: str) -> None:
     day.market("GOLD", 0, 100)
     day.sell("bob", "GOLD", 50, size=2)
     day.buy("alice", "GOLD", 60)
-    keep(day.history)
+    commit_history(day.history)
     ((_, trade),) = histories.read_trades(connection, 1).rows
     assert (trade.price, trade.taker_side, trade.maker_open) == (price(50), Side.BID, price(1))
     first: MarketEvents = histories.read_events(connection, 1)[0]

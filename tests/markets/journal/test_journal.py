@@ -1,4 +1,4 @@
-"""What is committed is there: whole, once, and in the same shape whatever the batches were."""
+"""A committed batch is stored whole and once, and the batches leave no trace in the journal."""
 
 import asyncio
 from collections import Counter
@@ -15,13 +15,13 @@ from markets.journal.entries import GENESIS, Entry, make_entry
 from markets.journal.journal import Journal
 from markets.journal.tables import ROWS_MAX, Row, SqliteWriter, Table
 from markets.models import JournalEntry, JournalMarket, Market, Order, Payout, Trade
-from tests.kinds import kinds, rare
-from tests.markets.keeping import applied, keep, loaded, proved, random_history
+from tests.kinds import find_rare, list_kinds
+from tests.markets.keeping import apply_all, commit_history, load_engine, random_history, run_verify
 from tests.scenario import OPERATOR, Scenario, money, price
 
 
 def busy_day() -> Scenario:
-    """Every kind of command and of event."""
+    """A day with every kind of command and event."""
     day = Scenario(compare=False)
     day.people("alice", "bob", cash=1_000)
     day.alt("alice", "alice's bot", key="first-alt")
@@ -51,12 +51,12 @@ def busy_day() -> Scenario:
     day.settle_auction("chair", "alice", 0)
     day.auction("alice", "stool", 0)
     shared_accounts(day)
-    assert rare(kinds(day.history), least=1) == []
+    assert find_rare(list_kinds(day.history), least=1) == []
     return day
 
 
 def shared_accounts(day: Scenario) -> None:
-    """One account goes from hand to hand, and what is in it from one to the other."""
+    """A shared account whose owners and credits change."""
     day.people("carol", cash=1_000)
     day.alt("carol", "team")
     day.pay("carol", "team", 200)
@@ -76,9 +76,9 @@ def entries() -> list[Entry]:
 
 
 def in_one_batch(history: Sequence[tuple[Command, int]]) -> list[Entry]:
-    """The journal as it should be."""
+    """The journal as it should be, made without a database."""
     expected: list[Entry] = []
-    for outcome in applied(Engine(), history):
+    for outcome in apply_all(Engine(), history):
         expected.append(make_entry(outcome, expected[-1].hash if expected else GENESIS))
     return expected
 
@@ -86,12 +86,12 @@ def in_one_batch(history: Sequence[tuple[Command, int]]) -> list[Entry]:
 class TestWhatIsKept:
     def test_a_day_of_every_kind_is_loaded_as_it_was(self, database: str) -> None:
         day = busy_day()
-        keep(day.history)
-        assert loaded().digest() == day.engine.digest()
-        proved()
+        commit_history(day.history)
+        assert load_engine().digest() == day.engine.digest()
+        run_verify()
 
     def test_the_rows_say_what_happened(self, sqlite: str) -> None:
-        keep(busy_day().history)
+        commit_history(busy_day().history)
         bob = Account.objects.get(name="bob")
         assert list(Trade.objects.values_list("id", "price", "size", "taker_side", "maker_open", "taker_open")) == [
             (1, price(48), price(3), 1, 0, price(1)),
@@ -112,7 +112,7 @@ class TestWhatIsKept:
         assert (silver.status, silver.settle_price, silver.last_price) == (MarketStatus.SETTLED, price(55), price(49))
 
     def test_the_board_says_who_sold_what_to_whom(self, sqlite: str) -> None:
-        keep(busy_day().history)
+        commit_history(busy_day().history)
         rows = Auction.objects.order_by("id").values_list("name", "status", "buy_now_price", "buyer__name")
         assert list(rows.values_list("settle_price", flat=True)) == [money(25), 0, None, None]
         assert list(rows) == [
@@ -127,20 +127,26 @@ class TestWhatIsKept:
 
     def test_the_journal_says_who_did_it(self, sqlite: str) -> None:
         day = busy_day()
-        keep(day.history)
+        commit_history(day.history)
         entry = JournalEntry.objects.get(key="alice-1")
         assert (entry.kind, entry.principal, entry.account) == ("CreateOrder", day.users["alice"], day.ids["alice"])
         assert entry.rules == RULES_VERSION
 
     def test_it_finds_the_entries_of_a_market(self, sqlite: str) -> None:
         day = busy_day()
-        keep(day.history)
+        commit_history(day.history)
         temp = JournalMarket.objects.filter(market_id=day.market_ids["TEMP"])
-        kinds = JournalEntry.objects.filter(seq__in=temp.values("seq")).order_by("seq").values_list("kind", flat=True)
-        assert list(kinds) == [
+        found = JournalEntry.objects.filter(seq__in=temp.values("seq")).order_by("seq").values_list("kind", flat=True)
+        assert list(found) == [
             "CreateMarket",
-            *["CreateOrder"] * 4,
-            *("CancelOrder", "Out", "SetMarketStatus", "SetMarketStatus"),
+            "CreateOrder",
+            "CreateOrder",
+            "CreateOrder",
+            "CreateOrder",
+            "CancelOrder",
+            "Out",
+            "SetMarketStatus",
+            "SetMarketStatus",
         ]
 
     def test_any_text_comes_back_as_it_went(self, database: str) -> None:
@@ -159,11 +165,11 @@ class TestWhatIsKept:
         for number, text in enumerate(texts):
             day.market(f"GOLD {number}", 0, 1, description=text, key=text)
             day.gift("alice", 1, note=text)
-        keep(day.history)
+        commit_history(day.history)
         assert list(Market.objects.order_by("id").values_list("description", flat=True)) == texts
         assert list(Transfer.objects.order_by("id").values_list("note", flat=True)[1:]) == texts
-        assert loaded().digest() == day.engine.digest()
-        proved()
+        assert load_engine().digest() == day.engine.digest()
+        run_verify()
 
     def test_the_largest_figures_fit(self, database: str) -> None:
         day = Scenario(compare=False)
@@ -174,37 +180,37 @@ class TestWhatIsKept:
         day.market("GOLD", -1_000_000, 1_000_000)
         day.sell("bob", "GOLD", 9_999, size=100_000)
         day.buy("alice", "GOLD", 9_999, size=90_000)
-        keep(day.history)
-        assert loaded().digest() == day.engine.digest()
-        proved()
+        commit_history(day.history)
+        assert load_engine().digest() == day.engine.digest()
+        run_verify()
 
 
 class TestBatches:
     @pytest.mark.parametrize("batch", [1, 3, 400])
     def test_they_leave_no_trace(self, batch: int, sqlite: str) -> None:
         history = random_history(seed=11, length=200)
-        keep(history, batch)
+        commit_history(history, batch)
         assert entries() == in_one_batch(history)
-        proved()
+        run_verify()
 
     def test_a_row_that_is_touched_often_is_written_once(self, sqlite: str, monkeypatch: pytest.MonkeyPatch) -> None:
         written: Counter[str] = Counter()
         insert = SqliteWriter.insert
 
-        def counted(self: SqliteWriter, table: Table, rows: Sequence[Row]) -> None:
+        def insert_and_count(self: SqliteWriter, table: Table, rows: Sequence[Row]) -> None:
             written[table.name] += len(rows)
             insert(self, table, rows)
 
         day = Scenario(compare=False)
         day.people("alice", "bob", cash=1_000)
         day.market("GOLD", 0, 100)
-        keep(day.history)
+        commit_history(day.history)
         before = len(day.history)
         day.sell("bob", "GOLD", 50, size=10)
         for _ in range(10):
             day.buy("alice", "GOLD", 50)
-        monkeypatch.setattr(SqliteWriter, "insert", counted)
-        keep(day.history[before:], batch=100)
+        monkeypatch.setattr(SqliteWriter, "insert", insert_and_count)
+        commit_history(day.history[before:], batch=100)
         assert written == {
             "markets_journalentry": 11,
             "markets_journalmarket": 11,
@@ -222,35 +228,35 @@ class TestBatches:
         for _ in range(2 * ROWS_MAX + 77):
             day.buy("alice", "GOLD", 1, size="0.01")
         day.out("alice")
-        keep(day.history, batch=10_000)
+        commit_history(day.history, batch=10_000)
         assert Order.objects.filter(open=0, cancelled=1).count() == 2 * ROWS_MAX + 77
-        proved()
+        run_verify()
 
     @pytest.mark.parametrize("seed", range(4))
     def test_random_days_hold(self, seed: int, sqlite: str) -> None:
-        engine = keep(random_history(seed, length=500), batch=1 + 37 * seed)
-        assert loaded().digest() == engine.digest()
-        proved()
+        engine = commit_history(random_history(seed, length=500), batch=1 + 37 * seed)
+        assert load_engine().digest() == engine.digest()
+        run_verify()
 
     def test_a_restart_between_batches_changes_nothing(self, database: str) -> None:
         history = random_history(seed=5, length=300)
         for start in range(0, 300, 60):
-            keep(history[start : start + 60], batch=13)
+            commit_history(history[start : start + 60], batch=13)
         assert entries() == in_one_batch(history)
-        proved()
+        run_verify()
 
 
 class TestReading:
     async def test_first_answers(self, sqlite: str) -> None:
         history = random_history(seed=3, length=60)
-        outcomes = applied(Engine(), history)
+        outcomes = apply_all(Engine(), history)
         journal = await kept_by_a_loop(history)
         assert await journal.entries([60, 7, 8]) == {seq: outcomes[seq - 1] for seq in (7, 8, 60)}
         journal.close()
 
     async def test_what_came_after(self, sqlite: str) -> None:
         history = random_history(seed=3, length=60)
-        outcomes = applied(Engine(), history)
+        outcomes = apply_all(Engine(), history)
         journal = await kept_by_a_loop(history)
         assert await journal.outcomes(50, most=10) == outcomes[50:]
         assert await journal.outcomes(60, most=10) == []
@@ -262,7 +268,7 @@ class TestReading:
         journal = await kept_by_a_loop(history)
         of_two = [
             outcome
-            for outcome in applied(Engine(), history)
+            for outcome in apply_all(Engine(), history)
             if any(getattr(event, "market", 0) == 2 for event in outcome.events)
         ]
         after = of_two[-6].seq
@@ -272,10 +278,10 @@ class TestReading:
 
 
 async def kept_by_a_loop(history: Sequence[tuple[Command, int]]) -> Journal:
-    """As the matcher does it: load, then commits that are awaited."""
+    """Commits as the matcher does: load, then one awaited commit after the other."""
     journal = Journal()
     engine = await asyncio.to_thread(journal.load)
     for command in history:
-        outcomes = applied(engine, [command])
+        outcomes = apply_all(engine, [command])
         await journal.commit(engine, outcomes, engine.take_changed())
     return journal

@@ -1,4 +1,4 @@
-"""A commit that fails leaves nothing behind, says whose fault it was, and the next start goes on from the last one."""
+"""A failed commit stores nothing and says whether the batch is to blame. The next start goes on from the last one."""
 
 import sqlite3
 import threading
@@ -13,25 +13,26 @@ from markets.engine.engine import Engine
 from markets.journal import journal as journal_module
 from markets.journal.journal import Journal, JournalUnavailable
 from markets.models import JournalEntry
-from tests.markets.keeping import applied, keep, loaded, opened, proved, random_history
+from tests.markets.keeping import apply_all, commit_history, load_engine, open_journal, random_history, run_verify
 
 HISTORY = random_history(seed=21, length=60)
 SHORT_SECONDS = 0.3
 
 
 def commit_rest(journal: Journal, engine: Engine, kept: int) -> None:
-    journal.commit_and_wait(engine, applied(engine, HISTORY[kept:]), engine.take_changed())
+    journal.commit_and_wait(engine, apply_all(engine, HISTORY[kept:]), engine.take_changed())
 
 
-def proved_to_stand_at(seq: int) -> None:
+def check_stands_at(seq: int) -> None:
+    """The journal ends at this seq, a start loads it, and the database is right."""
     assert JournalEntry.objects.count() == seq
-    assert loaded().seq == seq
-    proved()
+    assert load_engine().seq == seq
+    run_verify()
 
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """Makes later connections wait for a lock for a moment only."""
+    """A function after which new connections wait for a lock only for a moment."""
 
     def be_impatient() -> None:
         options = connections.settings[DEFAULT_DB_ALIAS]["OPTIONS"]
@@ -46,8 +47,8 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 
 class TestALockedDatabase:
     def test_is_waited_for(self, sqlite: str) -> None:
-        keep(HISTORY[:50])
-        with opened() as (journal, engine):
+        commit_history(HISTORY[:50])
+        with open_journal() as (journal, engine):
             other = sqlite3.connect(urlsplit(sqlite).path, isolation_level=None, check_same_thread=False)
             other.execute("BEGIN IMMEDIATE")
             release = threading.Timer(SHORT_SECONDS, other.execute, ["ROLLBACK"])
@@ -55,33 +56,33 @@ class TestALockedDatabase:
             commit_rest(journal, engine, 50)
             assert not release.is_alive()
             other.close()
-        proved_to_stand_at(60)
+        check_stands_at(60)
 
     def test_is_not_waited_for_forever(self, sqlite: str, impatient: Callable[[], None]) -> None:
-        keep(HISTORY[:50])
+        commit_history(HISTORY[:50])
         impatient()
         other = sqlite3.connect(urlsplit(sqlite).path, isolation_level=None)
-        with opened() as (journal, engine):
+        with open_journal() as (journal, engine):
             other.execute("BEGIN IMMEDIATE")
             with pytest.raises(JournalUnavailable, match="locked"):
                 commit_rest(journal, engine, 50)
             other.close()
-        proved_to_stand_at(50)
+        check_stands_at(50)
 
     @pytest.mark.postgres
     def test_nor_is_a_locked_table(self, postgres: str, impatient: Callable[[], None]) -> None:
-        keep(HISTORY[:50])
+        commit_history(HISTORY[:50])
         impatient()
-        with opened() as (journal, engine), psycopg.connect(postgres) as other:
+        with open_journal() as (journal, engine), psycopg.connect(postgres) as other:
             other.execute("LOCK TABLE markets_journalentry")
             with pytest.raises(JournalUnavailable, match="lock timeout"):
                 commit_rest(journal, engine, 50)
-        proved_to_stand_at(50)
+        check_stands_at(50)
 
 
 def test_a_full_disk_takes_whole_batches_or_nothing(sqlite: str, monkeypatch: pytest.MonkeyPatch) -> None:
     history = random_history(seed=22, length=1_000)
-    keep(history[:50])
+    commit_history(history[:50])
     with connection.cursor() as cursor:
         cursor.execute("PRAGMA page_count")
         (pages,) = cursor.fetchone()
@@ -90,40 +91,40 @@ def test_a_full_disk_takes_whole_batches_or_nothing(sqlite: str, monkeypatch: py
         full.setitem(options, "init_command", f"{options['init_command']}; PRAGMA max_page_count = {pages + 20}")
         del connections[DEFAULT_DB_ALIAS]
         with pytest.raises(JournalUnavailable, match="full"):
-            keep(history[50:], batch=50)
+            commit_history(history[50:], batch=50)
     del connections[DEFAULT_DB_ALIAS]
     kept = JournalEntry.objects.count()
     assert kept % 50 == 0
     assert 50 < kept < 1_000
-    proved_to_stand_at(kept)
-    keep(history[kept:])
-    proved_to_stand_at(1_000)
+    check_stands_at(kept)
+    commit_history(history[kept:])
+    check_stands_at(1_000)
 
 
 def test_a_second_matcher_is_fenced(database: str) -> None:
-    keep(HISTORY[:50])
-    with opened() as (first, first_engine), opened() as (second, second_engine):
+    commit_history(HISTORY[:50])
+    with open_journal() as (first, first_engine), open_journal() as (second, second_engine):
         commit_rest(second, second_engine, 50)
         with pytest.raises(JournalUnavailable, match="seq"):
             commit_rest(first, first_engine, 50)
-    proved_to_stand_at(60)
+    check_stands_at(60)
 
 
-def test_the_fault_of_a_batch_is_not_the_database_s(database: str) -> None:
-    keep(HISTORY[:50])
-    with opened() as (journal, engine):
-        outcomes = applied(engine, HISTORY[50:])
+def test_a_bad_batch_is_not_blamed_on_the_database(database: str) -> None:
+    commit_history(HISTORY[:50])
+    with open_journal() as (journal, engine):
+        outcomes = apply_all(engine, HISTORY[50:])
         changed = engine.take_changed()
         next(iter(changed.accounts.values())).cash = 2**80
         with pytest.raises((OverflowError, DataError)):
             journal.commit_and_wait(engine, outcomes, changed)
-    proved_to_stand_at(50)
+    check_stands_at(50)
 
 
 @pytest.mark.postgres
 def test_a_lost_connection(postgres: str) -> None:
-    keep(HISTORY[:50])
-    with opened() as (journal, engine):
+    commit_history(HISTORY[:50])
+    with open_journal() as (journal, engine):
         with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
@@ -131,15 +132,15 @@ def test_a_lost_connection(postgres: str) -> None:
             )
         with pytest.raises(JournalUnavailable):
             commit_rest(journal, engine, 50)
-    proved_to_stand_at(50)
+    check_stands_at(50)
 
 
 def test_after_a_failure_it_must_be_loaded_again(sqlite: str, impatient: Callable[[], None]) -> None:
-    """The engine is ahead of the tables: to go on with it would lose the batch that failed."""
-    keep(HISTORY[:50])
+    """The engine is ahead of the tables. To go on with it would lose the failed batch."""
+    commit_history(HISTORY[:50])
     impatient()
     other = sqlite3.connect(urlsplit(sqlite).path, isolation_level=None)
-    with opened() as (journal, engine):
+    with open_journal() as (journal, engine):
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(JournalUnavailable):
             commit_rest(journal, engine, 50)
@@ -147,4 +148,4 @@ def test_after_a_failure_it_must_be_loaded_again(sqlite: str, impatient: Callabl
         with pytest.raises(AssertionError, match="load"):
             journal.commit_and_wait(engine, [], engine.take_changed())
         commit_rest(journal, journal.load(), 50)
-    proved_to_stand_at(60)
+    check_stands_at(60)

@@ -1,4 +1,4 @@
-"""What a start loads is what memory held, to the last digit and in the same order."""
+"""A start loads exactly the state that the last engine had, in the same order."""
 
 from django.db import connection
 
@@ -7,28 +7,28 @@ from markets.engine.engine import Engine
 from markets.engine.ledger import KEYS_KEPT, TRANSFERS_KEPT
 from markets.journal.loading import NEWEST_KEYS
 from markets.journal.tables import fetch
-from tests.kinds import kinds, rare
-from tests.markets.keeping import applied, keep, loaded, random_history
+from tests.kinds import find_rare, list_kinds
+from tests.markets.keeping import apply_all, commit_history, load_engine, random_history
 from tests.scenario import Scenario
 
 
 def test_an_empty_exchange(sqlite: str) -> None:
-    assert loaded().digest() == Engine().digest()
+    assert load_engine().digest() == Engine().digest()
 
 
 def test_it_answers_as_the_engine_that_went_on(database: str) -> None:
-    """The same events, in the same order, for all that comes after."""
+    """All later commands lead to the same events in the same order."""
     history = random_history(seed=61, length=900)
-    assert rare(kinds(history[:600])) == []
-    went_on = keep(history[:600], batch=50)
-    started = loaded()
+    assert find_rare(list_kinds(history[:600])) == []
+    went_on = commit_history(history[:600], batch=50)
+    started = load_engine()
     assert started.digest() == went_on.digest()
-    assert applied(started, history[600:]) == applied(went_on, history[600:])
+    assert apply_all(started, history[600:]) == apply_all(went_on, history[600:])
     assert started.digest() == went_on.digest()
 
 
 def test_the_order_in_which_accounts_came_to_a_market(database: str) -> None:
-    """It is the order of payouts and, the other way round, that of cancels in all markets; ids say something else."""
+    """It is the order of payouts and, seen from the account, that of cancels by Out. It is not the order of ids."""
     day = Scenario(compare=False)
     day.people("alice", "bob", "carol", cash=1_000)
     for name in ("A", "B", "C"):
@@ -36,8 +36,8 @@ def test_the_order_in_which_accounts_came_to_a_market(database: str) -> None:
     for who, market in (("carol", "B"), ("alice", "B"), ("bob", "B"), ("bob", "A"), ("carol", "C"), ("carol", "A")):
         day.buy(who, market, 10)
     day.sell("alice", "B", 10, size=1)
-    keep(day.history, batch=4)
-    started = loaded()
+    commit_history(day.history, batch=4)
+    started = load_engine()
     for mine in (day.market_ids[name] for name in ("A", "B", "C")):
         assert list(started.markets[mine].holders) == list(day.engine.markets[mine].holders)
     for account in day.ids.values():
@@ -51,8 +51,8 @@ def test_time_priority(sqlite: str) -> None:
     for who in ("carol", "alice", "bob", "alice"):
         day.sell(who, "GOLD", 50, size=2)
     day.buy("bob", "GOLD", 50, size=1)
-    keep(day.history)
-    offers = [(order.id, order.account, order.open) for order in loaded().markets[1].offers]
+    commit_history(day.history)
+    offers = [(order.id, order.account, order.open) for order in load_engine().markets[1].offers]
     carol, alice, bob = day.ids["carol"], day.ids["alice"], day.ids["bob"]
     assert offers == [(1, carol, 100), (2, alice, 200), (3, bob, 200), (4, alice, 200)]
 
@@ -70,8 +70,8 @@ def test_the_latest_of_what_grows_without_end(sqlite: str) -> None:
             day.cancel("alice", day.last_order)
         if number <= TRANSFERS_KEPT + 10:
             day.pay("bob", "alice", 1, note=str(number))
-    keep(day.history, batch=500)
-    started = loaded()
+    commit_history(day.history, batch=500)
+    started = load_engine()
     assert started.digest() == day.engine.digest()
     alice = started.accounts[day.ids["alice"]]
     assert len(alice.keys) == KEYS_KEPT
@@ -87,11 +87,11 @@ def test_a_person_who_settled_a_market_may_make_another(sqlite: str) -> None:
     day.people("alice", cash=10)
     day.market("GOLD", 0, 100, owner="alice")
     day.settle("GOLD", 5, who="alice")
-    keep(day.history)
-    assert loaded().digest() == day.engine.digest()
+    commit_history(day.history)
+    assert load_engine().digest() == day.engine.digest()
 
 
 def test_keys_are_found_through_their_index(sqlite: str) -> None:
-    """Without it the start of a long journal takes minutes: every account would read all of it."""
+    """Without the index every account would read the whole journal, and a start would take minutes."""
     plan = fetch(connection, f"EXPLAIN QUERY PLAN {NEWEST_KEYS}", 1, 2)
     assert "USING INDEX journal_keys" in str(plan)

@@ -1,4 +1,4 @@
-"""One matcher per database, and a lock that dies with its holder."""
+"""One matcher per database, by a lock that its holder loses when it dies."""
 
 import os
 import signal
@@ -38,7 +38,7 @@ def start_holder(url: str, folder: str) -> "subprocess.Popen[str]":
 
 
 @pytest.mark.usefixtures("impatient")
-def test_a_second_one_is_told_why(database: str) -> None:
+def test_a_second_matcher_is_refused_with_the_reason(database: str) -> None:
     with MatcherLock(), pytest.raises(MatcherRuns, match="runs on this database already") as refused:
         MatcherLock().__enter__()
     assert refused.value.returncode == os.EX_CONFIG

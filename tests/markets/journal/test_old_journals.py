@@ -21,33 +21,33 @@ from django.core.management import call_command
 from django.db import connection
 
 from markets.models import Exposure, Market
-from tests.kinds import rare
-from tests.markets.keeping import keep, proved
+from tests.kinds import find_rare
+from tests.markets.keeping import commit_history, run_verify
 from tests.scenario import Scenario, price
 
 ROOT = Path(__file__).resolve().parents[3]
 KEPT = Path(__file__).parent / "kept"
 JOURNALS = sorted(KEPT.glob("*.sql.gz"))
 
-# Loads the engine and adds five entries: a new person shares an account with the first person, and the busiest market
-# becomes visible to that account only. Prints whether the engine knows both, and how many open orders that cancelled.
+# Loads the engine and adds five entries: the first person opens an alt, shares it with a new person and leaves it; and
+# the busiest market becomes visible to that alt only. Prints whether both are so, and how many orders that cancelled.
 GO_ON = """
 import django; django.setup()
 from markets.engine import commands as c
-from tests.markets.keeping import keep, loaded
-engine = loaded()
+from tests.markets.keeping import commit_history, load_engine
+engine = load_engine()
 head = (1, engine.people[1], False, "")
 BUSY = max(engine.markets.values(), key=lambda market: len(market.bids) + len(market.offers)).id
 at_us = engine.at_us
 alt = engine.next_account + 1
-keep([
+commit_history([
     (c.CreateUserAccount(99, 0, False, "", "newcomer", 10_000), at_us),
     (c.CreateAccount(*head, "shared now", 0, 500), at_us),
     (c.ShareAccount(*head, alt, alt - 1), at_us + 1),
     (c.LeaveAccount(*head, alt), at_us + 2),
     (c.EditMarket(1, engine.people[1], True, "", BUSY, None, None, visible_to=(alt,)), at_us + 3),
 ])
-after = loaded()
+after = load_engine()
 print(
     sorted(after.reach(99)) == [alt - 1, alt],
     list(after.markets[BUSY].visible_to) == [alt],
@@ -58,7 +58,7 @@ print(
 
 @pytest.mark.parametrize("journal", JOURNALS, ids=lambda path: path.name)
 def test_an_older_database_loads_verifies_and_goes_on(journal: Path, tmp_path: Path) -> None:
-    with closing(restored(journal, tmp_path / "exchange.sqlite3")):
+    with closing(restore(journal, tmp_path / "exchange.sqlite3")):
         pass
     environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
     environment |= {"EXCHANGE_VAR": str(tmp_path), "DJANGO_SETTINGS_MODULE": "exchange.settings"}
@@ -78,8 +78,8 @@ def test_an_older_database_loads_verifies_and_goes_on(journal: Path, tmp_path: P
 
 
 def test_rules_1_has_what_the_migrations_have_to_count() -> None:
-    """Trades of several markets, in a database that knows neither volumes nor who traded."""
-    with closing(restored(KEPT / "rules_1.sql.gz")) as old:
+    """Trades of several markets, in a database that has columns neither for volumes nor for who traded."""
+    with closing(restore(KEPT / "rules_1.sql.gz")) as old:
         columns = columns_of(old, "market") | columns_of(old, "exposure")
         assert {"last_price", "realised"} <= columns
         assert not {"volume", "traded", "category"} & columns
@@ -93,19 +93,19 @@ def test_rules_1_has_what_the_migrations_have_to_count() -> None:
 
 
 def test_before_0_1_0_has_the_old_column_and_every_kind_of_command() -> None:
-    with closing(restored(KEPT / "before_0_1_0.sql.gz")) as old:
+    with closing(restore(KEPT / "before_0_1_0.sql.gz")) as old:
         columns = columns_of(old, "exposure")
         assert "worst" in columns
         assert "worst_case" not in columns
         kinds = [kind for (kind,) in old.execute("SELECT kind FROM markets_journalentry")]
-        assert rare(kinds) == []
+        assert find_rare(kinds) == []
         ((reasons,),) = old.execute("SELECT count(*) FROM markets_journalentry WHERE reason <> ''")
         ((checkpoints,),) = old.execute("SELECT count(*) FROM markets_marketcheckpoint")
         assert reasons > 100
         assert checkpoints > 3
 
 
-def restored(journal: Path, path: Path | str = ":memory:") -> sqlite3.Connection:
+def restore(journal: Path, path: Path | str = ":memory:") -> sqlite3.Connection:
     """A new database, in memory or at the path, with what the dump holds."""
     database = sqlite3.connect(path)
     database.executescript(gzip.decompress(journal.read_bytes()).decode())
@@ -117,7 +117,7 @@ def columns_of(database: sqlite3.Connection, table: str) -> set[str]:
 
 
 def test_the_migration_counts_as_the_engine_does(database: str) -> None:
-    """On both databases: back to the first tables, forth again, and the proof holds."""
+    """On both databases: back to the first tables and forward again, and the proof still holds."""
     day = Scenario(compare=False)
     day.people("alice", "bob", "carol", cash=1_000)
     for market in ("GOLD", "SILVER", "TIN"):
@@ -127,19 +127,19 @@ def test_the_migration_counts_as_the_engine_does(database: str) -> None:
         day.buy("alice", market, 50, size=size)
     day.buy("carol", "GOLD", 1)
     day.settle("SILVER", 60)
-    keep(day.history)
-    assert counted() == ([price(7), price(5), 0], 4)
+    commit_history(day.history)
+    assert count_traded() == ([price(7), price(5), 0], 4)
     call_command("migrate", "markets", "0001", verbosity=0)
     with connection.cursor() as cursor:
         fields = connection.introspection.get_table_description(cursor, "markets_exposure")
     assert "traded" not in {field.name for field in fields}
     call_command("migrate", verbosity=0)
-    assert counted() == ([price(7), price(5), 0], 4)
-    proved()
+    assert count_traded() == ([price(7), price(5), 0], 4)
+    run_verify()
 
 
-def counted() -> tuple[list[int], int]:
-    """The volume of every market, and how many exposures have traded."""
+def count_traded() -> tuple[list[int], int]:
+    """The volume of every market, and the number of exposures that have traded."""
     volumes = Market.objects.order_by("id").values_list("volume", flat=True)
     return list(volumes), Exposure.objects.filter(traded=True).count()
 

@@ -1,4 +1,4 @@
-"""The database itself keeps the journal append-only, and the exchange does not start where it does not."""
+"""The database keeps the journal append-only; without its triggers the exchange does not start."""
 
 import pytest
 from django.core.management import call_command
@@ -8,7 +8,7 @@ from markets import checks
 from markets.journal import triggers
 from markets.journal.triggers import TABLE, find_missing, install
 from markets.models import JournalEntry
-from tests.markets.keeping import keep, proved, random_history
+from tests.markets.keeping import commit_history, random_history, run_verify
 
 HISTORY = random_history(seed=31, length=30)
 
@@ -31,7 +31,7 @@ def problems() -> list[str | None]:
 
 class TestWhatIsRefused:
     def test_changes(self, database: str) -> None:
-        keep(HISTORY)
+        commit_history(HISTORY)
         for statement in (
             f"UPDATE {TABLE} SET principal = 7 WHERE seq = 3",
             f"UPDATE {TABLE} SET seq = 31 WHERE seq = 30",
@@ -41,28 +41,28 @@ class TestWhatIsRefused:
         ):
             with pytest.raises(DatabaseError):
                 execute(statement)
-        proved()
+        run_verify()
 
     def test_replacing(self, sqlite: str) -> None:
-        keep(HISTORY)
+        commit_history(HISTORY)
         with pytest.raises(DatabaseError, match="next seq"):
             execute(f"REPLACE INTO {TABLE} SELECT * FROM {TABLE} WHERE seq = 30")
-        proved()
+        run_verify()
 
     @pytest.mark.postgres
     def test_truncating(self, postgres: str) -> None:
-        keep(HISTORY)
+        commit_history(HISTORY)
         for statement in (f"TRUNCATE {TABLE}", f"TRUNCATE {TABLE} CASCADE"):
             with pytest.raises(DatabaseError, match="append-only"):
                 execute(statement)
-        proved()
+        run_verify()
 
     def test_any_seq_but_the_next(self, database: str) -> None:
-        keep(HISTORY)
+        commit_history(HISTORY)
         for seqs in ((30,), (32,), (0,), (-1,), (31, 33), (33, 32), (31, 31), (31, 32, 34)):
             with pytest.raises(DatabaseError), transaction.atomic():
                 JournalEntry.objects.bulk_create([entry(seq) for seq in seqs])
-        proved()
+        run_verify()
 
     def test_a_first_entry_that_is_not_1(self, database: str) -> None:
         with pytest.raises(DatabaseError):
@@ -77,13 +77,13 @@ class TestWhatIsLetThrough:
         assert JournalEntry.objects.count() == 302
 
     def test_emptying_what_is_empty(self, database: str) -> None:
-        """Test runners flush."""
+        """Test runners flush empty tables."""
         call_command("flush", verbosity=0, interactive=False)
         assert not JournalEntry.objects.exists()
 
 
 class TestTheyAreThere:
-    def test_the_check_misses_one_that_is_gone(self, database: str) -> None:
+    def test_the_check_finds_one_that_is_missing(self, database: str) -> None:
         assert problems() == []
         on_table = f" ON {TABLE}" if connection.vendor == "postgresql" else ""
         for name in triggers.SQLITE if connection.vendor == "sqlite" else triggers.POSTGRES:
@@ -93,26 +93,26 @@ class TestTheyAreThere:
             install("default")
             assert problems() == []
 
-    def test_the_check_misses_one_that_does_nothing(self, sqlite: str) -> None:
+    def test_the_check_finds_one_that_does_nothing(self, sqlite: str) -> None:
         execute("DROP TRIGGER journal_no_delete")
         execute(f"CREATE TRIGGER journal_no_delete BEFORE DELETE ON {TABLE} BEGIN SELECT 1; END")
         assert find_missing(connection) == ["journal_no_delete"]
 
     @pytest.mark.postgres
-    def test_the_check_misses_one_that_is_switched_off(self, postgres: str) -> None:
+    def test_the_check_finds_one_that_is_switched_off(self, postgres: str) -> None:
         execute(f"ALTER TABLE {TABLE} DISABLE TRIGGER ALL")
         assert find_missing(connection) == ["journal_next", "journal_no_change"]
         install("default")
         assert find_missing(connection) == []
 
     def test_migrate_mends_what_the_check_finds(self, database: str) -> None:
-        """So migrate itself must not be stopped by it."""
+        """So the check must not stop migrate."""
         execute("DROP TRIGGER journal_next" + (f" ON {TABLE}" if connection.vendor == "postgresql" else ""))
         call_command("migrate", verbosity=0)
         assert find_missing(connection) == []
 
     def test_a_migration_that_rebuilds_the_table_loses_them_and_migrate_brings_them_back(self, sqlite: str) -> None:
-        keep(HISTORY)
+        commit_history(HISTORY)
         with connection.schema_editor() as editor:
             kind = JournalEntry._meta.get_field("kind")
             wider = kind.clone()
@@ -123,15 +123,15 @@ class TestTheyAreThere:
         assert find_missing(connection) != []
         call_command("migrate", verbosity=0)
         assert find_missing(connection) == []
-        proved()
+        run_verify()
 
-    def test_a_table_that_is_not_there_yet_is_let_be(self, sqlite: str) -> None:
+    def test_a_missing_table_is_left_alone(self, sqlite: str) -> None:
         execute(f"DROP TABLE {TABLE}")
         install("default")
         assert find_missing(connection) != []
 
     def test_without_a_database_to_ask_the_checks_are_silent(self) -> None:
-        """`manage.py check` and the start of every other command."""
+        """As in `manage.py check` without --database, and at the start of other commands."""
         assert checks.check_triggers(None) == checks.check_durability(None) == []
 
 

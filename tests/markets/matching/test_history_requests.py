@@ -22,7 +22,7 @@ from proto import exchange_pb2 as pb
 from realtime.layers import LocalLayer
 from realtime.messages import SocketControl, command_message, history_message, message_layer
 from realtime.rights import Rights, Scope
-from tests.markets.keeping import keep, opened
+from tests.markets.keeping import commit_history, open_journal
 from tests.markets.requests import request
 from tests.scenario import OPERATOR, Scenario
 
@@ -89,9 +89,9 @@ def day() -> Scenario:
 
 @asynccontextmanager
 async def at_work(day: Scenario, folder: Path) -> AsyncIterator[Desk]:
-    keep(day.history, batch=500)
+    commit_history(day.history, batch=500)
     layer = LocalLayer(capacity=1_000)
-    with opened() as (journal, engine):
+    with open_journal() as (journal, engine):
         matcher = Matcher(engine, journal, layer, settings.RATES, Quarantine(folder))
         running = asyncio.create_task(matcher.run())
         try:
@@ -312,14 +312,14 @@ async def test_the_loop_turns_while_a_long_page_is_read(kind: str, database: str
     for _ in range(ORDERS // 2):
         day.sell("bob", "GOLD", 50, size="0.01")
         day.buy("alice", "GOLD", 50, size="0.01")
-    keep(day.history, batch=500)
+    commit_history(day.history, batch=500)
     request = pb.ClientMessage()
     body = getattr(request, kind)
     body.market_id, body.limit = 1, 10_000
     before = sys.getswitchinterval()
     sys.setswitchinterval(0.0005)  # as in markets/matching/process.py
     try:
-        with opened() as (journal, _):
+        with open_journal() as (journal, _):
             turns = await turns_during(lambda: journal.history(history_requests.read, request, Visibility(False, ())))
     finally:
         sys.setswitchinterval(before)

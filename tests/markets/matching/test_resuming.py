@@ -10,7 +10,7 @@ from markets.matching import streams as module
 from markets.matching.streams import Streams
 from markets.models import JournalMarket
 from realtime.groups import stream_of_account, stream_of_market
-from tests.markets.keeping import keep, opened, random_history
+from tests.markets.keeping import commit_history, open_journal, random_history
 
 BOOK, ACCOUNT = stream_of_market(1), stream_of_account(2)
 FIRST = 20  # a seq at which both were there
@@ -18,10 +18,10 @@ FIRST = 20  # a seq at which both were there
 
 def resumed(monkeypatch: pytest.MonkeyPatch, at_most: int, ask: Callable[[Streams], Coroutine[Any, Any, None]]) -> None:
     """An exchange that has told all of a journal in this epoch and kept none of it in memory."""
-    keep(random_history(seed=5, length=300))
+    commit_history(random_history(seed=5, length=300))
     monkeypatch.setattr(module, "REPLAYED_ENTRIES_MAX", at_most)
     monkeypatch.setattr(module, "REPLAYED_ENTRIES_A_BEAT", at_most // 2)
-    with opened() as (journal, engine):
+    with open_journal() as (journal, engine):
         streams = Streams(engine, journal)
         streams.start_seq = 0
         streams.last = {BOOK: engine.seq, ACCOUNT: engine.seq}

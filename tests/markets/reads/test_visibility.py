@@ -9,7 +9,7 @@ from markets.engine.visibility import NOTHING, WHOLE, Degree, degree_of, masked,
 from markets.models import Market
 from markets.reads import visibility
 from markets.reads.visibility import Viewer
-from tests.markets.keeping import keep, random_history
+from tests.markets.keeping import commit_history, random_history
 
 DAY = random_history(seed=11, length=900, markets=5)
 # At last Alice makes a market for herself alone, and one in which all have traded becomes hers.
@@ -20,7 +20,7 @@ LATER = (
 
 
 def kept_day() -> Engine:
-    return keep([*DAY, *((command, DAY[-1][1]) for command in LATER)])
+    return commit_history([*DAY, *((command, DAY[-1][1]) for command in LATER)])
 
 
 def test_pages_show_what_the_engine_would(database: str) -> None:

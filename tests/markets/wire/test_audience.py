@@ -7,7 +7,7 @@ import pytest
 from markets.engine import commands as c
 from markets.journal.tables import ROWS_MAX
 from markets.models import Exposure, Market, MarketVisibility, Order
-from tests.markets.keeping import keep, loaded, proved
+from tests.markets.keeping import commit_history, load_engine, run_verify
 from tests.scenario import OPERATOR, Scenario
 
 LISTS: list[tuple[str, ...]] = [("alice", "Desk"), ("bob",), (), ("bob", "alice"), ("Desk",), ("alice", "Desk"), ()]
@@ -33,9 +33,9 @@ def listed(day: Scenario, market: str) -> list[str]:
 
 
 def kept_and_proved(day: Scenario, batch: int) -> None:
-    keep(day.history, batch)
-    assert loaded().digest() == day.engine.digest()
-    proved()
+    commit_history(day.history, batch)
+    assert load_engine().digest() == day.engine.digest()
+    run_verify()
 
 
 @pytest.mark.parametrize("batch", [1, 2, 3, 1_000])
@@ -62,7 +62,7 @@ def test_on_both_databases_with_orders_that_go(day: Scenario, batch: int, databa
 
 def test_gone_and_back_in_one_batch(day: Scenario, database: str) -> None:
     """The row is deleted and inserted again, or was never there: the batch ends as the last command says."""
-    keep(day.history)
+    commit_history(day.history)
     before = len(day.history)
     day.edit("COPPER", visible_to=("bob",))
     day.edit("COPPER", visible_to=("bob", "Desk"))
@@ -70,10 +70,10 @@ def test_gone_and_back_in_one_batch(day: Scenario, database: str) -> None:
     day.edit("GOLD", visible_to=())
     day.market("TIN", 0, 100, visible_to=("alice", "bob"))
     day.edit("TIN", visible_to=("alice",))
-    keep(day.history[before:], batch=1_000)
+    commit_history(day.history[before:], batch=1_000)
     assert [listed(day, market) for market in ("COPPER", "GOLD", "TIN")] == [["bob", "Desk"], [], ["alice"]]
-    assert loaded().digest() == day.engine.digest()
-    proved()
+    assert load_engine().digest() == day.engine.digest()
+    run_verify()
 
 
 def test_what_else_is_shown(day: Scenario, database: str) -> None:
@@ -98,15 +98,15 @@ def test_the_start_knows_who_sees_what(day: Scenario, sqlite: str) -> None:
     """An exchange that was started anew refuses and cancels as if it had never stopped."""
     day.buy("Desk", "COPPER", 1)
     day.buy("bob", "COPPER", 1)
-    keep(day.history)
-    assert loaded().markets[2].visible_to == day.engine.markets[2].visible_to
+    commit_history(day.history)
+    assert load_engine().markets[2].visible_to == day.engine.markets[2].visible_to
     before = len(day.history)
     day.edit("COPPER", visible_to=("bob",))
     day.edit("COPPER", visible_to=("alice", "bob"))
     day.buy("alice", "COPPER", 1)
-    engine = keep(day.history[before:], batch=1)
+    engine = commit_history(day.history[before:], batch=1)
     assert engine.digest() == day.engine.digest()
-    proved()
+    run_verify()
 
 
 def test_lists_of_a_thousand_in_one_batch(database: str) -> None:
@@ -119,13 +119,13 @@ def test_lists_of_a_thousand_in_one_batch(database: str) -> None:
         day.market(f"market {number}", 0, 100)
     head = (day.users[OPERATOR], day.ids[OPERATOR], True, "")
     show(day, head, one)
-    keep(day.history, batch=1_000)
+    commit_history(day.history, batch=1_000)
     before = len(day.history)
     show(day, head, other)
-    keep(day.history[before:], batch=1_000)
+    commit_history(day.history[before:], batch=1_000)
     assert MarketVisibility.objects.count() == 40 * 1_000 > ROWS_MAX
     assert set(MarketVisibility.objects.values_list("account", flat=True)) == set(other)
-    proved()
+    run_verify()
 
 
 def show(day: Scenario, head: tuple[int, int, bool, str], accounts: Sequence[int]) -> None:
