@@ -23,6 +23,7 @@ from exchange.environment import (
     secret_key,
     signature_algorithms,
 )
+from realtime.limits import RateClass
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -51,14 +52,15 @@ STARTING_CASH = cash_units(env.str("STARTING_CASH", default="10000"))  # said in
 # Token buckets (docs/rules.md section 9): RATES[class][mode] = (tokens a second, burst), per person. RATE_FACTOR
 # raises all of them, for benchmarks.
 RATE_FACTOR = env.int("RATE_FACTOR", default=1)
-RATES: dict[str, dict[str, tuple[int, int]]] = {
+RATES: dict[RateClass, dict[str, tuple[int, int]]] = {
+    "expensive": {"user": (3, 180), "sudo": (30, 1_800)},
+    "mutate": {"user": (100, 1_000), "sudo": (1_000, 10_000)},
+    "cancel": {"user": (200, 2_000), "sudo": (2_000, 20_000)},
+    "read": {"user": (50, 500), "sudo": (500, 5_000)},
+}
+RATES = {
     rate_class: {mode: (per_second * RATE_FACTOR, burst * RATE_FACTOR) for mode, (per_second, burst) in modes.items()}
-    for rate_class, modes in {
-        "expensive": {"user": (3, 180), "sudo": (30, 1_800)},
-        "mutate": {"user": (100, 1_000), "sudo": (1_000, 10_000)},
-        "cancel": {"user": (200, 2_000), "sudo": (2_000, 20_000)},
-        "read": {"user": (50, 500), "sudo": (500, 5_000)},
-    }.items()
+    for rate_class, modes in RATES.items()
 }
 SUDO_SECONDS = env.int("SUDO_SECONDS", default=30 * 60)  # how long a browser session keeps sudo
 DANGER_SECONDS = env.int("DANGER_SECONDS", default=5 * 60)  # how long it may do what has no way back

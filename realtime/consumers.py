@@ -32,7 +32,7 @@ ALL_MARKETS = 0
 SUMMARIES = -1
 SESSION_MEMBERS = frozenset({"authenticate", "act_as", "set_sudo", "subscribe", "unsubscribe"})
 HISTORY_MEMBERS = frozenset({"get_full_trade_history", "get_full_order_history", "get_market_positions"})
-REFUSALS_CLASS = "mutate"  # the rate class of what is refused here
+REFUSALS_CLASS: limits.RateClass = "mutate"  # the rate class of what is refused here
 
 # Cookies are empty unless the request comes from a page of ours. None: not signed in.
 Authenticate = Callable[[Mapping[str, str], str], Awaitable[Principal | None]]

@@ -20,6 +20,7 @@ from proto import exchange_pb2 as wire
 from realtime import limits
 from realtime.errors import RequestFailed, busy, outcome_unknown
 from realtime.groups import MATCHING
+from realtime.limits import RateClass
 from realtime.messages import (
     ChargeMessage,
     CommandMessage,
@@ -81,7 +82,7 @@ class Gateway:
             logger.exception("The channel layer failed.")
             raise outcome_unknown() from error
 
-    async def charge(self, user: int, sudo: bool, rate_class: str, cost: int) -> None:
+    async def charge(self, user: int, sudo: bool, rate_class: RateClass, cost: int) -> None:
         """Takes from a person's rates for what does not go through the queue. Lost if the queue takes nothing."""
         with suppress(RequestFailed):
             await self.send(charge_message(user, sudo, rate_class, cost))
@@ -104,7 +105,7 @@ class Gateway:
         }
         return await self._answered(command_message(request, limits=limits))
 
-    async def draw(self, user: int, rate_class: str, sudo: bool, cost: int) -> wire.Limits:
+    async def draw(self, user: int, rate_class: RateClass, sudo: bool, cost: int) -> wire.Limits:
         """As draw_sync()."""
         message = draw_message(
             origin=self._origin,
@@ -198,7 +199,7 @@ def ask_sync(
     return _wait(gateway, gateway.ask(user, message, account, sudo, rights, limits))
 
 
-def draw_sync(user: int, rate_class: str, *, sudo: bool = False, cost: int = 1) -> wire.Limits:
+def draw_sync(user: int, rate_class: RateClass, *, sudo: bool = False, cost: int = 1) -> wire.Limits:
     """Takes `cost` tokens of the person's bucket for something that the matcher has no part in, and returns what is
     left. Raises RequestFailed: RATE_LIMITED with the bucket, or as ask_sync()."""
     gateway = _open_gateway()

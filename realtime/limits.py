@@ -1,5 +1,7 @@
 """Every size, rate and time-out of the transport, named with its unit. What a person may have is in settings.py."""
 
+from typing import Literal
+
 KIB = 1024
 MIB = 1024 * KIB
 
@@ -19,6 +21,9 @@ INPUT_BYTES_MAX = 256 * KIB
 REFUSALS_MAX = 100  # in REFUSALS_SECONDS
 REFUSALS_SECONDS = 10.0
 REFUSALS_PAUSE_SECONDS = 1.0
+
+# The buckets of a person's rates; RATES in settings.py says what each holds.
+RateClass = Literal["expensive", "mutate", "cancel", "read"]
 
 # --- Requests over HTTP --------------------------------------------------------------------------
 

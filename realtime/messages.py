@@ -15,6 +15,7 @@ from typing import Literal, Protocol, TypedDict, cast
 
 from channels.layers import BaseChannelLayer
 
+from realtime.limits import RateClass
 from realtime.rights import Rights
 
 # --- Parts of messages
@@ -156,11 +157,11 @@ class ChargeMessage(TypedDict):
     type: Literal["charge"]
     user: int
     sudo: bool
-    rate_class: str
+    rate_class: RateClass
     cost: int  # tokens
 
 
-def charge_message(user: int, sudo: bool, rate_class: str, cost: int) -> ChargeMessage:
+def charge_message(user: int, sudo: bool, rate_class: RateClass, cost: int) -> ChargeMessage:
     return {"type": "charge", "user": user, "sudo": sudo, "rate_class": rate_class, "cost": cost}
 
 
@@ -174,12 +175,12 @@ class DrawMessage(TypedDict):
     reply: str
     user: int
     sudo: bool
-    rate_class: str
+    rate_class: RateClass
     cost: int  # tokens
 
 
 def draw_message(
-    *, origin: str, number: int, reply: str, user: int, sudo: bool, rate_class: str, cost: int
+    *, origin: str, number: int, reply: str, user: int, sudo: bool, rate_class: RateClass, cost: int
 ) -> DrawMessage:
     return {
         "type": "draw",

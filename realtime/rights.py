@@ -23,6 +23,11 @@ def scope_names(scopes: int) -> list[str]:
     return [str(scope.name).lower() for scope in Scope if scopes & scope]
 
 
+def missing_scope(scope: Scope) -> str:
+    """The refusal, for people, of what a token is not good for."""
+    return f"This token has not the scope {scope_names(scope)[0]!r}."
+
+
 class Rights(NamedTuple):
     """Of who asks. They travel with every command, and the matcher holds it to them."""
 

@@ -14,7 +14,7 @@ from accounts.rest.errors import Refusal, not_found, unreadable
 from accounts.selectors import other_account, reach
 from accounts.services import ensure_user_account
 from proto.exchange_pb2 import ACCOUNT_NOT_FOUND
-from realtime.rights import Rights, Scope
+from realtime.rights import Rights, Scope, missing_scope
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Caller:
     def check(self, scope: Scope) -> None:
         """Refusal NOT_ALLOWED if the token has it not."""
         if not self.rights.scopes & scope:
-            raise Refusal(403, "NOT_ALLOWED", f"This token has not the scope {str(scope.name).lower()!r}.")
+            raise Refusal(403, "NOT_ALLOWED", missing_scope(scope))
 
 
 def caller(request: Request) -> Caller:

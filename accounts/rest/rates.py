@@ -10,7 +10,7 @@ from django.http import HttpRequest
 
 from proto import exchange_pb2 as wire
 from realtime.errors import RequestFailed
-from realtime.limits import FAILED_SIGN_INS_MAX
+from realtime.limits import FAILED_SIGN_INS_MAX, RateClass
 
 MINUTE_SECONDS = 60
 OPEN_READS_MAX = 600  # of one address in a minute, of what is open to all
@@ -36,7 +36,7 @@ def of_limits(limits: wire.Limits) -> Rate:
     return Rate(limits.limit, limits.remaining, -(-limits.reset_ms // 1_000))
 
 
-def unknown(rate_class: str, sudo: bool, seconds: int) -> Rate:
+def unknown(rate_class: RateClass, sudo: bool, seconds: int) -> Rate:
     """When the matcher does not answer: nothing can be done for so long."""
     return Rate(settings.RATES[rate_class]["sudo" if sudo else "user"][1], 0, seconds)
 

@@ -30,7 +30,7 @@ from accounts.rest.rates import Rate
 from proto.exchange_pb2 import ClientMessage, ServerMessage
 from realtime import gateway
 from realtime.errors import RequestFailed
-from realtime.limits import MIB, REQUEST_BODY_BYTES_MAX, TOO_LONG_HEADER
+from realtime.limits import MIB, REQUEST_BODY_BYTES_MAX, TOO_LONG_HEADER, RateClass
 from realtime.rights import Scope
 
 KEY = re.compile(r"[!-~]{1,36}")
@@ -111,7 +111,7 @@ class ExchangeView(APIView):
             headers["Location"] = at.format(**fields)
         return Response(told({"seq": reply.seq, **fields}).data, status, headers=headers)
 
-    def cost(self) -> tuple[str, int]:
+    def cost(self) -> tuple[RateClass, int]:
         """Class and number of tokens of a read."""
         return "read", 1
 
@@ -143,7 +143,7 @@ class ExchangeView(APIView):
         if request.method in self.allowed_methods:
             _ = self.query, self.key
 
-    def charge(self, rate_class: str, cost: int = 1) -> None:
+    def charge(self, rate_class: RateClass, cost: int = 1) -> None:
         who = self.caller
         try:
             limits = gateway.draw_sync(who.user.pk, rate_class, sudo=who.sudo, cost=cost)
@@ -184,7 +184,7 @@ class ExchangeView(APIView):
     def _charge_refused(self, user: int) -> None:
         """Whatever is wrong with a request, its sender pays for it: as a person, whose sudo is not looked at."""
         self.rate = self._unknown_rate()
-        rate_class = "read" if self.request.method in SAFE else "mutate"
+        rate_class: RateClass = "read" if self.request.method in SAFE else "mutate"
         self.rate = rates.of_limits(gateway.draw_sync(user, rate_class))
 
     def _unknown_rate(self) -> Rate:

@@ -24,7 +24,8 @@ from markets.journal.journal import Journal
 from markets.matching.sessions import Answer
 from markets.wire import codec
 from markets.wire.decoding import Asker
-from markets.wire.rates import CLASSES, Buckets
+from markets.wire.rates import Buckets
+from markets.wire.requests import class_of
 from markets.wire.scopes import check_rights
 from proto import exchange_pb2 as pb
 from realtime.frames import encoded
@@ -90,7 +91,7 @@ class Archive:
         """Between two batches. None: the answer comes with answers()."""
         kind = request.WhichOneof("message") or ""
         try:
-            self.rates.charge(asker.user, CLASSES.get(kind, "mutate"), asker.sudo, now_us)
+            self.rates.charge(asker.user, class_of(kind), asker.sudo, now_us)
             if kind not in KINDS:
                 raise Rejected(Reason.INVALID_FRAME, "This asks for no history.")
             check_rights(kind, getattr(request, kind), asker.account, asker.rights)

@@ -32,7 +32,8 @@ from markets.wire import codec
 from markets.wire.audience import Publication
 from markets.wire.decoding import Asker, decode
 from markets.wire.frames import joined
-from markets.wire.rates import Buckets, Limits, class_of
+from markets.wire.rates import Buckets, Limits
+from markets.wire.requests import REQUESTS, class_of
 from proto import exchange_pb2 as pb
 from realtime.frames import encoded
 from realtime.limits import SERVER_FRAME_BYTES_MAX
@@ -354,8 +355,10 @@ class Matcher:
 
     def _tell_limits(self, answer: pb.ServerFrame, frame: Frame, now_us: int) -> None:
         for request, message in zip(_parsed(frame.message).messages, answer.messages):
-            rate_class = class_of(request.WhichOneof("message") or "")
-            codec.write_limits(message, self.rates.left(frame.asker.user, rate_class, frame.asker.sudo, now_us))
+            kind = request.WhichOneof("message")
+            if kind in REQUESTS:  # what is no request was charged to no bucket
+                left = self.rates.left(frame.asker.user, class_of(kind), frame.asker.sudo, now_us)
+                codec.write_limits(message, left)
 
     async def _send_answers(self, answers: list[tuple[RequestMessage, Answer]]) -> None:
         """One message per process that asked."""

@@ -16,6 +16,7 @@ from markets.wire import codec
 from markets.wire.decoding import Asker
 from markets.wire.frames import joined
 from markets.wire.rates import HEAVY_READ_COST, SNAPSHOT_BYTES_A_TOKEN, Buckets
+from markets.wire.requests import class_of
 from markets.wire.scopes import check_rights
 from proto import exchange_pb2 as pb
 from realtime.frames import encoded
@@ -200,14 +201,15 @@ class Sessions:
     def _charge(self, kind: str, message: pb.ClientMessage, asker: Asker, now_us: int) -> None:
         """Before anything else, so that what is refused costs as much. To leave streams is not heavy, and what takes
         rights away is never held up."""
+        rate_class = class_of(kind)
         if kind == "set_sudo" and not message.set_sudo.on:
-            self.rates.drain(asker.user, "read", asker.sudo, now_us, 1)
+            self.rates.drain(asker.user, rate_class, asker.sudo, now_us, 1)
             return
         body = getattr(message, kind, None)
         requested = body.subscriptions if isinstance(body, pb.Authenticate | pb.Subscribe) else ()
         heavy = kind == "authenticate" and bool(message.authenticate.from_seq)
         heavy = heavy or any(one.all_markets or one.from_seq for one in requested)
-        self.rates.charge(asker.user, "read", asker.sudo, now_us, HEAVY_READ_COST if heavy else 1)
+        self.rates.charge(asker.user, rate_class, asker.sudo, now_us, HEAVY_READ_COST if heavy else 1)
 
     # --- Streams
 

@@ -19,6 +19,7 @@ from markets.rest import serializers
 from markets.rest.markets import MARKETS, MarketView
 from markets.wire import codec
 from proto import exchange_pb2 as wire
+from realtime.limits import RateClass
 
 
 class _History(MarketView):
@@ -26,7 +27,7 @@ class _History(MarketView):
 
     queries = {"GET": PageQuery}
 
-    def cost(self) -> tuple[str, int]:
+    def cost(self) -> tuple[RateClass, int]:
         return "expensive", 1
 
     @property

@@ -22,6 +22,7 @@ from markets.rest.event_serializers import EventsPage
 from markets.rest.events import rendered
 from proto import exchange_pb2 as wire
 from proto.exchange_pb2 import ClientMessage
+from realtime.limits import RateClass
 
 MARKETS = "markets"
 
@@ -116,7 +117,7 @@ class Settlement(MarketView):
 class Book(MarketView):
     queries = {"GET": serializers.BookQuery}
 
-    def cost(self) -> tuple[str, int]:
+    def cost(self) -> tuple[RateClass, int]:
         return ("expensive" if "at" in self.request.query_params else "read"), 1
 
     @operation("get_book", "The book, now or then", serializers.Book, tag=MARKETS)

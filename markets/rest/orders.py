@@ -18,6 +18,7 @@ from markets.rest import reads, serializers
 from markets.rest.markets import MarketView
 from proto import exchange_pb2 as wire
 from proto.exchange_pb2 import ClientMessage
+from realtime.limits import RateClass
 
 ORDERS, MONEY = "orders", "money"
 
@@ -119,7 +120,7 @@ class Portfolio(MarketView):
 class Statement(MarketView):
     queries = {"GET": serializers.StatementQuery}
 
-    def cost(self) -> tuple[str, int]:
+    def cost(self) -> tuple[RateClass, int]:
         return "expensive", 1
 
     @operation("get_statement", "The statement, newest first", serializers.StatementPage, tag=MONEY)

@@ -7,28 +7,13 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from markets.engine.errors import Reason, Rejected
+from realtime.limits import RateClass
 
-# What each request of the wire costs, by class; everything else is "mutate".
-CLASSES = {
-    "create_market": "expensive",
-    "create_auction": "expensive",
-    "edit_auction": "expensive",
-    "withdraw_auction": "expensive",
-    "buy_auction": "expensive",
-    "settle_auction": "expensive",
-    **dict.fromkeys(("get_full_trade_history", "get_full_order_history", "get_market_positions"), "expensive"),
-    "cancel_order": "cancel",
-    "out": "cancel",
-    "authenticate": "read",
-    "act_as": "read",
-    "subscribe": "read",
-    "unsubscribe": "read",
-}
 HEAVY_READ_COST = 20  # ALL_MARKETS and resume
 SNAPSHOT_BYTES_A_TOKEN = 16 * 1024  # of one's accounts and of what is public, told again
 IDLE_BUCKETS_MAX = 100_000  # buckets kept before the full ones are dropped
 
-Limits = Mapping[str, Mapping[str, tuple[int, int]]]  # class -> "user" or "sudo" -> (tokens a second, burst)
+Limits = Mapping[RateClass, Mapping[str, tuple[int, int]]]  # class -> "user" or "sudo" -> (tokens a second, burst)
 
 
 class Left(NamedTuple):
@@ -41,16 +26,17 @@ class Left(NamedTuple):
 
 class Buckets:
     def __init__(self, limits: Limits) -> None:
-        self._limits: dict[tuple[str, bool], tuple[int, int]] = {}  # microseconds of a token, and of a full bucket
-        self._bursts: dict[tuple[str, bool], int] = {}
+        # Microseconds of a token, and of a full bucket.
+        self._limits: dict[tuple[RateClass, bool], tuple[int, int]] = {}
+        self._bursts: dict[tuple[RateClass, bool], int] = {}
         for rate_class, modes in limits.items():
             for mode, (per_second, burst) in modes.items():
                 bucket = rate_class, mode == "sudo"
                 self._limits[bucket] = max(1, 1_000_000 // per_second), burst * 1_000_000 // per_second
                 self._bursts[bucket] = burst
-        self._full_at: dict[tuple[int, str, bool], int] = {}
+        self._full_at: dict[tuple[int, RateClass, bool], int] = {}
 
-    def charge(self, user: int, rate_class: str, sudo: bool, now_us: int, cost: int = 1) -> None:
+    def charge(self, user: int, rate_class: RateClass, sudo: bool, now_us: int, cost: int = 1) -> None:
         """Takes `cost` tokens. Rejected RATE_LIMITED with the time to wait if there are fewer."""
         token_us, burst_us = self._limits[rate_class, sudo]
         bucket = (user, rate_class, sudo)
@@ -65,26 +51,21 @@ class Buckets:
             )
         self._set(bucket, full_at, now_us)
 
-    def drain(self, user: int, rate_class: str, sudo: bool, now_us: int, cost: int) -> None:
+    def drain(self, user: int, rate_class: RateClass, sudo: bool, now_us: int, cost: int) -> None:
         """Takes `cost` tokens for what was refused already: what is there, if there are fewer."""
         token_us, burst_us = self._limits[rate_class, sudo]
         bucket = (user, rate_class, sudo)
         full_at = max(self._full_at.get(bucket, 0), now_us) + cost * token_us
         self._set(bucket, min(full_at, now_us + burst_us), now_us)
 
-    def _set(self, bucket: tuple[int, str, bool], full_at: int, now_us: int) -> None:
+    def _set(self, bucket: tuple[int, RateClass, bool], full_at: int, now_us: int) -> None:
         self._full_at[bucket] = full_at
         if len(self._full_at) > IDLE_BUCKETS_MAX:
             self._full_at = {key: at for key, at in self._full_at.items() if at > now_us}
 
-    def left(self, user: int, rate_class: str, sudo: bool, now_us: int) -> Left:
+    def left(self, user: int, rate_class: RateClass, sudo: bool, now_us: int) -> Left:
         """What `charge` has left of a bucket."""
         token_us, burst_us = self._limits[rate_class, sudo]
         owed_us = max(0, self._full_at.get((user, rate_class, sudo), 0) - now_us)
         limit = self._bursts[rate_class, sudo]
         return Left(limit, min(limit, max(0, burst_us - owed_us) // token_us), -(-owed_us // 1_000))
-
-
-def class_of(kind: str) -> str:
-    """Of a request of the wire, by its member."""
-    return CLASSES.get(kind, "mutate")

@@ -3,14 +3,18 @@
 import pytest
 
 from markets.engine.errors import Reason, Rejected
-from markets.wire.rates import Buckets, Left
+from markets.wire.rates import Buckets, Left, Limits
+from realtime.limits import RateClass
 
-LIMITS = {"read": {"user": (50, 500), "sudo": (500, 5_000)}, "expensive": {"user": (3, 180), "sudo": (30, 1_800)}}
+LIMITS: Limits = {
+    "read": {"user": (50, 500), "sudo": (500, 5_000)},
+    "expensive": {"user": (3, 180), "sudo": (30, 1_800)},
+}
 
 
 @pytest.mark.parametrize("rate_class", ["read", "expensive"])
 @pytest.mark.parametrize("sudo", [False, True])
-def test_what_is_left_can_be_charged_and_no_more(rate_class: str, sudo: bool) -> None:
+def test_what_is_left_can_be_charged_and_no_more(rate_class: RateClass, sudo: bool) -> None:
     buckets = Buckets(LIMITS)
     burst = LIMITS[rate_class]["sudo" if sudo else "user"][1]
     assert buckets.left(1, rate_class, sudo, 10) == Left(burst, burst, 0)

@@ -13,9 +13,11 @@ from markets.matching import sessions
 from markets.matching.matcher import Matcher
 from markets.matching.quarantine import Quarantine
 from markets.wire import rates
-from markets.wire.rates import CLASSES, HEAVY_READ_COST, Buckets
+from markets.wire.rates import HEAVY_READ_COST, Buckets
+from markets.wire.requests import REQUESTS
 from proto import exchange_pb2 as pb
 from realtime.layers import LocalLayer
+from realtime.limits import RateClass
 from realtime.messages import (
     SocketSubscriptions,
     charge_message,
@@ -31,7 +33,7 @@ MINUTES = 10
 ALICE, BOB, OPERATOR = 1, 2, 3
 
 # (class, sudo) -> (a minute, at once), as the rules say it
-TABLE = {
+TABLE: dict[tuple[RateClass, bool], tuple[int, int]] = {
     ("expensive", False): (180, 180),
     ("expensive", True): (1_800, 1_800),
     ("mutate", False): (6_000, 1_000),
@@ -49,7 +51,7 @@ def buckets() -> Buckets:
     return Buckets(settings.RATES)
 
 
-def refusal(buckets: Buckets, rate_class: str, sudo: bool, now_us: int, user: int = ALICE, cost: int = 1) -> Any:
+def refusal(buckets: Buckets, rate_class: RateClass, sudo: bool, now_us: int, user: int = ALICE, cost: int = 1) -> Any:
     """None: it was let through."""
     try:
         buckets.charge(user, rate_class, sudo, now_us, cost)
@@ -58,7 +60,7 @@ def refusal(buckets: Buckets, rate_class: str, sudo: bool, now_us: int, user: in
     return None
 
 
-def let_through(buckets: Buckets, rate_class: str, sudo: bool, now_us: int, tries: int, cost: int = 1) -> int:
+def let_through(buckets: Buckets, rate_class: RateClass, sudo: bool, now_us: int, tries: int, cost: int = 1) -> int:
     return sum(refusal(buckets, rate_class, sudo, now_us, cost=cost) is None for _ in range(tries))
 
 
@@ -73,13 +75,13 @@ class TestBuckets:
         assert told == TABLE
 
     @every_bucket
-    def test_the_burst_is_exact(self, buckets: Buckets, rate_class: str, sudo: bool) -> None:
+    def test_the_burst_is_exact(self, buckets: Buckets, rate_class: RateClass, sudo: bool) -> None:
         _, burst = TABLE[rate_class, sudo]
         assert let_through(buckets, rate_class, sudo, BEGIN, burst + 50) == burst
 
     @every_bucket
     def test_a_bucket_that_was_left_alone_is_full_and_no_fuller(
-        self, buckets: Buckets, rate_class: str, sudo: bool
+        self, buckets: Buckets, rate_class: RateClass, sudo: bool
     ) -> None:
         _, burst = TABLE[rate_class, sudo]
         for day in range(1, 4):
@@ -87,7 +89,7 @@ class TestBuckets:
 
     @every_bucket
     @pytest.mark.parametrize("step_us", [SECOND // 20, SECOND, 7 * SECOND // 3])
-    def test_it_refills_as_told(self, buckets: Buckets, rate_class: str, sudo: bool, step_us: int) -> None:
+    def test_it_refills_as_told(self, buckets: Buckets, rate_class: RateClass, sudo: bool, step_us: int) -> None:
         """Within 2 % over 10 minutes, whoever asks how often."""
         minute, burst = TABLE[rate_class, sudo]
         assert let_through(buckets, rate_class, sudo, BEGIN, burst) == burst
@@ -99,7 +101,7 @@ class TestBuckets:
     @every_bucket
     @pytest.mark.parametrize("cost", [1, HEAVY_READ_COST])
     def test_waiting_as_long_as_told_suffices_and_less_does_not(
-        self, buckets: Buckets, rate_class: str, sudo: bool, cost: int
+        self, buckets: Buckets, rate_class: RateClass, sudo: bool, cost: int
     ) -> None:
         now_us = BEGIN
         let_through(buckets, rate_class, sudo, now_us, TABLE[rate_class, sudo][1])
@@ -132,7 +134,8 @@ class TestBuckets:
         assert refusal(buckets, "mutate", False, BEGIN) is not None
         assert refusal(buckets, "mutate", True, BEGIN) is None
         assert refusal(buckets, "mutate", False, BEGIN, user=BOB) is None
-        for rate_class in ("expensive", "cancel", "read"):
+        others: tuple[RateClass, ...] = ("expensive", "cancel", "read")
+        for rate_class in others:
             assert refusal(buckets, rate_class, False, BEGIN) is None
 
     def test_draining_takes_what_is_there_and_leaves_no_debt(self, buckets: Buckets) -> None:
@@ -197,7 +200,7 @@ class Desk:
         answers = pb.ServerFrame.FromString(b"".join(frames)).messages
         return [answer.refused.code for answer in answers if answer.request_id]
 
-    async def charge(self, user: int, cost: int, sudo: bool = False, rate_class: str = "mutate") -> None:
+    async def charge(self, user: int, cost: int, sudo: bool = False, rate_class: RateClass = "mutate") -> None:
         await self.matcher.offer(charge_message(user, sudo, rate_class, cost))
 
 
@@ -287,14 +290,13 @@ class TestMatcher:
 
 
 def test_every_request_of_the_contract_has_a_class() -> None:
-    """Named, or "mutate" like every change."""
     members = {field.name for field in pb.ClientMessage.DESCRIPTOR.oneofs_by_name["message"].fields}
-    assert CLASSES.keys() <= members
-    assert {name for name, rate_class in CLASSES.items() if rate_class == "expensive"} == {
+    assert REQUESTS.keys() == members
+    assert {name for name, request in REQUESTS.items() if request.rate_class == "expensive"} == {
         "create_market",
         "get_full_trade_history",
         "get_full_order_history",
         "get_market_positions",
         *("create_auction", "edit_auction", "withdraw_auction", "buy_auction", "settle_auction"),
     }
-    assert {name for name, rate_class in CLASSES.items() if rate_class == "cancel"} == {"cancel_order", "out"}
+    assert {name for name, request in REQUESTS.items() if request.rate_class == "cancel"} == {"cancel_order", "out"}
