@@ -1,11 +1,13 @@
 """Keeps the exchange running: `python -m exchange.supervise -- COMMAND ...`, and `--port` alone asks if a port is free.
 
 A crash is started again, because starting is the only recovery, but not for ever: a cause that stays must be seen.
+Status os.EX_CONFIG (78) is no crash: a wrong setting, a port in use, a second matcher. Trying again cannot help.
 The standard library only, and nothing of Django: it must outlive whatever the exchange does.
 """
 
 import argparse
 import errno
+import os
 import signal
 import socket
 import subprocess
@@ -22,7 +24,6 @@ BACKOFF_FIRST_SECONDS = 1.0
 BACKOFF_MAX_SECONDS = 30.0
 STOP_SECONDS = 60.0  # a stop waits for the batch, and the batch up to 30 s for a locked database
 
-EXIT_CONFIG = 78  # sysexits' EX_CONFIG: a wrong setting, a port in use, a second matcher; trying again cannot help
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -57,7 +58,7 @@ class Supervisor:
         """Returns the exit status for our own caller: 0 after a clean end or a stop that the child obeyed."""
         while True:
             code = self._run_once()
-            if code in (0, EXIT_CONFIG) or self._stop.is_set():
+            if code in (0, os.EX_CONFIG) or self._stop.is_set():
                 return _exit_status(code)
             wait = self._restarts.next_wait()
             if wait is None:
@@ -108,7 +109,7 @@ def main(arguments: list[str]) -> int:
     options = _parse(arguments)
     if options.port is not None and (problem := port_problem(options.host, options.port)):
         _say(problem)
-        return EXIT_CONFIG
+        return os.EX_CONFIG
     if not options.command:
         return 0
     for line in _welcome(options):

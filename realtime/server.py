@@ -8,6 +8,7 @@ order: stop accepting, let the batch finish, close the sockets with 1012, end th
 
 import asyncio
 import logging
+import os
 import signal
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import partial
@@ -37,7 +38,6 @@ Step = Callable[[], Coroutine[Any, Any, None]]
 
 EXIT_OK = 0
 EXIT_FAILED = 1
-EXIT_CANNOT_LISTEN = 78  # EX_CONFIG of sysexits.h: trying again cannot help
 
 
 def serve(
@@ -50,11 +50,12 @@ def serve(
     drain: Step | None = None,
     on_ready: Callable[[int], None] | None = None,
 ) -> int:
-    """Serves until SIGTERM or SIGINT; returns the exit status. To be called once in a process, in its main thread.
+    """Serves until SIGTERM or SIGINT; returns the exit status, os.EX_CONFIG if it cannot listen there.
 
-    The coroutines of `background` are started, and `ready` is awaited for up to READY_SECONDS_MAX, before it listens;
-    if one of `background` ends, so does the server (status 1). After a signal, `drain` is awaited when no more
-    connections are accepted and before the sockets are closed. `on_ready` gets the port (0 chooses a free one).
+    To be called once in a process, in its main thread. The coroutines of `background` are started, and `ready` is
+    awaited for up to READY_SECONDS_MAX, before it listens; if one of `background` ends, so does the server (status 1).
+    After a signal, `drain` is awaited when no more connections are accepted and before the sockets are closed.
+    `on_ready` gets the port (0 chooses a free one).
     """
     return Server(application, host, port, Plan(background, ready, drain, on_ready)).serve()
 
@@ -245,7 +246,7 @@ class Server(daphne.server.Server):
             port = await self._listen()
         except CannotListenError as error:
             logger.critical("Cannot listen on %s: %s", self._address, error.socketError)
-            return EXIT_CANNOT_LISTEN
+            return os.EX_CONFIG
         if self._plan.on_ready is not None:
             self._plan.on_ready(port.getHost().port)
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from exchange import supervise
-from exchange.supervise import EXIT_CONFIG, Restarts, Supervisor, port_problem
+from exchange.supervise import Restarts, Supervisor, port_problem
 
 WAIT_SECONDS = 20.0
 
@@ -54,7 +54,7 @@ def test_one_that_keeps_crashing_is_given_up(tmp_path: Path) -> None:
     assert len((tmp_path / "starts").read_text()) == 1 + supervise.RESTARTS_MAX
 
 
-@pytest.mark.parametrize("status", [0, EXIT_CONFIG])
+@pytest.mark.parametrize("status", [0, os.EX_CONFIG])
 def test_a_clean_end_and_a_wrong_setting_are_not_tried_again(status: int) -> None:
     assert Supervisor(command(f"raise SystemExit({status})"), Restarts()).run() == status
 
@@ -104,7 +104,7 @@ def test_a_taken_port_is_said_in_words() -> None:
         port = server.getsockname()[1]
         problem = port_problem("127.0.0.1", port)
         assert problem == f"Port {port} is in use. Stop what runs there, or choose another: make run PORT={port + 1}"
-        assert supervise.main(["--port", str(port)]) == EXIT_CONFIG
+        assert supervise.main(["--port", str(port)]) == os.EX_CONFIG
     assert port_problem("127.0.0.1", port) is None
 
 
