@@ -1,23 +1,22 @@
 """One-click sign-in for the demo class: only with DEMO=1, and only for a browser on the machine that serves it."""
 
 import os
-from ipaddress import ip_address
 
 from django.conf import settings
 from django.http import HttpRequest
 from django.http.request import split_domain_port
 
 from accounts.models import User
+from realtime.addresses import LOCAL_HOSTS, is_loopback
 
 PEOPLE = {"alice": "Alice", "bob": "Bob", "carol": "Carol", "operator": "the operator"}
-HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 
 def is_open(request: HttpRequest) -> bool:
     """Whether this request may use it. Forwarded headers mean that somebody else's browser is behind a proxy."""
     host, _ = split_domain_port(request.get_host())
     forwarded = any(header == "HTTP_FORWARDED" or header.startswith("HTTP_X_FORWARDED") for header in request.META)
-    return settings.DEMO and _bound_to_loopback() and host in HOSTS and not forwarded
+    return settings.DEMO and _bound_to_loopback() and host in LOCAL_HOSTS and not forwarded
 
 
 def people() -> list[tuple[str, str]]:
@@ -32,10 +31,4 @@ def person(username: str) -> User | None:
 
 def _bound_to_loopback() -> bool:
     """runexchange names the address that it listens on in EXCHANGE_BIND; another server does not, and has no demo."""
-    bind = os.environ.get("EXCHANGE_BIND", "")
-    if bind == "localhost":
-        return True
-    try:
-        return ip_address(bind.strip("[]")).is_loopback
-    except ValueError:
-        return False
+    return is_loopback(os.environ.get("EXCHANGE_BIND", ""))

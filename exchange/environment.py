@@ -3,11 +3,12 @@
 import os
 import secrets
 from decimal import Decimal
-from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
+
+from realtime.addresses import is_loopback
 
 SECRET_FILE = "secret_key"  # noqa: S105 - the file's name, not the secret
 SECRET_BYTES = 50
@@ -27,7 +28,7 @@ def cash_units(chips: str) -> int:
 def provider_origin(issuer: str) -> str:
     """Of the provider that people sign in with: over TLS, or on this very machine."""
     address = urlsplit(issuer)
-    if address.scheme != "https" and not (address.scheme == "http" and _is_loopback(address.hostname or "")):
+    if address.scheme != "https" and not (address.scheme == "http" and is_loopback(address.hostname or "")):
         raise ImproperlyConfigured(f"EXCHANGE_OIDC_ISSUER is {issuer!r}, and has to begin with https://")
     return f"{address.scheme}://{address.netloc}"
 
@@ -43,13 +44,6 @@ def access_audience(audience: str, client_id: str) -> str:
     if audience and audience == client_id:
         raise ImproperlyConfigured("EXCHANGE_OIDC_AUDIENCE is the client id: then id tokens would open sockets.")
     return audience
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def data_directory(path: Path) -> Path:

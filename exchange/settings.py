@@ -23,6 +23,7 @@ from exchange.environment import (
     secret_key,
     signature_algorithms,
 )
+from realtime.addresses import LOCAL_HOSTS
 from realtime.limits import RateClass
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -38,7 +39,7 @@ DEMO = env.bool("DEMO", default=False)  # one-click sign-in; runexchange refuses
 HTTPS = env.bool("HTTPS", default=False)  # pages are reached over TLS: secure cookies, HSTS
 VAR_DIR = data_directory(Path(env.str("EXCHANGE_VAR", default=str(BASE_DIR / "var"))))
 SECRET_KEY = env.str("SECRET_KEY", default="") or secret_key(VAR_DIR)
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[*LOCAL_HOSTS])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", default=0)  # proxies whose X-Forwarded-For counts
 

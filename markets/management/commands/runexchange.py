@@ -7,7 +7,6 @@ import signal
 import sys
 from argparse import ArgumentParser
 from collections.abc import Awaitable, Callable, Iterator
-from ipaddress import ip_address
 from typing import Any
 
 from channels.layers import BaseChannelLayer, InMemoryChannelLayer, get_channel_layer
@@ -19,6 +18,7 @@ from markets import checks, demo
 from markets.journal.journal import Journal
 from markets.journal.lock import MatcherLock
 from markets.matching.process import load_matcher, matching
+from realtime.addresses import is_loopback
 from realtime.server import serve
 
 ROLES = ("all", "web", "matcher")
@@ -76,7 +76,7 @@ class Command(BaseCommand):
 
 def _check_options(role: str, host: str, layer: BaseChannelLayer | None) -> None:
     """CommandError with EX_CONFIG for options that cannot work: the supervisor does not try again."""
-    if settings.DEMO and not _is_loopback(host):
+    if settings.DEMO and not is_loopback(host):
         raise CommandError(
             f"DEMO=1 lets anybody in without a password, so --host must be a loopback address, not {host}.",
             returncode=os.EX_CONFIG,
@@ -86,13 +86,6 @@ def _check_options(role: str, host: str, layer: BaseChannelLayer | None) -> None
             f"--role {role} means several processes, which need Redis to talk to each other: set REDIS_URL.",
             returncode=os.EX_CONFIG,
         )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 @contextlib.contextmanager
