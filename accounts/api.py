@@ -7,6 +7,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import models, serializers
+from accounts.rest.callers import not_theirs
 from accounts.rest.errors import not_found
 from accounts.rest.pages import PageQuery, page, page_of
 from accounts.rest.schema import operation
@@ -96,7 +97,7 @@ class Owners(ExchangeView):
         """Of an account that you may act as: its direct owners and what of its money is theirs."""
         who = self.caller
         if account_id not in who.reach and not (who.sudo and models.Account.objects.filter(pk=account_id).exists()):
-            raise not_found(wire.ACCOUNT_NOT_FOUND, f"You have no account {account_id} to act as.")
+            raise not_theirs(account_id)
         rows = models.Ownership.objects.filter(account_id=account_id)
         return page(serializers.Owner, rows, self.query, newest_first=False)
 

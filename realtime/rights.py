@@ -17,6 +17,8 @@ class Scope(IntFlag):
 EVERYTHING = int(Scope.READ | Scope.TRADE | Scope.TRANSFER | Scope.MANAGE | Scope.SUDO)
 WITHOUT_SUDO = EVERYTHING & ~int(Scope.SUDO)  # what a token is for if nobody says
 
+SUDO_REFUSED = "Only operators turn on sudo."
+
 
 def scope_names(scopes: int) -> list[str]:
     """As people read them: "read", "trade" ..."""

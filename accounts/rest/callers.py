@@ -1,6 +1,5 @@
 """Who asks, as which account, with an operator's rights or without: what a socket keeps, a request says in headers."""
 
-import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,10 +10,10 @@ from accounts import sudo
 from accounts.models import Account, User
 from accounts.rest.authentication import Session
 from accounts.rest.errors import Refusal, not_found, unreadable
-from accounts.selectors import other_account, reach
+from accounts.selectors import other_account, reach, typed_id
 from accounts.services import ensure_user_account
 from proto.exchange_pb2 import ACCOUNT_NOT_FOUND
-from realtime.rights import Rights, Scope, missing_scope
+from realtime.rights import SUDO_REFUSED, Rights, Scope, missing_scope
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ class Caller:
             return self.own
         found = other_account(id)
         if found is None or not (id in self.reach or (self.sudo and not self.rights.bound)):
-            raise not_found(ACCOUNT_NOT_FOUND, f"You have no account {id} to act as.")
+            raise not_theirs(id)
         return found
 
     def check(self, scope: Scope) -> None:
@@ -53,15 +52,20 @@ class Caller:
             raise Refusal(403, "NOT_ALLOWED", missing_scope(scope))
 
 
+def not_theirs(account: int) -> Refusal:
+    """For an account that is not there, or not this person's to act as."""
+    return not_found(ACCOUNT_NOT_FOUND, f"You have no account {account} to act as.")
+
+
 def caller(request: Request) -> Caller:
     """Of a request that is signed in. Refusal 400 for headers that cannot be read, 403 for sudo that is not theirs."""
     user, rights = request.user, request.auth
     assert isinstance(user, User)
     assert isinstance(rights, Rights)
-    wanted = request.headers.get("X-Act-As", "0")
-    if re.fullmatch("[0-9]{1,18}", wanted) is None:
+    wanted = typed_id(request.headers.get("X-Act-As", "0"))
+    if wanted is None:
         raise unreadable("This is the id of an account.", "X-Act-As")
-    return Caller(user, rights, _sudo(request, user, rights), int(wanted))
+    return Caller(user, rights, _sudo(request, user, rights), wanted)
 
 
 def _sudo(request: Request, user: User, rights: Rights) -> bool:
@@ -71,7 +75,7 @@ def _sudo(request: Request, user: User, rights: Rights) -> bool:
     if wish == "false":
         return False
     if not rights.operator or not rights.scopes & Scope.SUDO:
-        raise Refusal(403, "NOT_ALLOWED", "Only operators turn on sudo.")
+        raise Refusal(403, "NOT_ALLOWED", SUDO_REFUSED)
     in_browser = isinstance(request.successful_authenticator, Session)
     if in_browser and not sudo.is_on(request._request.session, user):
         raise Refusal(403, "SUDO_REQUIRED", "Turn on sudo in the pages first: your password is asked for again.")

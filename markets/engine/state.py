@@ -115,7 +115,7 @@ class State:
         found = self.accounts.get(account)
         if found is not None and (account in self.reach(by) or (sudo and found.kind != AccountKind.HOUSE)):
             return found
-        raise Rejected(Reason.ACCOUNT_NOT_FOUND, f"You have no account {account} to act as.")
+        raise not_theirs(account)
 
     def find_account(self, account: int) -> Account:
         """The account of that id, whoever owns it. Rejected ACCOUNT_NOT_FOUND if there is none."""
@@ -235,3 +235,8 @@ def _market_figures(market: Market) -> tuple[object, ...]:
 _exposure_figures = attrgetter(*(name for name in Exposure.__slots__ if name not in ("market", "orders")))
 _order_figures = attrgetter(*Order.__slots__)
 _auction_figures = attrgetter(*Auction.__slots__)
+
+
+def not_theirs(account: int) -> Rejected:
+    """For an account that is not there, or not this person's to act as."""
+    return Rejected(Reason.ACCOUNT_NOT_FOUND, f"You have no account {account} to act as.")

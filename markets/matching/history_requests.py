@@ -29,14 +29,13 @@ from markets.wire.requests import class_of
 from markets.wire.scopes import check_rights
 from proto import exchange_pb2 as pb
 from realtime.frames import encoded
-from realtime.limits import KIB, SERVER_FRAME_BYTES_MAX
+from realtime.limits import BUSY_RETRY_MS, KIB, SERVER_FRAME_BYTES_MAX
 from realtime.messages import HistoryMessage, SocketControl
 
 logger = logging.getLogger(__name__)
 
 WAITING_MAX = 64  # readings, under way or waiting for the thread
 WAITING_OF_PERSON_MAX = 4
-BUSY_RETRY_MS = 1_000
 PIECE_ROWS = 1_000  # read at a time, until the frame is full
 PAGE_BYTES_MAX = SERVER_FRAME_BYTES_MAX - KIB  # of a page's rows; the rest is for what is round them
 ROW_OVERHEAD_BYTES = 4  # tag and length

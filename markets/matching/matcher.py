@@ -36,7 +36,7 @@ from markets.wire.rates import Buckets, Limits
 from markets.wire.requests import REQUESTS, class_of
 from proto import exchange_pb2 as pb
 from realtime.frames import encoded
-from realtime.limits import SERVER_FRAME_BYTES_MAX
+from realtime.limits import BUSY_RETRY_MS, SERVER_FRAME_BYTES_MAX
 from realtime.messages import (
     CommandMessage,
     HistoryMessage,
@@ -135,7 +135,7 @@ class Matcher:
         slow = self._commit_began is not None and time.monotonic() - self._commit_began > BUSY_AFTER_SECONDS
         full = slow or self._stopping or self._waiting + count > INBOX_COMMANDS_MAX
         if message["type"] != "resync" and full:
-            await self._refuse_all(message, Rejected(Reason.BUSY, "The exchange is busy; ask again.", 1_000))
+            await self._refuse_all(message, Rejected(Reason.BUSY, "The exchange is busy; ask again.", BUSY_RETRY_MS))
             return
         self._inbox.append(message)
         self._waiting += count

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from markets.engine.book import Market
 from markets.engine.errors import Reason, Rejected
+from markets.engine.state import not_theirs
 from markets.engine.visibility import WHOLE, market_not_found
 from markets.matching.entitlements import Entitlements
 from markets.matching.streams import Streams
@@ -22,6 +23,7 @@ from proto import exchange_pb2 as pb
 from realtime.frames import encoded
 from realtime.groups import ACCOUNT, MARKET, PUBLIC, SUMMARY, Name, named, stream_of_account, stream_of_market
 from realtime.messages import ResyncedMessage, SocketControl, SocketSubscriptions, resynced_message
+from realtime.rights import SUDO_REFUSED
 
 
 class Answer(NamedTuple):
@@ -133,7 +135,7 @@ class Sessions:
         """What the socket follows goes on in the form for its new rights. What it may not follow any more ends."""
         on = message.set_sudo.on
         if on and not asker.rights.operator:
-            raise Rejected(Reason.NOT_ALLOWED, "Only operators turn on sudo.")
+            raise Rejected(Reason.NOT_ALLOWED, SUDO_REFUSED)
         then = asker._replace(sudo=on)
         acting = self._acting_or_own(then)
         keeps = {PUBLIC, stream_of_account(acting), *self._accounts(then), *self._markets_followed(subscriptions, then)}
@@ -181,7 +183,7 @@ class Sessions:
     def _acting(self, asker: Asker, account: int) -> int:
         """Rejected ACCOUNT_NOT_FOUND if it is not theirs to act as, or not the one that the token is bound to."""
         if asker.rights.bound not in (0, account):
-            raise Rejected(Reason.ACCOUNT_NOT_FOUND, f"You have no account {account} to act as.")
+            raise not_theirs(account)
         return self.engine.find_acting_account(asker.user, account, asker.sudo).id
 
     def _acting_or_own(self, asker: Asker) -> int:

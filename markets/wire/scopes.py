@@ -3,6 +3,7 @@
 from typing import Any
 
 from markets.engine.errors import Reason, Rejected
+from markets.engine.state import not_theirs
 from markets.wire.requests import REQUESTS
 from realtime.rights import Rights, missing_scope
 
@@ -21,4 +22,4 @@ def check_rights(kind: str, body: Any, account: int, rights: Rights) -> None:
     named = getattr(body, ACTS_FOR[kind]) if rights.bound and kind in ACTS_FOR else 0
     for id in (account, named or account) if rights.bound else ():
         if id != rights.bound:
-            raise Rejected(Reason.ACCOUNT_NOT_FOUND, f"You have no account {id} to act as.")
+            raise not_theirs(id)

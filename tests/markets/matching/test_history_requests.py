@@ -20,6 +20,7 @@ from markets.matching.matcher import Matcher, utc_us
 from markets.matching.quarantine import Quarantine
 from proto import exchange_pb2 as pb
 from realtime.layers import LocalLayer
+from realtime.limits import BUSY_RETRY_MS
 from realtime.messages import SocketControl, command_message, history_message, message_layer
 from realtime.rights import Rights, Scope
 from tests.markets.keeping import commit_history, open_journal
@@ -243,7 +244,7 @@ async def test_only_so_many_wait(day: Scenario, sqlite: str, tmp_path: Path, hel
         for _ in range(history_requests.WAITING_OF_PERSON_MAX + 1):
             await desk.ask("alice", get_full_trade_history=pb.GetFullTradeHistory(market_id=1))
         message, _ = await desk.answer()
-        assert (message.refused.code, message.refused.retry_after_ms) == (pb.BUSY, history_requests.BUSY_RETRY_MS)
+        assert (message.refused.code, message.refused.retry_after_ms) == (pb.BUSY, BUSY_RETRY_MS)
         await desk.ask("bob", get_full_trade_history=pb.GetFullTradeHistory(market_id=1))
         held.let_go(history_requests.WAITING_OF_PERSON_MAX + 1)
         for _ in range(history_requests.WAITING_OF_PERSON_MAX + 1):
