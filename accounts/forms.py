@@ -9,12 +9,17 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from accounts import money
-from accounts.models import Account
+from accounts.models import TOKEN_NAME_CHARACTERS_MAX, Account
 from accounts.selectors import Branch, account_named, accounts_written
+from realtime.limits import (
+    ACCOUNT_NAME_CHARACTERS_MAX,
+    KEY_CHARACTERS_MAX,
+    NOTE_CHARACTERS_MAX,
+    TYPED_ACCOUNT_CHARACTERS_MAX,
+    TYPED_NUMBER_CHARACTERS_MAX,
+)
 from realtime.rights import WITHOUT_SUDO, Scope
 
-TYPED_MAX = 24  # characters of a number
-KEY_MAX = 36
 UNKNOWN_SHOWN = 5  # names that are nobody's, in a refusal
 
 
@@ -22,7 +27,7 @@ class UnitsField(forms.CharField):
     """A decimal number as integer units: with 2 decimals "48.5" is 4850."""
 
     def __init__(self, *, decimals: int, **kwargs: Any) -> None:
-        super().__init__(max_length=TYPED_MAX, **kwargs)
+        super().__init__(max_length=TYPED_NUMBER_CHARACTERS_MAX, **kwargs)
         self.decimals = decimals
 
     def to_python(self, value: Any) -> Any:
@@ -48,7 +53,7 @@ class LinesField(forms.CharField):
 class KeyedForm(forms.Form):
     """A form that acts once, though it may be posted twice."""
 
-    key = forms.CharField(max_length=KEY_MAX, required=False)
+    key = forms.CharField(max_length=KEY_CHARACTERS_MAX, required=False)
 
 
 class OnlyChanges(forms.Form):
@@ -66,11 +71,14 @@ class OnlyChanges(forms.Form):
 
 
 class AltForm(KeyedForm):
-    name = forms.CharField(max_length=40)
+    name = forms.CharField(max_length=ACCOUNT_NAME_CHARACTERS_MAX)
 
 
 class AccountField(forms.CharField):
     """An account by its name; None if it is not required and nothing is said."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=TYPED_ACCOUNT_CHARACTERS_MAX, **kwargs)
 
     def clean(self, value: Any) -> Account | None:
         name = super().clean(value)
@@ -110,13 +118,13 @@ def _parts(line: str) -> list[str]:
 
 
 class TransferForm(KeyedForm):
-    to = AccountField(max_length=80)
+    to = AccountField()
     amount = UnitsField(decimals=money.CASH_DECIMALS)
-    note = forms.CharField(max_length=200, required=False)
+    note = forms.CharField(max_length=NOTE_CHARACTERS_MAX, required=False)
 
 
 class ShareForm(KeyedForm):
-    receiver = AccountField(max_length=80)
+    receiver = AccountField()
 
 
 class ScopesField(forms.TypedMultipleChoiceField):
@@ -155,8 +163,10 @@ class DaysField(forms.TypedChoiceField):
 class TokenForm(KeyedForm):
     """A token for oneself. `sudo`: whether it may be for operating too."""
 
-    key = forms.CharField(max_length=KEY_MAX, widget=forms.HiddenInput)
-    name = forms.CharField(max_length=80, widget=forms.TextInput({"class": "input input-sm w-full"}))
+    key = forms.CharField(max_length=KEY_CHARACTERS_MAX, widget=forms.HiddenInput)
+    name = forms.CharField(
+        max_length=TOKEN_NAME_CHARACTERS_MAX, widget=forms.TextInput({"class": "input input-sm w-full"})
+    )
     account = forms.TypedChoiceField(
         label="Acts as",
         required=False,

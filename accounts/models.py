@@ -4,7 +4,11 @@ from django.contrib.auth.models import AbstractUser
 from django.db import models
 
 from accounts.fields import EngineId
+from realtime.limits import NOTE_CHARACTERS_MAX
 from realtime.rights import WITHOUT_SUDO, scope_names
+
+TOKEN_NAME_CHARACTERS_MAX = 80
+NAME_COLUMN_CHARACTERS = 80  # of an account; its name has fewer
 
 
 class User(AbstractUser):
@@ -15,7 +19,7 @@ class ApiToken(models.Model):
     """A bot's way in, shown once and kept as a SHA-256 digest (256 random bits need no salt and no slow hash)."""
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_tokens")
-    name = models.CharField(max_length=80)
+    name = models.CharField(max_length=TOKEN_NAME_CHARACTERS_MAX)
     prefix = models.CharField(max_length=12, help_text="The token's first characters, to tell tokens apart.")
     digest = models.BinaryField(max_length=32, unique=True, editable=False)
     scopes = models.SmallIntegerField(default=WITHOUT_SUDO, help_text="Bits of realtime.rights.Scope.")
@@ -54,7 +58,7 @@ class Account(models.Model):
     """Cash of somebody. Unit of cash and available: 1/10,000 chip."""
 
     id = EngineId(primary_key=True)
-    name = models.CharField(max_length=80)
+    name = models.CharField(max_length=NAME_COLUMN_CHARACTERS)
     name_key = models.TextField(db_index=True, help_text="NFKC + casefold of the name, unique in the engine.")
     kind = models.SmallIntegerField(choices=AccountKind)
     user = models.OneToOneField(User, on_delete=models.PROTECT, null=True, related_name="account", db_constraint=False)
@@ -106,7 +110,7 @@ class Transfer(models.Model):
     )
     amount = models.BigIntegerField()
     kind = models.SmallIntegerField(choices=TransferKind)
-    note = models.CharField(max_length=200, blank=True)
+    note = models.CharField(max_length=NOTE_CHARACTERS_MAX, blank=True)
     at_us = models.BigIntegerField()
     auction = models.BigIntegerField(default=0, help_text="What it was paid for, 0 for no auction.")
     seq = models.BigIntegerField()

@@ -16,7 +16,7 @@ from accounts.authentication import is_operator
 from accounts.console.operations import CommandOperation, Operation, OperationForm
 from accounts.console.rights import may_manage
 from accounts.forms import AccountField, DaysField, ScopesField, UnitsField
-from accounts.models import Account, AccountKind, ApiToken, Ownership, User
+from accounts.models import TOKEN_NAME_CHARACTERS_MAX, Account, AccountKind, ApiToken, Ownership, User
 from accounts.selectors import people_acting_as
 from accounts.tokens import MadeBefore, TokenRefused, create_token_once, revoke_token
 from proto.exchange_pb2 import ClientMessage, ServerMessage
@@ -24,13 +24,14 @@ from proto.exchange_pb2 import Collect as CollectMessage
 from proto.exchange_pb2 import Gift as GiftMessage
 from proto.exchange_pb2 import Redistribute as RedistributeMessage
 from proto.exchange_pb2 import RevokeShare as RevokeShareMessage
+from realtime.limits import NOTE_CHARACTERS_MAX
 from realtime.rights import Scope
 
 
 class GiftForm(OperationForm):
     amount = UnitsField(decimals=money.CASH_DECIMALS, widget=UnfoldAdminTextInputWidget({"inputmode": "decimal"}))
     note = forms.CharField(
-        max_length=200,
+        max_length=NOTE_CHARACTERS_MAX,
         required=False,
         widget=UnfoldAdminTextInputWidget,
         help_text="The account's people read it beside the transfer.",
@@ -163,11 +164,12 @@ class MakeTokenForm(OperationForm):
         help_text="The username. Whoever holds the token trades as this person.",
     )
     name = forms.CharField(
-        max_length=80, widget=UnfoldAdminTextInputWidget, help_text="What it is for, like “market maker on my laptop”."
+        max_length=TOKEN_NAME_CHARACTERS_MAX,
+        widget=UnfoldAdminTextInputWidget,
+        help_text="What it is for, like “market maker on my laptop”.",
     )
     scopes = ScopesField(sudo=True, widget=UnfoldAdminCheckboxSelectMultipleWidget, help_text="It always reads.")
     account = AccountField(
-        max_length=80,
         required=False,
         widget=UnfoldAdminTextInputWidget({"autocomplete": "off"}),
         help_text="The name of the only account that it acts as. Empty: all that the person may act as.",

@@ -2,7 +2,7 @@
 
 from django.urls import register_converter
 
-from accounts.rest.fields import ID_MAX
+from realtime.limits import INT64_MAX
 
 
 class IdConverter:
@@ -11,7 +11,7 @@ class IdConverter:
     regex = "[0-9]{1,19}"
 
     def to_python(self, value: str) -> int:
-        if int(value) > ID_MAX:
+        if int(value) > INT64_MAX:
             raise ValueError
         return int(value)
 

@@ -6,15 +6,12 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts import models
-from accounts.rest.fields import AmountIn, Cash, Code, FlagText, Id, Moment, Strict, Text, Whole
+from accounts.rest.fields import NAME, NOTE, AmountIn, Cash, Code, FlagText, Id, Moment, Strict, Text, Whole
 from accounts.rest.pages import PageQuery
 from proto import exchange_pb2 as wire
+from realtime.limits import ACCOUNT_NAME_CHARACTERS_MAX
 
-NAME: dict[str, Any] = {
-    "reason": "INVALID_NAME",
-    "max_length": 200,
-    "help_text": "1 to 40 printable characters, unique.",
-}
+ACCOUNT_NAME = f"1 to {ACCOUNT_NAME_CHARACTERS_MAX} printable characters, unique."
 
 # --- Requests
 
@@ -22,13 +19,13 @@ NAME: dict[str, Any] = {
 class NewUserAccount(Strict):
     example = {"name": "Alice"}
 
-    name = Text(**NAME)
+    name = Text(**NAME, help_text=ACCOUNT_NAME)
 
 
 class NewAccount(Strict):
     example = {"name": "Alice's bot"}
 
-    name = Text(**NAME)
+    name = Text(**NAME, help_text=ACCOUNT_NAME)
     owner_id = Whole(default=0, help_text="An account in your tree; 0, or none: the one acted as.")
 
 
@@ -37,7 +34,7 @@ class NewTransfer(Strict):
 
     to_account_id = Whole()
     amount = AmountIn()
-    note = Text(reason="INVALID_TEXT", default="", allow_blank=True, max_length=200)
+    note = Text(**NOTE, default="")
     from_account_id = Whole(default=0, help_text="0, or none: the one acted as.")
 
 
@@ -46,7 +43,7 @@ class NewGift(Strict):
 
     to_account_id = Whole()
     amount = AmountIn()
-    note = Text(reason="INVALID_TEXT", default="", allow_blank=True, max_length=200)
+    note = Text(**NOTE, default="")
 
 
 class NewCollection(Strict):
@@ -54,7 +51,7 @@ class NewCollection(Strict):
 
     from_account_id = Whole()
     amount = AmountIn()
-    note = Text(reason="INVALID_TEXT", default="", allow_blank=True, max_length=200)
+    note = Text(**NOTE, default="")
 
 
 class NewShare(Strict):

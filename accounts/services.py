@@ -7,8 +7,8 @@ from accounts.models import Account, User
 from accounts.selectors import user_account
 from proto.exchange_pb2 import ClientMessage, CreateUserAccount
 from realtime import gateway
+from realtime.limits import ACCOUNT_NAME_CHARACTERS_MAX
 
-NAME_MAX = 40  # characters (rules, section 1)
 ADMINISTRATORS = "Administrator"
 MARKET_OPERATORS = "Market operator"  # these roles are groups that a migration makes
 
@@ -30,7 +30,7 @@ def account_name(user: User) -> str:
     """The name that a new account of this person asks for: 1 to 40 printable characters, single spaces."""
     wished = user.get_full_name() or user.get_username()
     printable = "".join(character if character.isprintable() else " " for character in wished)
-    return " ".join(printable.split())[:NAME_MAX].strip() or f"Trader {user.pk}"
+    return " ".join(printable.split())[:ACCOUNT_NAME_CHARACTERS_MAX].strip() or f"Trader {user.pk}"
 
 
 def follow_operator_role(user: User, named: bool) -> None:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from PIL import Image, ImageDraw
 
 from auctions import pictures
+from auctions.models import PICTURE_STEM_CHARACTERS, PICTURE_SUFFIX
 
 WIDTH, HEIGHT = 1_200, 900  # pixels
 
@@ -46,7 +47,7 @@ AUCTIONS = (
 
 def picture_of(number: int, lot: Lot) -> str:
     """Its name, which is always the same: a seed that runs again names the same picture. Painted if it is missing."""
-    name = hashlib.sha256(f"demo lot {number}".encode()).hexdigest()[:32] + pictures.SUFFIX
+    name = hashlib.sha256(f"demo lot {number}".encode()).hexdigest()[:PICTURE_STEM_CHARACTERS] + PICTURE_SUFFIX
     if pictures.read(name) is None:
         pictures.write(name, painted(number, lot.colours))
     return name

@@ -5,24 +5,21 @@ from django import forms
 from accounts import money
 from accounts.forms import KeyedForm, LinesField, OnlyChanges, UnitsField
 from proto import exchange_pb2 as pb
-
-NAME_MAX = 80  # characters, as below
-DESCRIPTION_MAX = 4_000
-PRICE_MAX = 2**63 - 1
+from realtime.limits import AUCTION_NAME_CHARACTERS_MAX, DESCRIPTION_CHARACTERS_MAX, INT64_MAX
 
 
 class AuctionForm(KeyedForm):
     """Without a price it cannot be bought at once. The picture is looked at by auctions/pictures.py."""
 
-    name = forms.CharField(max_length=NAME_MAX)
-    description = LinesField(max_length=DESCRIPTION_MAX, required=False)
+    name = forms.CharField(max_length=AUCTION_NAME_CHARACTERS_MAX)
+    description = LinesField(max_length=DESCRIPTION_CHARACTERS_MAX, required=False)
     price = UnitsField(decimals=money.CASH_DECIMALS, required=False)
     picture = forms.FileField(required=False)
 
 
 class EditForm(OnlyChanges, AuctionForm):
-    name = forms.CharField(max_length=NAME_MAX, show_hidden_initial=True)
-    description = LinesField(max_length=DESCRIPTION_MAX, required=False, show_hidden_initial=True)
+    name = forms.CharField(max_length=AUCTION_NAME_CHARACTERS_MAX, show_hidden_initial=True)
+    description = LinesField(max_length=DESCRIPTION_CHARACTERS_MAX, required=False, show_hidden_initial=True)
     price = UnitsField(decimals=money.CASH_DECIMALS, required=False, show_hidden_initial=True)
     remove_picture = forms.BooleanField(required=False)
 
@@ -47,4 +44,4 @@ def edit_message(auction_id: int, form: forms.Form) -> pb.EditAuction:
 class BuyForm(KeyedForm):
     """`price` is the one that the page showed, in 1/10,000 chip."""
 
-    price = forms.IntegerField(min_value=0, max_value=PRICE_MAX)
+    price = forms.IntegerField(min_value=0, max_value=INT64_MAX)

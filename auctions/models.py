@@ -8,8 +8,11 @@ from django.db import models
 
 from accounts.fields import EngineId
 from accounts.models import Account
+from realtime.limits import AUCTION_NAME_CHARACTERS_MAX
 
-PICTURE_NAME_LENGTH = 37  # 32 characters and ".webp"
+PICTURE_STEM_CHARACTERS = 32
+PICTURE_SUFFIX = ".webp"
+PICTURE_NAME_CHARACTERS = PICTURE_STEM_CHARACTERS + len(PICTURE_SUFFIX)
 
 
 class AuctionStatus(models.IntegerChoices):
@@ -21,9 +24,9 @@ class AuctionStatus(models.IntegerChoices):
 class Auction(models.Model):
     id = EngineId(primary_key=True)
     seller = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="auctions", db_constraint=False)
-    name = models.CharField(max_length=80)
+    name = models.CharField(max_length=AUCTION_NAME_CHARACTERS_MAX)
     description = models.TextField(blank=True)
-    picture = models.CharField(max_length=PICTURE_NAME_LENGTH, blank=True, help_text="File name of the picture.")
+    picture = models.CharField(max_length=PICTURE_NAME_CHARACTERS, blank=True, help_text="File name of the picture.")
     buy_now_price = models.BigIntegerField(null=True)
     status = models.SmallIntegerField(choices=AuctionStatus)
     buyer = models.ForeignKey(

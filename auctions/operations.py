@@ -10,10 +10,11 @@ from accounts import money
 from accounts.console.operations import CommandOperation, OperationForm
 from accounts.forms import AccountField, LinesField, OnlyChanges, UnitsField
 from auctions import pictures
-from auctions.forms import DESCRIPTION_MAX, NAME_MAX, edit_message
+from auctions.forms import edit_message
 from auctions.models import Auction, AuctionStatus
 from proto import exchange_pb2 as pb
 from proto.exchange_pb2 import ClientMessage, ServerMessage
+from realtime import limits
 
 DECIMAL = UnfoldAdminTextInputWidget({"inputmode": "decimal"})
 
@@ -25,9 +26,11 @@ class OfOpenAuction(CommandOperation):
 
 
 class EditAuctionForm(OnlyChanges, OperationForm):
-    name = forms.CharField(max_length=NAME_MAX, show_hidden_initial=True, widget=UnfoldAdminTextInputWidget)
+    name = forms.CharField(
+        max_length=limits.AUCTION_NAME_CHARACTERS_MAX, show_hidden_initial=True, widget=UnfoldAdminTextInputWidget
+    )
     description = LinesField(
-        max_length=DESCRIPTION_MAX,
+        max_length=limits.DESCRIPTION_CHARACTERS_MAX,
         required=False,
         show_hidden_initial=True,
         widget=UnfoldAdminTextareaWidget({"rows": 5}),
@@ -85,7 +88,6 @@ class WithdrawAuction(OfOpenAuction):
 
 class SettleAuctionForm(OperationForm):
     buyer = AccountField(
-        max_length=80,
         widget=UnfoldAdminTextInputWidget({"autocomplete": "off"}),
         help_text="The name of any account but the seller's.",
     )

@@ -5,6 +5,7 @@ One that came alone, over REST, waits for a command that names it until too many
 """
 
 import os
+import re
 import secrets
 import string
 import subprocess
@@ -17,16 +18,16 @@ from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 
 from auctions import decoder
-from auctions.models import Auction
+from auctions.models import PICTURE_STEM_CHARACTERS, PICTURE_SUFFIX, Auction
+from realtime.limits import PICTURE_MEGABYTES_MAX
 
-UPLOAD_BYTES_MAX = 5_000_000
+UPLOAD_BYTES_MAX = PICTURE_MEGABYTES_MAX * 1_000_000
 DECODE_SECONDS_MAX = 20.0
 DECODERS_MAX = 2  # at once, in this process
 UNUSED_MAX = 1_000  # pictures that no auction shows, yet or any more
 WAIT_SECONDS_MAX = 10.0  # for one of them
 
-SUFFIX = ".webp"
-NAME_PATTERN = r"[a-z0-9]{32}\.webp"
+NAME_PATTERN = rf"[a-z0-9]{{{PICTURE_STEM_CHARACTERS}}}{re.escape(PICTURE_SUFFIX)}"
 CHARACTERS = string.ascii_lowercase + string.digits
 
 _decoders = BoundedSemaphore(DECODERS_MAX)
@@ -44,8 +45,8 @@ def keep(upload: UploadedFile[Any]) -> str:
     """Cleans the picture and keeps it; its name. Raises PictureRefused. What the file was called does not matter."""
     size = upload.size or 0
     if size > UPLOAD_BYTES_MAX:
-        most, has = UPLOAD_BYTES_MAX / 1_000_000, size / 1_000_000
-        raise PictureRefused(f"A picture has at most {most:.0f} MB, this one has {has:.1f} MB.")
+        has = size / 1_000_000
+        raise PictureRefused(f"A picture has at most {PICTURE_MEGABYTES_MAX} MB, this one has {has:.1f} MB.")
     if not size:
         raise PictureRefused("The file of the picture is empty.")
     return store(cleaned(upload.read()))
@@ -73,7 +74,7 @@ def cleaned(data: bytes) -> bytes:
 
 def store(picture: bytes) -> str:
     """On the disk before anything may name it."""
-    name = "".join(secrets.choice(CHARACTERS) for _ in range(32)) + SUFFIX
+    name = "".join(secrets.choice(CHARACTERS) for _ in range(PICTURE_STEM_CHARACTERS)) + PICTURE_SUFFIX
     write(name, picture)
     return name
 

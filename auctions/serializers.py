@@ -6,11 +6,14 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from accounts.rest.fields import AmountIn, Cash, Code, Id, Moment, Strict, Text, Whole
+from accounts.rest.fields import DESCRIPTION, NAME, AmountIn, Cash, Code, Id, Moment, Strict, Text, Whole
 from accounts.rest.pages import PageQuery
 from accounts.serializers import Replied
+from auctions.models import PICTURE_NAME_CHARACTERS
 from auctions.pictures import NAME_PATTERN
+from realtime.limits import AUCTION_NAME_CHARACTERS_MAX
 
+PICTURE_NAME: dict[str, Any] = {"reason": "INVALID_TEXT", "allow_blank": True, "max_length": PICTURE_NAME_CHARACTERS}
 PICTURE = "The name of a picture that you sent to /pictures."
 PRICE = "Null, or none: it cannot be bought at once."
 
@@ -22,9 +25,9 @@ SHOWN = ["OPEN", "SETTLED"]  # withdrawn ones are not there
 class NewAuction(Strict):
     example = {"name": "Desk lamp", "description": "Brass, hardly used.", "buy_now_price": "25"}
 
-    name = Text(reason="INVALID_NAME", max_length=200, help_text="1 to 80 printable characters.")
-    description = Text(reason="INVALID_TEXT", default="", allow_blank=True, max_length=4_000)
-    picture = Text(reason="INVALID_TEXT", default="", allow_blank=True, max_length=37, help_text=PICTURE)
+    name = Text(**NAME, help_text=f"1 to {AUCTION_NAME_CHARACTERS_MAX} printable characters.")
+    description = Text(**DESCRIPTION, default="")
+    picture = Text(**PICTURE_NAME, default="", help_text=PICTURE)
     buy_now_price = AmountIn(required=False, allow_null=True, help_text=PRICE)
 
 
@@ -33,11 +36,9 @@ class AuctionEdit(Strict):
 
     example = {"buy_now_price": "20"}
 
-    name = Text(reason="INVALID_NAME", required=False, max_length=200)
-    description = Text(reason="INVALID_TEXT", required=False, allow_blank=True, max_length=4_000)
-    picture = Text(
-        reason="INVALID_TEXT", required=False, allow_blank=True, max_length=37, help_text=f"{PICTURE} Blank: none."
-    )
+    name = Text(**NAME, required=False)
+    description = Text(**DESCRIPTION, required=False)
+    picture = Text(**PICTURE_NAME, required=False, help_text=f"{PICTURE} Blank: none.")
     buy_now_price = AmountIn(required=False, allow_null=True, help_text="Null takes it away.")
 
 

@@ -24,7 +24,7 @@ from exchange.environment import (
     signature_algorithms,
 )
 from realtime.addresses import LOCAL_HOSTS
-from realtime.limits import RateClass
+from realtime.limits import INT64_MAX, RateClass
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -127,6 +127,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "accounts.context.input_limits",
             ],
         },
     },
@@ -146,7 +147,7 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Everything that the socket can do, and reads. docs/api.md tells the story.",
     "OAS_VERSION": "3.1.0",
     "COMPONENT_SPLIT_REQUEST": False,
-    "PATH_CONVERTER_OVERRIDES": {"id": {"type": "integer", "format": "int64", "minimum": 0, "maximum": 2**63 - 1}},
+    "PATH_CONVERTER_OVERRIDES": {"id": {"type": "integer", "format": "int64", "minimum": 0, "maximum": INT64_MAX}},
     "ENUM_NAME_OVERRIDES": {
         "AccountKind": "accounts.rest.fields.ACCOUNT_KINDS",
         "AuctionStatus": "accounts.rest.fields.AUCTION_STATUSES",

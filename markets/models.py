@@ -11,6 +11,12 @@ from django.db import models
 
 from accounts.fields import EngineId
 from accounts.models import Account
+from realtime.limits import (
+    CATEGORY_CHARACTERS_MAX,
+    KEY_CHARACTERS_MAX,
+    MARKET_NAME_CHARACTERS_MAX,
+    REASON_CHARACTERS_MAX,
+)
 
 
 class MarketStatus(models.IntegerChoices):
@@ -36,7 +42,7 @@ class Market(models.Model):
     """A market's definition, status and latest figures."""
 
     id = EngineId(primary_key=True)
-    name = models.CharField(max_length=80)
+    name = models.CharField(max_length=MARKET_NAME_CHARACTERS_MAX)
     name_key = models.TextField(db_index=True, help_text="NFKC + casefold of the name, unique in the engine.")
     description = models.TextField(blank=True)
     owner = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="markets", db_constraint=False)
@@ -50,7 +56,7 @@ class Market(models.Model):
     creator = models.BigIntegerField(help_text="User id of the person who made it.")
     created_us = models.BigIntegerField()
     seq = models.BigIntegerField(help_text="The command that created it.")
-    category = models.CharField(max_length=40, blank=True, default="")
+    category = models.CharField(max_length=CATEGORY_CHARACTERS_MAX, blank=True, default="")
     pinned = models.BooleanField(default=False)
     hide_account_ids = models.BooleanField(default=False)
     volume = models.BigIntegerField(default=0, help_text="The sizes of all its trades.")
@@ -98,7 +104,7 @@ class Order(models.Model):
     cancelled = models.BigIntegerField()
     time_in_force = models.SmallIntegerField(choices=TimeInForce)
     post_only = models.BooleanField()
-    client_order_id = models.CharField(max_length=36, blank=True)
+    client_order_id = models.CharField(max_length=KEY_CHARACTERS_MAX, blank=True)
     created_us = models.BigIntegerField()
     seq = models.BigIntegerField()
 
@@ -190,11 +196,15 @@ class JournalEntry(models.Model):
     account = models.BigIntegerField(help_text="The account acted as.")
     kind = models.CharField(max_length=32)
     rules = models.SmallIntegerField(help_text="Version of the rules that were applied.")
-    key = models.CharField(max_length=36, blank=True, help_text="Idempotency key, of the acting account.")
+    key = models.CharField(
+        max_length=KEY_CHARACTERS_MAX, blank=True, help_text="Idempotency key, of the acting account."
+    )
     command = models.BinaryField()
     events = models.BinaryField()
     hash = models.BinaryField(max_length=32)
-    reason = models.CharField(max_length=200, blank=True, default="", help_text="Why, in the words of who asked.")
+    reason = models.CharField(
+        max_length=REASON_CHARACTERS_MAX, blank=True, default="", help_text="Why, in the words of who asked."
+    )
 
     class Meta:
         ordering = ("seq",)

@@ -1,4 +1,7 @@
-"""Every size, rate and time-out of the transport, named with its unit. What a person may have is in settings.py."""
+"""Every size, rate and time-out of the transport, and the length of every text that comes in by any door.
+
+Each is named with its unit. What a person may have is in settings.py.
+"""
 
 from typing import Literal
 
@@ -9,8 +12,6 @@ MIB = 1024 * KIB
 
 CLIENT_FRAME_BYTES_MAX = 64 * KIB  # above: refused with a code
 CLIENT_FRAME_MESSAGES_MAX = 256
-REQUEST_ID_CHARACTERS_MAX = 64
-REASON_CHARACTERS_MAX = 200
 WEBSOCKET_MESSAGE_BYTES_MAX = 1 * MIB  # above: the server closes with 1009 and does not keep the bytes
 
 # What one socket's reader may leave unread before the server stops reading the connection (half of it: reads again).
@@ -25,9 +26,31 @@ REFUSALS_PAUSE_SECONDS = 1.0
 # The buckets of a person's rates; RATES in settings.py says what each holds.
 RateClass = Literal["expensive", "mutate", "cancel", "read"]
 
+# --- Texts ---------------------------------------------------------------------------------------
+
+# Of requests, and so of the tables that keep them. The engine imports nothing, so it has its own copy of those that it
+# checks (markets/engine/text.py). tests/tidy/test_limits.py compares.
+REQUEST_ID_CHARACTERS_MAX = 64
+KEY_CHARACTERS_MAX = 36  # idempotency keys, client_order_id included
+REASON_CHARACTERS_MAX = 200
+ACCOUNT_NAME_CHARACTERS_MAX = 40
+MARKET_NAME_CHARACTERS_MAX = 80
+AUCTION_NAME_CHARACTERS_MAX = 80
+CATEGORY_CHARACTERS_MAX = 40
+DESCRIPTION_CHARACTERS_MAX = 4_000
+NOTE_CHARACTERS_MAX = 200
+
+# As they are written, with white space that is cut off later.
+TYPED_NUMBER_CHARACTERS_MAX = 24
+TYPED_ACCOUNT_CHARACTERS_MAX = 80  # an account, by its name
+SENT_NAME_CHARACTERS_MAX = 200  # a name over REST
+
+INT64_MAX = 2**63 - 1  # the largest id or amount: on the wire, and in the tables
+
 # --- Requests over HTTP --------------------------------------------------------------------------
 
 TOO_LONG_HEADER = "X-Body-Too-Long"  # of a request whose body was longer than what follows, and was not kept
+PICTURE_MEGABYTES_MAX = 5
 REQUEST_BODY_BYTES_MAX = 6 * MIB  # a picture and its form; above: not kept, and answered with 413
 REQUEST_BODY_BYTES_READ = 256 * MIB  # of such a body, so that the answer can be read; then the connection is closed
 

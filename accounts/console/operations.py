@@ -23,14 +23,14 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from accounts.acting import new_key
 from accounts.console.rights import ask_again, may_operate
-from accounts.forms import KEY_MAX, KeyedForm
+from accounts.forms import KeyedForm
 from accounts.models import User
 from accounts.services import ensure_user_account
 from accounts.sudo import is_recent
 from proto.exchange_pb2 import KEY_CONFLICT, OUTCOME_UNKNOWN, ClientMessage, ServerMessage
 from realtime import gateway
 from realtime.errors import RequestFailed
-from realtime.limits import REASON_CHARACTERS_MAX
+from realtime.limits import KEY_CHARACTERS_MAX, REASON_CHARACTERS_MAX
 
 UNSENT = "unsent"  # session key: (address, the form's data) while the person types the password
 
@@ -47,7 +47,7 @@ class OperationForm(KeyedForm):
     The reason of a command is kept in the journal; the reason of another operation in Django's log.
     """
 
-    key = forms.CharField(max_length=KEY_MAX, widget=forms.HiddenInput)
+    key = forms.CharField(max_length=KEY_CHARACTERS_MAX, widget=forms.HiddenInput)
     reason = forms.CharField(
         max_length=REASON_CHARACTERS_MAX,
         widget=UnfoldAdminTextInputWidget,

@@ -13,10 +13,19 @@ from google.protobuf.message import Message
 from rest_framework import serializers
 
 from accounts.money import CASH_DECIMALS, PRICE_DECIMALS, SIZE_DECIMALS
+from accounts.selectors import ID_DIGITS_MAX
 from proto import exchange_pb2 as wire
+from realtime.limits import (
+    DESCRIPTION_CHARACTERS_MAX,
+    INT64_MAX,
+    KEY_CHARACTERS_MAX,
+    NOTE_CHARACTERS_MAX,
+    SENT_NAME_CHARACTERS_MAX,
+)
 
-ID_MAX = 2**63 - 1
-ID_SCHEMA = {"type": "integer", "format": "int64", "minimum": 0, "maximum": ID_MAX}
+ID_SCHEMA = {"type": "integer", "format": "int64", "minimum": 0, "maximum": INT64_MAX}
+ID_PATTERN = f"[0-9]{{1,{ID_DIGITS_MAX}}}"  # as text
+KEY_PATTERN = f"[!-~]{{1,{KEY_CHARACTERS_MAX}}}"  # of an Idempotency-Key
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -64,10 +73,16 @@ class Text(serializers.CharField):
             raise _with_code(error, self.reason) from error
 
 
+# For Text(**...).
+NAME: dict[str, Any] = {"reason": "INVALID_NAME", "max_length": SENT_NAME_CHARACTERS_MAX}
+NOTE: dict[str, Any] = {"reason": "INVALID_TEXT", "allow_blank": True, "max_length": NOTE_CHARACTERS_MAX}
+DESCRIPTION: dict[str, Any] = {"reason": "INVALID_TEXT", "allow_blank": True, "max_length": DESCRIPTION_CHARACTERS_MAX}
+
+
 class Whole(serializers.IntegerField):
     """A JSON number without a fraction."""
 
-    def __init__(self, *, min_value: int = 0, max_value: int = ID_MAX, **more: Any) -> None:
+    def __init__(self, *, min_value: int = 0, max_value: int = INT64_MAX, **more: Any) -> None:
         super().__init__(min_value=min_value, max_value=max_value, **more)
 
     def to_internal_value(self, data: Any) -> int:

@@ -12,13 +12,14 @@ from accounts.rest.fields import Strict, WholeText
 
 LIMIT_DEFAULT = 100
 LIMIT_MAX = 1_000
+CURSOR = "The `next` of the page before."
 
 M = TypeVar("M", bound=Model)
 
 
 class PageQuery(Strict):
     limit = WholeText(min_value=1, max_value=LIMIT_MAX, default=LIMIT_DEFAULT, help_text="Rows of a page.")
-    cursor = WholeText(required=False, help_text="The `next` of the page before.")
+    cursor = WholeText(required=False, help_text=CURSOR)
 
 
 class Page(Serializer[Any]):

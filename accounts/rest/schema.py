@@ -11,7 +11,8 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiRespo
 from rest_framework import serializers
 from rest_framework.serializers import BaseSerializer
 
-from accounts.rest.fields import REASONS, Strict
+from accounts.rest.fields import ID_PATTERN, KEY_PATTERN, REASONS, Strict
+from realtime.limits import REQUEST_ID_CHARACTERS_MAX
 
 BLANK = {"type": "string", "maxLength": 0}  # how drf-spectacular says allow_blank
 
@@ -101,7 +102,7 @@ ASKED = (
     header(
         "X-Act-As",
         "The id of the account acted as; without it your own, or the token's.",
-        pattern="^[0-9]{1,18}$",
+        pattern=f"^{ID_PATTERN}$",
     ),
     header("X-Sudo", "true: with an operator's rights.", pattern="^(true|false)$"),
 )
@@ -109,12 +110,16 @@ ASKED_OF_CHANGES = (
     header(
         "Idempotency-Key",
         "Chosen before you send: the same request with the same key happens once, and gets the same answer.",
-        pattern="^[!-~]{1,36}$",
+        pattern=f"^{KEY_PATTERN}$",
     ),
 )
 NUMBER = {"type": "integer", "minimum": 0}
 TOLD = (
-    header("X-Request-Id", "Yours, if it has at most 64 characters of A-Z a-z 0-9 . _ : -; else ours.", True),
+    header(
+        "X-Request-Id",
+        f"Yours, if it has at most {REQUEST_ID_CHARACTERS_MAX} characters of A-Z a-z 0-9 . _ : -; else ours.",
+        True,
+    ),
     header("X-RateLimit-Limit", "Tokens of the full bucket that this was charged to.", True, **NUMBER),
     header("X-RateLimit-Remaining", "Tokens left.", True, **NUMBER),
     header("X-RateLimit-Reset", "Seconds until it is full again.", True, **NUMBER),

@@ -25,16 +25,15 @@ from accounts.rest.authentication import Bearer, Session
 from accounts.rest.bodies import JSONRenderer, StrictJSONParser
 from accounts.rest.callers import Caller, caller
 from accounts.rest.errors import Refusal, refusal_of, unreadable
-from accounts.rest.fields import Strict
+from accounts.rest.fields import KEY_PATTERN, Strict
 from accounts.rest.rates import Rate
 from proto.exchange_pb2 import ClientMessage, ServerMessage
-from realtime import gateway
+from realtime import gateway, limits
 from realtime.errors import RequestFailed
 from realtime.limits import MIB, REQUEST_BODY_BYTES_MAX, TOO_LONG_HEADER, RateClass
 from realtime.rights import Scope
 
-KEY = re.compile(r"[!-~]{1,36}")
-REQUEST_ID = re.compile(r"[\w.:-]{1,64}", re.ASCII)
+REQUEST_ID = re.compile(rf"[\w.:-]{{1,{limits.REQUEST_ID_CHARACTERS_MAX}}}", re.ASCII)
 SAFE = ("GET", "HEAD")
 
 
@@ -83,8 +82,10 @@ class ExchangeView(APIView):
         key = self.request.headers.get("Idempotency-Key")
         if key is None:
             return ""
-        if KEY.fullmatch(key) is None:
-            raise unreadable("A key has 1 to 36 visible characters of ASCII.", "Idempotency-Key")
+        if re.fullmatch(KEY_PATTERN, key) is None:
+            raise unreadable(
+                f"A key has 1 to {limits.KEY_CHARACTERS_MAX} visible characters of ASCII.", "Idempotency-Key"
+            )
         return key
 
     def ask(self, message: ClientMessage) -> ServerMessage:

@@ -11,13 +11,13 @@ from accounts import money
 from accounts.console.operations import CommandOperation, OperationForm
 from accounts.forms import AccountsField, LinesField, OnlyChanges
 from accounts.models import Account
-from markets.engine.text import CATEGORY_MAX, DESCRIPTION_MAX, MARKET_NAME_MAX
 from markets.models import Market, MarketStatus
 from markets.pages.forms import PriceField, SettlementForm, StepField
 from markets.reads import settlement_preview
 from markets.reads.settlement_preview import Preview
 from proto import exchange_pb2 as pb
 from proto.exchange_pb2 import ClientMessage, ServerMessage
+from realtime import limits
 
 RUNNING = (MarketStatus.OPEN, MarketStatus.CANCEL_ONLY, MarketStatus.PAUSED)
 
@@ -42,7 +42,9 @@ def shown_fields(**kwargs: Any) -> dict[str, forms.Field]:
     hidden = "Nobody but operators in sudo sees whose orders and trades they are."
     switch = UnfoldBooleanSwitchWidget
     return {
-        "category": forms.CharField(max_length=CATEGORY_MAX, required=False, widget=text, help_text=category, **kwargs),
+        "category": forms.CharField(
+            max_length=limits.CATEGORY_CHARACTERS_MAX, required=False, widget=text, help_text=category, **kwargs
+        ),
         "pinned": forms.BooleanField(required=False, widget=switch, help_text="Above the others.", **kwargs),
         "visible_to": AccountsField(
             required=False, widget=UnfoldAdminTextareaWidget({"rows": 4}), help_text=listed, **kwargs
@@ -52,9 +54,11 @@ def shown_fields(**kwargs: Any) -> dict[str, forms.Field]:
 
 
 class CreateMarketForm(OperationForm):
-    name = forms.CharField(max_length=MARKET_NAME_MAX, widget=UnfoldAdminTextInputWidget)
+    name = forms.CharField(max_length=limits.MARKET_NAME_CHARACTERS_MAX, widget=UnfoldAdminTextInputWidget)
     description = TextField(
-        max_length=DESCRIPTION_MAX, required=False, help_text="What it settles on, when, and by whose word."
+        max_length=limits.DESCRIPTION_CHARACTERS_MAX,
+        required=False,
+        help_text="What it settles on, when, and by whose word.",
     )
     min_settlement = PriceField(label="Lowest settlement", initial="0", widget=number())
     max_settlement = PriceField(label="Highest settlement", initial="100", widget=number())
@@ -89,8 +93,10 @@ class CreateMarket(CommandOperation):
 
 
 class EditMarketForm(OnlyChanges, OperationForm):
-    name = forms.CharField(max_length=MARKET_NAME_MAX, show_hidden_initial=True, widget=UnfoldAdminTextInputWidget)
-    description = TextField(max_length=DESCRIPTION_MAX, required=False, show_hidden_initial=True)
+    name = forms.CharField(
+        max_length=limits.MARKET_NAME_CHARACTERS_MAX, show_hidden_initial=True, widget=UnfoldAdminTextInputWidget
+    )
+    description = TextField(max_length=limits.DESCRIPTION_CHARACTERS_MAX, required=False, show_hidden_initial=True)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -20,7 +20,7 @@ from markets.engine.events import (
 )
 from markets.engine.ledger import Account
 from markets.engine.state import AMOUNT_MAX, HOUSE, State
-from markets.engine.text import AUCTION_NAME_MAX, DESCRIPTION_MAX, check_text, chips, tidy_name
+from markets.engine.text import AUCTION_NAME_CHARACTERS_MAX, DESCRIPTION_CHARACTERS_MAX, check_text, chips, tidy_name
 from markets.engine.transfers import check_available, move
 
 PICTURE_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789")  # of a picture's name, before the suffix
@@ -29,8 +29,8 @@ PICTURE_STEM, PICTURE_SUFFIX = 32, ".webp"
 
 def create_auction(state: State, account: Account, command: CreateAuction, at_us: int) -> list[Event]:
     """Lists an auction; the acting account is the seller. Rejected INVALID_NAME, INVALID_TEXT, INVALID_AMOUNT."""
-    name = tidy_name(command.name, AUCTION_NAME_MAX, state.rules)
-    description = check_text(command.description, DESCRIPTION_MAX, "description")
+    name = tidy_name(command.name, AUCTION_NAME_CHARACTERS_MAX, state.rules)
+    description = check_text(command.description, DESCRIPTION_CHARACTERS_MAX, "description")
     picture = _check_picture(command.picture)
     price = None if command.buy_now_price is None else _check_price(command.buy_now_price)
     auction = Auction(
@@ -57,9 +57,9 @@ def edit_auction(state: State, account: Account, command: EditAuction, at_us: in
     auction = _find_editable(state, account, command)
     name, description, picture, price = auction.name, auction.description, auction.picture, auction.buy_now_price
     if command.name is not None:
-        name = tidy_name(command.name, AUCTION_NAME_MAX, state.rules)
+        name = tidy_name(command.name, AUCTION_NAME_CHARACTERS_MAX, state.rules)
     if command.description is not None:
-        description = check_text(command.description, DESCRIPTION_MAX, "description")
+        description = check_text(command.description, DESCRIPTION_CHARACTERS_MAX, "description")
     if command.picture is not None:
         picture = _check_picture(command.picture)
     if command.buy_now_price is not None:

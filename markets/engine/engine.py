@@ -49,8 +49,6 @@ from markets.engine.settlement import set_market_status, settle_market
 from markets.engine.state import State
 from markets.engine.transfers import collect, gift, make_transfer
 
-KEY_MAX = 36  # characters
-
 # Commands given as an account: handler(state, acting account, command, at_us).
 HANDLERS: dict[type, Callable[..., list[Event]]] = {
     CreateAccount: create_account,

@@ -8,9 +8,9 @@ from markets.engine.ledger import Account
 from markets.engine.orders import cancel_all
 from markets.engine.state import HOUSE, PRICE_MAX, SIZE_MAX, State
 from markets.engine.text import (
-    CATEGORY_MAX,
-    DESCRIPTION_MAX,
-    MARKET_NAME_MAX,
+    CATEGORY_CHARACTERS_MAX,
+    DESCRIPTION_CHARACTERS_MAX,
+    MARKET_NAME_CHARACTERS_MAX,
     check_text,
     hundredths,
     name_key,
@@ -29,7 +29,7 @@ def create_market(state: State, account: Account, command: CreateMarket, at_us: 
     """
     _check_public(command)
     name = _check_name(state, command.name)
-    description = check_text(command.description, DESCRIPTION_MAX, "description")
+    description = check_text(command.description, DESCRIPTION_CHARACTERS_MAX, "description")
     category = _check_category(state, command.category)
     visible_to = _check_listed(state, command.visible_to)
     _check_bounds(command)
@@ -85,7 +85,7 @@ def edit_market(state: State, account: Account, command: EditMarket, at_us: int)
     name = market.name if command.name is None else _check_name(state, command.name, market)
     description, category = market.description, market.category
     if command.description is not None:
-        description = check_text(command.description, DESCRIPTION_MAX, "description")
+        description = check_text(command.description, DESCRIPTION_CHARACTERS_MAX, "description")
     if command.category is not None:
         category = _check_category(state, command.category)
     visible_to = market.visible_to if command.visible_to is None else _check_listed(state, command.visible_to)
@@ -159,7 +159,7 @@ def _check_editor(market: Market, account: Account, command: EditMarket) -> None
 
 def _check_category(state: State, category: str) -> str:
     """The category, tidied; "" for none. Rejected INVALID_NAME."""
-    return tidy_name(category, CATEGORY_MAX, state.rules) if category else ""
+    return tidy_name(category, CATEGORY_CHARACTERS_MAX, state.rules) if category else ""
 
 
 def _check_listed(state: State, accounts: tuple[int, ...]) -> dict[int, None]:
@@ -177,7 +177,7 @@ def _check_listed(state: State, accounts: tuple[int, ...]) -> dict[int, None]:
 
 def _check_name(state: State, name: str, market: Market | None = None) -> str:
     """The name, tidied. Rejected INVALID_NAME, or NAME_TAKEN if another market than this one has it."""
-    tidied = tidy_name(name, MARKET_NAME_MAX, state.rules)
+    tidied = tidy_name(name, MARKET_NAME_CHARACTERS_MAX, state.rules)
     holder = state.market_names.get(name_key(tidied))
     if holder is not None and (market is None or holder != market.id):
         raise Rejected(Reason.NAME_TAKEN, f"There is a market called {tidied} already.")

@@ -28,7 +28,7 @@ from markets.engine.events import (
 )
 from markets.engine.ledger import Account
 from markets.engine.state import HOUSE, State
-from markets.engine.text import ACCOUNT_NAME_MAX, chips, name_key, pick_free_name, tidy_name
+from markets.engine.text import ACCOUNT_NAME_CHARACTERS_MAX, chips, name_key, pick_free_name, tidy_name
 from markets.engine.transfers import check_amount, check_issue, move
 
 # --- New accounts
@@ -67,7 +67,7 @@ def create_user_account(state: State, command: CreateUserAccount, at_us: int) ->
 def create_account(state: State, acting: Account, command: CreateAccount, at_us: int) -> list[Event]:
     """Opens an alt. Rejected ACCOUNT_NOT_FOUND for its owner, INVALID_NAME, NAME_TAKEN, TOO_MANY_ACCOUNTS."""
     owner = state.find_acting_account(command.by, command.owner or acting.id, command.sudo)
-    name = tidy_name(command.name, ACCOUNT_NAME_MAX, state.rules)
+    name = tidy_name(command.name, ACCOUNT_NAME_CHARACTERS_MAX, state.rules)
     if name_key(name) in state.names:
         raise Rejected(Reason.NAME_TAKEN, f"There is an account called {name} already.")
     made = state.alts_made.get(command.by, 0)

@@ -5,12 +5,14 @@ from unicodedata import normalize
 
 from markets.engine.errors import Reason, Rejected
 
-ACCOUNT_NAME_MAX = 40  # characters, as the five below
-MARKET_NAME_MAX = 80
-CATEGORY_MAX = 40
-AUCTION_NAME_MAX = 80
-DESCRIPTION_MAX = 4_000
-NOTE_MAX = 200
+# The figures of realtime/limits.py, which all doors use.
+ACCOUNT_NAME_CHARACTERS_MAX = 40
+MARKET_NAME_CHARACTERS_MAX = 80
+AUCTION_NAME_CHARACTERS_MAX = 80
+CATEGORY_CHARACTERS_MAX = 40
+DESCRIPTION_CHARACTERS_MAX = 4_000
+NOTE_CHARACTERS_MAX = 200
+
 KEY_GROWTH_MAX = 5  # how many times as long as a name its key may be
 
 
@@ -52,16 +54,16 @@ def pick_free_name(requested: str, taken: Mapping[str, int], rules: int) -> str:
     `taken` holds the keys of the names given so far. A taken name gets " 2", " 3" and so on.
     """
     printable = "".join(c if c.isprintable() else " " for c in requested)
-    name = " ".join(printable.split())[:ACCOUNT_NAME_MAX].rstrip()
+    name = " ".join(printable.split())[:ACCOUNT_NAME_CHARACTERS_MAX].rstrip()
     if rules >= 2 and _hides_spaces(name):
         name = " ".join(_as_read(name).split())
-    if not _has_valid_key(name, ACCOUNT_NAME_MAX):
+    if not _has_valid_key(name, ACCOUNT_NAME_CHARACTERS_MAX):
         name = "Trader"
     number, candidate = 1, name
     while name_key(candidate) in taken:
         number += 1
         suffix = f" {number}"
-        candidate = name[: ACCOUNT_NAME_MAX - len(suffix)].rstrip() + suffix
+        candidate = name[: ACCOUNT_NAME_CHARACTERS_MAX - len(suffix)].rstrip() + suffix
     return candidate
 
 

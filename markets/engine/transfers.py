@@ -6,7 +6,7 @@ from markets.engine.errors import Reason, Rejected
 from markets.engine.events import AccountKind, Event, TransferKind, Transferred
 from markets.engine.ledger import Account
 from markets.engine.state import AMOUNT_MAX, HOUSE, ISSUE_MAX, State
-from markets.engine.text import NOTE_MAX, check_text, chips
+from markets.engine.text import NOTE_CHARACTERS_MAX, check_text, chips
 
 
 def make_transfer(state: State, acting: Account, command: MakeTransfer, at_us: int) -> list[Event]:
@@ -17,7 +17,7 @@ def make_transfer(state: State, acting: Account, command: MakeTransfer, at_us: i
     """
     source, target = _find_sides(state, command)
     check_amount(command.amount)
-    note = check_text(command.note, NOTE_MAX, "note")
+    note = check_text(command.note, NOTE_CHARACTERS_MAX, "note")
     kind = _transfer_kind(state, source, target, command)
     check_available(source, command.amount)
     events: list[Event] = []
@@ -38,7 +38,7 @@ def gift(state: State, acting: Account, command: Gift, at_us: int) -> list[Event
         raise Rejected(Reason.SUDO_REQUIRED, "Only operators in sudo can give money from the house.")
     target = _find_other_side(state, command.to_account)
     check_amount(command.amount)
-    note = check_text(command.note, NOTE_MAX, "note")
+    note = check_text(command.note, NOTE_CHARACTERS_MAX, "note")
     check_issue(state, command.amount)
     return [move(state, state.accounts[HOUSE], target, command.amount, TransferKind.GIFT, note, at_us)]
 
@@ -52,7 +52,7 @@ def collect(state: State, acting: Account, command: Collect, at_us: int) -> list
         raise Rejected(Reason.SUDO_REQUIRED, "Only operators in sudo can collect money for the house.")
     source = _find_other_side(state, command.from_account)
     check_amount(command.amount)
-    note = check_text(command.note, NOTE_MAX, "note")
+    note = check_text(command.note, NOTE_CHARACTERS_MAX, "note")
     check_available(source, command.amount)
     return [move(state, source, state.accounts[HOUSE], command.amount, TransferKind.COLLECTION, note, at_us)]
 

@@ -8,10 +8,8 @@ from django.conf import settings
 
 from accounts import money
 from accounts.forms import KeyedForm, LinesField, OnlyChanges, UnitsField
-from markets.engine.text import DESCRIPTION_MAX, MARKET_NAME_MAX
 from markets.models import Market, Side, TimeInForce
-
-ID_MAX = 2**63 - 1
+from realtime.limits import DESCRIPTION_CHARACTERS_MAX, INT64_MAX, MARKET_NAME_CHARACTERS_MAX
 
 
 class PriceField(UnitsField):
@@ -46,7 +44,7 @@ class TicketForm(KeyedForm):
 class CancelForm(KeyedForm):
     """One order by its id, or with neither id nor side all; with a side that side."""
 
-    order = forms.IntegerField(min_value=1, max_value=ID_MAX, required=False)
+    order = forms.IntegerField(min_value=1, max_value=INT64_MAX, required=False)
     side = forms.ChoiceField(choices=[("bid", "bid"), ("offer", "offer")], required=False)
 
     def clean_order(self) -> Any:
@@ -63,8 +61,8 @@ def public_categories() -> list[tuple[str, str]]:
 class MarketForm(KeyedForm):
     """Its fields are called as in CreateMarket. What only operators set is in the console's form (operations.py)."""
 
-    name = forms.CharField(max_length=MARKET_NAME_MAX)
-    description = LinesField(max_length=DESCRIPTION_MAX, required=False)
+    name = forms.CharField(max_length=MARKET_NAME_CHARACTERS_MAX)
+    description = LinesField(max_length=DESCRIPTION_CHARACTERS_MAX, required=False)
     category = forms.ChoiceField(choices=public_categories, required=False)
     min_settlement = PriceField(label="Lowest settlement price", initial="0")
     max_settlement = PriceField(label="Highest settlement price", initial="100")
@@ -73,7 +71,7 @@ class MarketForm(KeyedForm):
 
 
 class DescribeForm(OnlyChanges, KeyedForm):
-    description = LinesField(max_length=DESCRIPTION_MAX, required=False, show_hidden_initial=True)
+    description = LinesField(max_length=DESCRIPTION_CHARACTERS_MAX, required=False, show_hidden_initial=True)
 
 
 class SettlementForm(forms.Form):

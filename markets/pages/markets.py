@@ -13,7 +13,6 @@ from django.views.decorators.http import require_GET, require_POST
 
 from accounts import money
 from accounts.acting import Acting, acting, back, carry_out, new_key
-from accounts.forms import TYPED_MAX
 from accounts.models import TransferKind
 from accounts.selectors import payees, possessions, transfers
 from markets.engine.visibility import WHOLE
@@ -22,6 +21,7 @@ from markets.pages.forms import CancelForm, TicketForm
 from markets.reads import selectors, visibility
 from markets.reads.visibility import Viewer
 from proto import exchange_pb2 as pb
+from realtime.limits import TYPED_NUMBER_CHARACTERS_MAX
 
 WIRE_SIDES = {"": pb.SIDE_UNSPECIFIED, "bid": pb.BID, "offer": pb.OFFER}
 TIMES_IN_FORCE = [(tif.name, tif.label) for tif in TimeInForce]
@@ -153,14 +153,14 @@ def ticket_start(request: HttpRequest) -> dict[str, str]:
     side = request.GET.get("side", "")
     return {
         "side": side if side in ("bid", "offer") else "bid",
-        "price": request.GET.get("price", "")[:TYPED_MAX],
-        "size": request.GET.get("size", "")[:TYPED_MAX],
+        "price": request.GET.get("price", "")[:TYPED_NUMBER_CHARACTERS_MAX],
+        "size": request.GET.get("size", "")[:TYPED_NUMBER_CHARACTERS_MAX],
     }
 
 
 def ticket_again(request: HttpRequest, market_id: int) -> str:
     """The market's page with what was typed, after a refusal."""
-    typed = {name: request.POST.get(name, "")[:TYPED_MAX] for name in ("side", "price", "size")}
+    typed = {name: request.POST.get(name, "")[:TYPED_NUMBER_CHARACTERS_MAX] for name in ("side", "price", "size")}
     return f"{reverse('markets:market', args=(market_id,))}?{urlencode(typed)}"
 
 

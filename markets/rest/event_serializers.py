@@ -6,6 +6,7 @@ from drf_spectacular.utils import PolymorphicProxySerializer
 from rest_framework import serializers
 
 from accounts.rest.fields import Code, Id, Price, Size
+from markets.rest.serializers import MAY_BE_HIDDEN
 
 
 class _Event(serializers.Serializer[Any]):
@@ -18,7 +19,7 @@ class OrderCreatedEvent(_Event):
 
     type = serializers.ChoiceField(choices=["order_created"])
     order_id = Id()
-    account_id = Id(help_text="0 where the market hides it.")
+    account_id = Id(help_text=MAY_BE_HIDDEN)
     side = Code("Side")
     price = Price()
     size = Size()

@@ -6,6 +6,9 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts.rest.fields import (
+    DESCRIPTION,
+    ID_PATTERN,
+    NAME,
     Cash,
     Code,
     Flag,
@@ -21,16 +24,23 @@ from accounts.rest.fields import (
     Whole,
     WholeText,
 )
-from accounts.rest.pages import LIMIT_DEFAULT, LIMIT_MAX, Page, PageQuery
+from accounts.rest.pages import CURSOR, LIMIT_DEFAULT, LIMIT_MAX, Page, PageQuery
 from accounts.serializers import Owner, Replied
+from markets.engine.listing import LISTED_MAX
 from proto import exchange_pb2 as wire
+from realtime import limits
 
 DEPTH_DEFAULT = 100
 DEPTH_MAX = 1_000
-LISTED_MAX = 1_000
 STATUSES = ["OPEN", "CANCEL_ONLY", "PAUSED", "CLOSED"]  # that one may set
 STATEMENT_KINDS = ["TRANSFER", "TRADE", "PAYOUT"]
-CLIENT_ORDER_ID: dict[str, Any] = {"reason": "INVALID_TEXT", "max_length": 36}
+CLIENT_ORDER_ID: dict[str, Any] = {"reason": "INVALID_TEXT", "max_length": limits.KEY_CHARACTERS_MAX}
+CATEGORY: dict[str, Any] = {
+    "reason": "INVALID_TEXT",
+    "allow_blank": True,
+    "max_length": limits.CATEGORY_CHARACTERS_MAX,
+}
+MAY_BE_HIDDEN = "0 where the market hides it."
 VISIBLE_TO = "Accounts that may trade there, and so see it; none: everybody. Operators in sudo."
 
 # --- Requests
@@ -45,13 +55,13 @@ class NewMarket(Strict):
         "tick_size": "0.05",
     }
 
-    name = Text(reason="INVALID_NAME", max_length=200, help_text="1 to 80 characters, unique.")
-    description = Text(reason="INVALID_TEXT", default="", allow_blank=True, max_length=4_000)
+    name = Text(**NAME, help_text=f"1 to {limits.MARKET_NAME_CHARACTERS_MAX} characters, unique.")
+    description = Text(**DESCRIPTION, default="")
     min_settlement = PriceIn()
     max_settlement = PriceIn()
     tick_size = PriceIn(required=False, help_text="0.01, if it is not sent.")
     smallest_size = SizeIn(required=False, help_text="0.01, if it is not sent.")
-    category = Text(default="", allow_blank=True, max_length=40, reason="INVALID_TEXT")
+    category = Text(**CATEGORY, default="")
     pinned = Flag(default=False, help_text="Operators in sudo.")
     visible_to = serializers.ListField(child=Whole(), default=list, max_length=LISTED_MAX, help_text=VISIBLE_TO)
     hide_account_ids = Flag(default=False, help_text="Operators in sudo.")
@@ -67,9 +77,9 @@ class MarketEdit(Strict):
 
     example = {"description": "Days of rain this month, by the class's gauge."}
 
-    name = Text(reason="INVALID_NAME", required=False, max_length=200, help_text="Operators in sudo.")
-    description = Text(reason="INVALID_TEXT", required=False, allow_blank=True, max_length=4_000)
-    category = Text(required=False, allow_blank=True, max_length=40, reason="INVALID_TEXT")
+    name = Text(**NAME, required=False, help_text="Operators in sudo.")
+    description = Text(**DESCRIPTION, required=False)
+    category = Text(**CATEGORY, required=False)
     pinned = Flag(required=False)
     visible_to = serializers.ListField(child=Whole(), required=False, max_length=LISTED_MAX, help_text=VISIBLE_TO)
     hide_account_ids = Flag(required=False)
@@ -137,9 +147,7 @@ class OrdersQuery(PageQuery):
 
 class StatementQuery(Strict):
     limit = WholeText(min_value=1, max_value=LIMIT_MAX, default=LIMIT_DEFAULT, help_text="Lines of a page.")
-    cursor = serializers.RegexField(
-        r"^[0-9]{1,18}-[0-9]{1,18}$", required=False, help_text="The `next` of the page before."
-    )
+    cursor = serializers.RegexField(f"^{ID_PATTERN}-{ID_PATTERN}$", required=False, help_text=CURSOR)
 
 
 # --- Answers
@@ -191,7 +199,7 @@ class Order(serializers.Serializer[Any]):
 
     id = Id()
     market_id = Id()
-    account_id = Id(help_text="0 where the market hides it.")
+    account_id = Id(help_text=MAY_BE_HIDDEN)
     side = Code("Side")
     price = Price()
     size = Size()
@@ -221,7 +229,7 @@ class Trade(serializers.Serializer[Any]):
 class OrderSent(serializers.Serializer[Any]):
     """An order as it came in."""
 
-    account_id = Id(help_text="0 where the market hides it.")
+    account_id = Id(help_text=MAY_BE_HIDDEN)
     side = Code("Side")
     price = Price()
     size = Size()

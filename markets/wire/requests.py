@@ -20,11 +20,10 @@ from django.conf import settings
 
 from markets.engine import commands
 from markets.engine.commands import Command
-from markets.engine.engine import KEY_MAX
 from markets.engine.errors import Reason, Rejected
 from markets.engine.text import check_text
 from proto import exchange_pb2 as pb
-from realtime.limits import RateClass
+from realtime.limits import KEY_CHARACTERS_MAX, RateClass
 from realtime.rights import Scope
 
 # decoder(the request, user id, account acted as, sudo). Rejected if it does not translate.
@@ -40,7 +39,7 @@ class RequestKind(NamedTuple):
 
 
 def _key(key: str) -> str:
-    return check_text(key, KEY_MAX, "key") if key else ""
+    return check_text(key, KEY_CHARACTERS_MAX, "key") if key else ""
 
 
 def _enum(value: int, kind: type[commands.Side] | type[commands.TimeInForce] | type[commands.SelfTrade]) -> int:

@@ -3,9 +3,9 @@
 import pytest
 
 from markets.engine.commands import CreateAccount, Gift, MakeTransfer
-from markets.engine.engine import KEY_MAX
 from markets.engine.errors import Reason, Rejected, Repeated
 from markets.engine.text import check_text
+from realtime.limits import KEY_CHARACTERS_MAX
 from tests.scenario import OPERATOR, Scenario, table
 
 REMEMBERED = 10_000
@@ -102,7 +102,7 @@ def test_keys(day: Scenario, key: str) -> None:
 @pytest.mark.parametrize("key", ["x" * 37, "nul\x00", "bell\x07"])
 def test_keys_that_the_codec_refuses(key: str) -> None:
     with pytest.raises(Rejected) as refused:
-        check_text(key, KEY_MAX, "key")
+        check_text(key, KEY_CHARACTERS_MAX, "key")
     assert refused.value.reason == Reason.INVALID_TEXT
 
 

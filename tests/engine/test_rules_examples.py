@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from markets.engine import listing, state, text
-from markets.engine.engine import KEY_MAX
 from markets.engine.errors import Reason
 from markets.engine.ledger import KEYS_KEPT
+from realtime.limits import KEY_CHARACTERS_MAX
 
 HERE = Path(__file__).resolve().parent
 RULES = (HERE.parents[1] / "docs" / "rules.md").read_text(encoding="utf-8")
@@ -76,18 +76,18 @@ def test_every_code_on_the_page_is_a_code(word: str) -> None:
 @pytest.mark.parametrize(
     ("section", "phrase", "figure"),
     [
-        (1, f"1 to {text.ACCOUNT_NAME_MAX} characters", 40),
-        (3, f"at most {text.NOTE_MAX} characters", 200),
+        (1, f"1 to {text.ACCOUNT_NAME_CHARACTERS_MAX} characters", 40),
+        (3, f"at most {text.NOTE_CHARACTERS_MAX} characters", 200),
         (3, f"{state.AMOUNT_MAX // 10_000:,}", 10**9),
         (3, f"{state.ISSUE_MAX // 10_000:,}", 10**13),
-        (4, f"1 to {text.MARKET_NAME_MAX} characters", 80),
-        (4, f"at most {text.DESCRIPTION_MAX:,} characters", 4_000),
-        (4, f"1 to {text.CATEGORY_MAX} characters", 40),
+        (4, f"1 to {text.MARKET_NAME_CHARACTERS_MAX} characters", 80),
+        (4, f"at most {text.DESCRIPTION_CHARACTERS_MAX:,} characters", 4_000),
+        (4, f"1 to {text.CATEGORY_CHARACTERS_MAX} characters", 40),
         (4, f"at most {listing.LISTED_MAX:,} (", 1_000),
         (4, f"±{state.PRICE_MAX // 100:,}", 10**6),
         (5, f"to {state.SIZE_MAX // 100:,} and", 10**5),
         (5, f"at most {state.ORDERS_MAX:,} open orders", 1_000),
-        (5, f"at most {KEY_MAX} characters", 36),
+        (5, f"at most {KEY_CHARACTERS_MAX} characters", 36),
         (5, f"The last {KEYS_KEPT:,} keys", 10_000),
     ],
 )

@@ -93,6 +93,12 @@ def test_what_can_be_filled_in_has_a_label(busy: Client, path: str) -> None:
 
 
 @pytest.mark.parametrize("path", PATHS)
+def test_what_is_typed_has_a_limit_that_browsers_read(busy: Client, path: str) -> None:
+    limited = [e.attributes for e in everything(read(busy.get(path))) if "maxlength" in e.attributes]
+    assert [field for field in limited if not field["maxlength"].isdigit()] == []
+
+
+@pytest.mark.parametrize("path", PATHS)
 def test_ids_are_used_once(busy: Client, path: str) -> None:
     ids = [e.attributes["id"] for e in read(busy.get(path)).walk() if "id" in e.attributes]
     assert sorted(ids) == sorted(set(ids))
