@@ -15,9 +15,9 @@ LARGE_FILES: dict[str, int] = {}
 LARGE_CLASSES = {
     "realtime/hub.py:Hub": 284,
     "markets/matching/matcher.py:Matcher": 285,
-    "tests/engine/generator.py:Generator": 326,
+    "tests/engine/generator.py:Generator": 336,
     "tests/naive_exchange.py:NaiveExchange": 274,
-    "tests/scenario.py:Scenario": 264,
+    "tests/scenario.py:Scenario": 267,
 }
 LARGE_FUNCTIONS: dict[str, int] = {}
 
