@@ -1,4 +1,4 @@
-"""The REST door to accounts and money. Changes are the messages of the wire; reads are of the tables."""
+"""REST views of accounts and money. Changes send messages of exchange.proto; reads query the tables."""
 
 from typing import Any
 
@@ -20,12 +20,12 @@ from realtime.rights import Scope
 ACCOUNTS, MONEY = "accounts", "money"
 
 
-class Me(ExchangeView):
-    @operation("who_am_i", "Who you are, and as whom you act", serializers.Me, tag=ACCOUNTS)
+class MeDetail(ExchangeView):
+    @operation("who_am_i", "Who you are and which account you act as", serializers.MeSerializer, tag=ACCOUNTS)
     def get(self, request: Request) -> Response:
-        """What a socket hears as Authenticated and ActingAs."""
+        """The same as a socket's Authenticated and ActingAs."""
         who = self.caller
-        said = {
+        fields = {
             "user_id": who.user.pk,
             "username": who.user.get_username(),
             "account_id": who.own.id,
@@ -34,159 +34,192 @@ class Me(ExchangeView):
             "sudo": who.sudo,
             "scopes": [str(scope.name).lower() for scope in Scope if who.rights.scopes & scope],
         }
-        return Response(serializers.Me(said).data)
+        return Response(serializers.MeSerializer(fields).data)
 
 
-class UserAccount(ExchangeView):
+class OpenUserAccount(ExchangeView):
     @operation(
         "create_user_account",
         "Open your own user account",
-        serializers.AccountChanged,
+        serializers.AccountChangedSerializer,
         status=201,
         body=serializers.NewUserAccount,
         tag=ACCOUNTS,
     )
     def post(self, request: Request) -> Response:
-        """Your first request does that by itself; asked again, it answers with the account that there is."""
-        said = self.said(serializers.NewUserAccount)
-        create = wire.CreateUserAccount(**said)
-        return self.carried_out(serializers.AccountChanged, ClientMessage(create_user_account=create), 201)
+        """Your first request opens it anyway. If you have one already, the answer is that account."""
+        fields = self.body(serializers.NewUserAccount)
+        create = wire.CreateUserAccount(**fields)
+        return self.execute(serializers.AccountChangedSerializer, ClientMessage(create_user_account=create), 201)
 
 
-class Accounts(ExchangeView):
+class AccountList(ExchangeView):
     queries = {"GET": serializers.AccountsQuery}
 
-    @operation("list_accounts", "All accounts, oldest first", page_of(serializers.Account, "AccountPage"), tag=ACCOUNTS)
+    @operation(
+        "list_accounts",
+        "All accounts, oldest first",
+        page_of(serializers.AccountSerializer, "AccountPage"),
+        tag=ACCOUNTS,
+    )
     def get(self, request: Request) -> Response:
-        """Names are public; whose the money is, is not."""
+        """Names and kinds are public; balances and owners are not."""
         rows: QuerySet[models.Account] = models.Account.objects.all()
         if self.query["mine"]:
             rows = rows.filter(pk__in=self.caller.reach)
-        return page(serializers.Account, rows, self.query, newest_first=False)
+        return page(serializers.AccountSerializer, rows, self.query, newest_first=False)
 
     @operation(
         "create_account",
         "Create an alt account",
-        serializers.AccountChanged,
+        serializers.AccountChangedSerializer,
         status=201,
         body=serializers.NewAccount,
         tag=ACCOUNTS,
     )
     def post(self, request: Request) -> Response:
-        """Under the account acted as, or another one in your tree."""
-        said = self.said(serializers.NewAccount)
-        create = ClientMessage(create_account=wire.CreateAccount(**said, key=self.key))
-        return self.carried_out(serializers.AccountChanged, create, 201, "/api/v1/accounts/{account.id}")
+        """Its owner is the account acted as, or another account in your tree."""
+        fields = self.body(serializers.NewAccount)
+        create = ClientMessage(create_account=wire.CreateAccount(**fields, key=self.key))
+        return self.execute(serializers.AccountChangedSerializer, create, 201, "/api/v1/accounts/{account.id}")
 
 
-class Account(ExchangeView):
-    @operation("get_account", "An account", serializers.Account, tag=ACCOUNTS)
+class AccountDetail(ExchangeView):
+    @operation("get_account", "An account", serializers.AccountSerializer, tag=ACCOUNTS)
     def get(self, request: Request, account_id: int) -> Response:
         """Its name and kind, which are public."""
         found = models.Account.objects.filter(pk=account_id).first()
         if found is None:
             raise not_found(wire.ACCOUNT_NOT_FOUND, f"There is no account {account_id}.")
-        return Response(serializers.Account(found).data)
+        return Response(serializers.AccountSerializer(found).data)
 
 
-class Owners(ExchangeView):
+class OwnerList(ExchangeView):
     queries = {"GET": PageQuery}
 
-    @operation("list_owners", "Who owns an account", page_of(serializers.Owner, "OwnerPage"), tag=ACCOUNTS)
+    @operation("list_owners", "Who owns an account", page_of(serializers.OwnerSerializer, "OwnerPage"), tag=ACCOUNTS)
     def get(self, request: Request, account_id: int) -> Response:
-        """Of an account that you may act as: its direct owners and what of its money is theirs."""
+        """The direct owners of an account that you may act as, with their credits."""
         who = self.caller
         if account_id not in who.reach and not (who.sudo and models.Account.objects.filter(pk=account_id).exists()):
             raise not_theirs(account_id)
         rows = models.Ownership.objects.filter(account_id=account_id)
-        return page(serializers.Owner, rows, self.query, newest_first=False)
+        return page(serializers.OwnerSerializer, rows, self.query, newest_first=False)
 
 
-class Share(ExchangeView):
-    @operation("share_account", "Share an account", serializers.AccountChanged, body=serializers.NewShare, tag=ACCOUNTS)
-    def post(self, request: Request, account_id: int) -> Response:
-        """Acting as your own user account, which owns it: another user account owns it too, with no credit yet."""
-        said = self.said(serializers.NewShare)
-        share = wire.ShareAccount(account_id=account_id, **said, key=self.key)
-        return self.carried_out(serializers.AccountChanged, ClientMessage(share_account=share))
-
-
-class Leave(ExchangeView):
-    @operation("leave_account", "Leave an account", serializers.AccountChanged, body=serializers.Empty, tag=ACCOUNTS)
-    def post(self, request: Request, account_id: int) -> Response:
-        """The account acted as gives up what it owns of it."""
-        self.said(serializers.Empty)
-        leave = wire.LeaveAccount(account_id=account_id, key=self.key)
-        return self.carried_out(serializers.AccountChanged, ClientMessage(leave_account=leave))
-
-
-class Revoke(ExchangeView):
+class ShareAccount(ExchangeView):
     @operation(
-        "revoke_share", "Revoke a share (sudo)", serializers.AccountChanged, body=serializers.OwnerNamed, tag=ACCOUNTS
+        "share_account",
+        "Share an account",
+        serializers.AccountChangedSerializer,
+        body=serializers.NewShare,
+        tag=ACCOUNTS,
     )
     def post(self, request: Request, account_id: int) -> Response:
-        """Leave, for a user account."""
-        said = self.said(serializers.OwnerNamed)
-        revoke = wire.RevokeShare(account_id=account_id, **said, key=self.key)
-        return self.carried_out(serializers.AccountChanged, ClientMessage(revoke_share=revoke))
+        """Makes another user account an owner too, without credit. Act as your own user account, which must own it."""
+        fields = self.body(serializers.NewShare)
+        share = wire.ShareAccount(account_id=account_id, **fields, key=self.key)
+        return self.execute(serializers.AccountChangedSerializer, ClientMessage(share_account=share))
 
 
-class Redistribute(ExchangeView):
+class LeaveAccount(ExchangeView):
     @operation(
-        "redistribute_credit",
-        "Redistribute a credit (sudo)",
-        serializers.AccountChanged,
+        "leave_account", "Leave an account", serializers.AccountChangedSerializer, body=serializers.Empty, tag=ACCOUNTS
+    )
+    def post(self, request: Request, account_id: int) -> Response:
+        """The account acted as stops being an owner."""
+        self.body(serializers.Empty)
+        leave = wire.LeaveAccount(account_id=account_id, key=self.key)
+        return self.execute(serializers.AccountChangedSerializer, ClientMessage(leave_account=leave))
+
+
+class RevokeShare(ExchangeView):
+    @operation(
+        "revoke_share",
+        "Revoke a share (sudo)",
+        serializers.AccountChangedSerializer,
         body=serializers.OwnerNamed,
         tag=ACCOUNTS,
     )
     def post(self, request: Request, account_id: int) -> Response:
-        """An owner's credit goes to the other owners pro rata, or evenly if they have none."""
-        said = self.said(serializers.OwnerNamed)
-        redistribute = wire.Redistribute(account_id=account_id, **said, key=self.key)
-        return self.carried_out(serializers.AccountChanged, ClientMessage(redistribute=redistribute))
+        """Makes a user account leave the account."""
+        fields = self.body(serializers.OwnerNamed)
+        revoke = wire.RevokeShare(account_id=account_id, **fields, key=self.key)
+        return self.execute(serializers.AccountChangedSerializer, ClientMessage(revoke_share=revoke))
+
+
+class RedistributeCredit(ExchangeView):
+    @operation(
+        "redistribute_credit",
+        "Redistribute a credit (sudo)",
+        serializers.AccountChangedSerializer,
+        body=serializers.OwnerNamed,
+        tag=ACCOUNTS,
+    )
+    def post(self, request: Request, account_id: int) -> Response:
+        """Divides an owner's credit among the other owners, pro rata or, if they have no credit, evenly."""
+        fields = self.body(serializers.OwnerNamed)
+        redistribute = wire.Redistribute(account_id=account_id, **fields, key=self.key)
+        return self.execute(serializers.AccountChangedSerializer, ClientMessage(redistribute=redistribute))
 
 
 # --- Money
 
 
-class Transfers(ExchangeView):
+class TransferList(ExchangeView):
     queries = {"GET": PageQuery}
 
-    @operation("list_transfers", "Transfers, newest first", page_of(serializers.Transfer, "TransferPage"), tag=MONEY)
-    def get(self, request: Request) -> Response:
-        """From and to the account acted as."""
-        return page(serializers.Transfer, transfers_of(self.caller.account.id), self.query)
-
-    @operation("make_transfer", "Pay", serializers.TransferCreated, status=201, body=serializers.NewTransfer, tag=MONEY)
-    def post(self, request: Request) -> Response:
-        """Between user accounts, or between an account and its owner."""
-        said: dict[str, Any] = self.said(serializers.NewTransfer)
-        said["from_account_id"] = said["from_account_id"] or self.caller.account.id
-        pay = wire.MakeTransfer(**said, key=self.key)
-        return self.carried_out(serializers.TransferCreated, ClientMessage(make_transfer=pay), 201)
-
-
-class Gifts(ExchangeView):
     @operation(
-        "give", "Give money (sudo)", serializers.TransferCreated, status=201, body=serializers.NewGift, tag=MONEY
+        "list_transfers", "Transfers, newest first", page_of(serializers.TransferSerializer, "TransferPage"), tag=MONEY
+    )
+    def get(self, request: Request) -> Response:
+        """Transfers from and to the account acted as."""
+        return page(serializers.TransferSerializer, transfers_of(self.caller.account.id), self.query)
+
+    @operation(
+        "make_transfer",
+        "Make a transfer",
+        serializers.TransferCreatedSerializer,
+        status=201,
+        body=serializers.NewTransfer,
+        tag=MONEY,
     )
     def post(self, request: Request) -> Response:
-        """From the house."""
-        said = self.said(serializers.NewGift)
-        return self.carried_out(serializers.TransferCreated, ClientMessage(gift=wire.Gift(**said, key=self.key)), 201)
+        """Pays from one user account to another, or between an account and its owner."""
+        fields: dict[str, Any] = self.body(serializers.NewTransfer)
+        fields["from_account_id"] = fields["from_account_id"] or self.caller.account.id
+        pay = wire.MakeTransfer(**fields, key=self.key)
+        return self.execute(serializers.TransferCreatedSerializer, ClientMessage(make_transfer=pay), 201)
 
 
-class Collections(ExchangeView):
+class GiveMoney(ExchangeView):
+    @operation(
+        "give",
+        "Give money (sudo)",
+        serializers.TransferCreatedSerializer,
+        status=201,
+        body=serializers.NewGift,
+        tag=MONEY,
+    )
+    def post(self, request: Request) -> Response:
+        """Pays an account from the house."""
+        fields = self.body(serializers.NewGift)
+        return self.execute(
+            serializers.TransferCreatedSerializer, ClientMessage(gift=wire.Gift(**fields, key=self.key)), 201
+        )
+
+
+class CollectMoney(ExchangeView):
     @operation(
         "collect",
         "Collect money (sudo)",
-        serializers.TransferCreated,
+        serializers.TransferCreatedSerializer,
         status=201,
         body=serializers.NewCollection,
         tag=MONEY,
     )
     def post(self, request: Request) -> Response:
-        """Back to the house, at most what is available."""
-        said = self.said(serializers.NewCollection)
-        collect = wire.Collect(**said, key=self.key)
-        return self.carried_out(serializers.TransferCreated, ClientMessage(collect=collect), 201)
+        """Takes money back to the house, at most what the account has available."""
+        fields = self.body(serializers.NewCollection)
+        collect = wire.Collect(**fields, key=self.key)
+        return self.execute(serializers.TransferCreatedSerializer, ClientMessage(collect=collect), 201)

@@ -1,4 +1,8 @@
-"""Accounts and money as REST reads and tells them. Answers are read off messages of the wire, or rows named alike."""
+"""Bodies, queries and answers of REST about accounts and money.
+
+Answers read messages of exchange.proto, or rows with the same field names. Their classes end in Serializer, which
+drf-spectacular leaves out of the component's name.
+"""
 
 from typing import Any
 
@@ -26,7 +30,7 @@ class NewAccount(Strict):
     example = {"name": "Alice's bot"}
 
     name = Text(**NAME, help_text=ACCOUNT_NAME)
-    owner_id = Whole(default=0, help_text="An account in your tree; 0, or none: the one acted as.")
+    owner_id = Whole(default=0, help_text="An account in your tree. 0 or left out: the account acted as.")
 
 
 class NewTransfer(Strict):
@@ -35,7 +39,7 @@ class NewTransfer(Strict):
     to_account_id = Whole()
     amount = AmountIn()
     note = Text(**NOTE, default="")
-    from_account_id = Whole(default=0, help_text="0, or none: the one acted as.")
+    from_account_id = Whole(default=0, help_text="0 or left out: the account acted as.")
 
 
 class NewGift(Strict):
@@ -67,46 +71,46 @@ class OwnerNamed(Strict):
 
 
 class Empty(Strict):
-    """Nothing needs to be said."""
+    """An empty object."""
 
 
 class AccountsQuery(PageQuery):
-    mine = FlagText(default=False, help_text="true: those that you may act as.")
+    mine = FlagText(default=False, help_text="true: only accounts that you may act as.")
 
 
 # --- Answers
 
 
-class Account(serializers.Serializer[Any]):
+class AccountSerializer(serializers.Serializer[Any]):
     id = Id()
     name = serializers.CharField()
     kind = Code("AccountKind")
 
 
-class Owner(serializers.Serializer[Any]):
-    """credit: what of the account's money is this owner's, as of the last rebalancing."""
+class OwnerSerializer(serializers.Serializer[Any]):
+    """credit: how much of the account's money belongs to this owner, as of the last rebalancing."""
 
     owner_id = Id()
     credit = Cash()
 
 
-class Transfer(serializers.Serializer[Any]):
+class TransferSerializer(serializers.Serializer[Any]):
     id = Id()
     from_account_id = Id()
     to_account_id = Id()
     amount = Cash()
     kind = Code("TransferKind")
     note = serializers.CharField()
-    auction_id = serializers.SerializerMethodField(help_text="What it was paid for.")
+    auction_id = serializers.SerializerMethodField(help_text="The auction that it paid for, or null.")
     at = Moment(source="at_us")
 
     @extend_schema_field(Id(allow_null=True))
-    def get_auction_id(self, told: wire.Transfer | models.Transfer) -> int | None:
-        return (told.auction_id if isinstance(told, wire.Transfer) else told.auction) or None
+    def get_auction_id(self, transfer: wire.Transfer | models.Transfer) -> int | None:
+        return (transfer.auction_id if isinstance(transfer, wire.Transfer) else transfer.auction) or None
 
 
-class Me(serializers.Serializer[Any]):
-    """Who the request is, and as whom it acts."""
+class MeSerializer(serializers.Serializer[Any]):
+    """Who sends the request, and which account it acts as."""
 
     user_id = Id()
     username = serializers.CharField()
@@ -117,18 +121,18 @@ class Me(serializers.Serializer[Any]):
     scopes = serializers.ListField(child=serializers.CharField())
 
 
-class Replied(serializers.Serializer[Any]):
-    """seq is the command's number in the journal."""
+class RepliedSerializer(serializers.Serializer[Any]):
+    """The base of a command's answer. seq is the command's number in the journal."""
 
     seq = Id()
 
 
-class AccountChanged(Replied):
-    """The account and its owners as they are now; no owners for who is none of them any more."""
+class AccountChangedSerializer(RepliedSerializer):
+    """The account and its owners now. owners is empty if you are no longer one of them."""
 
-    account = Account()
-    owners = Owner(many=True)
+    account = AccountSerializer()
+    owners = OwnerSerializer(many=True)
 
 
-class TransferCreated(Replied):
-    transfer = Transfer()
+class TransferCreatedSerializer(RepliedSerializer):
+    transfer = TransferSerializer()

@@ -22,18 +22,18 @@ urlpatterns: list[URLPattern | URLResolver] = [
 ]
 
 api_urls: list[URLPattern | URLResolver] = [
-    path("me", api.Me.as_view()),
-    path("me/account", api.UserAccount.as_view()),
-    path("accounts", api.Accounts.as_view()),
-    path("accounts/<id:account_id>", api.Account.as_view()),
-    path("accounts/<id:account_id>/owners", api.Owners.as_view()),
-    path("accounts/<id:account_id>/share", api.Share.as_view()),
-    path("accounts/<id:account_id>/leave", api.Leave.as_view()),
-    path("accounts/<id:account_id>/revoke", api.Revoke.as_view()),
-    path("accounts/<id:account_id>/redistribute", api.Redistribute.as_view()),
-    path("transfers", api.Transfers.as_view()),
-    path("gifts", api.Gifts.as_view()),
-    path("collections", api.Collections.as_view()),
+    path("me", api.MeDetail.as_view()),
+    path("me/account", api.OpenUserAccount.as_view()),
+    path("accounts", api.AccountList.as_view()),
+    path("accounts/<id:account_id>", api.AccountDetail.as_view()),
+    path("accounts/<id:account_id>/owners", api.OwnerList.as_view()),
+    path("accounts/<id:account_id>/share", api.ShareAccount.as_view()),
+    path("accounts/<id:account_id>/leave", api.LeaveAccount.as_view()),
+    path("accounts/<id:account_id>/revoke", api.RevokeShare.as_view()),
+    path("accounts/<id:account_id>/redistribute", api.RedistributeCredit.as_view()),
+    path("transfers", api.TransferList.as_view()),
+    path("gifts", api.GiveMoney.as_view()),
+    path("collections", api.CollectMoney.as_view()),
 ]
 
 demo_urls: list[URLPattern | URLResolver] = [path("demo/sign-in", views.demo_sign_in, name="demo_sign_in")]

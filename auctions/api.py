@@ -1,4 +1,4 @@
-"""The REST door to the auction board, and to the pictures on it."""
+"""REST views of the auction board and its pictures."""
 
 from collections.abc import Mapping
 from typing import IO, Any
@@ -26,82 +26,94 @@ AUCTIONS = "auctions"
 RAW = {"type": "string", "format": "binary", "minLength": 1}
 
 
-class Auctions(ExchangeView):
+class AuctionList(ExchangeView):
     queries = {"GET": serializers.AuctionsQuery}
 
-    @operation("list_auctions", "Auctions, newest first", page_of(serializers.Auction, "AuctionPage"), tag=AUCTIONS)
+    @operation(
+        "list_auctions", "Auctions, newest first", page_of(serializers.AuctionSerializer, "AuctionPage"), tag=AUCTIONS
+    )
     def get(self, request: Request) -> Response:
-        """All but the withdrawn ones."""
+        """Open and settled auctions. Withdrawn ones are not listed."""
         query, rows = self.query, on_the_board()
         if "status" in query:
             rows = rows.filter(status=query["status"])
-        return page(serializers.Auction, rows, query)
+        return page(serializers.AuctionSerializer, rows, query)
 
     @operation(
         "create_auction",
-        "Put something on the board",
-        serializers.AuctionChanged,
+        "Create an auction",
+        serializers.AuctionChangedSerializer,
         status=201,
         body=serializers.NewAuction,
         tag=AUCTIONS,
     )
     def post(self, request: Request) -> Response:
-        """The account acted as sells it. Class expensive."""
-        said = self.said(serializers.NewAuction)
-        create = ClientMessage(create_auction=wire.CreateAuction(**said, key=self.key))
-        return self.carried_out(serializers.AuctionChanged, create, 201, "/api/v1/auctions/{auction.id}")
+        """The seller is the account acted as. Rate class expensive."""
+        fields = self.body(serializers.NewAuction)
+        create = ClientMessage(create_auction=wire.CreateAuction(**fields, key=self.key))
+        return self.execute(serializers.AuctionChangedSerializer, create, 201, "/api/v1/auctions/{auction.id}")
 
 
-class Auction(ExchangeView):
-    @operation("get_auction", "An auction", serializers.Auction, tag=AUCTIONS)
+class AuctionDetail(ExchangeView):
+    @operation("get_auction", "An auction", serializers.AuctionSerializer, tag=AUCTIONS)
     def get(self, request: Request, auction_id: int) -> Response:
-        """One that is open or sold."""
+        """An auction that is open or settled."""
         found = on_the_board().filter(pk=auction_id).first()
         if found is None:
             raise not_found(wire.AUCTION_NOT_FOUND, f"There is no auction {auction_id}.")
-        return Response(serializers.Auction(found).data)
+        return Response(serializers.AuctionSerializer(found).data)
 
     @operation(
-        "edit_auction", "Edit an auction", serializers.AuctionChanged, body=serializers.AuctionEdit, tag=AUCTIONS
+        "edit_auction",
+        "Edit an auction",
+        serializers.AuctionChangedSerializer,
+        body=serializers.AuctionEdit,
+        tag=AUCTIONS,
     )
     def patch(self, request: Request, auction_id: int) -> Response:
-        """Its seller, or an operator in sudo, while it is open. A picture that nothing shows any more goes."""
-        said: dict[str, Any] = self.said(serializers.AuctionEdit)
-        if "buy_now_price" in said and said["buy_now_price"] is None:
-            said = {name: value for name, value in said.items() if name != "buy_now_price"} | {"no_buy_now_price": True}
-        edit = wire.EditAuction(auction_id=auction_id, **said, key=self.key)
+        """For its seller, or an operator in sudo, while it is open. Deletes a picture that nothing shows any more."""
+        fields: dict[str, Any] = self.body(serializers.AuctionEdit)
+        if "buy_now_price" in fields and fields["buy_now_price"] is None:
+            fields = {name: value for name, value in fields.items() if name != "buy_now_price"} | {
+                "no_buy_now_price": True
+            }
+        edit = wire.EditAuction(auction_id=auction_id, **fields, key=self.key)
         shown = models.Auction.objects.filter(pk=auction_id).values_list("picture", flat=True)
         before = next(iter(shown), "")
-        response = self.carried_out(serializers.AuctionChanged, ClientMessage(edit_auction=edit))
+        response = self.execute(serializers.AuctionChangedSerializer, ClientMessage(edit_auction=edit))
         pictures.discard(before)
         return response
 
-    @operation("withdraw_auction", "Withdraw an auction", serializers.AuctionChanged, tag=AUCTIONS)
+    @operation("withdraw_auction", "Withdraw an auction", serializers.AuctionChangedSerializer, tag=AUCTIONS)
     def delete(self, request: Request, auction_id: int) -> Response:
-        """Its seller, or an operator in sudo, while it is open. It leaves the board for good."""
-        self.said(Empty)
+        """For its seller, or an operator in sudo, while it is open. This cannot be undone."""
+        self.body(Empty)
         withdraw = wire.WithdrawAuction(auction_id=auction_id, key=self.key)
-        return self.carried_out(serializers.AuctionChanged, ClientMessage(withdraw_auction=withdraw))
+        return self.execute(serializers.AuctionChangedSerializer, ClientMessage(withdraw_auction=withdraw))
 
 
-class Purchase(ExchangeView):
-    @operation("buy_auction", "Buy now", serializers.AuctionChanged, body=serializers.Purchase, tag=AUCTIONS)
+class BuyAuction(ExchangeView):
+    @operation("buy_auction", "Buy now", serializers.AuctionChangedSerializer, body=serializers.Purchase, tag=AUCTIONS)
     def post(self, request: Request, auction_id: int) -> Response:
-        """The account acted as pays the price that you saw, and gets it."""
-        said = self.said(serializers.Purchase)
-        buy = wire.BuyAuction(auction_id=auction_id, **said, key=self.key)
-        return self.carried_out(serializers.AuctionChanged, ClientMessage(buy_auction=buy))
+        """The account acted as pays the price that you saw and gets the thing."""
+        fields = self.body(serializers.Purchase)
+        buy = wire.BuyAuction(auction_id=auction_id, **fields, key=self.key)
+        return self.execute(serializers.AuctionChangedSerializer, ClientMessage(buy_auction=buy))
 
 
-class Settlement(ExchangeView):
+class SettleAuction(ExchangeView):
     @operation(
-        "settle_auction", "Settle an auction (sudo)", serializers.AuctionChanged, body=serializers.Sale, tag=AUCTIONS
+        "settle_auction",
+        "Settle an auction (sudo)",
+        serializers.AuctionChangedSerializer,
+        body=serializers.Sale,
+        tag=AUCTIONS,
     )
     def post(self, request: Request, auction_id: int) -> Response:
-        """To this buyer at this price. For good."""
-        said = self.said(serializers.Sale)
-        settle = wire.SettleAuction(auction_id=auction_id, **said, key=self.key)
-        return self.carried_out(serializers.AuctionChanged, ClientMessage(settle_auction=settle))
+        """Sells it to this buyer at this price. This cannot be undone."""
+        fields = self.body(serializers.Sale)
+        settle = wire.SettleAuction(auction_id=auction_id, **fields, key=self.key)
+        return self.execute(serializers.AuctionChangedSerializer, ClientMessage(settle_auction=settle))
 
 
 # --- Pictures
@@ -113,7 +125,7 @@ class RawPicture(parsers.BaseParser):
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
-        return {"picture": SimpleUploadedFile("picture", stream.read())}  # the server has bounded the body
+        return {"picture": SimpleUploadedFile("picture", stream.read())}  # the server limits the body's size
 
 
 class NamedPicture(RawPicture):
@@ -122,39 +134,39 @@ class NamedPicture(RawPicture):
 
 class FormWithPicture(parsers.MultiPartParser):
     def parse(self, *args: Any, **kwargs: Any) -> Any:
-        """Refusal 400 too for what Django finds suspicious, like a thousand fields."""
+        """Raises Refusal 400 also where Django raises SuspiciousOperation, as for a thousand fields."""
         try:
             parsed = super().parse(*args, **kwargs)
         except SuspiciousOperation as error:
-            raise unreadable("The form is not one picture.") from error
+            raise unreadable("The form must contain one picture.") from error
         given = [*parsed.data.lists(), *parsed.files.lists()]
         if twice := next((name for name, values in given if len(values) > 1), None):
-            raise unreadable("This is there twice.", twice)
+            raise unreadable("Field given twice.", twice)
         return {**parsed.data.dict(), **parsed.files.dict()}
 
 
-class Pictures(ExchangeView):
-    """No command: nothing of it is in the journal, so it takes no key."""
+class UploadPicture(ExchangeView):
+    """Not a command: it is not in the journal, so it takes no key."""
 
     keyed = False
     parser_classes = (FormWithPicture, RawPicture, NamedPicture)
 
     @operation(
         "upload_picture",
-        "Send a picture",
-        serializers.PictureKept,
+        "Upload a picture",
+        serializers.PictureKeptSerializer,
         status=201,
         body={"multipart/form-data": serializers.PictureSent, "application/octet-stream": RAW},
         tag=AUCTIONS,
     )
     def post(self, request: Request) -> Response:
-        """A JPEG, PNG, WebP or GIF of at most 5 MB, alone or in a form. It is painted anew; the answer names it for an
-        auction. Class expensive."""
+        """A JPEG, PNG, WebP or GIF of at most 5 MB, as the body or in a form. It is encoded anew. Use the name in the
+        answer as an auction's picture. Rate class expensive."""
         self.charge("expensive")
         self.caller.check(Scope.MANAGE)
-        sent = self.said(serializers.PictureSent)
+        fields = self.body(serializers.PictureSent)
         try:
-            name = pictures.keep(sent["picture"])
+            name = pictures.keep(fields["picture"])
         except TooManyPictures as busy:
             raise RequestFailed(wire.BUSY, str(busy)) from busy
         except PictureRefused as refused:

@@ -1,4 +1,7 @@
-"""Auctions as REST reads and tells them. Answers are read off messages of the wire, or rows named alike."""
+"""Bodies, queries and answers of REST about auctions.
+
+Answers read messages of exchange.proto, or rows with the same field names.
+"""
 
 from typing import Any
 
@@ -8,16 +11,16 @@ from rest_framework import serializers
 
 from accounts.rest.fields import DESCRIPTION, NAME, AmountIn, Cash, Code, Id, Moment, Strict, Text, Whole
 from accounts.rest.pages import PageQuery
-from accounts.serializers import Replied
+from accounts.serializers import RepliedSerializer
 from auctions.models import PICTURE_NAME_CHARACTERS
 from auctions.pictures import NAME_PATTERN
 from realtime.limits import AUCTION_NAME_CHARACTERS_MAX
 
 PICTURE_NAME: dict[str, Any] = {"reason": "INVALID_TEXT", "allow_blank": True, "max_length": PICTURE_NAME_CHARACTERS}
-PICTURE = "The name of a picture that you sent to /pictures."
-PRICE = "Null, or none: it cannot be bought at once."
+PICTURE = "The name of a picture that you uploaded to /pictures."
+PRICE = "Null or left out: nobody can buy it at once."
 
-SHOWN = ["OPEN", "SETTLED"]  # withdrawn ones are not there
+SHOWN = ["OPEN", "SETTLED"]  # withdrawn auctions are not listed
 
 # --- Requests
 
@@ -32,20 +35,20 @@ class NewAuction(Strict):
 
 
 class AuctionEdit(Strict):
-    """Only the fields that are sent change."""
+    """Only the fields that you send change."""
 
     example = {"buy_now_price": "20"}
 
     name = Text(**NAME, required=False)
     description = Text(**DESCRIPTION, required=False)
-    picture = Text(**PICTURE_NAME, required=False, help_text=f"{PICTURE} Blank: none.")
-    buy_now_price = AmountIn(required=False, allow_null=True, help_text="Null takes it away.")
+    picture = Text(**PICTURE_NAME, required=False, help_text=f"{PICTURE} Empty: no picture.")
+    buy_now_price = AmountIn(required=False, allow_null=True, help_text="Null: nobody can buy it at once any more.")
 
 
 class Purchase(Strict):
     example = {"price": "25"}
 
-    price = AmountIn(help_text="The one that you saw; if it is another by now, PRICE_CHANGED.")
+    price = AmountIn(help_text="The price that you saw. If it has changed since, the code is PRICE_CHANGED.")
 
 
 class Sale(Strict):
@@ -57,7 +60,7 @@ class Sale(Strict):
 
 @extend_schema_field(OpenApiTypes.BINARY)
 class File(serializers.FileField):
-    """A part of a form that has a file name."""
+    """A file of a form."""
 
 
 class PictureSent(Strict):
@@ -73,15 +76,15 @@ class AuctionsQuery(PageQuery):
 # --- Answers
 
 
-class Auction(serializers.Serializer[Any]):
+class AuctionSerializer(serializers.Serializer[Any]):
     id = Id()
     seller_id = Id()
     name = serializers.CharField()
     description = serializers.CharField()
-    picture = serializers.CharField(help_text='It is at /pictures/<picture>; "": none.')
+    picture = serializers.CharField(help_text='Shown at /pictures/<picture>; "" if there is none.')
     buy_now_price = Cash(allow_null=True)
     status = Code("Auction.Status")
-    buyer_id = serializers.SerializerMethodField(help_text="null while it is not sold.")
+    buyer_id = serializers.SerializerMethodField(help_text="null until it is settled.")
     settle_price = Cash(allow_null=True)
     created_at = Moment(source="created_us")
 
@@ -90,11 +93,11 @@ class Auction(serializers.Serializer[Any]):
         return auction.buyer_id or None
 
 
-class AuctionChanged(Replied):
-    auction = Auction()
+class AuctionChangedSerializer(RepliedSerializer):
+    auction = AuctionSerializer()
 
 
-class PictureKept(serializers.Serializer[Any]):
-    """Name it in an auction: of those that no auction shows only the newest are kept."""
+class PictureKeptSerializer(serializers.Serializer[Any]):
+    """Use the name in an auction. Only the newest of the pictures that no auction shows are kept."""
 
     picture = serializers.RegexField(f"^{NAME_PATTERN}$")

@@ -32,9 +32,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
 ]
 
 api_urls: list[URLPattern | URLResolver] = [
-    path("auctions", api.Auctions.as_view()),
-    path("auctions/<id:auction_id>", api.Auction.as_view()),
-    path("auctions/<id:auction_id>/purchase", api.Purchase.as_view()),
-    path("auctions/<id:auction_id>/settlement", api.Settlement.as_view()),
-    path("pictures", api.Pictures.as_view()),
+    path("auctions", api.AuctionList.as_view()),
+    path("auctions/<id:auction_id>", api.AuctionDetail.as_view()),
+    path("auctions/<id:auction_id>/purchase", api.BuyAuction.as_view()),
+    path("auctions/<id:auction_id>/settlement", api.SettleAuction.as_view()),
+    path("pictures", api.UploadPicture.as_view()),
 ]

@@ -1,4 +1,4 @@
-"""What the exchange says to everybody, signed in or not: the time, how it is, and how to talk to it."""
+"""What needs no sign-in: the time, the status, the API's description and exchange.proto."""
 
 import time
 from datetime import timedelta
@@ -27,45 +27,45 @@ EXCHANGE = "exchange"
 _STARTED = time.monotonic()
 
 
-class ClockRead(serializers.Serializer[Any]):
+class ClockReadSerializer(serializers.Serializer[Any]):
     at = Moment(source="at_us")
-    at_us = Id(help_text="The same in microseconds since 1970.")
+    at_us = Id(help_text="The same, in microseconds since 1970.")
 
 
-class StatusRead(serializers.Serializer[Any]):
-    """answering: whether the matcher was heard in the last seconds. While it is not, requests are BUSY."""
+class StatusReadSerializer(serializers.Serializer[Any]):
+    """answering: whether the matcher sent a beat in the last seconds. While it is false, requests get BUSY."""
 
     version = serializers.CharField()
     answering = serializers.BooleanField()
-    seq = Id(help_text="The head of the journal.")
+    seq = Id(help_text="The newest entry of the journal.")
     at = serializers.DateTimeField()
-    up_since = serializers.DateTimeField(help_text="Of the process that answers.")
+    up_since = serializers.DateTimeField(help_text="When the process that answers started.")
 
 
 class Time(ExchangeView):
     open = True
 
-    @operation("get_time", "The exchange's clock", ClockRead, tag=EXCHANGE)
+    @operation("get_time", "The exchange's clock", ClockReadSerializer, tag=EXCHANGE)
     def get(self, request: Request) -> Response:
-        """UTC."""
-        return Response(ClockRead({"at_us": time.time_ns() // 1_000}).data)
+        """The time in UTC."""
+        return Response(ClockReadSerializer({"at_us": time.time_ns() // 1_000}).data)
 
 
 class Status(ExchangeView):
     open = True
 
-    @operation("get_status", "How the exchange is", StatusRead, tag=EXCHANGE)
+    @operation("get_status", "The exchange's status", StatusReadSerializer, tag=EXCHANGE)
     def get(self, request: Request) -> Response:
-        """Also for who waits for its start."""
+        """Also answers while the exchange is starting."""
         now = timezone.now()
-        said = {
+        fields = {
             "version": settings.VERSION,
             "answering": gateway.is_answering(),
             "seq": JournalEntry.objects.aggregate(head=Max("seq"))["head"] or 0,
             "at": now,
             "up_since": now - timedelta(seconds=time.monotonic() - _STARTED),
         }
-        return Response(StatusRead(said).data)
+        return Response(StatusReadSerializer(fields).data)
 
 
 class Schema(ExchangeView):
@@ -78,8 +78,8 @@ class Schema(ExchangeView):
         return Response(description())
 
 
-class Unknown(ExchangeView):
-    """Every other address under /api/."""
+class UnknownAddress(ExchangeView):
+    """Answers 404 at every other address under /api/."""
 
     open = True
 
@@ -90,7 +90,7 @@ class Unknown(ExchangeView):
 
 @cache
 def description() -> dict[str, Any]:
-    """The same for everybody; a process makes it once."""
+    """The OpenAPI description. It is the same for everybody; each process generates it once."""
     found: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)
     return found
 
@@ -102,6 +102,6 @@ def docs(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def contract(request: HttpRequest) -> FileResponse:
-    """proto/exchange.proto, for who makes a client of their own."""
+    """Serves proto/exchange.proto to people who write their own client."""
     file = (settings.BASE_DIR / "proto" / "exchange.proto").open("rb")
     return FileResponse(file, content_type="text/plain; charset=utf-8", filename="exchange.proto")

@@ -54,7 +54,7 @@ handler500 = "exchange.errors.server_error"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("api/docs", api.docs, name="docs"),
     path("api/v1/", include(api_urls)),
-    re_path("^api/", api.Unknown.as_view()),
+    re_path("^api/", api.UnknownAddress.as_view()),
     path("proto/exchange.proto", api.contract),
     path("admin/", admin.site.urls),
     *sign_in_urls,

@@ -1,4 +1,4 @@
-"""Addresses of the pages of markets; rest/urls.py has those of REST."""
+"""The addresses of the pages of markets. Those of REST are in rest/urls.py."""
 
 from django.urls import URLPattern, URLResolver, path
 

@@ -1,4 +1,4 @@
-"""Who sends a request: a bearer credential, or the session of a signed-in browser, whose changes carry a CSRF token."""
+"""Authenticates by a bearer credential, or by a browser's session, whose changes also need a CSRF token."""
 
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication, get_authorization_header
 from rest_framework.exceptions import AuthenticationFailed
@@ -16,7 +16,7 @@ class Bearer(BaseAuthentication):
             return None
         found = by_bearer(secret.decode("latin-1").strip()) if scheme.lower() == b"bearer" else None
         if found is None:
-            raise AuthenticationFailed("This token opens nothing: it is wrong, expired or revoked.")
+            raise AuthenticationFailed("This token is wrong, expired or revoked.")
         return found.user, found.principal.rights
 
     def authenticate_header(self, request: Request) -> str:

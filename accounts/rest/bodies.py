@@ -1,4 +1,4 @@
-"""JSON in and out. What comes in is read strictly: one object, every name once, at most 64 KiB."""
+"""Reads and writes JSON. A request's body is one object of at most 64 KiB, in which no name occurs twice."""
 
 import json
 from collections.abc import Mapping
@@ -21,19 +21,19 @@ class StrictJSONParser(BaseParser):
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
-        """Refusal 400 for whatever is not one JSON object. An empty body is an empty object."""
+        """Raises Refusal 400 if the body is not one JSON object. An empty body counts as an empty object."""
         data = stream.read(BODY_BYTES_MAX + 1)
         if len(data) > BODY_BYTES_MAX:
             raise unreadable(f"A body has at most {BODY_BYTES_MAX} bytes.")
         try:
             body = json.loads(
-                data.decode() or "{}", object_pairs_hook=_once, parse_constant=_no_number, parse_float=_whole
+                data.decode() or "{}", object_pairs_hook=_once, parse_constant=_refuse, parse_float=_whole
             )
-            json.dumps(body, ensure_ascii=False).encode()  # half a surrogate pair is no text
+            json.dumps(body, ensure_ascii=False).encode()  # raises ValueError for half a surrogate pair
         except (ValueError, RecursionError) as error:
-            raise unreadable(f"The body is not the JSON that we read: {error}") from error
+            raise unreadable(f"The body is not valid JSON: {error}") from error
         if not isinstance(body, dict):
-            raise unreadable("The body is a JSON object.")
+            raise unreadable("The body must be a JSON object.")
         return body
 
 
@@ -51,20 +51,20 @@ class JSONRenderer(BaseRenderer):
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        raise ValueError("a name is there twice")
+        raise ValueError("a name occurs twice")
     return found
 
 
 def _whole(text: str) -> int:
-    """1.0 and 1e2 are whole numbers to JSON. ValueError for all others: prices, sizes and amounts are strings."""
+    """A number with a point or an exponent. 1.0 and 1e2 are whole numbers in JSON; ValueError for all others."""
     try:
         number = Decimal(text)
-    except ArithmeticError:  # an exponent that not even Decimal holds
-        return _no_number(text)
+    except ArithmeticError:  # the exponent is too large for Decimal
+        return _refuse(text)
     if abs(number.adjusted()) > WHOLE_DIGITS_MAX or number != number.to_integral_value():
-        return _no_number(text)
+        return _refuse(text)
     return int(number)
 
 
-def _no_number(text: str) -> NoReturn:
-    raise ValueError(f"{text[:24]} is no number of ours: prices, sizes and amounts are strings, ids are whole")
+def _refuse(text: str) -> NoReturn:
+    raise ValueError(f"{text[:24]} is not a whole number; prices, sizes and amounts are strings")

@@ -1,4 +1,4 @@
-"""Who asks, as which account, with an operator's rights or without: what a socket keeps, a request says in headers."""
+"""Who sends a request, as which account, and with or without sudo. A socket remembers it; a request has headers."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from realtime.rights import SUDO_REFUSED, Rights, Scope, missing_scope
 
 @dataclass(frozen=True)
 class Caller:
-    """`wanted` is the account that the request names, 0 for the person's own or the token's."""
+    """A signed-in sender. `wanted` is the account in X-Act-As; 0 means the token's account, or the person's own."""
 
     user: User
     rights: Rights
@@ -27,17 +27,17 @@ class Caller:
 
     @cached_property
     def own(self) -> Account:
-        """Opened at the first visit. Raises RequestFailed if the exchange does not answer."""
+        """The user account, which the first request opens. Raises RequestFailed if the exchange does not answer."""
         return ensure_user_account(self.user)
 
     @cached_property
     def reach(self) -> Collection[int]:
-        """The ids of the accounts that they may act as, but for sudo."""
+        """The ids of the accounts that they may act as without sudo."""
         return {self.rights.bound} if self.rights.bound else reach(self.own.id)
 
     @cached_property
     def account(self) -> Account:
-        """The one acted as. Refusal ACCOUNT_NOT_FOUND if it is not theirs to act as."""
+        """The account acted as. Raises Refusal ACCOUNT_NOT_FOUND if they may not act as it."""
         id = self.wanted or self.rights.bound or self.own.id
         if id == self.own.id and id in self.reach:
             return self.own
@@ -47,36 +47,36 @@ class Caller:
         return found
 
     def check(self, scope: Scope) -> None:
-        """Refusal NOT_ALLOWED if the token has it not."""
+        """Raises Refusal NOT_ALLOWED if the token lacks the scope."""
         if not self.rights.scopes & scope:
             raise Refusal(403, "NOT_ALLOWED", missing_scope(scope))
 
 
 def not_theirs(account: int) -> Refusal:
-    """For an account that is not there, or not this person's to act as."""
+    """The refusal for an account that does not exist, or that this person may not act as."""
     return not_found(ACCOUNT_NOT_FOUND, f"You have no account {account} to act as.")
 
 
 def caller(request: Request) -> Caller:
-    """Of a request that is signed in. Refusal 400 for headers that cannot be read, 403 for sudo that is not theirs."""
+    """The sender of an authenticated request. Raises Refusal 400 for malformed headers, 403 if sudo is refused."""
     user, rights = request.user, request.auth
     assert isinstance(user, User)
     assert isinstance(rights, Rights)
     wanted = typed_id(request.headers.get("X-Act-As", "0"))
     if wanted is None:
-        raise unreadable("This is the id of an account.", "X-Act-As")
+        raise unreadable("This must be the id of an account.", "X-Act-As")
     return Caller(user, rights, _sudo(request, user, rights), wanted)
 
 
 def _sudo(request: Request, user: User, rights: Rights) -> bool:
-    wish = request.headers.get("X-Sudo", "false")
-    if wish not in ("true", "false"):
-        raise unreadable("This is true or false.", "X-Sudo")
-    if wish == "false":
+    asked = request.headers.get("X-Sudo", "false")
+    if asked not in ("true", "false"):
+        raise unreadable("This must be true or false.", "X-Sudo")
+    if asked == "false":
         return False
     if not rights.operator or not rights.scopes & Scope.SUDO:
         raise Refusal(403, "NOT_ALLOWED", SUDO_REFUSED)
     in_browser = isinstance(request.successful_authenticator, Session)
     if in_browser and not sudo.is_on(request._request.session, user):
-        raise Refusal(403, "SUDO_REQUIRED", "Turn on sudo in the pages first: your password is asked for again.")
+        raise Refusal(403, "SUDO_REQUIRED", "Turn on sudo in the pages first. They ask for your password again.")
     return True

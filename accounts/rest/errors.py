@@ -1,4 +1,4 @@
-"""What a request hears when it is refused: {code, message, field, details, request_id}; the codes are every door's."""
+"""The answer to a refused request: {code, message, field, details, request_id}. Sockets use the same codes."""
 
 import logging
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from realtime.errors import RequestFailed
 
 logger = logging.getLogger(__name__)
 
-# 400 is what cannot be read, 409 what the exchange refused as things stand; these say more.
+# The status of a refusal by its reason. Every other reason is REFUSED: the exchange's state does not allow the request.
 STATUSES = {
     wire.INVALID_FRAME: 400,
     wire.NOT_AUTHENTICATED: 401,
@@ -33,7 +33,7 @@ REFUSED = 409
 
 
 class Refusal(Exception):
-    """An answer that is no success. `code` is the name of a Reason; `field` of the body, the query or a header."""
+    """An error answer. `code` is the name of a Reason, `field` that of a field, a parameter or a header."""
 
     def __init__(
         self,
@@ -71,7 +71,7 @@ def not_found(reason: "wire.Reason.ValueType", message: str) -> Refusal:
 
 
 def refusal_of(error: Exception) -> Refusal:
-    """What whoever asked is told of it. What is no answer of ours is logged, and INTERNAL."""
+    """The refusal to send for an exception. An unexpected exception is logged and sent as INTERNAL."""
     match error:
         case Refusal():
             return error
@@ -83,7 +83,7 @@ def refusal_of(error: Exception) -> Refusal:
             return Refusal(401, "NOT_AUTHENTICATED", str(error.detail))
         case exceptions.PermissionDenied() | DjangoPermissionDenied():
             return Refusal(403, "NOT_ALLOWED", str(error) or "You may not do this.")
-        case exceptions.APIException():  # method, media type, what is acceptable
+        case exceptions.APIException():  # a wrong method, media type or Accept header
             return Refusal(error.status_code, "INVALID_FRAME", str(error.detail))
         case Http404():
             return Refusal(404, "INVALID_FRAME", "There is nothing at this address.")
@@ -100,16 +100,16 @@ def _refused(error: RequestFailed) -> Refusal:
 
 
 def _invalid(detail: Any) -> Refusal:
-    """The first fault by name, all of them in the details."""
+    """Names the first fault as `field`, and all of them in the details."""
     faults = dict(_faults(detail))
     field, (message, code) = next(iter(faults.items()))
     named = code if code in wire.Reason.keys() else "INVALID_FRAME"  # noqa: SIM118 - no dict
-    details = {name: said for name, (said, _) in faults.items() if name}
+    details = {name: text for name, (text, _) in faults.items() if name}
     return Refusal(400, named, message, field or None, details)
 
 
 def _faults(detail: Any, path: str = "") -> list[tuple[str, tuple[str, str]]]:
-    """(field, (sentence, code)) of everything that a serializer found wrong."""
+    """(field, (sentence, code)) for each fault that a serializer found."""
     if isinstance(detail, Mapping):
         return [
             fault

@@ -1,6 +1,7 @@
-"""Fields of requests, which take nothing but what they say, and of answers, which are read off the wire's messages.
+"""Fields of requests, which convert nothing silently, and of answers, which read messages of exchange.proto or rows.
 
-Prices, sizes and amounts are decimal strings, whole units on the wire; ids are JSON numbers; codes are their names.
+Prices, sizes and amounts are decimal strings in JSON, and integer units in messages and rows. Ids are JSON numbers.
+Codes are the names of their enum's values.
 """
 
 import re
@@ -30,7 +31,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def decimal(units: int, decimals: int) -> str:
-    """Units with so many decimals, all of them written: decimal(-4850, 2) is "-48.50"."""
+    """Units as a decimal string with exactly so many decimals: decimal(-4850, 2) is "-48.50"."""
     whole, fraction = divmod(abs(units), 10**decimals)
     return f"{'-' if units < 0 else ''}{whole}.{fraction:0{decimals}d}"
 
@@ -44,7 +45,7 @@ def moment(us: int) -> str:
 
 
 class Strict(serializers.Serializer[Any]):
-    """A body or a query without anything that it does not know. `example`: what one would send."""
+    """A body or a query. Refuses unknown fields. `example` is shown in the description."""
 
     example: Mapping[str, Any] | None = None
 
@@ -55,7 +56,7 @@ class Strict(serializers.Serializer[Any]):
 
 
 class Text(serializers.CharField):
-    """A JSON string, and as it is. `reason` is the code of what is wrong with it."""
+    """A JSON string, kept exactly as sent. `reason` is the code of a refusal."""
 
     def __init__(self, *, reason: str = "INVALID_FRAME", **more: Any) -> None:
         self.reason = reason
@@ -63,7 +64,7 @@ class Text(serializers.CharField):
 
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
-            raise serializers.ValidationError("This is a string.", self.reason)
+            raise serializers.ValidationError("This must be a string.", self.reason)
         return data
 
     def run_validation(self, data: Any = serializers.empty) -> Any:
@@ -87,19 +88,19 @@ class Whole(serializers.IntegerField):
 
     def to_internal_value(self, data: Any) -> int:
         if type(data) is not int:
-            raise serializers.ValidationError("This is a whole number.")
+            raise serializers.ValidationError("This must be a whole number.")
         return data
 
 
 class Flag(serializers.BooleanField):
     def to_internal_value(self, data: Any) -> bool:
         if not isinstance(data, bool):
-            raise serializers.ValidationError("This is true or false.")
+            raise serializers.ValidationError("This must be true or false.")
         return data
 
 
 def _numbers(enum: str) -> dict[str, int]:
-    """By name, of an enum of the wire ("Auction.Status": of a message), but for what says nothing."""
+    """The numbers of an enum of exchange.proto by name, without UNSPECIFIED. "Auction.Status": inside a message."""
     message, _, name = enum.rpartition(".")
     home: Any = wire.DESCRIPTOR.message_types_by_name[message] if message else wire.DESCRIPTOR
     values = home.enum_types_by_name[name].values
@@ -110,7 +111,7 @@ def _names(enum: str) -> list[str]:
     return list(_numbers(enum))
 
 
-# What the description calls them.
+# settings.py names each of these as an enum of the description.
 SIDES = _names("Side")
 MARKET_STATUSES = _names("MarketStatus")
 ACCOUNT_KINDS = _names("AccountKind")
@@ -123,7 +124,7 @@ REASONS = _names("Reason")
 
 
 class Code(serializers.ChoiceField):
-    """One of an enum of the wire, by its name; the number is what comes out."""
+    """A value of an enum of exchange.proto: its name in JSON, its number in Python."""
 
     def __init__(self, enum: str, only: Sequence[str] = (), **more: Any) -> None:
         self.numbers = _numbers(enum)
@@ -131,7 +132,7 @@ class Code(serializers.ChoiceField):
 
     def to_internal_value(self, data: Any) -> Any:
         if not isinstance(data, str) or data not in self.choices:
-            raise serializers.ValidationError(f"This is one of {', '.join(self.choices)}.")
+            raise serializers.ValidationError(f"This must be one of {', '.join(self.choices)}.")
         return self.numbers[data]
 
     def to_representation(self, value: Any) -> str:
@@ -139,7 +140,7 @@ class Code(serializers.ChoiceField):
 
 
 class _UnitsIn(serializers.Field[int, str, str, Any]):
-    """A decimal string in units: at most `digits` before the point and `decimals` behind it."""
+    """A decimal string, read as integer units: at most `digits` before the point and `decimals` after it."""
 
     decimals = 0
     digits = 0
@@ -154,8 +155,8 @@ class _UnitsIn(serializers.Field[int, str, str, Any]):
 
     def to_internal_value(self, data: Any) -> int:
         if not isinstance(data, str) or re.fullmatch(self.pattern, data) is None:
-            said = f"This is a string like '12.5': {self.digits} digits, and {self.decimals} decimals at most."
-            raise serializers.ValidationError(said, self.reason)
+            text = f"This must be a string like '12.5', of at most {self.digits} digits and {self.decimals} decimals."
+            raise serializers.ValidationError(text, self.reason)
         whole, _, fraction = data.partition(".")
         return int(whole + fraction.ljust(self.decimals, "0"))
 
@@ -178,20 +179,20 @@ class AmountIn(_UnitsIn):
     decimals, digits, reason = CASH_DECIMALS, 10, "INVALID_AMOUNT"
 
 
-# --- Queries: text that is one of the above
+# --- Queries: the same values, sent as text
 
 
 class WholeText(Whole):
     def to_internal_value(self, data: Any) -> int:
         if re.fullmatch("[0-9]{1,19}", str(data)) is None:
-            raise serializers.ValidationError("This is a whole number.")
+            raise serializers.ValidationError("This must be a whole number.")
         return int(data)
 
 
 class FlagText(Flag):
     def to_internal_value(self, data: Any) -> bool:
         if data not in ("true", "false"):
-            raise serializers.ValidationError("This is true or false.")
+            raise serializers.ValidationError("This must be true or false.")
         return bool(data == "true")
 
 
@@ -205,7 +206,7 @@ class _UnitsOut(serializers.Field[int, str, str, Any]):
         extend_schema_field({"type": "string", "pattern": f"^-?[0-9]+\\.[0-9]{{{cls.decimals}}}$"})(cls)
 
     def get_attribute(self, instance: Any) -> Any:
-        """None for what a message of the wire has not set, where that is allowed."""
+        """With allow_null, None for a field that the protobuf message does not set."""
         if self.allow_null and isinstance(instance, Message) and not instance.HasField(str(self.field_name)):
             return None
         return super().get_attribute(instance)
@@ -228,17 +229,17 @@ class Cash(_UnitsOut):
 
 @extend_schema_field(ID_SCHEMA)
 class Id(serializers.IntegerField):
-    """Of a thing, or a seq."""
+    """An id or a seq."""
 
 
 @extend_schema_field({"type": "string", "format": "date-time"})
 class Moment(serializers.Field[int, str, str, Any]):
-    """UTC microseconds, told in ISO 8601."""
+    """UTC microseconds, written in ISO 8601."""
 
     def to_representation(self, value: int) -> str:
         return moment(value)
 
 
 def _with_code(error: serializers.ValidationError, code: str) -> serializers.ValidationError:
-    """The same sentences with the field's own code."""
-    return serializers.ValidationError([str(said) for said in cast(list[Any], error.detail)], code)
+    """The same sentences with another code."""
+    return serializers.ValidationError([str(text) for text in cast(list[Any], error.detail)], code)

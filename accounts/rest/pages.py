@@ -1,4 +1,4 @@
-"""Lists, page by page, by an id that never changes: what comes meanwhile moves nothing."""
+"""Pages of lists. A cursor is an id, and ids never change, so new rows do not shift a page."""
 
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -18,34 +18,35 @@ M = TypeVar("M", bound=Model)
 
 
 class PageQuery(Strict):
-    limit = WholeText(min_value=1, max_value=LIMIT_MAX, default=LIMIT_DEFAULT, help_text="Rows of a page.")
+    limit = WholeText(min_value=1, max_value=LIMIT_MAX, default=LIMIT_DEFAULT, help_text="Rows per page.")
     cursor = WholeText(required=False, help_text=CURSOR)
 
 
-class Page(Serializer[Any]):
+class PageSerializer(Serializer[Any]):
     """`next` is null on the last page."""
 
     next = CharField(allow_null=True)
 
 
 @cache
-def page_of(told: type[BaseSerializer[Any]], name: str) -> type[Page]:
-    """A page of these, for the description."""
-    return type(name, (Page,), {"results": told(many=True), "__doc__": Page.__doc__})
+def page_of(serializer: type[BaseSerializer[Any]], name: str) -> type[PageSerializer]:
+    """The serializer of a page of these, for the description."""
+    return type(name, (PageSerializer,), {"results": serializer(many=True), "__doc__": PageSerializer.__doc__})
 
 
 def page(
-    told: type[BaseSerializer[Any]],
+    serializer: type[BaseSerializer[Any]],
     rows: QuerySet[M],
     query: dict[str, Any],
     write: Callable[[Sequence[M]], Sequence[Any]] | None = None,
     newest_first: bool = True,
 ) -> Response:
-    """The page that the query asks for; `write` makes what is told of its rows."""
+    """The page that the query asks for. `write` turns its rows into what the serializer reads, if they are not that."""
     cursor, limit = query.get("cursor"), query["limit"]
     if cursor is not None:
         rows = rows.filter(**{"pk__lt" if newest_first else "pk__gt": cursor})
     found = list(rows.order_by("-pk" if newest_first else "pk")[: limit + 1])
     shown = found[:limit]
     more = str(shown[-1].pk) if len(found) > limit else None
-    return Response({"results": told(write(shown) if write else shown, many=True).data, "next": more})
+    results = serializer(write(shown) if write else shown, many=True).data
+    return Response({"results": results, "next": more})

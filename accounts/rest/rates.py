@@ -1,4 +1,4 @@
-"""What a response says of rates: a person's buckets are the matcher's, whoever is not signed in counts by address."""
+"""The rate headers of a response. The matcher keeps a person's buckets; requests without sign-in count by address."""
 
 import time
 from typing import NamedTuple
@@ -13,11 +13,11 @@ from realtime.errors import RequestFailed
 from realtime.limits import FAILED_SIGN_INS_MAX, RateClass
 
 MINUTE_SECONDS = 60
-OPEN_READS_MAX = 600  # of one address in a minute, of what is open to all
+OPEN_READS_MAX = 600  # per address and minute, for operations open to everybody
 
 
 class Rate(NamedTuple):
-    """Of a bucket: tokens when full, tokens now, seconds until it is full again."""
+    """A bucket: tokens when full, tokens left, seconds until it is full again."""
 
     limit: int
     remaining: int
@@ -37,17 +37,17 @@ def of_limits(limits: wire.Limits) -> Rate:
 
 
 def unknown(rate_class: RateClass, sudo: bool, seconds: int) -> Rate:
-    """When the matcher does not answer: nothing can be done for so long."""
+    """The rate while the matcher does not answer: no tokens for so many seconds."""
     return Rate(settings.RATES[rate_class]["sudo" if sudo else "user"][1], 0, seconds)
 
 
 def failed_sign_in(request: HttpRequest, cost: int) -> Rate:
-    """Of the request's address: counts `cost` more. Raises RequestFailed RATE_LIMITED if those are too many."""
+    """Adds `cost` to the address's failed sign-ins. Raises RequestFailed RATE_LIMITED if they are too many."""
     return _by_address(request, "failed", FAILED_SIGN_INS_MAX * settings.RATE_FACTOR, cost)
 
 
 def open_read(request: HttpRequest) -> Rate:
-    """Something that is open to all; raises as above."""
+    """Counts a read without sign-in. Raises RequestFailed RATE_LIMITED if its address sends too many."""
     return _by_address(request, "open", OPEN_READS_MAX * settings.RATE_FACTOR, 1)
 
 
@@ -58,6 +58,6 @@ def _by_address(request: HttpRequest, what: str, most: int, cost: int) -> Rate:
     rate = Rate(most, max(0, most - count), MINUTE_SECONDS - second)
     if count > most:
         limits = wire.Limits(limit=most, remaining=0, reset_ms=rate.reset * 1_000)
-        said = f"Too many from your address: at most {most} a minute."
-        raise RequestFailed(wire.RATE_LIMITED, said, rate.reset * 1_000, limits)
+        text = f"Too many requests from your address: at most {most} a minute."
+        raise RequestFailed(wire.RATE_LIMITED, text, rate.reset * 1_000, limits)
     return rate

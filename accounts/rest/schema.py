@@ -1,4 +1,4 @@
-"""The OpenAPI description: what drf-spectacular finds in views and serializers, and what holds for every operation."""
+"""The OpenAPI description. drf-spectacular makes it of views and serializers; this adds what every operation shares."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
@@ -14,36 +14,38 @@ from rest_framework.serializers import BaseSerializer
 from accounts.rest.fields import ID_PATTERN, KEY_PATTERN, REASONS, Strict
 from realtime.limits import REQUEST_ID_CHARACTERS_MAX
 
-BLANK = {"type": "string", "maxLength": 0}  # how drf-spectacular says allow_blank
+BLANK = {"type": "string", "maxLength": 0}  # how drf-spectacular describes allow_blank
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class Error(serializers.Serializer[Any]):
-    """Nothing happened, or (OUTCOME_UNKNOWN) we cannot say."""
+class ErrorSerializer(serializers.Serializer[Any]):
+    """The request changed nothing. With OUTCOME_UNKNOWN it may have."""
 
-    code = serializers.ChoiceField(choices=REASONS, help_text="Stable, and the same at every door.")
-    message = serializers.CharField(help_text="For people, with the numbers.")
-    field = serializers.CharField(allow_null=True, help_text="Of the body, the query or the headers: what is wrong.")
-    details = serializers.DictField(help_text="retry_after_ms, or every field that is wrong with a sentence.")
+    code = serializers.ChoiceField(choices=REASONS, help_text="Stable, and the same as on sockets.")
+    message = serializers.CharField(help_text="A sentence for people, with the figures.")
+    field = serializers.CharField(
+        allow_null=True, help_text="The field of the body, the query or the headers that is wrong."
+    )
+    details = serializers.DictField(help_text="retry_after_ms, or a sentence for every field that is wrong.")
     request_id = serializers.CharField()
 
 
-# What every operation may answer, by status.
+# The refusals of every operation, by status; those of changes below.
 ALWAYS = {
-    400: "It cannot be read: a field, a parameter or a header is unknown, missing or malformed.",
-    401: "Nobody is signed in, or the token is not good.",
-    403: "You may see it but not do it, or an operator's rights are needed.",
-    404: "There is none, or none for you.",
-    406: "JSON is all there is.",
-    429: "Too fast: wait for Retry-After.",
-    500: "A fault of ours; nothing changed.",
-    503: "The exchange does not answer, or too much waits: ask again after Retry-After.",
+    400: "The request is malformed: a field, a parameter or a header is unknown, missing or wrong.",
+    401: "The request has no valid token or session.",
+    403: "You may not do this, or you need an operator's rights.",
+    404: "It does not exist, or you may not see it.",
+    406: "The Accept header does not allow JSON.",
+    429: "Too many requests: wait as long as Retry-After says.",
+    500: "The server failed; nothing changed.",
+    503: "The exchange does not answer or is overloaded: try again after Retry-After.",
 }
 CHANGES = {
-    409: "The exchange refused it as things stand.",
-    415: "A body is application/json, or what the operation says.",
-    504: "No answer in time: ask again with the same Idempotency-Key.",
+    409: "The exchange refused the request in its present state.",
+    415: "The body must be application/json, or a type that the operation names.",
+    504: "The outcome is unknown: send the request again with the same Idempotency-Key.",
 }
 EXAMPLE = OpenApiExample(
     "refused",
@@ -59,10 +61,11 @@ EXAMPLE = OpenApiExample(
 
 
 def refusals(change: bool) -> dict[int, OpenApiResponse]:
-    said = {**ALWAYS, **(CHANGES if change else {})}
+    """The refusals of a read or a change, by status."""
+    texts = {**ALWAYS, **(CHANGES if change else {})}
     return {
-        status: OpenApiResponse(Error, text, examples=[EXAMPLE] if status == 409 else [])
-        for status, text in sorted(said.items())
+        status: OpenApiResponse(ErrorSerializer, text, examples=[EXAMPLE] if status == 409 else [])
+        for status, text in sorted(texts.items())
     }
 
 
@@ -76,7 +79,7 @@ def operation(
     examples: Sequence[OpenApiExample] = (),
     tag: str,
 ) -> Callable[[F], F]:
-    """Describes a method of a view, whose docstring is the description. `name`: of the generated client's method."""
+    """Describes a method of a view; its docstring is the description. `name` becomes a generated client's method."""
     described: Callable[[F], F] = extend_schema(
         operation_id=name,
         summary=summary,
@@ -98,38 +101,39 @@ def header(name: str, text: str, responses: bool | Sequence[int] = False, **sche
     )
 
 
-ASKED = (
+REQUEST_HEADERS = (
     header(
         "X-Act-As",
-        "The id of the account acted as; without it your own, or the token's.",
+        "The id of the account to act as. Without it you act as the token's account, or as your own.",
         pattern=f"^{ID_PATTERN}$",
     ),
-    header("X-Sudo", "true: with an operator's rights.", pattern="^(true|false)$"),
+    header("X-Sudo", "true: use an operator's rights.", pattern="^(true|false)$"),
 )
-ASKED_OF_CHANGES = (
+CHANGE_HEADERS = (
     header(
         "Idempotency-Key",
-        "Chosen before you send: the same request with the same key happens once, and gets the same answer.",
+        "Choose it before you send. The same request with the same key happens once and gets the same answer.",
         pattern=f"^{KEY_PATTERN}$",
     ),
 )
 NUMBER = {"type": "integer", "minimum": 0}
-TOLD = (
+ANSWER_HEADERS = (
     header(
         "X-Request-Id",
-        f"Yours, if it has at most {REQUEST_ID_CHARACTERS_MAX} characters of A-Z a-z 0-9 . _ : -; else ours.",
+        f"The request's id. Yours, if it has at most {REQUEST_ID_CHARACTERS_MAX} characters of A-Z a-z 0-9 . _ : -; "
+        "else one that we chose.",
         True,
     ),
-    header("X-RateLimit-Limit", "Tokens of the full bucket that this was charged to.", True, **NUMBER),
-    header("X-RateLimit-Remaining", "Tokens left.", True, **NUMBER),
+    header("X-RateLimit-Limit", "Tokens of the full bucket that paid for this request.", True, **NUMBER),
+    header("X-RateLimit-Remaining", "Tokens left in it.", True, **NUMBER),
     header("X-RateLimit-Reset", "Seconds until it is full again.", True, **NUMBER),
 )
-TOLD_BY_READS = (header("ETag", "For If-None-Match, which a 304 answers.", [200]),)
-TOLD_BY_CHANGES = (
-    header("X-Replayed", "true: the key was used before, and this is the first answer again.", [200, 201]),
+READ_ANSWER_HEADERS = (header("ETag", "Send it as If-None-Match: a 304 says that nothing changed.", [200]),)
+KEYED_ANSWER_HEADERS = (
+    header("X-Replayed", "true: the key was used before, and this repeats the first answer.", [200, 201]),
 )
-TOLD_BY_NEW_THINGS = (header("Location", "Where what was made can be read.", [201]),)
-TOLD_WHEN_LATE = (header("Retry-After", "Seconds.", [429, 503, 504], **NUMBER),)
+CREATED_HEADERS = (header("Location", "The address of the new object.", [201]),)
+RETRY_HEADERS = (header("Retry-After", "Seconds to wait.", [429, 503, 504], **NUMBER),)
 
 
 class BearerScheme(OpenApiAuthenticationExtension):
@@ -146,11 +150,11 @@ class SessionScheme(OpenApiAuthenticationExtension):
 
     def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, str]:
         cookie = {"type": "apiKey", "in": "cookie", "name": settings.SESSION_COOKIE_NAME}
-        return {**cookie, "description": "A browser that is signed in; changes carry X-CSRFToken as well."}
+        return {**cookie, "description": "The session of a signed-in browser. Changes also need X-CSRFToken."}
 
 
 class TextField(OpenApiSerializerFieldExtension):
-    """Also what Django refuses without saying so in the description: NUL."""
+    """Describes that Django refuses NUL, which drf-spectacular leaves out."""
 
     target_class = "accounts.rest.fields.Text"
 
@@ -171,23 +175,23 @@ class ExchangeSchema(AutoSchema):
         """The query's serializer and the headers."""
         query = getattr(self.view, "queries", {}).get(self.method)
         keyed = self._changes() and getattr(self.view, "keyed", True)
-        asked = () if self._is_open() else ASKED + (ASKED_OF_CHANGES if keyed else ())
-        made = (TOLD_BY_CHANGES if keyed else ()) + TOLD_BY_NEW_THINGS
-        told = TOLD + TOLD_WHEN_LATE + (made if self._changes() else TOLD_BY_READS)
-        return [*([query] if query else []), *asked, *told]
+        request = () if self._is_open() else REQUEST_HEADERS + (CHANGE_HEADERS if keyed else ())
+        change = (KEYED_ANSWER_HEADERS if keyed else ()) + CREATED_HEADERS
+        answer = ANSWER_HEADERS + RETRY_HEADERS + (change if self._changes() else READ_ANSWER_HEADERS)
+        return [*([query] if query else []), *request, *answer]
 
     def get_auth(self) -> list[dict[str, list[str]]]:
         return [] if self._is_open() else super().get_auth()
 
     def _get_request_body(self, direction: Any = "request") -> Any:
-        """A file that is sent as it is has to be there too."""
+        """Marks a file that is sent as the whole body as required, which drf-spectacular does not."""
         body = super()._get_request_body(direction)  # type: ignore[no-untyped-call]
         if body and "application/octet-stream" in body["content"]:
             body["required"] = True
         return body
 
     def _get_response_bodies(self, direction: Any = "response") -> Any:
-        """What was said of the success, and the refusals that hold everywhere."""
+        """The success that the view describes, and the refusals that every operation may answer."""
         bodies = super()._get_response_bodies(direction)
         if direction != "response":
             return bodies
@@ -197,18 +201,21 @@ class ExchangeSchema(AutoSchema):
         for status, response in known.items():
             bodies.setdefault(str(status), self._get_response_for_code(response, str(status), direction=direction))  # type: ignore[no-untyped-call]
         if not self._changes():
-            bodies["304"] = {"description": "It is what you have (If-None-Match).", "headers": bodies["200"]["headers"]}
+            bodies["304"] = {
+                "description": "Nothing changed since the ETag in If-None-Match.",
+                "headers": bodies["200"]["headers"],
+            }
         return bodies
 
     def _map_basic_serializer(self, serializer: Any, direction: Any) -> Any:
-        """With its own docstring, not its base's. What is read strictly has no other fields."""
+        """Describes a serializer by its own docstring, not its base's. A Strict one allows no other fields."""
         schema = super()._map_basic_serializer(serializer, direction)  # type: ignore[no-untyped-call]
         if not type(serializer).__doc__ or "__doc__" not in vars(type(serializer)):
             schema.pop("description", None)
         if not isinstance(serializer, Strict):
             return schema
         for one in schema.get("properties", {}).values():
-            if one.get("oneOf", [{}])[-1] == BLANK:  # beside a pattern that blank matches too
+            if one.get("oneOf", [{}])[-1] == BLANK:  # redundant: the pattern allows blank too
                 one |= one.pop("oneOf")[0]
         examples = {"examples": [serializer.example]} if serializer.example else {}
         return {**schema, "additionalProperties": False, **examples}

@@ -1,7 +1,7 @@
-"""The base of every view of the REST door: who asks, what it costs, what is said around every answer.
+"""The base of every REST view: it authenticates, charges, reads body and query, and adds the headers of every answer.
 
-A read is charged to the person's bucket before anything is looked up; a command is charged by the matcher, which checks
-and executes it like a socket's. What a request changes is always a command: views write no row.
+A read is charged to the person's bucket before the view looks anything up. The matcher charges, checks and executes a
+command like one from a socket. A request changes the engine's state only by a command: views write none of its rows.
 """
 
 import hashlib
@@ -38,8 +38,8 @@ SAFE = ("GET", "HEAD")
 
 
 class ExchangeView(APIView):
-    """`open` to people who are not signed in. `keyed`: its changes take a key. `queries`: what a method reads of the
-    query; nothing, if not here."""
+    """`open`: needs no sign-in. `keyed`: its changes take an Idempotency-Key. `queries`: the serializer of a method's
+    query; a method that is not in it takes no parameters."""
 
     authentication_classes = (Bearer, Session)
     permission_classes = ()
@@ -50,48 +50,48 @@ class ExchangeView(APIView):
     open = False
     keyed = True
     queries: Mapping[str, type[Serializer[Any]]] = {}
-    rate: Rate | None = None  # of what was charged
+    rate: Rate | None = None  # the bucket that was charged
 
-    # --- For the views
+    # --- What views use
 
     @cached_property
     def caller(self) -> Caller:
         return caller(self.request)
 
-    def said(self, form: type[Serializer[Any]]) -> Any:
-        """The body, read. ValidationError if it is not what the form asks for."""
+    def body(self, form: type[Serializer[Any]]) -> Any:
+        """The body's fields. Raises ValidationError if the form does not accept them."""
         serializer = form(data=self.request.data)
         serializer.is_valid(raise_exception=True)
         return serializer.validated_data
 
     @cached_property
     def query(self) -> Any:
-        """The query, read. ValidationError for a parameter that is unknown, or there twice."""
+        """The query's parameters. Raises ValidationError if one is unknown or wrong, Refusal if it is given twice."""
         given = self.request.query_params
         twice = next((name for name, values in given.lists() if len(values) > 1), None)
         if twice is not None:
-            raise unreadable("This is there twice.", twice)
-        form = self.queries.get(str(self.request.method).replace("HEAD", "GET"), Nothing)
+            raise unreadable("Parameter given twice.", twice)
+        form = self.queries.get(str(self.request.method).replace("HEAD", "GET"), NoQuery)
         serializer = form(data=given.dict())
         serializer.is_valid(raise_exception=True)
         return serializer.validated_data
 
     @property
     def key(self) -> str:
-        """The Idempotency-Key, "" if there is none."""
+        """The Idempotency-Key, or "". Raises Refusal 400 if it is malformed."""
         key = self.request.headers.get("Idempotency-Key")
         if key is None:
             return ""
         if re.fullmatch(KEY_PATTERN, key) is None:
             raise unreadable(
-                f"A key has 1 to {limits.KEY_CHARACTERS_MAX} visible characters of ASCII.", "Idempotency-Key"
+                f"A key must have 1 to {limits.KEY_CHARACTERS_MAX} visible ASCII characters.", "Idempotency-Key"
             )
         return key
 
     def ask(self, message: ClientMessage) -> ServerMessage:
-        """Has the matcher execute it for the caller. Raises RequestFailed."""
+        """Sends a command for the caller and returns the reply. Raises RequestFailed."""
         who = self.caller
-        _ = who.own  # opened at the first visit
+        _ = who.own  # the first request opens it
         message.request_id = self.request_id
         reply = gateway.ask_sync(
             who.user.pk, message, account=who.wanted, sudo=who.sudo, rights=who.rights, limits=True
@@ -99,39 +99,42 @@ class ExchangeView(APIView):
         self.rate = rates.of_limits(reply.limits)
         return reply
 
-    def carried_out(
-        self, told: type[Serializer[Any]], message: ClientMessage, status: int = 200, at: str = ""
+    def execute(
+        self, serializer: type[Serializer[Any]], message: ClientMessage, status: int = 200, location: str = ""
     ) -> Response:
-        """The command's answer: what `told` names of the reply, with its seq. A repeated one says the same, and in a
-        header that it is repeated. `at`: where what was made can be read, {order.id} or the like from the answer."""
+        """Sends a command and answers with the fields of its reply that the serializer names, and its seq.
+
+        A replayed command gets the same answer, and X-Replayed. `location` is the address of the new object, in which
+        {order.id} or the like is filled in from the answer. Raises RequestFailed.
+        """
         reply = self.ask(message)
-        said = getattr(reply, reply.WhichOneof("message") or "")
-        fields = {name: getattr(said, name) for name in told().get_fields() if name != "seq"}
+        answer = getattr(reply, reply.WhichOneof("message") or "")
+        fields = {name: getattr(answer, name) for name in serializer().get_fields() if name != "seq"}
         headers = {"X-Replayed": "true"} if reply.replayed else {}
-        if at:
-            headers["Location"] = at.format(**fields)
-        return Response(told({"seq": reply.seq, **fields}).data, status, headers=headers)
+        if location:
+            headers["Location"] = location.format(**fields)
+        return Response(serializer({"seq": reply.seq, **fields}).data, status, headers=headers)
 
     def cost(self) -> tuple[RateClass, int]:
-        """Class and number of tokens of a read."""
+        """The rate class of a read and how many tokens it costs."""
         return "read", 1
 
-    # --- Around them
+    # --- What happens around every request
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
-        wished = request.headers.get("X-Request-Id", "")
-        self.request_id = wished if REQUEST_ID.fullmatch(wished) else uuid.uuid4().hex
+        asked = request.headers.get("X-Request-Id", "")
+        self.request_id = asked if REQUEST_ID.fullmatch(asked) else uuid.uuid4().hex
         return super().initialize_request(request, *args, **kwargs)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Signed in? Charged, if it is a read. The headers, then the query are read."""
+        """Checks size and sign-in, charges a read, then checks the query and the key. Raises a refusal."""
         super().initial(request, *args, **kwargs)
         if TOO_LONG_HEADER in request.headers:
             most = REQUEST_BODY_BYTES_MAX // MIB
-            raise Refusal(413, "INVALID_FRAME", f"What you sent is longer than {most} MiB. Nothing was kept.")
+            raise Refusal(413, "INVALID_FRAME", f"The body is longer than {most} MiB. It was discarded.")
         if "HTTP_TRANSFER_ENCODING" in request.META and "CONTENT_LENGTH" not in request.META:
-            # Our own server says it of bodies in chunks, too. Of others DRF would read nothing.
-            raise Refusal(411, "INVALID_FRAME", "Say how long the body is, in Content-Length.")
+            # Our own server adds Content-Length to a body in chunks. Without it DRF would read an empty body.
+            raise Refusal(411, "INVALID_FRAME", "Send the body's length in Content-Length.")
         if request.user.is_authenticated:
             if request.method in SAFE:
                 rate_class, cost = self.cost()
@@ -145,6 +148,7 @@ class ExchangeView(APIView):
             _ = self.query, self.key
 
     def charge(self, rate_class: RateClass, cost: int = 1) -> None:
+        """Takes tokens from the caller's bucket. Raises RequestFailed if it has too few."""
         who = self.caller
         try:
             limits = gateway.draw_sync(who.user.pk, rate_class, sudo=who.sudo, cost=cost)
@@ -166,7 +170,10 @@ class ExchangeView(APIView):
         return response
 
     def _charged(self, error: Exception, refusal: Refusal) -> Refusal:
-        """The refusal, or that of the charge for it: who is refused pays too. What the exchange itself said stands."""
+        """Charges a refused request, if nothing charged it yet. Returns the refusal, or the one that the charge meets.
+
+        A refusal by the matcher itself stays as it is.
+        """
         if isinstance(error, RequestFailed):
             self.rate = rates.of_limits(error.limits) if error.limits else self.rate or self._unknown_rate()
         if self.rate is not None:
@@ -183,7 +190,7 @@ class ExchangeView(APIView):
         return refusal
 
     def _charge_refused(self, user: int) -> None:
-        """Whatever is wrong with a request, its sender pays for it: as a person, whose sudo is not looked at."""
+        """Charges the person without sudo, because its header may be what is wrong."""
         self.rate = self._unknown_rate()
         rate_class: RateClass = "read" if self.request.method in SAFE else "mutate"
         self.rate = rates.of_limits(gateway.draw_sync(user, rate_class))
@@ -194,22 +201,22 @@ class ExchangeView(APIView):
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         response = super().finalize_response(request, response, *args, **kwargs)
         response["X-Request-Id"] = self.request_id
-        response._has_been_logged = True  # a refusal is an answer; what is our fault has been logged
+        response._has_been_logged = True  # Django would log every refusal; faults of ours are logged already
         response["Cache-Control"] = "private, no-cache"
         for name, value in self.rate.headers.items() if self.rate else ():
             response[name] = value
         if request.method in SAFE and response.status_code == 200 and isinstance(response, Response):
-            response.add_post_render_callback(lambda done: tagged(request._request, done))
+            response.add_post_render_callback(lambda rendered: with_etag(request._request, rendered))
         return response
 
 
-class Nothing(Strict):
+class NoQuery(Strict):
     """A query without parameters."""
 
 
-def tagged(request: HttpRequest, response: HttpResponse) -> HttpResponse:
-    """With the digest of what it says, or 304 if the asker has that already."""
-    for only_if in ("HTTP_IF_MATCH", "HTTP_IF_UNMODIFIED_SINCE"):  # reads do not look at these
+def with_etag(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    """Adds a digest of the body as ETag. Returns a 304 instead if the request names this ETag in If-None-Match."""
+    for only_if in ("HTTP_IF_MATCH", "HTTP_IF_UNMODIFIED_SINCE"):  # reads ignore these
         request.META.pop(only_if, None)
     etag = f'"{hashlib.sha256(response.content).hexdigest()[:32]}"'
     response["ETag"] = etag

@@ -1,4 +1,4 @@
-"""The events of a market as rest_events.py writes them, for the description."""
+"""Describes the events of a market that events.py renders. Only the OpenAPI description uses these serializers."""
 
 from typing import Any
 
@@ -9,13 +9,13 @@ from accounts.rest.fields import Code, Id, Price, Size
 from markets.rest.serializers import MAY_BE_HIDDEN
 
 
-class _Event(serializers.Serializer[Any]):
+class _EventSerializer(serializers.Serializer[Any]):
     seq = Id()
     at = serializers.DateTimeField()
 
 
-class OrderCreatedEvent(_Event):
-    """It rests with `open`, behind those at its price."""
+class OrderCreatedEventSerializer(_EventSerializer):
+    """A new order rests with `open`, behind the others at its price."""
 
     type = serializers.ChoiceField(choices=["order_created"])
     order_id = Id()
@@ -28,8 +28,8 @@ class OrderCreatedEvent(_Event):
     post_only = serializers.BooleanField()
 
 
-class TradeEvent(_Event):
-    """`maker_open` is what rests of the maker's order now."""
+class TradeEventSerializer(_EventSerializer):
+    """`maker_open` is what still rests of the maker's order."""
 
     type = serializers.ChoiceField(choices=["trade"])
     trade_id = Id()
@@ -43,8 +43,8 @@ class TradeEvent(_Event):
     taker_order_id = Id()
 
 
-class OrderCancelledEvent(_Event):
-    """`open` still rests of it."""
+class OrderCancelledEventSerializer(_EventSerializer):
+    """`open` is what still rests of the order."""
 
     type = serializers.ChoiceField(choices=["order_cancelled"])
     order_id = Id()
@@ -52,8 +52,8 @@ class OrderCancelledEvent(_Event):
     cause = Code("CancelCause")
 
 
-class MarketDefinedEvent(_Event):
-    """As it was made, or edited."""
+class MarketDefinedEventSerializer(_EventSerializer):
+    """The market was created or edited, and is now like this."""
 
     type = serializers.ChoiceField(choices=["market_created", "market_edited"])
     name = serializers.CharField()
@@ -64,36 +64,36 @@ class MarketDefinedEvent(_Event):
     visible_to = serializers.ListField(child=Id(), allow_null=True)
 
 
-class StatusChangedEvent(_Event):
+class StatusChangedEventSerializer(_EventSerializer):
     type = serializers.ChoiceField(choices=["status_changed"])
     status = Code("MarketStatus")
 
 
-class BookClearedEvent(_Event):
-    """Every resting order is gone."""
+class BookClearedEventSerializer(_EventSerializer):
+    """No order rests any more."""
 
     type = serializers.ChoiceField(choices=["book_cleared"])
 
 
-class MarketSettledEvent(_Event):
+class MarketSettledEventSerializer(_EventSerializer):
     type = serializers.ChoiceField(choices=["market_settled"])
     price = Price()
 
 
 EVENTS: dict[str, type[serializers.Serializer[Any]] | serializers.Serializer[Any]] = {
-    "order_created": OrderCreatedEvent,
-    "trade": TradeEvent,
-    "order_cancelled": OrderCancelledEvent,
-    "market_created": MarketDefinedEvent,
-    "market_edited": MarketDefinedEvent,
-    "status_changed": StatusChangedEvent,
-    "book_cleared": BookClearedEvent,
-    "market_settled": MarketSettledEvent,
+    "order_created": OrderCreatedEventSerializer,
+    "trade": TradeEventSerializer,
+    "order_cancelled": OrderCancelledEventSerializer,
+    "market_created": MarketDefinedEventSerializer,
+    "market_edited": MarketDefinedEventSerializer,
+    "status_changed": StatusChangedEventSerializer,
+    "book_cleared": BookClearedEventSerializer,
+    "market_settled": MarketSettledEventSerializer,
 }
 
 
-class EventsPage(serializers.Serializer[Any]):
-    """Ask again with `after`: while `more`, at once."""
+class EventsPageSerializer(serializers.Serializer[Any]):
+    """Ask again with `after`, at once if `more` is true."""
 
     events = PolymorphicProxySerializer("MarketEvent", EVENTS, resource_type_field_name="type", many=True)
     after = Id()

@@ -1,8 +1,8 @@
-"""A market's entries of the journal as REST tells them: what its stream says, and nothing that it does not.
+"""Renders the journal's events of a market for REST: exactly what the market's stream published.
 
-audience.py says who hears what, live; this is the same for who asks afterwards, without an engine. Whose an order was
-reads 0 where the market hides it; cancels at the market's end are their accounts' alone; so are payouts and
-client_order_ids; who the market is visible to is for operators in sudo.
+wire/audience.py decides who gets an event live. This does the same afterwards, without an engine. Account ids are 0 if
+the market hides them. Payouts, client_order_ids, and cancels at the market's end are left out: only their accounts see
+them. Only operators in sudo see `visible_to`.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ Rendered = dict[str, Any]
 
 
 def rendered(outcome: Outcome, market: int, masked: bool, sudo: bool) -> Iterator[Rendered]:
-    """What an entry did in the market, one object an event."""
+    """What an entry did in the market, as one object per event."""
     head = {"seq": outcome.seq, "at": moment(outcome.at_us)}
     incoming = next((e.order for e in outcome.events if isinstance(e, events.OrderCreated)), 0)
     for event in outcome.events:
@@ -49,7 +49,7 @@ def _rendered(event: Event, incoming: int, masked: bool, sudo: bool) -> Iterator
 
 
 def _order(event: events.OrderCreated, masked: bool) -> Rendered:
-    """It rests with `open`."""
+    """An order that rests with `open`."""
     return {
         "type": "order_created",
         "order_id": event.order,

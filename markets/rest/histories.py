@@ -1,4 +1,4 @@
-"""The REST door to a market's whole past: its trades, what became of its orders, and who holds what."""
+"""REST views of a market's whole past: all its trades, all changes of its orders, and who holds what."""
 
 from collections.abc import Callable
 from typing import Any
@@ -23,7 +23,7 @@ from realtime.limits import RateClass
 
 
 class _History(MarketView):
-    """Of a market that the caller sees whole. Histories know nobody: whose a row is, is left out here."""
+    """A history of a market that the caller sees WHOLE. journal/histories.py masks nothing, so these views do it."""
 
     queries = {"GET": PageQuery}
 
@@ -31,24 +31,24 @@ class _History(MarketView):
         return "expensive", 1
 
     @property
-    def wanted(self) -> tuple[int, int]:
-        """The number of the row before, and how many rows."""
+    def window(self) -> tuple[int, int]:
+        """The number of the last row before the page, and the page's size."""
         return self.query.get("cursor", 0), self.query["limit"]
 
-    def told(self, form: type[Serializer[Any]], page: Page[Any], write: Callable[[Any], Message]) -> Response:
-        results = form([write(row) for _, row in page.rows], many=True).data
-        return Response({"results": results, "next": str(page.rows[-1][0]) if page.more else None})
+    def page(self, form: type[Serializer[Any]], found: Page[Any], write: Callable[[Any], Message]) -> Response:
+        results = form([write(row) for _, row in found.rows], many=True).data
+        return Response({"results": results, "next": str(found.rows[-1][0]) if found.more else None})
 
 
 class TradeHistory(_History):
     @operation(
         "get_full_trade_history",
         "Every trade, oldest first",
-        page_of(serializers.Trade, "TradePage"),
+        page_of(serializers.TradeSerializer, "TradePage"),
         tag=MARKETS,
     )
     def get(self, request: Request, market_id: int) -> Response:
-        """As the market hides it: ids may read 0, your own too. Class expensive."""
+        """If the market hides account ids they are 0, your own too. Rate class expensive."""
         market = self.market(market_id)
         hidden = masked(market, self.viewer.sudo)
 
@@ -57,18 +57,18 @@ class TradeHistory(_History):
             codec.write_trade(trade, row, hidden)
             return trade
 
-        return self.told(serializers.Trade, histories.read_trades(connection, market.id, *self.wanted), write)
+        return self.page(serializers.TradeSerializer, histories.read_trades(connection, market.id, *self.window), write)
 
 
 class OrderHistory(_History):
     @operation(
         "get_full_order_history",
-        "Every order's size over time, oldest change first",
-        page_of(serializers.OrderChange, "OrderChangePage"),
+        "Every change of every order's open size, oldest first",
+        page_of(serializers.OrderChangeSerializer, "OrderChangePage"),
         tag=MARKETS,
     )
     def get(self, request: Request, market_id: int) -> Response:
-        """An order begins with all of it open; it ends with 0.00, or still rests. Class expensive."""
+        """An order's first change has all of it open, its last 0.00, unless it still rests. Rate class expensive."""
         market = self.market(market_id)
         hidden = masked(market, self.viewer.sudo)
 
@@ -77,25 +77,29 @@ class OrderHistory(_History):
             codec.write_change(change, row, hidden)
             return change
 
-        return self.told(serializers.OrderChange, histories.read_orders(connection, market.id, *self.wanted), write)
+        return self.page(
+            serializers.OrderChangeSerializer, histories.read_orders(connection, market.id, *self.window), write
+        )
 
 
-class Positions(_History):
+class PositionList(_History):
     @operation(
         "get_market_positions",
         "Who holds what, by account",
-        page_of(serializers.Position, "PositionPage"),
+        page_of(serializers.PositionSerializer, "PositionPage"),
         tag=MARKETS,
     )
     def get(self, request: Request, market_id: int) -> Response:
-        """Where the market hides account ids: yours, and all others together as account 0. Every page is of its own
-        moment. Class expensive."""
+        """If the market hides account ids you get your own, and all others together as account 0. Each page shows the
+        moment of its request. Rate class expensive."""
         market, who = self.market(market_id), self.viewer
         only = who.accounts if masked(market, who.sudo) else None
 
         def write(row: Position) -> wire.Position:
             return wire.Position(account_id=row.account, position=row.position)
 
-        return self.told(
-            serializers.Position, histories.read_positions(connection, market.id, *self.wanted, only=only), write
+        return self.page(
+            serializers.PositionSerializer,
+            histories.read_positions(connection, market.id, *self.window, only=only),
+            write,
         )

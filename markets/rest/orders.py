@@ -1,4 +1,4 @@
-"""The REST door to orders, and to what an account holds and was paid."""
+"""REST views of an account's orders, portfolio and statement."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -23,17 +23,21 @@ from realtime.limits import RateClass
 ORDERS, MONEY = "orders", "money"
 
 
-class _Orders(MarketView):
-    def written(self, orders: Sequence[models.Order]) -> list[wire.Order]:
+class _OwnOrders(MarketView):
+    """The base of views that show orders of the account acted as."""
+
+    def messages(self, orders: Sequence[models.Order]) -> list[wire.Order]:
         return reads.order_messages(orders, self.viewer.account)
 
 
-class Orders(_Orders):
+class OrderList(_OwnOrders):
     queries = {"GET": serializers.OrdersQuery}
 
-    @operation("list_orders", "Your orders, newest first", page_of(serializers.Order, "OrderPage"), tag=ORDERS)
+    @operation(
+        "list_orders", "Your orders, newest first", page_of(serializers.OrderSerializer, "OrderPage"), tag=ORDERS
+    )
     def get(self, request: Request) -> Response:
-        """Of the account acted as, finished ones too."""
+        """Orders of the account acted as, finished ones too."""
         query = self.query
         rows = selectors.orders_of(self.viewer.account, self.viewer)
         if "market_id" in query:
@@ -42,92 +46,97 @@ class Orders(_Orders):
             rows = rows.filter(client_order_id=query["client_order_id"])
         if "open" in query:
             rows = rows.filter(open__gt=0) if query["open"] else rows.filter(open=0)
-        return page(serializers.Order, rows, query, self.written)
+        return page(serializers.OrderSerializer, rows, query, self.messages)
 
     @operation(
-        "create_order", "Place an order", serializers.OrderCreated, status=201, body=serializers.NewOrder, tag=ORDERS
+        "create_order",
+        "Place an order",
+        serializers.OrderCreatedSerializer,
+        status=201,
+        body=serializers.NewOrder,
+        tag=ORDERS,
     )
     def post(self, request: Request) -> Response:
-        """For the account acted as. Send the same again after a lost answer: it is placed once."""
-        said: dict[str, Any] = self.said(serializers.NewOrder)
+        """Places it for the account acted as. If an answer is lost, send the request again: it is placed once."""
+        fields: dict[str, Any] = self.body(serializers.NewOrder)
         key = self.key
-        if key and said["client_order_id"] not in ("", key):
-            raise Refusal(409, "KEY_CONFLICT", "The header Idempotency-Key says another one.", "client_order_id")
-        said["client_order_id"] = said["client_order_id"] or key
-        create = ClientMessage(create_order=wire.CreateOrder(**said))
-        return self.carried_out(serializers.OrderCreated, create, 201, "/api/v1/orders/{order.id}")
+        if key and fields["client_order_id"] not in ("", key):
+            raise Refusal(409, "KEY_CONFLICT", "The header Idempotency-Key contains another key.", "client_order_id")
+        fields["client_order_id"] = fields["client_order_id"] or key
+        create = ClientMessage(create_order=wire.CreateOrder(**fields))
+        return self.execute(serializers.OrderCreatedSerializer, create, 201, "/api/v1/orders/{order.id}")
 
 
-class Order(_Orders):
-    @operation("get_order", "One of your orders", serializers.Order, tag=ORDERS)
+class OrderDetail(_OwnOrders):
+    @operation("get_order", "One of your orders", serializers.OrderSerializer, tag=ORDERS)
     def get(self, request: Request, order_id: int) -> Response:
-        """Of the account acted as."""
+        """An order of the account acted as."""
         found = selectors.orders_of(self.viewer.account, self.viewer).filter(pk=order_id).first()
         if found is None:
             raise not_found(wire.ORDER_NOT_FOUND, f"You have no order {order_id}.")
-        return Response(serializers.Order(self.written([found])[0]).data)
+        return Response(serializers.OrderSerializer(self.messages([found])[0]).data)
 
-    @operation("cancel_order", "Cancel an order", serializers.OrdersCancelled, tag=ORDERS)
+    @operation("cancel_order", "Cancel an order", serializers.OrdersCancelledSerializer, tag=ORDERS)
     def delete(self, request: Request, order_id: int) -> Response:
-        """An open one of the account acted as. Class cancel."""
-        self.said(Empty)
+        """An open order of the account acted as. Rate class cancel."""
+        self.body(Empty)
         if order_id == 0:
             raise not_found(wire.ORDER_NOT_FOUND, "You have no order 0.")
         cancel = wire.CancelOrder(order_id=order_id, key=self.key)
-        return self.carried_out(serializers.OrdersCancelled, ClientMessage(cancel_order=cancel))
+        return self.execute(serializers.OrdersCancelledSerializer, ClientMessage(cancel_order=cancel))
 
 
 class CancelByClientId(MarketView):
     @operation(
         "cancel_by_client_order_id",
         "Cancel an order by its client_order_id",
-        serializers.OrdersCancelled,
+        serializers.OrdersCancelledSerializer,
         body=serializers.OrderNamed,
         tag=ORDERS,
     )
     def post(self, request: Request) -> Response:
-        """An open one of the account acted as. Class cancel."""
-        said = self.said(serializers.OrderNamed)
-        cancel = wire.CancelOrder(**said, key=self.key)
-        return self.carried_out(serializers.OrdersCancelled, ClientMessage(cancel_order=cancel))
+        """An open order of the account acted as. Rate class cancel."""
+        fields = self.body(serializers.OrderNamed)
+        cancel = wire.CancelOrder(**fields, key=self.key)
+        return self.execute(serializers.OrdersCancelledSerializer, ClientMessage(cancel_order=cancel))
 
 
-class Out(MarketView):
-    @operation("out", "Cancel all orders", serializers.OrdersCancelled, body=serializers.NewOut, tag=ORDERS)
+class CancelAllOrders(MarketView):
+    @operation("out", "Cancel all orders", serializers.OrdersCancelledSerializer, body=serializers.NewOut, tag=ORDERS)
     def post(self, request: Request) -> Response:
-        """Of the account acted as: everywhere, in one market, of one side. Class cancel."""
-        said = self.said(serializers.NewOut)
-        return self.carried_out(serializers.OrdersCancelled, ClientMessage(out=wire.Out(**said, key=self.key)))
+        """All orders of the account acted as: everywhere, in one market or on one side. Rate class cancel."""
+        fields = self.body(serializers.NewOut)
+        return self.execute(serializers.OrdersCancelledSerializer, ClientMessage(out=wire.Out(**fields, key=self.key)))
 
 
-class Portfolio(MarketView):
-    @operation("get_portfolio", "What the account acted as holds", serializers.Portfolio, tag=MONEY)
+class PortfolioDetail(MarketView):
+    @operation("get_portfolio", "The portfolio of the account acted as", serializers.PortfolioSerializer, tag=MONEY)
     def get(self, request: Request) -> Response:
-        """Cash, what of it is available, what is at stake where, and whose the money is."""
-        stakes = selectors.holdings(self.viewer)
-        account = stakes[0].exposure.account if stakes else self.caller.account  # as it stood with these stakes
+        """Its cash, its available balance, its exposure in each market, and its owners with their credits."""
+        held = selectors.holdings(self.viewer)
+        account = held[0].exposure.account if held else self.caller.account  # read in one query with these exposures
         owners = Ownership.objects.filter(account=account).order_by("owner_id")
-        said = {
+        fields = {
             "account_id": account.id,
             "cash": account.cash,
             "available": account.available,
-            "exposures": stakes,
+            "exposures": held,
             "owners": owners,
         }
-        return Response(serializers.Portfolio(said).data)
+        return Response(serializers.PortfolioSerializer(fields).data)
 
 
-class Statement(MarketView):
+class StatementDetail(MarketView):
     queries = {"GET": serializers.StatementQuery}
 
     def cost(self) -> tuple[RateClass, int]:
         return "expensive", 1
 
-    @operation("get_statement", "The statement, newest first", serializers.StatementPage, tag=MONEY)
+    @operation("get_statement", "The statement, newest first", serializers.StatementPageSerializer, tag=MONEY)
     def get(self, request: Request) -> Response:
-        """Every transfer, trade and payout of the account acted as, and the balance after it. Class expensive."""
+        """Every transfer, trade and payout of the account acted as, with the balance after it. Rate class expensive."""
         query = self.query
         seq, id = map(int, query["cursor"].split("-")) if "cursor" in query else (0, 0)
         found, more = lines(self.caller.account.id, (seq, id) if seq else None, query["limit"])
-        said = serializers.StatementLine(found, many=True).data
-        return Response({"results": said, "next": found[-1].cursor if more else None})
+        results = serializers.StatementLineSerializer(found, many=True).data
+        return Response({"results": results, "next": found[-1].cursor if more else None})

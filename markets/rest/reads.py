@@ -1,7 +1,7 @@
-"""What REST reads of markets: rows as messages of the wire, the book now and then, what an account was paid.
+"""Reads markets, orders and trades as messages of exchange.proto, and a market's book as it is or was.
 
-A book and its seq come from one statement: what is committed meanwhile cannot mix in.
-Units: price and size 1/100, amount 1/10,000 chip.
+One SQL statement reads a book and its seq, so a commit cannot come between them.
+Units: price and size 1/100.
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,11 +16,31 @@ from markets.models import JournalMarket, Market, MarketVisibility, Order, Side,
 from proto import exchange_pb2 as pb
 
 MARKET_FIELDS = (
-    *("id", "name", "description", "owner_id", "min_settlement", "max_settlement", "tick_size", "smallest_size"),
-    *("status", "created_us", "category", "pinned", "hide_account_ids"),
+    "id",
+    "name",
+    "description",
+    "owner_id",
+    "min_settlement",
+    "max_settlement",
+    "tick_size",
+    "smallest_size",
+    "status",
+    "created_us",
+    "category",
+    "pinned",
+    "hide_account_ids",
 )
 ORDER_FIELDS = (
-    *("id", "market_id", "side", "price", "size", "open", "filled", "created_us", "time_in_force", "post_only"),
+    "id",
+    "market_id",
+    "side",
+    "price",
+    "size",
+    "open",
+    "filled",
+    "created_us",
+    "time_in_force",
+    "post_only",
 )
 
 
@@ -28,7 +48,7 @@ ORDER_FIELDS = (
 
 
 def market_messages(markets: Sequence[Market], sudo: bool) -> list[pb.Market]:
-    """Of markets as visibility.known() returns them, with their `degree`; one query."""
+    """Messages of markets that visibility.known() returned, with their `degree`. One query."""
     listed: dict[int, list[int]] = {}
     for market, account in MarketVisibility.objects.filter(market__in=markets).values_list("market_id", "account_id"):
         listed.setdefault(market, []).append(account)
@@ -49,7 +69,7 @@ def _market_message(market: Market, listed: list[int], sudo: bool) -> pb.Market:
 
 
 def order_messages(orders: Iterable[Order], account: int, masked: bool = False) -> list[pb.Order]:
-    """As the account may see them: client_order_id is its own alone; `masked` leaves out whose they are."""
+    """Orders as the account may see them, with a client_order_id only on its own. `masked` hides account ids."""
     messages = []
     for order in orders:
         message = pb.Order(**{name: getattr(order, name) for name in ORDER_FIELDS})
@@ -81,27 +101,27 @@ def trade_messages(trades: Iterable[Trade], masked: bool) -> list[pb.Trade]:
 # --- The book
 
 
-class Level(NamedTuple):
-    """`orders` rest at the price."""
+class BookLevel(NamedTuple):
+    """The number of `orders` that rest at a price, and their size together."""
 
     price: int
     size: int
     orders: int
 
 
-class Book(NamedTuple):
-    """As the market's entry `seq` left it, best first."""
+class BookSnapshot(NamedTuple):
+    """A book after the market's entry `seq`, best prices first."""
 
     market_id: int
     seq: int
     status: int
     last_price: int | None
-    bids: list[Level]
-    offers: list[Level]
+    bids: list[BookLevel]
+    offers: list[BookLevel]
 
 
-def book(market: int, depth: int) -> Book:
-    """As it is."""
+def book(market: int, depth: int) -> BookSnapshot:
+    """The book as it is."""
     rows = fetch(
         connection,
         "SELECT (SELECT max(seq) FROM markets_journalmarket WHERE market_id = m.id), m.status, m.last_price,"
@@ -111,22 +131,22 @@ def book(market: int, depth: int) -> Book:
         market,
     )
     seq, status, last_price = rows[0][:3]
-    levels = [(side, Level(price, int(size), orders)) for *_, side, price, size, orders in rows if side is not None]
-    return Book(market, seq, status, last_price, *_sides(levels, depth))
+    levels = [(side, BookLevel(price, int(size), orders)) for *_, side, price, size, orders in rows if side is not None]
+    return BookSnapshot(market, seq, status, last_price, *_sides(levels, depth))
 
 
-def past_book(market: int, at: int, depth: int) -> Book:
-    """As it was when the journal stood at `at`. LookupError if the market was not made by then."""
+def past_book(market: int, at: int, depth: int) -> BookSnapshot:
+    """The book after the journal's entry `at`. Raises LookupError if the market did not exist yet."""
     state = market_state(connection, market, at)
     seq = JournalMarket.objects.filter(market_id=market, seq__lte=at).order_by("-seq").values_list("seq", flat=True)[0]
     sums: dict[tuple[int, int], tuple[int, int]] = {}
     for order in state.orders.values():
         size, count = sums.get((order.side, order.price), (0, 0))
         sums[order.side, order.price] = size + order.open, count + 1
-    levels = [(side, Level(price, *sum)) for (side, price), sum in sums.items()]
-    return Book(market, seq, state.status, state.last_price, *_sides(levels, depth))
+    levels = [(side, BookLevel(price, *size_and_count)) for (side, price), size_and_count in sums.items()]
+    return BookSnapshot(market, seq, state.status, state.last_price, *_sides(levels, depth))
 
 
-def _sides(levels: list[tuple[int, Level]], depth: int) -> tuple[list[Level], list[Level]]:
+def _sides(levels: list[tuple[int, BookLevel]], depth: int) -> tuple[list[BookLevel], list[BookLevel]]:
     bids = sorted((level for side, level in levels if side == Side.BID), reverse=True)
     return bids[:depth], sorted(level for side, level in levels if side == Side.OFFER)[:depth]

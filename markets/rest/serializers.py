@@ -1,4 +1,8 @@
-"""Markets and orders as REST reads and tells them. Answers are read off messages of the wire, or rows named alike."""
+"""Bodies, queries and answers of REST about markets and orders.
+
+Answers read messages of exchange.proto, or rows with the same field names. Their classes end in Serializer, which
+drf-spectacular leaves out of the component's name.
+"""
 
 from typing import Any
 
@@ -24,15 +28,15 @@ from accounts.rest.fields import (
     Whole,
     WholeText,
 )
-from accounts.rest.pages import CURSOR, LIMIT_DEFAULT, LIMIT_MAX, Page, PageQuery
-from accounts.serializers import Owner, Replied
+from accounts.rest.pages import CURSOR, LIMIT_DEFAULT, LIMIT_MAX, PageQuery, PageSerializer
+from accounts.serializers import OwnerSerializer, RepliedSerializer
 from markets.engine.listing import LISTED_MAX
 from proto import exchange_pb2 as wire
 from realtime import limits
 
 DEPTH_DEFAULT = 100
 DEPTH_MAX = 1_000
-STATUSES = ["OPEN", "CANCEL_ONLY", "PAUSED", "CLOSED"]  # that one may set
+STATUSES = ["OPEN", "CANCEL_ONLY", "PAUSED", "CLOSED"]  # SETTLED is not one: a settlement has an operation of its own
 STATEMENT_KINDS = ["TRANSFER", "TRADE", "PAYOUT"]
 CLIENT_ORDER_ID: dict[str, Any] = {"reason": "INVALID_TEXT", "max_length": limits.KEY_CHARACTERS_MAX}
 CATEGORY: dict[str, Any] = {
@@ -40,8 +44,8 @@ CATEGORY: dict[str, Any] = {
     "allow_blank": True,
     "max_length": limits.CATEGORY_CHARACTERS_MAX,
 }
-MAY_BE_HIDDEN = "0 where the market hides it."
-VISIBLE_TO = "Accounts that may trade there, and so see it; none: everybody. Operators in sudo."
+MAY_BE_HIDDEN = "0 if the market hides it."
+VISIBLE_TO = "Accounts that may see the market and trade there. Empty: everybody. Only operators in sudo may set it."
 
 # --- Requests
 
@@ -59,25 +63,25 @@ class NewMarket(Strict):
     description = Text(**DESCRIPTION, default="")
     min_settlement = PriceIn()
     max_settlement = PriceIn()
-    tick_size = PriceIn(required=False, help_text="0.01, if it is not sent.")
-    smallest_size = SizeIn(required=False, help_text="0.01, if it is not sent.")
+    tick_size = PriceIn(required=False, help_text="0.01 if you leave it out.")
+    smallest_size = SizeIn(required=False, help_text="0.01 if you leave it out.")
     category = Text(**CATEGORY, default="")
-    pinned = Flag(default=False, help_text="Operators in sudo.")
+    pinned = Flag(default=False, help_text="Only operators in sudo may set it.")
     visible_to = serializers.ListField(child=Whole(), default=list, max_length=LISTED_MAX, help_text=VISIBLE_TO)
-    hide_account_ids = Flag(default=False, help_text="Operators in sudo.")
+    hide_account_ids = Flag(default=False, help_text="Only operators in sudo may set it.")
 
     def to_internal_value(self, data: Any) -> Any:
-        """On the wire 0 asks for the default. Whoever writes "0" asked for 0, which the exchange refuses like less."""
-        said = super().to_internal_value(data)
-        return said | {name: -1 for name in ("tick_size", "smallest_size") if said.get(name) == 0}
+        """Turns an explicit "0" into -1, which the exchange refuses. In exchange.proto 0 would mean the default."""
+        fields = super().to_internal_value(data)
+        return fields | {name: -1 for name in ("tick_size", "smallest_size") if fields.get(name) == 0}
 
 
 class MarketEdit(Strict):
-    """Only the fields that are sent change."""
+    """Only the fields that you send change."""
 
     example = {"description": "Days of rain this month, by the class's gauge."}
 
-    name = Text(**NAME, required=False, help_text="Operators in sudo.")
+    name = Text(**NAME, required=False, help_text="Only operators in sudo may set it.")
     description = Text(**DESCRIPTION, required=False)
     category = Text(**CATEGORY, required=False)
     pinned = Flag(required=False)
@@ -98,7 +102,7 @@ class NewSettlement(Strict):
 
 
 class NewOrder(Strict):
-    """client_order_id is the idempotency key of an order; the header says the same, if it is sent too."""
+    """client_order_id is the idempotency key of an order. If you send the header too, it must be the same."""
 
     example = {"market_id": 1, "side": "BID", "price": "48.5", "size": "3", "client_order_id": "my-first"}
 
@@ -121,8 +125,8 @@ class OrderNamed(Strict):
 class NewOut(Strict):
     example = {"market_id": 1, "side": "OFFER"}
 
-    market_id = Whole(default=0, help_text="0, or none: every market.")
-    side = Code("Side", required=False, help_text="None: both.")
+    market_id = Whole(default=0, help_text="0 or left out: every market.")
+    side = Code("Side", required=False, help_text="Left out: both sides.")
 
 
 class MarketsQuery(PageQuery):
@@ -130,30 +134,30 @@ class MarketsQuery(PageQuery):
 
 
 class BookQuery(Strict):
-    at = WholeText(required=False, help_text="A seq of the journal: the book as it was then (class expensive).")
-    depth = WholeText(min_value=1, max_value=DEPTH_MAX, default=DEPTH_DEFAULT, help_text="Levels of a side.")
+    at = WholeText(required=False, help_text="A seq of the journal: the book as it was then (rate class expensive).")
+    depth = WholeText(min_value=1, max_value=DEPTH_MAX, default=DEPTH_DEFAULT, help_text="Levels per side.")
 
 
 class EventsQuery(Strict):
-    after = WholeText(default=0, help_text="The seq up to which you know the market.")
+    after = WholeText(default=0, help_text="The last seq that you know.")
     limit = WholeText(min_value=1, max_value=LIMIT_MAX, default=LIMIT_DEFAULT, help_text="Entries of the journal.")
 
 
 class OrdersQuery(PageQuery):
     market_id = WholeText(required=False)
-    open = FlagText(required=False, help_text="true: those that rest; false: those that do not.")
+    open = FlagText(required=False, help_text="true: only resting orders; false: only others.")
     client_order_id = Text(required=False, **CLIENT_ORDER_ID)
 
 
 class StatementQuery(Strict):
-    limit = WholeText(min_value=1, max_value=LIMIT_MAX, default=LIMIT_DEFAULT, help_text="Lines of a page.")
+    limit = WholeText(min_value=1, max_value=LIMIT_MAX, default=LIMIT_DEFAULT, help_text="Lines per page.")
     cursor = serializers.RegexField(f"^{ID_PATTERN}-{ID_PATTERN}$", required=False, help_text=CURSOR)
 
 
 # --- Answers
 
 
-class Market(serializers.Serializer[Any]):
+class MarketSerializer(serializers.Serializer[Any]):
     id = Id()
     name = serializers.CharField()
     description = serializers.CharField()
@@ -164,37 +168,37 @@ class Market(serializers.Serializer[Any]):
     smallest_size = Size()
     status = Code("MarketStatus")
     settle_price = Price(allow_null=True)
-    last_price = Price(allow_null=True, help_text="null too where the book is not shown to you.")
-    volume = Size(help_text="Of all its trades; 0.00 where the book is not shown to you.")
+    last_price = Price(allow_null=True, help_text="Also null if you may not see the book.")
+    volume = Size(help_text="The size of all its trades; 0.00 if you may not see the book.")
     category = serializers.CharField()
     pinned = serializers.BooleanField()
     hide_account_ids = serializers.BooleanField()
-    restricted = serializers.BooleanField(help_text="Only some see it.")
-    visible_to = serializers.SerializerMethodField(help_text="null, but for operators in sudo.")
+    restricted = serializers.BooleanField(help_text="true: only some accounts see it.")
+    visible_to = serializers.SerializerMethodField(help_text="null, except for operators in sudo.")
     created_at = Moment(source="created_us")
 
     def get_visible_to(self, market: wire.Market) -> list[int] | None:
         return list(market.visible_to.ids) if market.HasField("visible_to") else None
 
 
-class Level(serializers.Serializer[Any]):
+class LevelSerializer(serializers.Serializer[Any]):
     price = Price()
     size = Size()
     orders = serializers.IntegerField(min_value=1)
 
 
-class Book(serializers.Serializer[Any]):
-    """As the market's entry `seq` left it, best first. With the stream from that seq on it is a live book."""
+class BookSerializer(serializers.Serializer[Any]):
+    """The book after the market's entry `seq`, best prices first. The stream from that seq on keeps it up to date."""
 
     market_id = Id()
     seq = Id()
     status = Code("MarketStatus")
     last_price = Price(allow_null=True)
-    bids = Level(many=True)
-    offers = Level(many=True)
+    bids = LevelSerializer(many=True)
+    offers = LevelSerializer(many=True)
 
 
-class Order(serializers.Serializer[Any]):
+class OrderSerializer(serializers.Serializer[Any]):
     """filled + open + cancelled = size."""
 
     id = Id()
@@ -207,12 +211,12 @@ class Order(serializers.Serializer[Any]):
     filled = Size()
     time_in_force = Code("TimeInForce")
     post_only = serializers.BooleanField()
-    client_order_id = serializers.CharField(help_text="Of your own orders.")
+    client_order_id = serializers.CharField(help_text="Only on your own orders.")
     created_at = Moment(source="created_us")
 
 
-class Trade(serializers.Serializer[Any]):
-    """Account ids are 0 where the market hides them."""
+class TradeSerializer(serializers.Serializer[Any]):
+    """Account ids are 0 if the market hides them."""
 
     id = Id()
     market_id = Id()
@@ -226,8 +230,8 @@ class Trade(serializers.Serializer[Any]):
     at = Moment(source="at_us")
 
 
-class OrderSent(serializers.Serializer[Any]):
-    """An order as it came in."""
+class OrderSentSerializer(serializers.Serializer[Any]):
+    """An order as it was sent."""
 
     account_id = Id(help_text=MAY_BE_HIDDEN)
     side = Code("Side")
@@ -237,20 +241,20 @@ class OrderSent(serializers.Serializer[Any]):
     post_only = serializers.BooleanField()
 
 
-class OrderChange(serializers.Serializer[Any]):
-    """What one command did to one order. Of created, trade_id and cancelled one says by what, the others are null."""
+class OrderChangeSerializer(serializers.Serializer[Any]):
+    """What one command did to one order. One of created, trade_id and cancelled says how; the other two are null."""
 
     seq = Id()
     at = Moment(source="at_us")
     order_id = Id()
-    open = Size(help_text="What is open of it from now on.")
+    open = Size(help_text="How much of it is open from now on.")
     created = serializers.SerializerMethodField()
     trade_id = serializers.SerializerMethodField()
     cancelled = serializers.SerializerMethodField()
 
-    @extend_schema_field(OrderSent(allow_null=True))
+    @extend_schema_field(OrderSentSerializer(allow_null=True))
     def get_created(self, change: wire.OrderChange) -> Any:
-        return OrderSent(change.created).data if change.HasField("created") else None
+        return OrderSentSerializer(change.created).data if change.HasField("created") else None
 
     @extend_schema_field(Id(allow_null=True))
     def get_trade_id(self, change: wire.OrderChange) -> int | None:
@@ -261,33 +265,33 @@ class OrderChange(serializers.Serializer[Any]):
         return wire.CancelCause.Name(change.cancelled) if change.HasField("cancelled") else None
 
 
-class Position(serializers.Serializer[Any]):
-    account_id = Id(help_text="0: all others together, where the market hides account ids.")
-    position = Size(help_text="Below zero: short.")
+class PositionSerializer(serializers.Serializer[Any]):
+    account_id = Id(help_text="0 if the market hides account ids: all others together.")
+    position = Size(help_text="Negative: short.")
 
 
-class CancelledOrder(serializers.Serializer[Any]):
+class CancelledOrderSerializer(serializers.Serializer[Any]):
     order_id = Id()
     market_id = Id()
     open = Size(help_text="What still rests of it.")
     cause = Code("CancelCause")
 
 
-class MarketChanged(Replied):
-    market = Market()
+class MarketChangedSerializer(RepliedSerializer):
+    market = MarketSerializer()
 
 
-class OrderCreated(Replied):
-    order = Order()
-    trades = Trade(many=True)
+class OrderCreatedSerializer(RepliedSerializer):
+    order = OrderSerializer()
+    trades = TradeSerializer(many=True)
 
 
-class OrdersCancelled(Replied):
-    orders = CancelledOrder(many=True)
+class OrdersCancelledSerializer(RepliedSerializer):
+    orders = CancelledOrderSerializer(many=True)
 
 
-class Exposure(serializers.Serializer[Any]):
-    """What an account has at stake in a market (docs/rules.md, section 6)."""
+class ExposureSerializer(serializers.Serializer[Any]):
+    """An account's position, open orders and profit in one market (docs/rules.md, section 6)."""
 
     market_id = Id(source="exposure.market_id")
     position = Size(source="exposure.position")
@@ -303,22 +307,22 @@ class Exposure(serializers.Serializer[Any]):
     unrealised = Cash(allow_null=True)
 
 
-class Portfolio(serializers.Serializer[Any]):
+class PortfolioSerializer(serializers.Serializer[Any]):
     account_id = Id()
     cash = Cash()
     available = Cash()
-    exposures = Exposure(many=True)
-    owners = Owner(many=True)
+    exposures = ExposureSerializer(many=True)
+    owners = OwnerSerializer(many=True)
 
 
-class StatementLine(serializers.Serializer[Any]):
-    """One amount. price and size of a payout: what it settled at, and the position."""
+class StatementLineSerializer(serializers.Serializer[Any]):
+    """One amount. On a payout, price is the settlement price and size the position."""
 
     seq = Id()
     kind = serializers.ChoiceField(choices=STATEMENT_KINDS)
     at = Moment(source="at_us")
-    amount = Cash(help_text="Below zero: it was paid.")
-    balance = Cash(help_text="The cash after it.")
+    amount = Cash(help_text="Negative: the account paid it.")
+    balance = Cash(help_text="The account's cash after this line.")
     transfer_id = Id(allow_null=True)
     trade_id = Id(allow_null=True)
     market_id = Id(allow_null=True)
@@ -328,5 +332,5 @@ class StatementLine(serializers.Serializer[Any]):
     size = Size(allow_null=True)
 
 
-class StatementPage(Page):
-    results = StatementLine(many=True)
+class StatementPageSerializer(PageSerializer):
+    results = StatementLineSerializer(many=True)

@@ -1,4 +1,4 @@
-"""The small exchange of the pages' tests, asked through the REST door; the gateway notes what it is asked."""
+"""The small exchange of the pages' tests, asked over REST, with a gateway that records commands."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ LIMITS = pb.Limits(limit=500, remaining=499, reset_ms=20)
 
 
 class FakeMatcher:
-    """Answers `reply`, an order if nothing is said, or refuses commands with `refusal` and reads with `busy`."""
+    """Answers with `reply`, by default an order. Refuses commands with `refusal` and reads with `busy`, if set."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[int, pb.ClientMessage, dict[str, Any]]] = []
@@ -53,5 +53,5 @@ def world(db: None) -> World:
 
 @pytest.fixture
 def alice(world: World, matcher: FakeMatcher) -> Client:
-    """By token."""
+    """Alice, signed in by a token."""
     return Client(headers={"Authorization": f"Bearer {create_token(world.alice_user, 'test')[1]}"})

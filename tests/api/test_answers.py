@@ -1,4 +1,4 @@
-"""What is said around answers: statuses of what the exchange did not do, buckets, sessions, what a command carries."""
+"""Answers of REST: statuses of refusals, rate headers, sessions, and the command that a request sends."""
 
 import json
 from typing import Any
@@ -32,14 +32,14 @@ def post(client: Client, path: str, body: Any, **headers: str) -> Any:
         (RequestFailed(pb.RATE_LIMITED, "Too fast.", 1_500, pb.Limits(limit=9)), 429, "RATE_LIMITED", "2"),
     ],
 )
-def test_what_the_exchange_did_not_do(
+def test_a_refusal_by_the_exchange_has_its_status(
     alice: Client, matcher: FakeMatcher, failed: RequestFailed, status: int, code: str, retry: str | None
 ) -> None:
     matcher.refusal = failed
     answer = post(alice, "/orders", ORDER)
     assert (answer.status_code, answer.json()["code"], answer.headers.get("Retry-After")) == (status, code, retry)
     assert answer.headers["X-RateLimit-Limit"] == ("9" if failed.limits else "1000")
-    assert matcher.charged == [], "what the exchange said of a command stands, whatever a charge would say"
+    assert matcher.charged == [], "a refusal by the matcher is not charged again"
 
 
 def test_an_unknown_outcome_stays_unknown_though_nobody_answers_any_more(alice: Client, matcher: FakeMatcher) -> None:
@@ -73,14 +73,14 @@ def test_a_fault_of_ours_is_500_and_logged(
 
 
 def test_every_reason_has_a_status() -> None:
-    said = {name: STATUSES.get(number, REFUSED) for name, number in pb.Reason.items()}
-    not_found = {name for name, status in said.items() if status == 404}
-    assert not_found == {name for name in said if name.endswith("_NOT_FOUND")}
-    assert {name for name, status in said.items() if status == 403} == {"NOT_ALLOWED", "SUDO_REQUIRED"}
-    assert said["NAME_TAKEN"] == said["INSUFFICIENT_FUNDS"] == said["KEY_CONFLICT"] == 409
+    statuses = {name: STATUSES.get(number, REFUSED) for name, number in pb.Reason.items()}
+    not_found = {name for name, status in statuses.items() if status == 404}
+    assert not_found == {name for name in statuses if name.endswith("_NOT_FOUND")}
+    assert {name for name, status in statuses.items() if status == 403} == {"NOT_ALLOWED", "SUDO_REQUIRED"}
+    assert statuses["NAME_TAKEN"] == statuses["INSUFFICIENT_FUNDS"] == statuses["KEY_CONFLICT"] == 409
 
 
-def test_who_is_refused_here_pays_for_a_change(world: World, alice: Client, matcher: FakeMatcher) -> None:
+def test_a_refused_request_is_charged(world: World, alice: Client, matcher: FakeMatcher) -> None:
     assert post(alice, "/orders", {**ORDER, "price": 1}).status_code == 400
     assert alice.put("/api/v1/orders").status_code == 405
     assert alice.get("/api/v1/orders?x=1").status_code == 400
@@ -98,7 +98,7 @@ def test_a_past_book_a_statement_and_a_history_are_expensive(alice: Client, matc
     assert [rate_class for _, rate_class, *_ in matcher.charged] == ["expensive"] * 5 + ["read"]
 
 
-def test_a_command_says_what_the_wire_says(world: World, alice: Client, matcher: FakeMatcher) -> None:
+def test_a_request_sends_the_command_of_the_contract(world: World, alice: Client, matcher: FakeMatcher) -> None:
     body = {**ORDER, "time_in_force": "IOC", "self_trade": "DECREMENT"}
     headers = {"Idempotency-Key": "k-1", "X-Act-As": "4", "X-Request-Id": "r-1"}
     assert post(alice, "/orders", body, **headers).status_code == 201
@@ -144,7 +144,7 @@ def test_a_browser_has_sudo_only_while_its_session_has(world: World, matcher: Fa
     assert (refused.status_code, refused.json()["code"]) == (403, "SUDO_REQUIRED")
 
 
-# --- What is open to all
+# --- What needs no sign-in
 
 
 def test_the_contract_and_the_pages_of_the_api_need_no_sign_in(db: None) -> None:

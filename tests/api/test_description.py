@@ -1,5 +1,4 @@
-"""The description of the API says everything: every operation, every status, every header; and nothing is missing that
-a socket can do."""
+"""The OpenAPI description has every operation, status and header. REST can do everything that a socket can."""
 
 from typing import Any
 
@@ -8,7 +7,7 @@ import pytest
 from exchange.api import description
 from proto import exchange_pb2 as pb
 
-# What a socket asks for, and the operation that does the same.
+# A socket's request, and the operation that does the same.
 OPERATIONS = {
     "create_user_account": "create_user_account",
     "create_account": "create_account",
@@ -36,12 +35,12 @@ OPERATIONS = {
     "get_market_positions": "get_market_positions",
 }
 NO_COMMAND = "upload_picture"  # so it takes no key, and no JSON
-# A request has no connection: headers say who, as whom and with which rights; events after a seq are what a stream is.
+# REST has no connection: headers name the person, the account and sudo, and list_events replaces subscriptions.
 OF_THE_CONNECTION = {"authenticate", "act_as", "set_sudo", "subscribe", "unsubscribe"}
 
 
 def operations() -> dict[str, dict[str, Any]]:
-    """By operation id, with their method."""
+    """Operations by id, with their method."""
     return {
         operation["operationId"]: {**operation, "method": method}
         for methods in description()["paths"].values()
