@@ -1,4 +1,5 @@
-"""What an account may pay and to whom, for the words beside the form. The exchange decides (rules, sections 2 and 3).
+"""How much an account may pay, and to whom. The text beside the payment form shows it; the exchange decides (rules,
+sections 2 and 3).
 
 Unit: 1/10,000 chip.
 """
@@ -15,8 +16,11 @@ from markets.models import Exposure
 
 
 class Limit(NamedTuple):
-    """At most `most` goes to `to`; None: nothing while `busy`, or an account below it, is not flat. With `credit` it
-    is what of the money is theirs."""
+    """How much may be paid to `to`: at most `most`.
+
+    If `most` is None, nothing may be paid while the account `busy`, or one below it, is not flat. With `credit`, the
+    money that belongs to `to` is a limit too.
+    """
 
     to: str
     most: int | None
@@ -25,12 +29,15 @@ class Limit(NamedTuple):
 
 
 def limits(account: Account) -> list[Limit]:
-    """To people, into what it owns, to its owners. Six queries and one per level of what is below it."""
+    """The limits for other people, for accounts that it owns, and for its owners.
+
+    Six queries, and one for each level of accounts below it.
+    """
     below = _Below(account)
-    told = [Limit("other people", account.available)] if account.kind == AccountKind.USER else []
-    told += [_deposit(below, account, owned) for owned in sorted(below.owned[account.id])]
+    found = [Limit("other people", account.available)] if account.kind == AccountKind.USER else []
+    found += [_deposit(below, account, owned) for owned in sorted(below.owned[account.id])]
     credits = below.credits(account.id)
-    return told + [_withdrawal(below, account, owner, credit) for owner, credit in sorted(credits.items())]
+    return found + [_withdrawal(below, account, owner, credit) for owner, credit in sorted(credits.items())]
 
 
 def _deposit(below: "_Below", account: Account, owned: int) -> Limit:
@@ -46,7 +53,7 @@ def _withdrawal(below: "_Below", account: Account, owner: int, credit: int) -> L
 
 
 class _Below:
-    """An account and all below it as the tables have it, with what rebalancing would come to (engine/credits.py)."""
+    """An account and all accounts below it, with the credits after a rebalancing (engine/credits.py)."""
 
     def __init__(self, account: Account) -> None:
         ids = reach(account.id)
@@ -62,10 +69,11 @@ class _Below:
         self._busy = set(stakes.values_list("account_id", flat=True))
 
     def is_flat(self, account: int) -> bool:
+        """Whether it and the accounts below it have no positions and no open orders."""
         return account not in self._busy and all(self.is_flat(owned) for owned in self.owned[account])
 
     def credits(self, account: int) -> dict[int, int]:
-        """By owner, after rebalancing."""
+        """Each owner's credit, after rebalancing if the account is flat."""
         if not self.is_flat(account):
             return self.owners[account]
         worth = self._cash[account] + sum(self.credits(owned)[account] for owned in self.owned[account])

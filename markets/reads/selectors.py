@@ -1,5 +1,4 @@
-"""What pages read about markets, and REST of stakes. The engine's tables are only read here, a fixed number of queries
-a page.
+"""Reads markets, books, orders, trades and holdings for pages and REST, in a fixed number of queries.
 
 Units: price and size 1/100, value and cash 1/10,000 chip.
 """
@@ -17,7 +16,7 @@ from markets.models import Exposure, Market, MarketStatus, Order, Side, Trade
 from markets.reads import visibility
 from markets.reads.visibility import Viewer
 
-DEPTH = 12  # levels of a side that the ladder shows
+DEPTH = 12  # levels per side of the ladder
 TRADES_SHOWN = 50
 ORDERS_SHOWN = 200
 MARKETS_SHOWN = 500
@@ -44,7 +43,7 @@ class MarketRow:
 
 @dataclass(frozen=True, slots=True)
 class MarketGroup:
-    """Lines of the list of markets under a heading. `key`: its name for the script."""
+    """Lines of the list of markets under one heading. `key` is how the page's script calls the group."""
 
     key: str
     name: str
@@ -53,7 +52,7 @@ class MarketGroup:
 
 @dataclass(slots=True)
 class Rung:
-    """A level of the ladder. total: all up to here; share: its part of the longest bar, 0 to 100."""
+    """A level of the ladder. `total`: the size up to and with it. `share`: its bar, in percent of the longest."""
 
     price: int
     size: int
@@ -64,7 +63,7 @@ class Rung:
 
 @dataclass(frozen=True, slots=True)
 class Ladder:
-    """Best first; `offers` the other way round too, as they stand on the page."""
+    """Both sides of a book, best prices first. `offers_from_top` is the order on the page."""
 
     bids: list[Rung]
     offers: list[Rung]
@@ -88,14 +87,14 @@ class Ladder:
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """An account's stake in a market with the figures that are computed where they are shown."""
+    """An account's exposure in a market, with figures that no table stores."""
 
     exposure: Exposure
     mark: int | None
 
     @property
     def held_back(self) -> int:
-        """What the market takes from the available balance (rules, section 6)."""
+        """How much of the available balance the market holds back (rules, section 6)."""
         return -self.exposure.worst_case
 
     @property
@@ -111,7 +110,7 @@ class Holding:
 
 @dataclass(frozen=True, slots=True)
 class Portfolio:
-    """`held`: with a position or open orders; `past`: only what was earned or lost there."""
+    """`held`: markets with a position or open orders. `past`: others in which the account made a profit or a loss."""
 
     held: list[Holding] = field(default_factory=list)
     past: list[Holding] = field(default_factory=list)
@@ -122,8 +121,10 @@ class Portfolio:
 
 
 def market_rows(viewer: Viewer) -> list[MarketRow]:
-    """The markets for the list: pinned ones first, then open ones, settled ones last, the newest first among equals.
-    Where the viewer does not see the book there are no prices. frontend/src/listing.ts has the same order."""
+    """The list of markets: pinned ones first, then by status from open to settled, then the newest first.
+
+    A market whose book the viewer may not see has no prices. frontend/src/listing.ts sorts in the same order.
+    """
     shown = list(visibility.known(viewer).order_by("-pinned", "status", "-id")[:MARKETS_SHOWN])
     prices = best_prices(market.id for market in shown if market.degree == WHOLE and market.status in NOT_OVER)
     positions = dict(Exposure.objects.filter(account_id=viewer.account).values_list("market_id", "position"))
@@ -131,8 +132,10 @@ def market_rows(viewer: Viewer) -> list[MarketRow]:
 
 
 def grouped(rows: Iterable[MarketRow]) -> list[MarketGroup]:
-    """Pinned ones, then each category in order of its name, then what has none; within a group as they came. As
-    frontend/src/listing.ts has it."""
+    """Groups rows: pinned markets, then each category by name, then markets without one.
+
+    Rows keep their order within a group. frontend/src/listing.ts groups in the same way.
+    """
     groups: dict[tuple[int, str, str], list[MarketRow]] = {}
     for row in rows:
         category = row.market.category
@@ -145,7 +148,7 @@ def grouped(rows: Iterable[MarketRow]) -> list[MarketGroup]:
 
 
 def best_prices(market_ids: Iterable[int]) -> dict[int, Best]:
-    """One query; a market without orders has no entry."""
+    """The best prices by market id, in one query. A market without orders has no entry."""
     resting = Order.objects.filter(market_id__in=list(market_ids), open__gt=0).order_by()
     bests = resting.values("market_id", "side").annotate(highest=Max("price"), lowest=Min("price"))
     found: dict[int, Best] = {}
@@ -157,7 +160,7 @@ def best_prices(market_ids: Iterable[int]) -> dict[int, Best]:
 
 
 def ladder(market_id: int, own: Sequence[Order]) -> Ladder:
-    """The best levels of both sides, with what of them is `own`; two queries."""
+    """The best levels of both sides, with the size of `own` orders on each. Two queries."""
     bids, offers = _rungs(market_id, Side.BID, own), _rungs(market_id, Side.OFFER, own)
     longest = max((rung.total for rung in (*bids, *offers)), default=1)
     for rung in (*bids, *offers):
@@ -179,7 +182,7 @@ def _rungs(market_id: int, side: Side, own: Sequence[Order]) -> list[Rung]:
 
 
 def open_orders(account_id: int, market_id: int | None = None) -> list[Order]:
-    """An account's own, newest first."""
+    """An account's open orders, newest first."""
     orders: QuerySet[Order] = Order.objects.filter(account_id=account_id, open__gt=0)
     if market_id is not None:
         orders = orders.filter(market_id=market_id)
@@ -187,18 +190,18 @@ def open_orders(account_id: int, market_id: int | None = None) -> list[Order]:
 
 
 def tape(market_id: int) -> list[Trade]:
-    """The last trades, newest first."""
+    """A market's last trades, newest first."""
     return list(Trade.objects.filter(market_id=market_id).order_by("-id")[:TRADES_SHOWN])
 
 
 def holding(account: Account, market: Market, best: Best | None) -> Holding:
-    """Without a mark if no prices are to be seen."""
+    """An account's holding in a market. Without `best`, because the book is hidden, it has no mark."""
     exposure = Exposure.objects.filter(account=account, market=market).first() or no_exposure(account, market)
     return Holding(exposure, mark(*best, market.last_price) if best is not None else None)
 
 
 def no_exposure(account: Account, market: Market) -> Exposure:
-    """That of an account which never was in the market; not saved."""
+    """The exposure of an account that was never in the market. It is not saved."""
     nothing = dict.fromkeys(
         ("position", "bid_size", "bid_value", "offer_size", "offer_value", "worst_case", "cost", "realised"), 0
     )
@@ -206,10 +209,10 @@ def no_exposure(account: Account, market: Market) -> Exposure:
 
 
 def holdings(viewer: Viewer) -> list[Holding]:
-    """The acting account's stakes in the markets that the viewer knows, past ones too, by market id; three queries.
-    There is no mark where they do not see the book, and none for a stake that is over.
+    """The acting account's holdings in all markets that the viewer knows, past ones too, by market id. Three queries.
 
-    The exposures and their account, with its cash, come from one statement: what is committed meanwhile cannot mix in.
+    A holding has no mark if the viewer may not see the book, or if it has no position and no open orders.
+    One SQL statement reads the exposures and their account with its cash, so a commit cannot come between them.
     """
     found = Exposure.objects.filter(account_id=viewer.account).select_related("account", "market").order_by("market_id")
     exposures = list(found)
@@ -224,12 +227,12 @@ def holdings(viewer: Viewer) -> list[Holding]:
 
 
 def _is_live(exposure: Exposure) -> bool:
-    """With a position or open orders."""
+    """Whether there is a position or an open order."""
     return bool(exposure.position or exposure.bid_size or exposure.offer_size)
 
 
 def portfolio(viewer: Viewer) -> Portfolio:
-    """Every market that the acting account has a stake in or ever earned in, by name."""
+    """The acting account's holdings, past ones too, sorted by the market's name."""
     found = sorted(holdings(viewer), key=lambda holding: holding.exposure.market.name_key)
     return Portfolio(
         held=[holding for holding in found if _is_live(holding.exposure)],
@@ -238,10 +241,11 @@ def portfolio(viewer: Viewer) -> Portfolio:
 
 
 def orders_of(account: int, viewer: Viewer) -> QuerySet[Order]:
+    """An account's orders in the markets that the viewer knows."""
     return Order.objects.filter(account_id=account, market__in=visibility.known(viewer))
 
 
 def trades_of(account: int) -> QuerySet[Trade]:
-    """By the markets that it traded in: there is no index by account, which every order would have to pay for."""
+    """An account's trades, found by the markets in which it traded. An index by account would slow down every order."""
     markets = Exposure.objects.filter(account_id=account, traded=True).values("market_id")
     return Trade.objects.filter(Q(buyer_id=account) | Q(seller_id=account), market_id__in=markets)

@@ -1,4 +1,4 @@
-"""A settlement before it happens: who would get what, and which orders it would cancel.
+"""Previews a settlement: what each account would get, and which orders it would cancel.
 
 Units: price and size 1/100, cash and amount 1/10,000 chip.
 """
@@ -13,7 +13,7 @@ ORDERS_SHOWN = 100
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """An account with a position, and what the settlement would pay it (below 0: take from it)."""
+    """An account with a position, and what the settlement would pay it (negative: take from it)."""
 
     account: Account
     position: int
@@ -28,7 +28,7 @@ class Holder:
 class Preview:
     price: int
     holders: list[Holder]
-    orders: list[Order]  # the first that it would cancel
+    orders: list[Order]  # the first ORDERS_SHOWN of those that it would cancel
     orders_count: int
 
     @property
@@ -37,12 +37,12 @@ class Preview:
 
     @property
     def sum(self) -> int:
-        """Over all holders: 0, because positions sum to zero."""
+        """The sum of all amounts: 0, because positions add up to zero."""
         return sum(holder.amount for holder in self.holders)
 
 
 def preview(market: Market, price: int) -> Preview:
-    """Who gets what if the market settled now at this price. Until it does, an open market goes on trading."""
+    """What each account would get if the market settled now at this price. An open market keeps trading meanwhile."""
     stakes = Exposure.objects.filter(market=market).exclude(position=0).select_related("account")
     orders, count = resting(market)
     held = [Holder(one.account, one.position, one.position * price) for one in stakes.order_by("account__name_key")]
@@ -50,6 +50,6 @@ def preview(market: Market, price: int) -> Preview:
 
 
 def resting(market: Market) -> tuple[list[Order], int]:
-    """The first of the orders that closing or settling the market cancels, and how many there are."""
+    """The first ORDERS_SHOWN of the orders that closing or settling the market would cancel, and the number of all."""
     found = Order.objects.filter(market=market, open__gt=0)
     return list(found.select_related("account").order_by("id")[:ORDERS_SHOWN]), found.count()

@@ -1,8 +1,8 @@
-"""An account's statement: every amount that its cash came from, and the balance after each.
+"""An account's statement: every amount that changed its cash, and the balance after it.
 
-Transfers, trades and payouts are immutable, so a balance is the sum of what came up to its line, whatever is committed
-meanwhile. Lines stand in the order of the journal: by seq, and by id within one command, which brings about lines of
-one kind only. What is committed between the reads of two tables is in none of them: they are read up to one seq.
+Transfers, trades and payouts never change. So a balance is the sum of all amounts up to its line, even while more are
+committed. Lines are in the order of the journal: by seq, and by id within one command. A command makes lines of one
+kind. All tables are read up to the same seq, so a commit between two reads shows in none of them.
 """
 
 import heapq
@@ -16,11 +16,11 @@ from accounts.selectors import transfers_of
 from markets.models import JournalEntry, Payout, Side, Trade
 from markets.reads.selectors import trades_of
 
-CHUNK = 1_000  # rows of a table that are read at once for a whole statement
+CHUNK = 1_000  # rows per query of a whole statement
 
 
 class Line(NamedTuple):
-    """`amount` and `balance` in 1/10,000 chip."""
+    """One amount, and the balance after it. Units: price and size 1/100, amount and balance 1/10,000 chip."""
 
     seq: int
     id: int
@@ -56,29 +56,29 @@ def lines(account: int, before: tuple[int, int] | None, limit: int) -> tuple[lis
 
 
 def every_line(account: int) -> Iterator[Line]:
-    """Every line up to now, newest first. Each table is read once, in chunks; nothing is held in between."""
+    """Every line up to now, newest first. Reads each table once, in chunks, and keeps no lines in memory."""
     head = _head()
     transfers, trades, payouts = _sources(account)
-    lines = heapq.merge(
+    merged = heapq.merge(
         (_of_transfer(row, account) for row in _by_id(transfers.filter(seq__lte=head))),
         (_of_trade(row, account) for row in _by_id(trades.filter(seq__lte=head))),
         _of_payouts(payouts.filter(seq__lte=head).order_by("-seq")),
         reverse=True,
     )
     balance: int | None = None
-    for line in lines:
+    for line in merged:
         balance = _sum_up_to(account, line) if balance is None else balance
         yield line._replace(balance=balance)
         balance -= line.amount
 
 
 def _head() -> int:
-    """The seq up to which every table has everything."""
+    """The last seq whose rows are all committed."""
     return JournalEntry.objects.order_by("-seq").values_list("seq", flat=True).first() or 0
 
 
 def _by_id(rows: QuerySet[Any]) -> Iterator[Any]:
-    """Newest first: ids are counters, in the order of the journal."""
+    """Newest first, because ids are counters in the order of the journal."""
     found = list(rows.order_by("-id")[:CHUNK])
     while found:
         yield from found
@@ -104,7 +104,11 @@ def _of_trade(row: Trade, account: int) -> Line:
     side = Side.BID if row.buyer_id == account else Side.OFFER
     value = row.price * row.size
     return Line(
-        *(row.seq, row.id, "TRADE", row.at_us, -value if side == Side.BID else value),
+        seq=row.seq,
+        id=row.id,
+        kind="TRADE",
+        at_us=row.at_us,
+        amount=-value if side == Side.BID else value,
         trade_id=row.id,
         market_id=row.market_id,
         order_id=row.taker_order if side == row.taker_side else row.maker_order,
@@ -119,7 +123,11 @@ def _of_payouts(rows: QuerySet[Payout]) -> list[Line]:
     at = dict(JournalEntry.objects.filter(seq__in=[row.seq for row in found]).values_list("seq", "at_us"))
     return [
         Line(
-            *(row.seq, row.market_id, "PAYOUT", at[row.seq], row.amount),
+            seq=row.seq,
+            id=row.market_id,
+            kind="PAYOUT",
+            at_us=at[row.seq],
+            amount=row.amount,
             market_id=row.market_id,
             price=row.price,
             size=row.position,
@@ -129,18 +137,19 @@ def _of_payouts(rows: QuerySet[Payout]) -> list[Line]:
 
 
 def _balanced(account: int, shown: list[Line]) -> list[Line]:
-    """With the balance after each line."""
+    """Fills in the balance after each line."""
     if not shown:
         return []
     balance = _sum_up_to(account, shown[0])
-    told = []
+    balanced = []
     for line in shown:
-        told.append(line._replace(balance=balance))
+        balanced.append(line._replace(balance=balance))
         balance -= line.amount
-    return told
+    return balanced
 
 
 def _sum_up_to(account: int, line: Line) -> int:
+    """The sum of all amounts up to this line, the line included."""
     transfers, trades, payouts = _sources(account)
     value = F("price") * F("size")
     sums = (

@@ -1,5 +1,7 @@
-"""Who may see which market, as the tables say it: for pages, REST and the admin. Degrees and masks are those of
-engine/visibility.py, and a test holds both to each other."""
+"""Who may see which market, from the tables: for pages, REST and the operator console.
+
+Degrees and masks are those of engine/visibility.py. A test compares both.
+"""
 
 from collections.abc import Collection
 from typing import NamedTuple
@@ -12,7 +14,7 @@ from markets.models import Exposure, Market, MarketVisibility
 
 
 class Viewer(NamedTuple):
-    """Who looks: the accounts that they may act as, the one acted as, and whether an operator's rights are on."""
+    """The accounts that somebody may act as, the account acted as, and whether sudo is on."""
 
     accounts: Collection[int]
     account: int
@@ -20,7 +22,7 @@ class Viewer(NamedTuple):
 
 
 def known(viewer: Viewer) -> QuerySet[Market]:
-    """The markets of which the viewer sees more than NOTHING, each with its `degree`."""
+    """The markets of which the viewer may see more than NOTHING, each with its `degree`."""
     markets = Market.objects.select_related("owner")
     if viewer.sudo:
         return markets.annotate(degree=Value(WHOLE))  # type: ignore[no-redef]
@@ -29,22 +31,23 @@ def known(viewer: Viewer) -> QuerySet[Market]:
 
 
 def market(viewer: Viewer, market_id: int) -> Market | None:
-    """With its `degree`; None if there is no such market and if the viewer sees NOTHING of it."""
+    """A market with its `degree`. None if there is none, or if the viewer may see NOTHING of it."""
     return known(viewer).filter(pk=market_id).first()
 
 
 def may_trade(market: Market, account: Account) -> bool:
-    """Whether the market is for everybody, or the account itself is listed."""
+    """Whether the market is open to everybody or lists this account."""
     listed = set(MarketVisibility.objects.filter(market=market).values_list("account_id", flat=True))
     return not listed or account.id in listed
 
 
 def _whole(viewer: Viewer) -> Q:
+    """Markets that list nobody, or an account that the viewer may act as."""
     listed = MarketVisibility.objects.filter(market=OuterRef("pk"))
     return ~Q(Exists(listed)) | Q(Exists(listed.filter(account__in=viewer.accounts)))
 
 
 def _known(viewer: Viewer) -> Q:
-    """Listed or not."""
+    """Markets of which the viewer's accounts are the owner, or in which they traded, even if not listed."""
     traded = Exposure.objects.filter(market=OuterRef("pk"), account__in=viewer.accounts, traded=True)
     return Q(owner__in=viewer.accounts) | Q(Exists(traded))

@@ -1,4 +1,4 @@
-"""The tables and the engine say the same of who sees and trades which market (rules, section 4)."""
+"""The tables and the engine agree on who sees and trades which market (rules, section 4)."""
 
 from collections import Counter
 
@@ -12,7 +12,7 @@ from markets.reads.visibility import Viewer
 from tests.markets.keeping import commit_history, random_history
 
 DAY = random_history(seed=11, length=900, markets=5)
-# At last Alice makes a market for herself alone, and one in which all have traded becomes hers.
+# Then Alice creates a market for herself alone, and restricts one in which everybody traded to herself.
 LATER = (
     c.CreateMarket(1, 2, True, "", "Secret", "", 0, 100, 1, 1, visible_to=(2,)),
     c.EditMarket(1, 2, True, "", 1, None, None, visible_to=(2,)),
@@ -53,10 +53,10 @@ def test_in_sudo_everything_is_whole(database: str) -> None:
 def test_both_mask_the_same(database: str) -> None:
     engine = kept_day()
     rows = Market.objects.in_bulk()
-    said = {(id, sudo): masked(market, sudo) for id, market in engine.markets.items() for sudo in (False, True)}
-    assert {(id, sudo): masked(rows[id], sudo) for id, sudo in said} == said
-    assert not any(masks for (_, sudo), masks in said.items() if sudo)
-    assert set(said.values()) == {False, True}
+    masks = {(id, sudo): masked(market, sudo) for id, market in engine.markets.items() for sudo in (False, True)}
+    assert {(id, sudo): masked(rows[id], sudo) for id, sudo in masks} == masks
+    assert not any(mask for (_, sudo), mask in masks.items() if sudo)
+    assert set(masks.values()) == {False, True}
 
 
 def test_both_let_the_same_accounts_trade(database: str) -> None:
