@@ -1,10 +1,10 @@
-"""The operator console: people, tokens, accounts and their money."""
+"""The operator console's tables of people, tokens, accounts, shares and transfers."""
 
 from typing import Any, ClassVar
 
 from allauth.account.admin import EmailAddressAdmin as AllauthEmailAddressAdmin
 from allauth.account.models import EmailAddress
-from allauth.socialaccount import admin as _  # noqa: F401 - registers what is unregistered below
+from allauth.socialaccount import admin as _  # noqa: F401 - registers the tables that are unregistered below
 from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
 from django.conf import settings
 from django.contrib import admin
@@ -33,16 +33,18 @@ from accounts.selectors import owners_above, possessions, tree
 from accounts.sudo import is_recent
 
 RIGHTS = ("is_staff", "is_superuser", "groups", "user_permissions")
-ROLE = ("is_staff", "groups")  # what Administrators give
+ROLE = ("is_staff", "groups")  # the rights that Administrators give
 
 admin.site.unregister([Group, EmailAddress])
-admin.site.unregister([SocialAccount, SocialApp, SocialToken])  # the environment names the one provider
+admin.site.unregister([SocialAccount, SocialApp, SocialToken])  # environment variables configure the one provider
 
 
 @admin.register(User)
 class UserAdmin(Operated, DjangoUserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]
-    """Administrators make people, deactivate them, set passwords and give roles that are no more than they have; only
-    superusers give all else and touch other staff. Operators see who is there."""
+    """Administrators create people, deactivate them, set their passwords, and give roles within their own permissions.
+
+    Only superusers give other rights, and change other staff. Operators may see everybody.
+    """
 
     form = UserChangeForm
     add_form = UserCreationForm
@@ -67,8 +69,8 @@ class UserAdmin(Operated, DjangoUserAdmin, ModelAdmin):  # type: ignore[misc, ty
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
         if request.user.is_superuser:
             return self.readonly_fields
-        gives = obj is not None and not obj.groups.exclude(pk__in=_groups_within(request.user)).exists()
-        return (*self.readonly_fields, *(right for right in RIGHTS if not gives or right not in ROLE))
+        may_give_roles = obj is not None and not obj.groups.exclude(pk__in=_groups_within(request.user)).exists()
+        return (*self.readonly_fields, *(right for right in RIGHTS if not may_give_roles or right not in ROLE))
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         field = super().formfield_for_manytomany(db_field, request, **kwargs)
@@ -91,11 +93,11 @@ class UserAdmin(Operated, DjangoUserAdmin, ModelAdmin):  # type: ignore[misc, ty
         return may_manage(request.user, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        return False  # the journal names people for ever: deactivate them
+        return False  # the journal refers to people for ever: deactivate them instead
 
 
 def _groups_within(user: User | AnonymousUser) -> list[int]:
-    """The groups that somebody may give: none holds a permission that they do not have."""
+    """The groups that somebody may give: those with no permission that they lack."""
     own = user.get_all_permissions()
     return [
         group.pk
@@ -106,12 +108,12 @@ def _groups_within(user: User | AnonymousUser) -> list[int]:
 
 @admin.register(Group)
 class GroupAdmin(DjangoGroupAdmin, ModelAdmin):  # type: ignore[misc]
-    """allauth's and Django's own tables, in the style of the others."""
+    """Django's own table, in the console's theme."""
 
 
 @admin.register(EmailAddress)
 class EmailAddressAdmin(AllauthEmailAddressAdmin, ModelAdmin):  # type: ignore[misc]
-    """As above."""
+    """allauth's own table, in the console's theme."""
 
 
 @admin.register(ApiToken)
@@ -125,7 +127,7 @@ class ApiTokenAdmin(ReadOnlyAdmin):
         return [*self.list_display, "revoked_at"]
 
     def get_queryset(self, request: HttpRequest) -> "QuerySet[ApiToken]":
-        """One's own; those of others for Administrators."""
+        """Administrators see all tokens, other operators their own."""
         found: QuerySet[ApiToken] = super().get_queryset(request)
         return found if request.user.has_perm("accounts.view_apitoken") else found.filter(user=request.user.pk)
 
@@ -136,13 +138,13 @@ class ApiTokenAdmin(ReadOnlyAdmin):
     def may(self, token: ApiToken) -> str:
         return ", ".join(token.scope_names)
 
-    @display(label={"active": "success", "revoked": "danger", "expired": "warning", "of nobody active": "warning"})
+    @display(label={"active": "success", "revoked": "danger", "expired": "warning", "person inactive": "warning"})
     def state(self, token: ApiToken) -> str:
         if token.revoked_at is not None:
             return "revoked"
         if token.expires_at is not None and token.expires_at <= timezone.now():
             return "expired"
-        return "active" if token.user.is_active else "of nobody active"
+        return "active" if token.user.is_active else "person inactive"
 
 
 @admin.register(Account)
@@ -158,13 +160,13 @@ class AccountAdmin(ReadOnlyAdmin):
 
     @admin.display(description="owners")
     def owned_by(self, account: Account) -> SafeString | str:
-        """Whoever may act as it, each above whom it is owned by."""
+        """Everybody who may act as it, its owners' owners included."""
         owners = owners_above(account)[1:]
         return render_to_string("admin/owners.html", {"owners": owners}) if owners else "nobody"
 
     @admin.display(description="owns")
     def owns(self, account: Account) -> SafeString | str:
-        """Its tree, and whose the money in it is."""
+        """The accounts below it, and who owns the money in them."""
         owned = possessions(tree(account)[1:], account)
         return render_to_string("admin/owned.html", {"owned": owned}) if owned else "nothing"
 

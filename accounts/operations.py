@@ -1,4 +1,4 @@
-"""What operators do about accounts and tokens."""
+"""What operators do about accounts, shares and tokens."""
 
 from typing import Any
 
@@ -34,7 +34,7 @@ class GiftForm(OperationForm):
         max_length=NOTE_CHARACTERS_MAX,
         required=False,
         widget=UnfoldAdminTextInputWidget,
-        help_text="The account's people read it beside the transfer.",
+        help_text="Shown beside the transfer to people who may act as the account.",
     )
 
 
@@ -50,11 +50,11 @@ class Gift(CommandOperation):
         return row.kind != AccountKind.HOUSE
 
     def intro(self) -> str:
-        return f"The house gives it to {self.row.name}, who has {money.chips(self.row.cash)} {settings.CHIP_NAME} now."
+        return f"The house pays {self.row.name}, who has {money.chips(self.row.cash)} {settings.CHIP_NAME} now."
 
     def message(self, form: OperationForm) -> ClientMessage:
-        said = form.cleaned_data
-        gift = GiftMessage(to_account_id=self.row.pk, amount=said["amount"], note=said["note"], key=said["key"])
+        fields = form.cleaned_data
+        gift = GiftMessage(to_account_id=self.row.pk, amount=fields["amount"], note=fields["note"], key=fields["key"])
         return ClientMessage(gift=gift)
 
     def done(self, reply: ServerMessage) -> str:
@@ -63,7 +63,7 @@ class Gift(CommandOperation):
 
 
 class Collect(Gift):
-    """The way back."""
+    """Takes money from an account back to the house."""
 
     slug = "collect"
     title = "Collect money"
@@ -71,11 +71,13 @@ class Collect(Gift):
 
     def intro(self) -> str:
         available = f"{money.chips(self.row.available)} {settings.CHIP_NAME}"
-        return f"The house takes it from {self.row.name}, who has {available} available."
+        return f"The house takes the money from {self.row.name}, who has {available} available."
 
     def message(self, form: OperationForm) -> ClientMessage:
-        said = form.cleaned_data
-        collect = CollectMessage(from_account_id=self.row.pk, amount=said["amount"], note=said["note"], key=said["key"])
+        fields = form.cleaned_data
+        collect = CollectMessage(
+            from_account_id=self.row.pk, amount=fields["amount"], note=fields["note"], key=fields["key"]
+        )
         return ClientMessage(collect=collect)
 
     def done(self, reply: ServerMessage) -> str:
@@ -83,19 +85,19 @@ class Collect(Gift):
         return f"{amount} {settings.CHIP_NAME} came from {self.row.name}"
 
 
-class OfShare(CommandOperation):
-    """Of an owner's part in an account; afterwards the account's page shows who is left."""
+class ShareOperation(CommandOperation):
+    """An operation on an owner's share of an account. It leads to the account's page, which shows who is left."""
 
     danger = True
 
     @property
     def names(self) -> tuple[str, str]:
-        """Of the owner and of the account."""
+        """The names of the owner and of the account."""
         return self.row.owner.name, self.row.account.name
 
     @property
     def part(self) -> dict[str, int]:
-        """As both commands name it."""
+        """The share, in the fields of both commands."""
         return {"account_id": self.row.account_id, "owner_id": self.row.owner_id}
 
     @classmethod
@@ -113,7 +115,7 @@ class OfShare(CommandOperation):
         return reverse("admin:accounts_account_change", args=[self.row.account_id])
 
 
-class RevokeShare(OfShare):
+class RevokeShare(ShareOperation):
     slug = "revoke"
     title = "Revoke the share"
     icon = "person_remove"
@@ -124,9 +126,7 @@ class RevokeShare(OfShare):
 
     def intro(self) -> str:
         owner, account = self.names
-        return (
-            f"{owner} no longer acts as {account}. Redistribute the credit first: nothing of the money may be theirs."
-        )
+        return f"{owner} can no longer act as {account}. Redistribute the credit first: it must be zero."
 
     def message(self, form: OperationForm) -> ClientMessage:
         return ClientMessage(revoke_share=RevokeShareMessage(**self.part, key=form.cleaned_data["key"]))
@@ -136,7 +136,7 @@ class RevokeShare(OfShare):
         return f"{owner} no longer owns {account}"
 
 
-class RedistributeCredit(OfShare):
+class RedistributeCredit(ShareOperation):
     slug = "redistribute"
     title = "Redistribute the credit"
     icon = "call_split"
@@ -144,42 +144,42 @@ class RedistributeCredit(OfShare):
     def intro(self) -> str:
         owner, account = self.names
         theirs = f"{money.chips(self.row.credit)} {settings.CHIP_NAME} before rebalancing"
-        return f"What of the money in {account} is {owner}'s ({theirs}) goes to its other owners."
+        return f"{owner}'s credit in {account} ({theirs}) goes to the other owners."
 
     def message(self, form: OperationForm) -> ClientMessage:
         return ClientMessage(redistribute=RedistributeMessage(**self.part, key=form.cleaned_data["key"]))
 
     def done(self, reply: ServerMessage) -> str:
         owner, account = self.names
-        return f"{owner}'s credit in {account} went to the others"
+        return f"{owner}'s credit in {account} went to the other owners"
 
 
-NOT_THEIRS = "Administrators make tokens for people without rights, superusers for everybody; you can make your own."
+NOT_THEIRS = "Administrators make tokens for people without rights, superusers for everybody. You can make your own."
 
 
 class MakeTokenForm(OperationForm):
     person = forms.CharField(
         max_length=150,
         widget=UnfoldAdminTextInputWidget({"autocomplete": "off"}),
-        help_text="The username. Whoever holds the token trades as this person.",
+        help_text="The username. Anybody who has the token trades as this person.",
     )
     name = forms.CharField(
         max_length=TOKEN_NAME_CHARACTERS_MAX,
         widget=UnfoldAdminTextInputWidget,
-        help_text="What it is for, like “market maker on my laptop”.",
+        help_text="What the token is for, like “market maker on my laptop”.",
     )
-    scopes = ScopesField(sudo=True, widget=UnfoldAdminCheckboxSelectMultipleWidget, help_text="It always reads.")
+    scopes = ScopesField(sudo=True, widget=UnfoldAdminCheckboxSelectMultipleWidget, help_text="Every token can read.")
     account = AccountField(
         required=False,
         widget=UnfoldAdminTextInputWidget({"autocomplete": "off"}),
-        help_text="The name of the only account that it acts as. Empty: all that the person may act as.",
+        help_text="The name of the only account that it may act as. Empty: every account that the person may act as.",
     )
     days = DaysField(widget=UnfoldAdminSelectWidget)
 
     def clean_person(self) -> User:
         person = User.objects.filter(username__iexact=self.cleaned_data["person"], is_active=True).first()
         if person is None:
-            raise forms.ValidationError("There is no active person of this username.")
+            raise forms.ValidationError("There is no active person with this username.")
         return person
 
     def clean(self) -> None:
@@ -189,7 +189,7 @@ class MakeTokenForm(OperationForm):
         if account is not None and person.pk not in people_acting_as({account.pk})[account.pk]:
             self.add_error("account", f"{person} cannot act as {account}.")
         if self.cleaned_data.get("scopes", 0) & Scope.SUDO and not is_operator(person):
-            self.add_error("scopes", f"{person} is no operator.")
+            self.add_error("scopes", f"{person} is not an operator.")
 
 
 class MakeToken(Operation):
@@ -200,27 +200,27 @@ class MakeToken(Operation):
     form_class = MakeTokenForm
 
     def intro(self) -> str:
-        return "A bot signs in with it. It is shown once, on the next page, and never again."
+        return "A bot signs in with a token. The next page shows it once and never again."
 
     def get_initial(self) -> dict[str, Any]:
         return {**super().get_initial(), "person": self.request.GET.get("person", "")}
 
     def form_valid(self, form: OperationForm) -> HttpResponse:
-        said = form.cleaned_data
-        person = said["person"]
+        fields = form.cleaned_data
+        person = fields["person"]
         if person != self.operator and not may_manage(self.operator, person, "accounts.add_apitoken"):
             form.add_error("person", NOT_THEIRS)
             return self.form_invalid(form)
-        how = {"expires_at": said["days"], "scopes": said["scopes"], "account": said["account"]}
+        options = {"expires_at": fields["days"], "scopes": fields["scopes"], "account": fields["account"]}
         try:
-            token, secret = create_token_once(self.operator, said["key"], person, said["name"], **how)
+            token, secret = create_token_once(self.operator, fields["key"], person, fields["name"], **options)
         except MadeBefore as made:
             messages.error(self.request, str(made))
             return redirect(self.back())
         except TokenRefused as refused:
             form.add_error(None, str(refused))
             return self.form_invalid(form)
-        self.model_admin.log_addition(self.request, token, f"Made: {said['reason']}")
+        self.model_admin.log_addition(self.request, token, f"Made: {fields['reason']}")
         shown = self.get_context_data(form=form, token=token, secret=secret)
         answer = self.response_class(self.request, "admin/token_made.html", shown)
         answer["Cache-Control"] = "no-store"
@@ -238,7 +238,7 @@ class RevokeToken(Operation):
         return row.revoked_at is None
 
     def intro(self) -> str:
-        return f"“{self.row.name}” of {self.row.user} opens nothing any more; its sockets close within seconds."
+        return f"“{self.row.name}” of {self.row.user} stops working at once. Its sockets close within seconds."
 
     def form_valid(self, form: OperationForm) -> HttpResponse:
         if revoke_token(self.row):

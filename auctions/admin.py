@@ -1,4 +1,4 @@
-"""The operator console: the auction board."""
+"""The operator console's table of auctions."""
 
 from typing import Any, ClassVar
 
@@ -41,8 +41,11 @@ class AuctionAdmin(ReadOnlyAdmin):
     titles: ClassVar = {"settle_price": "settled at"}
     instead: ClassVar = {"status": "state", "description": "text", "picture": "shown"}
     written: ClassVar = {
-        **dict.fromkeys(("buy_now_price", "settle_price"), money.cash),
-        **{"creator": person, "created_us": when, "seq": entry_link},
+        "buy_now_price": money.cash,
+        "settle_price": money.cash,
+        "creator": person,
+        "created_us": when,
+        "seq": entry_link,
     }
 
     @display(description="status", ordering="status", label=LABELS)
@@ -51,7 +54,7 @@ class AuctionAdmin(ReadOnlyAdmin):
 
     @admin.display(description="description")
     def text(self, auction: Auction) -> str:
-        return auction.description  # in its lines, which the theme keeps for methods only
+        return auction.description  # a method, because the theme keeps line breaks only for these
 
     @admin.display(description="picture")
     def shown(self, auction: Auction) -> SafeString | None:

@@ -1,4 +1,4 @@
-"""What operators do about auctions: each a command."""
+"""What operators do about auctions. Each operation sends a command."""
 
 from typing import Any
 
@@ -19,7 +19,9 @@ from realtime import limits
 DECIMAL = UnfoldAdminTextInputWidget({"inputmode": "decimal"})
 
 
-class OfOpenAuction(CommandOperation):
+class OpenAuctionOperation(CommandOperation):
+    """An operation that is offered only while the auction is open."""
+
     @classmethod
     def offered(cls, row: Auction) -> bool:
         return row.status == AuctionStatus.OPEN
@@ -46,7 +48,7 @@ class EditAuctionForm(OnlyChanges, OperationForm):
     remove_picture = forms.BooleanField(required=False, widget=UnfoldBooleanSwitchWidget)
 
 
-class EditAuction(OfOpenAuction):
+class EditAuction(OpenAuctionOperation):
     slug = "edit"
     title = "Edit"
     icon = "edit"
@@ -64,19 +66,19 @@ class EditAuction(OfOpenAuction):
         return f"{reply.auction_updated.auction.name} is saved"
 
     def after(self, reply: ServerMessage) -> str:
-        """The picture that was taken away goes."""
+        """Deletes the picture's file if no auction shows it any more."""
         pictures.discard(self.row.picture)
         return super().after(reply)
 
 
-class WithdrawAuction(OfOpenAuction):
+class WithdrawAuction(OpenAuctionOperation):
     slug = "withdraw"
     title = "Withdraw"
     icon = "remove_shopping_cart"
     danger = True
 
     def intro(self) -> str:
-        return f"{self.row.name} of {self.row.seller.name} leaves the board for good."
+        return f"{self.row.name} of {self.row.seller.name} leaves the board. This cannot be undone."
 
     def message(self, form: OperationForm) -> ClientMessage:
         withdraw = pb.WithdrawAuction(auction_id=self.row.pk, key=form.cleaned_data["key"])
@@ -91,10 +93,12 @@ class SettleAuctionForm(OperationForm):
         widget=UnfoldAdminTextInputWidget({"autocomplete": "off"}),
         help_text="The name of any account but the seller's.",
     )
-    price = UnitsField(decimals=money.CASH_DECIMALS, widget=DECIMAL, help_text="The buyer must have it available.")
+    price = UnitsField(
+        decimals=money.CASH_DECIMALS, widget=DECIMAL, help_text="The buyer must have this much available."
+    )
 
 
-class SettleAuction(OfOpenAuction):
+class SettleAuction(OpenAuctionOperation):
     slug = "settle"
     title = "Settle"
     icon = "gavel"
@@ -102,12 +106,12 @@ class SettleAuction(OfOpenAuction):
     form_class = SettleAuctionForm
 
     def intro(self) -> str:
-        return f"{self.row.name} goes to the buyer, who pays {self.row.seller.name}. There is no way back."
+        return f"The buyer gets {self.row.name} and pays {self.row.seller.name}. This cannot be undone."
 
     def message(self, form: OperationForm) -> ClientMessage:
-        said = form.cleaned_data
+        fields = form.cleaned_data
         settle = pb.SettleAuction(
-            auction_id=self.row.pk, buyer_id=said["buyer"].pk, price=said["price"], key=said["key"]
+            auction_id=self.row.pk, buyer_id=fields["buyer"].pk, price=fields["price"], key=fields["key"]
         )
         return ClientMessage(settle_auction=settle)
 

@@ -1,4 +1,4 @@
-"""The operator console: markets with their operations, what happened in them, and the journal."""
+"""The operator console's tables of markets, of what happened in them, and of the journal."""
 
 import json
 from typing import Any, ClassVar
@@ -76,7 +76,15 @@ class RestrictedFilter(admin.SimpleListFilter):
 class MarketAdmin(ReadOnlyAdmin):
     operations = (CreateMarket, Resume, Pause, CancelOnly, EditMarket, Close, Settle)
     list_display = (
-        *("id", "name", "category", "state", "min_settlement", "max_settlement", "last_price", "settle_price", "owner"),
+        "id",
+        "name",
+        "category",
+        "state",
+        "min_settlement",
+        "max_settlement",
+        "last_price",
+        "settle_price",
+        "owner",
         "restricted",
     )
     list_display_links = ("id", "name")
@@ -93,8 +101,16 @@ class MarketAdmin(ReadOnlyAdmin):
     instead: ClassVar = {"status": "state", "description": "text"}
     also = ("visible_to", "see")
     written: ClassVar = {
-        **dict.fromkeys(("min_settlement", "max_settlement", "tick_size", "settle_price", "last_price"), money.price),
-        **{"smallest_size": money.size, "volume": money.size, "creator": person, "created_us": when, "seq": entry_link},
+        "min_settlement": money.price,
+        "max_settlement": money.price,
+        "tick_size": money.price,
+        "settle_price": money.price,
+        "last_price": money.price,
+        "smallest_size": money.size,
+        "volume": money.size,
+        "creator": person,
+        "created_us": when,
+        "seq": entry_link,
     }
 
     @display(description="status", ordering="status", label=LABELS)
@@ -103,7 +119,7 @@ class MarketAdmin(ReadOnlyAdmin):
 
     @admin.display(description="description")
     def text(self, market: Market) -> str:
-        return market.description  # in its lines, which the theme keeps for methods only
+        return market.description  # a method, because the theme keeps line breaks only for these
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Market]:
         found: QuerySet[Market] = super().get_queryset(request)
@@ -164,10 +180,15 @@ class OrderAdmin(EngineOwnedAdmin):
     list_select_related = ("market", "account")
     raw_id_fields = ("market", "account")
     search_fields = ("id",)
-    exclude = ("client_order_id",)  # its account's alone (rules, section 4)
+    exclude = ("client_order_id",)  # only the order's account may see it (rules, section 4)
     written: ClassVar = {
-        **dict.fromkeys(("size", "open", "filled", "cancelled"), money.size),
-        **{"price": money.price, "created_us": when, "seq": entry_link},
+        "price": money.price,
+        "size": money.size,
+        "open": money.size,
+        "filled": money.size,
+        "cancelled": money.size,
+        "created_us": when,
+        "seq": entry_link,
     }
 
 
@@ -184,8 +205,12 @@ class TradeAdmin(EngineOwnedAdmin):
     raw_id_fields = ("market", "buyer", "seller")
     search_fields = ("id",)
     written: ClassVar = {
-        **dict.fromkeys(("size", "maker_open", "taker_open"), money.size),
-        **{"price": money.price, "at_us": when, "seq": entry_link},
+        "price": money.price,
+        "size": money.size,
+        "maker_open": money.size,
+        "taker_open": money.size,
+        "at_us": when,
+        "seq": entry_link,
     }
 
 
@@ -198,9 +223,14 @@ class ExposureAdmin(EngineOwnedAdmin):
     list_select_related = ("account", "market")
     raw_id_fields = ("account", "market")
     written: ClassVar = {
-        **dict.fromkeys(("bid_size", "offer_size"), money.size),
-        **dict.fromkeys(("bid_value", "offer_value", "worst_case", "cost"), money.cash),
-        **{"position": money.signed_size, "realised": money.signed_cash},
+        "position": money.signed_size,
+        "bid_size": money.size,
+        "bid_value": money.cash,
+        "offer_size": money.size,
+        "offer_value": money.cash,
+        "worst_case": money.cash,
+        "cost": money.cash,
+        "realised": money.signed_cash,
     }
 
 
@@ -212,7 +242,10 @@ class PayoutAdmin(EngineOwnedAdmin):
     list_select_related = ("account", "market")
     raw_id_fields = ("account", "market")
     written: ClassVar = {
-        **{"position": money.signed_size, "price": money.price, "amount": money.signed_cash, "seq": entry_link},
+        "position": money.signed_size,
+        "price": money.price,
+        "amount": money.signed_cash,
+        "seq": entry_link,
     }
 
 
@@ -247,8 +280,11 @@ class JournalEntryAdmin(EngineOwnedAdmin):
     search_help_text = "Number of the entry"
     written: ClassVar = {"at_us": when}
     instead: ClassVar = {
-        **{"principal": "who", "account": "acting_as", "hash": "digest"},
-        **{"command": "command_as_json", "events": "events_as_json"},
+        "principal": "who",
+        "account": "acting_as",
+        "hash": "digest",
+        "command": "command_as_json",
+        "events": "events_as_json",
     }
     also = ("neighbours",)
 
@@ -291,7 +327,7 @@ class JournalEntryAdmin(EngineOwnedAdmin):
 
 
 def _as_text(kept: bytes, read: Any) -> SafeString:
-    """As named fields; what this program does not know as it is kept."""
+    """The JSON with named fields. An entry of a kind that this version does not know is shown as it is stored."""
     try:
         text = as_json(read())
     except ValueError:

@@ -1,4 +1,4 @@
-"""Commands and events as people read them: named fields, integer units as decimals, codes as words."""
+"""Writes commands and events for people: fields by name, units as decimals, codes as words."""
 
 import json
 from collections.abc import Callable
@@ -11,9 +11,9 @@ from markets.engine import events
 from markets.engine.commands import Command, MarketStatus, SelfTrade, Side, TimeInForce
 from markets.engine.events import AccountKind, CancelCause, Event, TransferKind
 
-USUAL = ("", None, False, 0, (), TimeInForce.GTC.name, SelfTrade.CANCEL_RESTING.name)
-ASKED = ("by", "account", "sudo", "key")  # the first fields of every command: columns of the journal say them
-UNSAID = (*ASKED, "accounts_max", "markets_max", "category_public")
+DEFAULTS = ("", None, False, 0, (), TimeInForce.GTC.name, SelfTrade.CANCEL_RESTING.name)
+HEAD = ("by", "account", "sudo", "key")  # the first fields of every command, which are columns of the journal
+LEFT_OUT = (*HEAD, "accounts_max", "markets_max", "category_public")
 
 
 def _word(kind: type[IntEnum]) -> Callable[[int], str | int]:
@@ -34,44 +34,58 @@ WRITERS: dict[str, Callable[[Any], Any]] = {
     "at_us": when,
     "credits": lambda rows: {str(owner): money.chips(credit) for owner, credit in rows},
 }
-# Fields that are what they are: ids, texts, counts. A test finds a field that is neither here nor above.
+# Fields shown as they are: ids, texts, counts. A test fails for a field that is neither here nor above.
 PLAIN = frozenset(
     [
-        *(
-            *ASKED,
-            "user",
-            "owner",
-            "shared",
-            "receiver",
-            "left",
-            "name",
-            "description",
-            "note",
-            "kind",
-            "market",
-            "order",
-            "trade",
-            "transfer",
-        ),
-        *("from_account", "to_account", "buyer", "seller", "maker_order", "taker_order", "client_order_id"),
-        *("post_only", "accounts_max", "markets_max", "category", "category_public", "pinned"),
-        *("visible_to", "visible_before", "hide_account_ids"),
-        *("auction", "seller", "picture", "no_buy_now_price"),
+        *HEAD,
+        "user",
+        "owner",
+        "shared",
+        "receiver",
+        "left",
+        "name",
+        "description",
+        "note",
+        "kind",
+        "market",
+        "order",
+        "trade",
+        "transfer",
+        "from_account",
+        "to_account",
+        "buyer",
+        "seller",
+        "maker_order",
+        "taker_order",
+        "client_order_id",
+        "post_only",
+        "accounts_max",
+        "markets_max",
+        "category",
+        "category_public",
+        "pinned",
+        "visible_to",
+        "visible_before",
+        "hide_account_ids",
+        "auction",
+        "seller",
+        "picture",
+        "no_buy_now_price",
     ]
 )
 KINDS: dict[type, type[IntEnum]] = {events.AccountCreated: AccountKind, events.Transferred: TransferKind}
 
 
 def readable(thing: Command | Event) -> dict[str, Any]:
-    """Its fields by name, in their order."""
+    """Its fields by name, in their order, written for people."""
     return {name: _written(type(thing), name, value) for name, value in thing._asdict().items()}
 
 
 def summary(command: Command) -> str:
-    """What it asks for, in one line: "market 3, price 70.00". What is as usual goes without saying."""
-    asked = ((name, value) for name, value in readable(command).items() if name not in UNSAID)
-    told = [(name.replace("_", " "), value) for name, value in asked if value not in USUAL]
-    return ", ".join(name if value is True else f"{name} {value}" for name, value in told)
+    """What a command asks for, in one line: "market 3, price 70.00". Default values are left out."""
+    asked = ((name, value) for name, value in readable(command).items() if name not in LEFT_OUT)
+    shown = [(name.replace("_", " "), value) for name, value in asked if value not in DEFAULTS]
+    return ", ".join(name if value is True else f"{name} {value}" for name, value in shown)
 
 
 def as_json(things: Any) -> str:

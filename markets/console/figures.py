@@ -1,4 +1,4 @@
-"""What the operator console reads about the exchange as a whole, and who settles a market about what that would do.
+"""What the operator console reads about the exchange as a whole, and about the journal's entries.
 
 Units: price and size 1/100, cash and amount 1/10,000 chip.
 """
@@ -21,7 +21,7 @@ ORDERS_SHOWN = 100
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """`cash` is the sum over all accounts, the house included: 0, or something is very wrong."""
+    """`cash` is the sum over all accounts, the house included. If it is not 0, money has appeared or vanished."""
 
     entries: list[JournalEntry]
     markets: list[tuple[Market, Best]]
@@ -51,7 +51,7 @@ def figures() -> Figures:
 
 
 def named_entries() -> QuerySet[JournalEntry]:
-    """Entries with `person_name` and `account_name`, and without what may be large: the events."""
+    """Entries with `person_name` and `account_name`. The events are deferred, because they may be large."""
     people = User.objects.filter(pk=OuterRef("principal")).values("username")
     accounts = Account.objects.filter(pk=OuterRef("account")).values("name")
     named = JournalEntry.objects.annotate(person_name=Subquery(people[:1]), account_name=Subquery(accounts[:1]))
@@ -59,8 +59,8 @@ def named_entries() -> QuerySet[JournalEntry]:
 
 
 def described(entry: JournalEntry) -> str:
-    """What was asked for, in one line."""
+    """What an entry's command asked for, in one line."""
     try:
         return summary(decode_command(entry.kind, bytes(entry.command)))
     except ValueError:
-        return "of a kind that this program does not know"
+        return "a command that this version does not know"

@@ -1,4 +1,4 @@
-"""What operators do about markets: each a command."""
+"""What operators do about markets. Each operation sends a command."""
 
 from typing import Any, ClassVar
 
@@ -32,20 +32,20 @@ class TextField(LinesField):
 
 
 def shown_fields(**kwargs: Any) -> dict[str, forms.Field]:
-    """How and to whom a market is shown; what only operators set."""
+    """The fields that only operators set: how a market is shown, and to whom."""
     text = UnfoldAdminTextInputWidget({"autocomplete": "off"})
-    category = f"Any; people choose from {', '.join(settings.PUBLIC_CATEGORIES)}."
+    category = f"Any text. Other people choose from {', '.join(settings.PUBLIC_CATEGORIES)}."
     listed = (
-        "Accounts that may trade in it, by name or id, one per line or with commas. Empty: everybody. "
-        "Open orders of accounts that are no longer listed are cancelled."
+        "Accounts that may see it and trade in it, by name or id, one per line or with commas. Empty: everybody. "
+        "Open orders of accounts that may no longer trade are cancelled."
     )
-    hidden = "Nobody but operators in sudo sees whose orders and trades they are."
+    hidden = "Only operators in sudo see which account an order or a trade belongs to."
     switch = UnfoldBooleanSwitchWidget
     return {
         "category": forms.CharField(
             max_length=limits.CATEGORY_CHARACTERS_MAX, required=False, widget=text, help_text=category, **kwargs
         ),
-        "pinned": forms.BooleanField(required=False, widget=switch, help_text="Above the others.", **kwargs),
+        "pinned": forms.BooleanField(required=False, widget=switch, help_text="Listed above the others.", **kwargs),
         "visible_to": AccountsField(
             required=False, widget=UnfoldAdminTextareaWidget({"rows": 4}), help_text=listed, **kwargs
         ),
@@ -58,11 +58,11 @@ class CreateMarketForm(OperationForm):
     description = TextField(
         max_length=limits.DESCRIPTION_CHARACTERS_MAX,
         required=False,
-        help_text="What it settles on, when, and by whose word.",
+        help_text="What it settles on, when, and who decides.",
     )
     min_settlement = PriceField(label="Lowest settlement", initial="0", widget=number())
     max_settlement = PriceField(label="Highest settlement", initial="100", widget=number())
-    tick_size = StepField(initial="0.01", widget=number(), help_text="Prices, and both bounds, are multiples of it.")
+    tick_size = StepField(initial="0.01", widget=number(), help_text="Prices and both bounds are multiples of it.")
     smallest_size = StepField(initial="0.01", widget=number(), help_text="Sizes of orders are multiples of it.")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -78,12 +78,16 @@ class CreateMarket(CommandOperation):
     form_class = CreateMarketForm
 
     def intro(self) -> str:
-        return "It is open at once. Bounds, tick and smallest size can never be changed; your own account owns it."
+        return (
+            "It opens at once, and your own account owns it. Its bounds, tick and smallest size can never be changed."
+        )
 
     def message(self, form: OperationForm) -> ClientMessage:
-        said = {name: value for name, value in form.cleaned_data.items() if name != "reason"}
-        ids = said.pop("visible_to")
-        return ClientMessage(create_market=pb.CreateMarket(visible_to=pb.AccountIds(ids=ids) if ids else None, **said))
+        fields = {name: value for name, value in form.cleaned_data.items() if name != "reason"}
+        ids = fields.pop("visible_to")
+        return ClientMessage(
+            create_market=pb.CreateMarket(visible_to=pb.AccountIds(ids=ids) if ids else None, **fields)
+        )
 
     def done(self, reply: ServerMessage) -> str:
         return f"{reply.market_created.market.name} is open"
@@ -113,12 +117,12 @@ class EditMarket(CommandOperation):
     def get_initial(self) -> dict[str, Any]:
         kept = ("name", "description", "category", "pinned", "hide_account_ids")
         listed = Account.objects.filter(sees__market=self.row).order_by("name_key")
-        begun = {name: getattr(self.row, name) for name in kept}
-        return {**super().get_initial(), **begun, "visible_to": AccountsField.written(listed)}
+        values = {name: getattr(self.row, name) for name in kept}
+        return {**super().get_initial(), **values, "visible_to": AccountsField.written(listed)}
 
     def message(self, form: OperationForm) -> ClientMessage:
         changed = {name: form.cleaned_data[name] for name in form.changed_data if name not in ("key", "reason")}
-        if "visible_to" in changed:  # also if it is empty now: then everybody sees it
+        if "visible_to" in changed:  # empty too: then everybody sees the market
             changed["visible_to"] = pb.AccountIds(ids=changed["visible_to"])
         edit = pb.EditMarket(market_id=self.row.pk, key=form.cleaned_data["key"], **changed)
         return ClientMessage(edit_market=edit)
@@ -128,11 +132,11 @@ class EditMarket(CommandOperation):
 
 
 class SetStatus(CommandOperation):
-    """Those below: one for each status that an operator can give a market."""
+    """The base of the operations below, one for each status that an operator can set."""
 
     status: ClassVar["pb.MarketStatus.ValueType"]
     from_status: ClassVar[tuple[MarketStatus, ...]]
-    words: ClassVar[str]  # what it means, on the form
+    words: ClassVar[str]  # what the status means; shown above the form
     now: ClassVar[str]
 
     @classmethod
@@ -156,7 +160,7 @@ class Resume(SetStatus):
     icon = "play_arrow"
     status = pb.OPEN
     from_status = (MarketStatus.CANCEL_ONLY, MarketStatus.PAUSED)
-    words = "orders trade again. Those that rest kept their place."
+    words = "orders trade again. Resting orders keep their place."
     now = "open"
 
 
@@ -166,7 +170,7 @@ class CancelOnly(SetStatus):
     icon = "playlist_remove"
     status = pb.CANCEL_ONLY
     from_status = (MarketStatus.OPEN, MarketStatus.PAUSED)
-    words = "new orders are refused. People can still cancel what rests."
+    words = "new orders are refused. People can still cancel their resting orders."
     now = "cancel only"
 
 
@@ -176,7 +180,7 @@ class Pause(SetStatus):
     icon = "pause"
     status = pb.PAUSED
     from_status = (MarketStatus.OPEN, MarketStatus.CANCEL_ONLY)
-    words = "the book stands still. New orders and cancels are refused until you open it again."
+    words = "new orders and cancels are refused until you open it again. Resting orders stay."
     now = "paused"
 
 
@@ -192,7 +196,7 @@ class Close(SetStatus):
     def intro(self) -> str:
         _, count = settlement_preview.resting(self.row)
         orders = f"{count:,} open order{'s are' if count != 1 else ' is'} cancelled" if count else "no order rests"
-        return f"{self.row.name} never trades again: {orders}. What remains is to settle it. There is no way back."
+        return f"{self.row.name} never trades again: {orders}. You can only settle it then. This cannot be undone."
 
 
 class PriceForm(SettlementForm):
@@ -200,7 +204,7 @@ class PriceForm(SettlementForm):
 
 
 class SettleForm(PriceForm, OperationForm):
-    """Asked twice: PriceForm for the preview, then this to settle."""
+    """Settles at the price that PriceForm asked for and the preview showed."""
 
 
 class Settle(CommandOperation):
@@ -222,7 +226,7 @@ class Settle(CommandOperation):
         return {**super().get_initial(), "price": self.request.GET.get("price", "")}
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        """With `asked`, the question for a price, and once it is answered `preview`."""
+        """Adds `asked`, the form that asks for a price, and `preview`, once there is a valid price."""
         data = self.request.POST or self.request.GET
         asked = PriceForm(data if "price" in data else None, market=self.row)
         preview = self.preview(asked)
@@ -234,8 +238,8 @@ class Settle(CommandOperation):
         return settlement_preview.preview(self.row, asked.cleaned_data["price"])
 
     def message(self, form: OperationForm) -> ClientMessage:
-        said = form.cleaned_data
-        settle = pb.SettleMarket(market_id=self.row.pk, price=said["price"], key=said["key"])
+        fields = form.cleaned_data
+        settle = pb.SettleMarket(market_id=self.row.pk, price=fields["price"], key=fields["key"])
         return ClientMessage(settle_market=settle)
 
     def done(self, reply: ServerMessage) -> str:

@@ -1,5 +1,8 @@
-"""What the operator console's home shows. The admin site is asked for its buttons: the theme cannot be imported here,
-because Django loads every tag library while the theme is still being imported."""
+"""Tags for the operator console's home.
+
+Buttons come from the admin site. This module cannot import the theme, because Django loads every tag library while the
+theme is still being imported.
+"""
 
 from typing import Any
 
@@ -19,19 +22,19 @@ register.simple_tag(figures.figures, name="exchange_figures")
 
 @register.simple_tag(takes_context=True)
 def sees_exchange(context: dict[str, Any]) -> bool:
-    """Whether the home shows the exchange. The page itself asks for sudo."""
+    """Whether the home shows the exchange's figures. The page itself asks for sudo."""
     return may_view(context["request"].user)
 
 
 @register.simple_tag(takes_context=True)
 def home_buttons(context: dict[str, Any]) -> list[Any]:
-    """What an operator does that belongs to no row."""
+    """The buttons of operations that need no row."""
     return [button for model in (Market, ApiToken) for button in _admin(model).buttons(context["request"])]
 
 
 @register.simple_tag(takes_context=True)
 def row_buttons(context: dict[str, Any], row: Model) -> list[Any]:
-    """What an operator does about this row."""
+    """The buttons of this row's operations."""
     buttons: list[Any] = _admin(type(row)).buttons(context["request"], row)
     return buttons
 

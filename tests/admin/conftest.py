@@ -1,4 +1,4 @@
-"""The small exchange of the pages' tests, seen by an operator, by staff without the permission, by a student."""
+"""The small exchange of the pages' tests, with an operator, staff without the permission, and a student."""
 
 import re
 from collections.abc import Callable
@@ -21,17 +21,17 @@ from realtime import gateway
 from realtime.errors import RequestFailed
 from tests.pages.conftest import AT_US, CHIP, World, authenticated
 
-SEQ = 2001  # of the entry that the fake gateway answers with
+SEQ = 2001  # of every answer of the fake gateway
 
 
 @pytest.fixture(autouse=True)
 def _built_or_not(settings: Any) -> None:
-    """The console is tested with and without collected static files: they keep their names."""
+    """Gives static files their plain names, whether or not they were collected."""
     settings.STORAGES = {
         **settings.STORAGES,
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
     }
-    settings.WHITENOISE_AUTOREFRESH = True  # else every test lists all static files anew
+    settings.WHITENOISE_AUTOREFRESH = True  # otherwise every test lists all static files
 
 
 @pytest.fixture(autouse=True)
@@ -47,12 +47,14 @@ class Asked(NamedTuple):
 
 
 class FakeGateway:
-    """Notes what is asked and answers as the exchange would, or refuses with `refusal`. The same body with the same key
-    is done once: `done` counts what was."""
+    """Records commands and answers as the exchange would, or refuses with `refusal`.
+
+    A command with the same key and body is done once; `done` holds the commands by key.
+    """
 
     def __init__(self) -> None:
         self.asked: list[Asked] = []
-        self.reasons: list[str] = []  # of each
+        self.reasons: list[str] = []  # of each command
         self.done: dict[str, pb.ClientMessage] = {}
         self.refusal: RequestFailed | None = None
 
@@ -71,8 +73,15 @@ class FakeGateway:
         request = getattr(message, kind)
         if kind == "create_user_account":
             Account.objects.create(
-                **{"id": 90, "name": request.name, "name_key": "", "kind": AccountKind.USER, "user_id": user},
-                **{"cash": 0, "available": 0, "creator": user, "seq": 1},
+                id=90,
+                name=request.name,
+                name_key="",
+                kind=AccountKind.USER,
+                user_id=user,
+                cash=0,
+                available=0,
+                creator=user,
+                seq=1,
             )
             created = pb.AccountCreated(account=pb.Account(id=90, name=request.name))
             return pb.ServerMessage(seq=1, account_created=created)
@@ -114,7 +123,7 @@ def exchange(monkeypatch: pytest.MonkeyPatch) -> FakeGateway:
 
 
 class Class(World):
-    """With staff, and a journal of two entries: the house, and the market Rain made by Alice."""
+    """Adds staff and a journal of two entries: CreateHouse, and CreateMarket of Rain by Alice."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -150,7 +159,7 @@ def world(db: None) -> Class:
 
 
 class Console(Client):
-    """A browser whose operator has a reason for everything, unless the test says otherwise."""
+    """A browser that gives a reason with every form, unless the test gives another."""
 
     def post(self, path: str, data: Any = None, *args: Any, **kwargs: Any) -> Any:  # type: ignore[override]
         said = {"reason": "as agreed", **data} if isinstance(data, dict) else data
@@ -185,12 +194,12 @@ def key_on(client: Client, path: str) -> str:
 
 
 def said(response: Any) -> list[str]:
-    """What the next page would say."""
+    """The messages that the next page would show."""
     return [str(message) for message in get_messages(response.wsgi_request)]
 
 
 def errors(response: Any) -> dict[str, list[str]]:
-    """What is wrong with the form that a page shows again."""
+    """The errors of the form that a page shows again."""
     assert response.status_code == 200
     found: dict[str, list[str]] = response.context["form"].errors
     return found

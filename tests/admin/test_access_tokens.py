@@ -1,4 +1,4 @@
-"""Access tokens of the provider: where the keys come from, how far a token reaches. tests/live has the forged ones."""
+"""Access tokens of the provider: where keys come from, and what a token allows. tests/live tries forged ones."""
 
 import time
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ def school() -> Iterator[Provider]:
 
 @pytest.fixture
 def known(settings: Any, school: Provider, world: Class) -> Class:
-    """Alice and the operator Olivia have signed in once with the provider."""
+    """Alice and the operator Olivia, who have signed in once with the provider."""
     settings.OIDC_ISSUER, settings.OIDC_AUDIENCE, settings.OIDC_ID = school.issuer, AUDIENCE, ID
     settings.OIDC_OPERATOR_ROLE = ROLE
     for user in (world.alice_user, world.operator_user):
@@ -155,7 +155,7 @@ class TestClaim:
 
 
 class TestRole:
-    """What the provider says of operators is followed; what was given here stays."""
+    """Operators follow the provider's claim. Rights given in the console stay."""
 
     def operates(self, user: User) -> tuple[bool, bool]:
         fresh = User.objects.get(pk=user.pk)

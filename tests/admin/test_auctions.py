@@ -1,4 +1,4 @@
-"""The auction board in the console: its figures, its operations, what they send."""
+"""The auction board in the console: its figures, its operations, and the commands that they send."""
 
 from pathlib import Path
 from typing import Any
@@ -55,7 +55,7 @@ def test_an_edit_that_changes_nothing_is_not_sent(operator: Client, lamp: Auctio
 
 
 def test_a_picture_is_taken_away(operator: Client, lamp: Auction, exchange: FakeGateway) -> None:
-    """What an auction shows stays."""
+    """A picture that an auction shows is not deleted."""
     lamp.picture = pictures.store(b"x")
     lamp.save()
     form = {"initial-name": "Lamp", "name": "Lamp", "initial-price": "1", "price": "1", "remove_picture": "on"}

@@ -1,4 +1,4 @@
-"""What a credential is good for, and when it is so no longer."""
+"""What a bearer credential allows, and when it stops working."""
 
 from collections.abc import Hashable
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""The console's home: how the exchange stands, and the way to what an operator does."""
+"""The console's home: the exchange's figures, and the buttons of operations."""
 
 import re
 
@@ -17,7 +17,7 @@ def text(client: Client) -> str:
 
 
 def balance(world: Class) -> None:
-    """The house owes what the others have."""
+    """The house's cash is minus the cash of the others."""
     others = sum(account.cash for account in Account.objects.exclude(pk=1))
     Account.objects.filter(pk=1).update(cash=-others)
 
@@ -44,7 +44,7 @@ def test_it_tells_the_figures(operator: Client, world: Class) -> None:
 
 
 def test_it_wears_the_mark_of_the_exchange(operator: Client, world: Class) -> None:
-    """A browser that finds none asks for a file that is not there."""
+    """A browser that finds no icon asks for a file that does not exist."""
     icons = re.findall(r'<link rel="icon" href="([^"]+)"', operator.get("/admin/").content.decode())
     assert len(icons) == 1
     assert re.fullmatch(r"/static/favicon(\.\w+)?\.svg", icons[0])

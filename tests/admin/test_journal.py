@@ -1,4 +1,4 @@
-"""Entries of the journal as people read them."""
+"""How the console shows entries of the journal."""
 
 import json
 import re
@@ -16,9 +16,25 @@ from markets.engine.events import Event
 from markets.models import JournalEntry
 from tests.admin.conftest import AT_US, Class
 
+RAIN_CREATED = {
+    "market": 7,
+    "name": "Rain",
+    "description": "Will it?",
+    "owner": 2,
+    "min_settlement": "0.00",
+    "max_settlement": "100.00",
+    "tick_size": "0.50",
+    "smallest_size": "1",
+    "at_us": "2026-11-23 02:03:22",
+    "category": "",
+    "pinned": False,
+    "visible_to": [],
+    "hide_account_ids": False,
+}
+
 
 def shown(client: Client, seq: int) -> tuple[str, list[Any]]:
-    """The page of an entry, and the JSON on it."""
+    """The page of an entry, and the JSON documents on it."""
     page = client.get(f"/admin/markets/journalentry/{seq}/change/").content.decode()
     return page, [json.loads(unescape(text)) for text in re.findall(r'console-json">(.*?)</pre>', page, re.DOTALL)]
 
@@ -26,21 +42,24 @@ def shown(client: Client, seq: int) -> tuple[str, list[Any]]:
 def test_an_entry_shows_its_command_and_events_with_names_and_decimals(operator: Client, world: Class) -> None:
     page, (command, happened) = shown(operator, 2)
     assert command == {
-        **{"by": world.alice_user.pk, "account": 2, "sudo": False, "key": "k", "name": "Rain"},
-        **{"description": "Will it?", "min_settlement": "0.00", "max_settlement": "100.00"},
-        **{"tick_size": "0.50", "smallest_size": "1", "markets_max": 20},
-        **{"category": "", "category_public": True, "pinned": False, "visible_to": [], "hide_account_ids": False},
+        "by": world.alice_user.pk,
+        "account": 2,
+        "sudo": False,
+        "key": "k",
+        "name": "Rain",
+        "description": "Will it?",
+        "min_settlement": "0.00",
+        "max_settlement": "100.00",
+        "tick_size": "0.50",
+        "smallest_size": "1",
+        "markets_max": 20,
+        "category": "",
+        "category_public": True,
+        "pinned": False,
+        "visible_to": [],
+        "hide_account_ids": False,
     }
-    assert happened == [
-        {
-            "MarketCreated": {
-                **{"market": 7, "name": "Rain", "description": "Will it?", "owner": 2, "min_settlement": "0.00"},
-                **{"max_settlement": "100.00", "tick_size": "0.50", "smallest_size": "1"},
-                "at_us": "2026-11-23 02:03:22",
-                **{"category": "", "pinned": False, "visible_to": [], "hide_account_ids": False},
-            }
-        }
-    ]
+    assert happened == [{"MarketCreated": RAIN_CREATED}]
     assert bytes(JournalEntry.objects.get(seq=2).hash).hex() in page
     assert "/admin/markets/journalentry/1/change/" in page
     assert "/admin/markets/journalentry/3/change/" not in page
@@ -62,14 +81,20 @@ def test_the_table_says_what_was_asked_for_and_by_whom(operator: Client, world: 
 
 
 @pytest.mark.parametrize("kind", ["Teleport", "Gift"])
-def test_an_entry_that_this_program_does_not_know_is_shown_as_it_is_kept(
-    kind: str, operator: Client, world: Class
-) -> None:
+def test_an_entry_of_an_unknown_kind_is_shown_as_it_is_stored(kind: str, operator: Client, world: Class) -> None:
     entry = JournalEntry.objects.create(
-        **{"seq": 3, "at_us": 0, "principal": 0, "account": 0, "kind": kind, "rules": 1, "key": ""},
-        **{"command": b'[1,2,"x"]', "events": b'[["Moved",1]]', "hash": b""},
+        seq=3,
+        at_us=0,
+        principal=0,
+        account=0,
+        kind=kind,
+        rules=1,
+        key="",
+        command=b'[1,2,"x"]',
+        events=b'[["Moved",1]]',
+        hash=b"",
     )
-    assert described(entry) == "of a kind that this program does not know"
+    assert described(entry) == "a command that this version does not know"
     _, (command, happened) = shown(operator, 3)
     assert (command, happened) == ([1, 2, "x"], [["Moved", 1]])
 

@@ -1,4 +1,4 @@
-"""An operation is one command, sent with sudo as the operator's own account; its answer is told, and it acts once."""
+"""An operation sends one command with sudo, as the operator's own account, acts once, and shows the answer."""
 
 from typing import Any, ClassVar
 
@@ -17,7 +17,7 @@ BOB = "/admin/accounts/account/3"
 GIFT = f"{BOB}/gift/"
 COLLECT = f"{BOB}/collect/"
 TEAM = "/admin/accounts/account/4"
-SHARE = "/admin/accounts/ownership/1"  # Alice's in Team
+SHARE = "/admin/accounts/ownership/1"  # Alice's share of Team
 
 NEW_MARKET = {
     "name": "Snow",
@@ -28,7 +28,7 @@ NEW_MARKET = {
     "smallest_size": "1",
 }
 
-# path, form, the command it becomes, and what is said when it is done
+# path, form, the command that is sent, and the message that follows
 COMMANDS: list[tuple[str, dict[str, str], pb.ClientMessage, str]] = [
     (
         CREATE,
@@ -94,7 +94,7 @@ COMMANDS: list[tuple[str, dict[str, str], pb.ClientMessage, str]] = [
         f"{SHARE}/redistribute/",
         {},
         pb.ClientMessage(redistribute=pb.Redistribute(account_id=4, owner_id=2, key="k")),
-        "Alice's credit in Team went to the others",
+        "Alice's credit in Team went to the other owners",
     ),
 ]
 every_command = pytest.mark.parametrize(("path", "form", "command", "words"), COMMANDS, ids=[c[0] for c in COMMANDS])
@@ -130,7 +130,7 @@ class TestEveryCommand:
         assert errors(response) == {"__all__": ["Rain is settled, at 3."]}
         assert page.count("Rain is settled, at 3.") == 1
         assert said(response) == []
-        if path != f"{MARKET}/settle/":  # which then has nothing to confirm
+        if path != f"{MARKET}/settle/":  # its page then shows no preview to confirm
             assert 'name="key" value="k"' in page
 
     def test_without_its_key_nothing_is_sent(
@@ -212,7 +212,7 @@ class TestForms:
         assert exchange.asked == []
 
     def test_an_edit_sends_only_what_was_changed(self, operator: Client, world: Class, exchange: FakeGateway) -> None:
-        """Compared with what the form began with, not with the row: another operator's edit meanwhile stays."""
+        """Compares with the form's initial values, not with the row, so that another operator's edit stays."""
         Market.objects.filter(pk=7).update(name="Renamed meanwhile")
         form = {"initial-name": "Rain", "initial-description": "a\r\nb", "description": "a\r\nb", "key": "k"}
         operator.post(f"{MARKET}/edit/", {**form, "name": "Rainfall"})
@@ -236,7 +236,7 @@ class TestForms:
 
 
 class TestVisibility:
-    """Who sees a market, and how: what only operators set."""
+    """How and to whom a market is shown, which only operators set."""
 
     EDIT = f"{MARKET}/edit/"
     BEGUN: ClassVar = {"name": "Rain", "initial-name": "Rain", "key": "k"}

@@ -68,7 +68,7 @@ def test_nothing_can_be_written(model: type[Any], who: str, world: Class) -> Non
 @pytest.mark.usefixtures("rows")
 @pytest.mark.parametrize("model", ENGINE_OWNED, ids=lambda model: model.__name__)
 def test_every_field_is_shown(model: type[Any], world: Class) -> None:
-    """By itself, as a figure, or by the method that writes it."""
+    """A field is shown by itself, as a figure, or by a method."""
     request = RequestFactory().get("/")
     request.user = world.operator_user
     shown = admin.site.get_model_admin(model)
@@ -82,7 +82,7 @@ def test_every_field_is_shown(model: type[Any], world: Class) -> None:
 @pytest.mark.usefixtures("rows")
 @pytest.mark.parametrize("model", ENGINE_OWNED, ids=lambda model: model.__name__)
 def test_integer_units_are_never_shown_raw(model: type[Any], world: Class) -> None:
-    """Big integers are ids or units; units have a writer."""
+    """A big integer is an id or a figure in units, and every figure has a writer."""
     shown: Any = admin.site.get_model_admin(model)
     ids = {"id", "account", "principal", "market", "maker_order", "taker_order"}
     units = {

@@ -1,4 +1,4 @@
-"""Who may see and do what in the console: every view of every table against every kind of person."""
+"""Who may see and do what in the console: asks every view of every table as every kind of person."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -16,11 +16,11 @@ from auctions.models import Auction
 from markets.models import MarketVisibility, Order, Payout, Side
 from tests.admin.conftest import CHIP, Class, FakeGateway, authenticated, browser
 
-OWN_TABLES = {ApiToken, User}  # Django's own rows: not for staff who may not operate
+OWN_TABLES = {ApiToken, User}  # not owned by the engine: staff who may not operate do not see them
 
 
 def console() -> Iterator[tuple[type[Any], Any]]:
-    """The tables that are ours, with what shows them."""
+    """The tables of this project, with their ModelAdmin."""
     for model, shown in admin.site._registry.items():
         if model._meta.app_label in ("accounts", "markets", "auctions") and model.__module__.split(".")[0] != "allauth":
             yield model, shown
@@ -46,7 +46,7 @@ def rows(world: Class) -> None:
 
 
 def pages() -> list[tuple[str, type[Any], str]]:
-    """(name, model, kind of page) of every view; "operation" ones act."""
+    """(name, model, kind of page) of every view. The kind of a view that acts contains "operation"."""
     found = []
     for model, shown in console():
         name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
@@ -65,7 +65,7 @@ PAGES = pages()
 
 
 def test_the_table_of_pages_is_not_empty() -> None:
-    """What the tests below walk through."""
+    """The rows that the tests below look at."""
     assert {name for name, _, kind in PAGES if "operation" in kind} == {
         "admin:accounts_account_gift",
         "admin:accounts_account_collect",
@@ -83,7 +83,7 @@ def test_the_table_of_pages_is_not_empty() -> None:
 
 
 def statuses(user: User | None, form: dict[str, str] | None = None) -> dict[str, int]:
-    """What each page answers at the end of its redirects; with a form, each operation. 401: the sign-in page."""
+    """The final status of each page, or with a form of each operation. 401 stands for the sign-in page."""
     client, found = browser(user), {}
     for page in PAGES:
         if form is None or "operation" in page[2]:
@@ -118,7 +118,7 @@ class TestEveryPage:
         assert statuses(world.admin_user) == {name: 200 for name, _, _ in PAGES}
 
     def test_asks_who_may_see_it_for_sudo(self, world: Class, settings: Any) -> None:
-        """Also the history of a row, and the search behind fields: both name what is restricted."""
+        """The history of a row and the search behind fields count too, because both show names."""
         search = "/admin/autocomplete/?app_label=markets&model_name=order&field_name=market&term="
         more = ("/admin/", "/admin/accounts/", "/admin/markets/market/7/history/", search)
         for user in (world.viewer_user, world.operator_user, world.admin_user, world.root_user):
@@ -175,7 +175,7 @@ def test_an_operation_of_a_row_that_is_not_there_is_not_found(operator: Client) 
 
 
 class TestSudo:
-    """An operation asks who has not shown for a while who they are (rules, section 8)."""
+    """An operation asks for the password if it was not given for a while (rules, section 8)."""
 
     PAUSE = "/admin/markets/market/7/pause/"
 
@@ -228,7 +228,7 @@ class TestSudo:
         authenticated(operator, world.operator_user, seconds_ago=settings.SUDO_SECONDS + 1)
         response = operator.get("/admin/", headers={"HX-Request": "true"})
         assert (response.status_code, response["HX-Refresh"], response.content) == (200, "true", b"")
-        assert SESSION_KEY in operator.session  # a poll signs nobody out
+        assert SESSION_KEY in operator.session  # a poll does not end the session
 
     def test_the_way_out_needs_none(self, operator: Client, world: Class, settings: Any) -> None:
         authenticated(operator, world.operator_user, seconds_ago=settings.SUDO_SECONDS + 1)
@@ -237,13 +237,13 @@ class TestSudo:
 
 
 class TestDanger:
-    """What has no way back asks again sooner (DANGER_SECONDS)."""
+    """An operation that cannot be undone asks again sooner (DANGER_SECONDS)."""
 
     GIFT = "/admin/accounts/account/3/gift/"
 
     @pytest.fixture
     def late(self, operator: Client, world: Class, settings: Any) -> Client:
-        """Somebody with a password whose sudo is good, but not for that."""
+        """An operator whose sign-in is recent enough for sudo, but not for dangerous operations."""
         world.operator_user.set_password("pass phrase")
         world.operator_user.save()
         operator.force_login(world.operator_user)
@@ -257,7 +257,9 @@ class TestDanger:
         assert asked == {
             *(f"admin:accounts_account_{slug}" for slug in ("gift", "collect")),
             *(f"admin:accounts_ownership_{slug}" for slug in ("revoke", "redistribute")),
-            *("admin:accounts_apitoken_revoke", "admin:markets_market_close", "admin:markets_market_settle"),
+            "admin:accounts_apitoken_revoke",
+            "admin:markets_market_close",
+            "admin:markets_market_settle",
             *(f"admin:auctions_auction_{slug}" for slug in ("settle", "withdraw")),
         }
 
@@ -272,7 +274,7 @@ class TestDanger:
         page = late.get(self.GIFT).content.decode()
         for words in ('value="12.5"', 'value="for luck"', 'name="key" value="k"'):
             assert words in page
-        assert 'value="12.5"' not in late.get(self.GIFT).content.decode()  # once
+        assert 'value="12.5"' not in late.get(self.GIFT).content.decode()  # it is filled in only once
 
     def test_is_done_in_time(self, operator: Client, world: Class, exchange: FakeGateway, settings: Any) -> None:
         authenticated(operator, world.operator_user, seconds_ago=settings.DANGER_SECONDS - 60)

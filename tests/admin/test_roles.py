@@ -1,4 +1,4 @@
-"""The roles that a migration makes: what they hold, and what happens if it runs on a database that has lived."""
+"""The roles that a migration creates: their permissions, and how it treats a database that is in use."""
 
 from importlib import import_module
 from types import SimpleNamespace
@@ -79,7 +79,7 @@ class TestGiving:
         assert list(world.alice_user.groups.all()) == [more]
 
     def test_nor_to_who_would_have_more_as_staff(self, administrator: Client, world: Class) -> None:
-        """Somebody who was staff once: with their password one would be them, and tick the rest."""
+        """Administrators may not set the password of somebody who was staff: they could sign in as them."""
         world.alice_user.user_permissions.add(Permission.objects.get(codename="change_group"))
         for active in (True, False):
             User.objects.filter(pk=world.alice_user.pk).update(is_active=active)

@@ -1,4 +1,4 @@
-"""Before a market is settled the operator sees who gets what; asking changes nothing."""
+"""The preview of a settlement shows what each account gets, and changes nothing."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ SETTLE = "/admin/markets/market/7/settle/"
 
 @pytest.fixture
 def held(world: Class) -> Class:
-    """Alice is long 5, Bob short 3, Bot short 2; one order of Bob rests, one is done, and one is elsewhere."""
+    """Alice is long 5, Bob short 3, Bot short 2. Bob has one resting order, one done, and one in another market."""
     for account, position in ((world.alice, 500), (world.bob, -300), (world.bot, -200), (world.team, 0)):
         world.exposure(account, position=position)
     world.order(world.bob, Side.OFFER, 6_000, 250)

@@ -1,4 +1,4 @@
-"""The tables of the console: readable figures, search, filters, and a number of queries that does not grow."""
+"""The console's tables: figures, search, filters, and a number of queries that does not grow with the rows."""
 
 import re
 
@@ -11,15 +11,23 @@ from markets.models import Exposure, Market, MarketVisibility, Order, Payout, Si
 from tests.admin.conftest import CHIP, Class
 
 TABLES = (
-    *("accounts/account", "accounts/ownership", "accounts/transfer", "accounts/apitoken", "accounts/user"),
-    *("markets/market", "markets/order", "markets/trade", "markets/exposure", "markets/payout"),
+    "accounts/account",
+    "accounts/ownership",
+    "accounts/transfer",
+    "accounts/apitoken",
+    "accounts/user",
+    "markets/market",
+    "markets/order",
+    "markets/trade",
+    "markets/exposure",
+    "markets/payout",
     "markets/journalentry",
     "auctions/auction",
 )
 
 
 def rows(client: Client, table: str, **query: str) -> list[str]:
-    """What each row of a table says."""
+    """The text of each row of a table."""
     response = client.get(f"/admin/{table}/", query)
     assert response.status_code == 200, response.status_code
     page = response.content.decode()
@@ -29,7 +37,7 @@ def rows(client: Client, table: str, **query: str) -> list[str]:
 
 @pytest.fixture
 def busy(world: Class) -> Class:
-    """Some of everything."""
+    """An exchange with rows in every table."""
     world.order(world.alice, Side.BID, 4_850, 250)
     world.order(world.bob, Side.OFFER, 6_000, 0)
     world.trade(5_050, 150, world.alice, world.bot)
@@ -40,7 +48,7 @@ def busy(world: Class) -> Class:
 
 
 class TestFigures:
-    """Decimals in the field's units, times to the second."""
+    """Figures are decimals. Times have seconds."""
 
     def test_accounts(self, operator: Client, busy: Class) -> None:
         Account.objects.filter(pk=2).update(available=-999_9999)
@@ -90,7 +98,7 @@ class TestFigures:
 
 
 def table(page: str, begins: str) -> list[str]:
-    """The rows of the table whose first column is called so."""
+    """The rows of the table whose first column has this title."""
     _, found, rest = page.partition(f'<th scope="col">{begins}</th>')
     rows = rest.partition("</table>")[0].split("<tr>")[1:] if found else []
     return [" ".join(re.sub(r"<[^>]+>", " ", row).split()) for row in rows]
@@ -245,7 +253,7 @@ def more(world: Class, count: int) -> None:
     ],
 )
 def test_an_address_asks_no_more_than_the_filters(operator: Client, busy: Class, address: str) -> None:
-    """Letter by letter a digest could be read through a lookup."""
+    """With a lookup somebody could read a digest letter by letter."""
     assert operator.get(f"/admin/{address}").status_code == 400
 
 
@@ -259,7 +267,7 @@ def test_an_order_too_many_is_on_the_next_page(operator: Client, world: Class) -
 def test_who_reads_is_not_counted(
     operator: Client, busy: Class, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
-    """No COUNT over tables that grow without end."""
+    """Tables that grow without end are never counted."""
     for table in ("markets/order", "markets/trade", "markets/journalentry", "accounts/transfer"):
         with django_assert_max_num_queries(11) as captured:
             rows(operator, table)

@@ -1,4 +1,4 @@
-"""Tokens: made for a person, shown once, kept as a digest, revoked."""
+"""Tokens are made for a person, shown once, stored as a digest, and revoked."""
 
 import hashlib
 import re
@@ -60,7 +60,7 @@ class TestTokens:
         assert find_token(secret) is None
 
     def test_one_of_before_scopes_is_found_and_may_all_but_sudo(self, world: Class) -> None:
-        """Tokens had no mark then."""
+        """Old tokens have no mark."""
         old = "A" * 43
         ApiToken.objects.create(
             user=world.alice_user, name="old", prefix=old[:8], digest=hashlib.sha256(old.encode()).digest()
@@ -84,7 +84,7 @@ class TestTokens:
         create_token(world.bob_user, "3")
         revoke_token(first)
         create_token(world.alice_user, "3", timezone.now())
-        create_token(world.alice_user, "4")  # the third is over
+        create_token(world.alice_user, "4")  # the third has expired
         assert world.alice_user.api_tokens.count() == 4
 
 
@@ -104,7 +104,7 @@ class TestMaking:
 
     def test_sudo_is_for_operators(self, administrator: Client, world: Class) -> None:
         response = administrator.post(MAKE, {**FORM, "scopes": [Scope.SUDO]})
-        assert errors(response) == {"scopes": ["alice is no operator."]}
+        assert errors(response) == {"scopes": ["alice is not an operator."]}
         administrator.post(MAKE, {**FORM, "person": "ada", "scopes": [Scope.SUDO]})
         assert ApiToken.objects.get().scopes == Scope.READ | Scope.SUDO
 
@@ -152,7 +152,7 @@ class TestMaking:
         world.bob_user.save()
         for person in ("mallory", "bob"):
             response = administrator.post(MAKE, {**FORM, "person": person})
-            assert errors(response) == {"person": ["There is no active person of this username."]}
+            assert errors(response) == {"person": ["There is no active person with this username."]}
         assert ApiToken.objects.count() == 0
 
     def test_only_superusers_make_tokens_for_other_operators(self, administrator: Client, world: Class) -> None:
@@ -175,7 +175,9 @@ class TestMaking:
         assert "Alice&#x27;s" not in page
         table = "/admin/accounts/apitoken"
         assert operator.post(f"{table}/{theirs.pk}/revoke/", {"key": "k"}).status_code == 404
-        assert operator.get(f"{table}/{theirs.pk}/change/").status_code == 302  # to the home: not there
+        assert (
+            operator.get(f"{table}/{theirs.pk}/change/").status_code == 302
+        )  # redirected to the home: it does not exist for them
         operator.post(f"{table}/{own.pk}/revoke/", {"key": "k"})
         assert list(ApiToken.objects.filter(revoked_at=None)) == [theirs]
 
@@ -207,8 +209,8 @@ class TestRevoking:
         page = administrator.get("/admin/accounts/apitoken/").content.decode()
         rows = [" ".join(re.sub(r"<[^>]+>", " ", row).split()) for row in page.split("data-row")[1:]]
         states = {name: state for row in rows for state in STATES for name in NAMES if name in row and state in row}
-        assert states == {"good": "active", "gone": "revoked", "late": "expired", "nobody&#x27;s": "of nobody active"}
+        assert states == {"good": "active", "gone": "revoked", "late": "expired", "nobody&#x27;s": "person inactive"}
 
 
 NAMES = ("good", "gone", "late", "nobody&#x27;s")
-STATES = ("active", "revoked", "expired", "of nobody active")
+STATES = ("active", "revoked", "expired", "person inactive")

@@ -1,4 +1,4 @@
-"""People: Administrators make them, deactivate them, set passwords and give roles; all else is a superuser's."""
+"""Administrators create people, deactivate them, set passwords and give roles. Superusers do everything else."""
 
 from typing import Any
 
@@ -59,7 +59,7 @@ def test_an_administrator_gives_no_rights_but_roles_not_even_to_themself(
     assert found.first_name == "Changed"
     assert found.is_staff  # a role needs it
     assert not found.is_superuser
-    assert found.get_all_permissions() == set()  # the role was taken away, nothing given
+    assert found.get_all_permissions() == set()  # the role was taken away and nothing was given
 
 
 @pytest.mark.parametrize("whom", ["steve", "root", "olivia"])
