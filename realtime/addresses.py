@@ -1,13 +1,13 @@
-"""Whether an address is of this very machine."""
+"""Tells whether an address belongs to this machine."""
 
 from ipaddress import ip_address
 
-# The names under which a browser on this machine reaches a server on it, as its Host header writes them.
+# The names by which a browser reaches a server on the same machine, as in its Host header.
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches it. An IPv6 address may stand in brackets."""
+    """Returns whether only this machine can reach the host. An IPv6 address may be in brackets."""
     try:
         return host == "localhost" or ip_address(host.strip("[]")).is_loopback
     except ValueError:

@@ -1,4 +1,4 @@
-"""Transport: sockets, groups and the door to the matching queue. No models, no rules."""
+"""The Django app of the transport: sockets, groups and the gateway to the matching queue. No models, no rules."""
 
 from django.apps import AppConfig
 

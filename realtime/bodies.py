@@ -1,8 +1,8 @@
-"""What comes with an HTTP request, within limits.
+"""Limits the body of an HTTP request.
 
-Twisted parses every form in memory, daphne hands the whole body on at once, and neither has a limit: a body of 100 MB
-would cost several times that. Here what is too long is read and not kept, and the request goes on without it under
-TOO_LONG_HEADER, so that its sender hears why in the words of the door: 413.
+Twisted parses every form in memory and daphne passes the whole body on at once. Neither has a limit: a body of 100 MB
+would cost several times that. This module reads a body that is too long but does not keep it. The request goes on with
+an empty body and TOO_LONG_HEADER, so that the view can answer 413 in its own format.
 """
 
 from io import BytesIO
@@ -18,7 +18,7 @@ class LimitedRequest(WebRequest):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)  # type: ignore[no-untyped-call]
-        self._parsePOSTFormSubmission = False  # Django reads the form; Twisted has just said True of every request
+        self._parsePOSTFormSubmission = False  # Django parses the form; Twisted's constructor sets True
         self._received = 0  # bytes
 
     @property
@@ -26,12 +26,13 @@ class LimitedRequest(WebRequest):
         return self._received > limits.REQUEST_BODY_BYTES_MAX
 
     def gotLength(self, length: int | None) -> None:
-        """Twisted keeps what is announced as short in memory, and believes the announcement."""
+        """Gets the announced Content-Length. If it is too long, no part of the body is kept."""
         super().gotLength(length)  # type: ignore[no-untyped-call]
         if length is not None and length > limits.REQUEST_BODY_BYTES_MAX:
             self._received = limits.REQUEST_BODY_BYTES_MAX + 1
 
     def handleContentChunk(self, data: bytes) -> None:
+        """Keeps the chunk, drops it (too long), or aborts the connection (more than REQUEST_BODY_BYTES_READ)."""
         self._received += len(data)
         if self._received > limits.REQUEST_BODY_BYTES_READ:
             self.channel.forceAbortClient()
@@ -39,17 +40,20 @@ class LimitedRequest(WebRequest):
             super().handleContentChunk(data)  # type: ignore[no-untyped-call]
 
     def process(self) -> Any:
+        """Passes the request on, with a correct Content-Length."""
         self.requestHeaders.removeHeader(limits.TOO_LONG_HEADER)
         if self._is_too_long:
             self.content = BytesIO()
             self.requestHeaders.setRawHeaders(limits.TOO_LONG_HEADER, ["yes"])
             self.requestHeaders.setRawHeaders("Content-Length", ["0"])
-        elif self.requestHeaders.hasHeader("Transfer-Encoding"):  # in chunks; Django and DRF go by a length
+        elif self.requestHeaders.hasHeader("Transfer-Encoding"):  # chunked; Django and DRF need a length
             self.requestHeaders.setRawHeaders("Content-Length", [str(self._received)])
         return super().process()
 
 
 class LimitedFactory(HTTPFactory):
+    """daphne's HTTP factory, with LimitedRequest as its request class."""
+
     def buildProtocol(self, address: Any) -> Any:
         protocol = super().buildProtocol(address)  # type: ignore[no-untyped-call]
         protocol.requestFactory = LimitedRequest

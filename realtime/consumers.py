@@ -1,6 +1,7 @@
-"""ClientConsumer: one WebSocket of a client. It reads frames, says who sent them, and passes them on.
+"""ClientConsumer: one WebSocket of a client. It reads frames, adds who sent them, and puts them into the queue.
 
-It knows no rule of the exchange and touches no database. What comes back is written by the hub (hub.py) without it.
+It knows no rule of the exchange and uses no database. The hub (hub.py) writes the replies; they do not pass through
+the consumer.
 """
 
 import asyncio
@@ -27,19 +28,20 @@ from realtime.sockets import Principal, Socket
 
 logger = logging.getLogger(__name__)
 
-# Among the market ids that a socket has subscribed to.
+# These stand for a kind of subscription among the market ids that a socket has subscribed to.
 ALL_MARKETS = 0
 SUMMARIES = -1
 SESSION_MEMBERS = frozenset({"authenticate", "act_as", "set_sudo", "subscribe", "unsubscribe"})
 HISTORY_MEMBERS = frozenset({"get_full_trade_history", "get_full_order_history", "get_market_positions"})
-REFUSALS_CLASS: limits.RateClass = "mutate"  # the rate class of what is refused here
+REFUSALS_CLASS: limits.RateClass = "mutate"  # the rate class that pays for refused messages
 
-# Cookies are empty unless the request comes from a page of ours. None: not signed in.
+# Takes the cookies and the token of a request. The cookies are empty unless the request comes from an allowed origin.
+# Returns None if they sign nobody in.
 Authenticate = Callable[[Mapping[str, str], str], Awaitable[Principal | None]]
 
 
 class FailedSignIns:
-    """Counts them by address, in this process."""
+    """Counts the failed sign-ins of each address in this process."""
 
     def __init__(self) -> None:
         self._recent: deque[tuple[float, str]] = deque()
@@ -50,6 +52,7 @@ class FailedSignIns:
         self._counts[address] += 1
 
     def too_many(self, address: str) -> bool:
+        """Whether the address has failed FAILED_SIGN_INS_MAX times in the last FAILED_SIGN_INS_SECONDS."""
         expired = time.monotonic() - limits.FAILED_SIGN_INS_SECONDS
         while self._recent and self._recent[0][0] < expired:
             _, old = self._recent.popleft()
@@ -60,7 +63,8 @@ class FailedSignIns:
 
 
 class ClientConsumer(AsyncConsumer):
-    """One socket: signs in within 10 s, then sends commands. A refused message is answered and changes nothing else."""
+    """One socket. Its client has 10 s to sign in, then sends commands. A refused message gets a reply and changes
+    nothing else."""
 
     socket: Socket
 
@@ -70,15 +74,16 @@ class ClientConsumer(AsyncConsumer):
         self._failed_sign_ins = failed_sign_ins
         self._headers: dict[bytes, bytes] = {}
         self._address = ""
-        self._patience: asyncio.Timeout | None = None  # until it has signed in
+        self._sign_in_timeout: asyncio.Timeout | None = None
         self._refusals = 0  # since _refusals_at
         self._refusals_at = 0.0  # time.monotonic()
-        self._uncharged = 0  # refusals of the frame at hand
+        self._uncharged = 0  # refusals of the current frame
 
     async def __call__(
         self, scope: Mapping[str, Any], receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]
     ) -> None:
-        """Without AsyncConsumer's layer channel per socket, and without its hop to a thread before each message."""
+        """Runs the socket. Unlike AsyncConsumer, it opens no layer channel and does not switch to a thread before each
+        message."""
         self._headers = dict(scope["headers"])
         self._address = _address(scope)
         await receive()  # websocket.connect, which daphne always sends first
@@ -96,30 +101,31 @@ class ClientConsumer(AsyncConsumer):
                 outlet.abandon()
 
     async def _converse(self, receive: Callable[[], Awaitable[Any]]) -> None:
-        if not self._origin_is_ours(missing=True):
-            self._end(CloseCode.ORIGIN_REFUSED, wire.NOT_ALLOWED, "This address is not ours to talk to.")
+        if not self._origin_is_allowed(missing=True):
+            self._end(CloseCode.ORIGIN_REFUSED, wire.NOT_ALLOWED, "Origin not allowed.")
         try:
-            async with asyncio.timeout(limits.AUTHENTICATE_SECONDS_MAX) as self._patience:
+            async with asyncio.timeout(limits.AUTHENTICATE_SECONDS_MAX) as self._sign_in_timeout:
                 while not self.socket.ready:
                     await self.dispatch(await receive())
         except TimeoutError:
-            self._end(CloseCode.NOT_AUTHENTICATED, wire.NOT_AUTHENTICATED, "Nobody has signed in.")
+            self._end(CloseCode.NOT_AUTHENTICATED, wire.NOT_AUTHENTICATED, "No sign-in in time.")
         while True:
             await self.dispatch(await receive())
 
     async def dispatch(self, message: dict[str, Any]) -> None:
-        """One event of the socket. Raises only StopConsumer: what goes wrong with a frame is the frame's affair."""
+        """Handles one event of the socket. Raises only StopConsumer: a frame that fails gets a refusal, and the socket
+        stays open."""
         if message["type"] == "websocket.disconnect":
             raise StopConsumer
         if self.socket.closed:
-            return  # it has been told; the client may not know yet
+            return  # the client may not know yet that we have closed the socket
         try:
             await self._on_frame(message.get("bytes"))
         except RequestFailed as failure:
             self._refuse("", failure)
         except Exception:
             logger.exception("A frame could not be handled.")
-            self._refuse("", RequestFailed(wire.INTERNAL, "Something went wrong here."))
+            self._refuse("", RequestFailed(wire.INTERNAL, "Internal error."))
         await self._charge_refusals()
         if self._refusals > limits.REFUSALS_MAX:
             await asyncio.sleep(limits.REFUSALS_PAUSE_SECONDS)
@@ -127,8 +133,8 @@ class ClientConsumer(AsyncConsumer):
     # --- Frames ------------------------------------------------------------------------------------------------------
 
     async def _on_frame(self, data: bytes | None) -> None:
-        """Commands travel together. A session message travels alone, and what follows waits for its reply; a history
-        too, but nothing waits for it."""
+        """Splits a frame into layer messages. Consecutive commands share one. A session message goes alone, and the
+        messages after it wait for its reply. A history request goes alone too, but nothing waits for it."""
         received_us = time.time_ns() // 1000
         if data is None:
             raise RequestFailed(wire.INVALID_FRAME, "Frames are binary.")
@@ -154,25 +160,26 @@ class ClientConsumer(AsyncConsumer):
     async def _send_commands(
         self, commands: list[wire.ClientMessage], received_us: int, data: bytes | None = None
     ) -> None:
-        """Sends them as one layer message; `data` is their frame if they are all of it."""
+        """Sends the commands as one layer message. `data` is their encoded frame, if the frame holds nothing else."""
         if not commands:
             return
         await self.socket.room(len(commands))
         await self._hub.send(self.socket, "command", commands, received_us, data)
 
     async def _send_history(self, message: wire.ClientMessage, received_us: int) -> None:
-        await self.socket.caught_up()  # who does not read gets no more of them
+        await self.socket.caught_up()  # a client that does not read gets no second history
         await self.socket.room(1)
         await self._hub.send(self.socket, "history", [message], received_us)
 
     async def _charge_refusals(self) -> None:
-        """What is refused here never gets to the matcher, but it counts against the person's rates there."""
+        """Charges the person's rates for this frame's refusals. The matcher never sees refused messages, but it keeps
+        the rates."""
         count, self._uncharged = self._uncharged, 0
         if count and (person := self.socket.person) is not None:
             await self._hub.gateway.charge(person.user, self.socket.sudo, REFUSALS_CLASS, count)
 
     def _refuse(self, request_id: str, failure: RequestFailed) -> None:
-        """Answers here. Who sends many that are refused is read more slowly (dispatch)."""
+        """Replies with the refusal and counts it. dispatch() reads a client with many refusals more slowly."""
         self.socket.push(encoded(failure.reply(request_id)))
         now = time.monotonic()
         if now - self._refusals_at > limits.REFUSALS_SECONDS:
@@ -203,28 +210,30 @@ class ClientConsumer(AsyncConsumer):
             self._refuse(message.request_id, failure)
 
     async def _check_sudo(self) -> None:
-        """Raises RequestFailed for an operator whose sign-in is not good for it now; others the matcher refuses."""
+        """Raises RequestFailed if an operator's sign-in does not allow sudo now. The matcher refuses everybody else."""
         socket = self.socket
         if socket.rights.operator and socket.credential not in await self._hub.may_sudo({socket.credential}):
             raise RequestFailed(
-                wire.SUDO_REQUIRED, "Turn on sudo on the pages first, with your password; a token needs the scope sudo."
+                wire.SUDO_REQUIRED,
+                "Turn on sudo on the website first, with your password. A token needs the scope sudo.",
             )
 
     async def _sign_in(self, message: wire.ClientMessage, received_us: int) -> None:
         if self.socket.ready:
-            raise RequestFailed(wire.INVALID_FRAME, "You have signed in already.")
-        assert self._patience is not None
-        self._patience.reschedule(None)  # from here on it is not the client who takes time
+            raise RequestFailed(wire.INVALID_FRAME, "Already signed in.")
+        assert self._sign_in_timeout is not None
+        self._sign_in_timeout.reschedule(None)  # the time that we take does not count
         try:
             principal = await self._principal(message.authenticate.token, message.request_id)
             if principal is not None:
-                await self._let_in(principal, message, received_us)
+                await self._admit(principal, message, received_us)
         finally:
             if not self.socket.ready:
                 self._hub.sign_out(self.socket)
-                self._patience.reschedule(asyncio.get_running_loop().time() + limits.AUTHENTICATE_SECONDS_MAX)
+                self._sign_in_timeout.reschedule(asyncio.get_running_loop().time() + limits.AUTHENTICATE_SECONDS_MAX)
 
-    async def _let_in(self, principal: Principal, message: wire.ClientMessage, received_us: int) -> None:
+    async def _admit(self, principal: Principal, message: wire.ClientMessage, received_us: int) -> None:
+        """Makes the socket this person's and has the matcher admit it. Too many sockets of one person: closes it."""
         socket = self.socket
         request = message.authenticate
         try:
@@ -233,18 +242,18 @@ class ClientConsumer(AsyncConsumer):
             self._end(CloseCode.TOO_MANY_SOCKETS, failure.reason, failure.message, message.request_id)
             return
         wanted = self._wanted(request.subscriptions)
-        request.token = ""  # nobody else needs it
+        request.token = ""  # a secret that the matcher does not need
         socket.set_pace(request.frames_per_second)
         if await self._ask(message, received_us) is not None:
             socket.subscribed = wanted
 
     async def _principal(self, token: str, request_id: str) -> Principal | None:
-        """Who it is; nobody ends the socket."""
+        """Returns who signs in. If nobody does, closes the socket and returns None."""
         if self._failed_sign_ins.too_many(self._address):
-            refusal = "Too many failed attempts from your address. Try again in a minute."
+            refusal = "Too many failed sign-ins from your address. Try again in a minute."
             self._end(CloseCode.NOT_AUTHENTICATED, wire.RATE_LIMITED, refusal, request_id)
             return None
-        cookie = self._headers.get(b"cookie", b"") if self._origin_is_ours(missing=False) else b""
+        cookie = self._headers.get(b"cookie", b"") if self._origin_is_allowed(missing=False) else b""
         principal = await self._authenticate(parse_cookie(cookie.decode("latin1")), token)
         if principal is None:
             logger.info("A sign-in from %s failed.", self._address)
@@ -254,17 +263,18 @@ class ClientConsumer(AsyncConsumer):
         return principal
 
     def _wanted(self, subscriptions: Sequence[wire.Subscription]) -> set[int]:
-        """Raises RequestFailed if they are too many, with those that the person has on all sockets here."""
+        """Returns the subscriptions as market ids. Raises RequestFailed if the person would then have too many, counted
+        over all their sockets in this process."""
         wanted = _markets(subscriptions)
         assert self.socket.person is not None
         count = self.socket.person.subscribed + len(wanted - self.socket.subscribed)
         if count > settings.SUBSCRIPTIONS_MAX:
-            raise RequestFailed(wire.RATE_LIMITED, f"At most {settings.SUBSCRIPTIONS_MAX} subscriptions a person.")
+            raise RequestFailed(wire.RATE_LIMITED, f"At most {settings.SUBSCRIPTIONS_MAX} subscriptions per person.")
         return wanted
 
     async def _ask(self, message: wire.ClientMessage, received_us: int) -> SocketControl | None:
-        """Sends a session message and waits until the hub has obeyed its answer. None: it was refused."""
-        await self.socket.caught_up()  # a client that asks for snapshots and does not read must not fill our memory
+        """Sends a session message and waits until the hub has applied its reply. Returns None if it was refused."""
+        await self.socket.caught_up()  # a client that asks for snapshots but does not read must not fill our memory
         await self.socket.room(1)
         done: asyncio.Future[SocketControl | None] = asyncio.get_running_loop().create_future()
         await self._hub.send(self.socket, "session", [message], received_us, done=done)
@@ -274,20 +284,21 @@ class ClientConsumer(AsyncConsumer):
         self.socket.push(encoded(RequestFailed(reason, message).reply(request_id)))
         self.socket.close(code)
 
-    def _origin_is_ours(self, *, missing: bool) -> bool:
-        """Exactly the origin that the request was sent to, or one of settings. Without one: `missing`."""
+    def _origin_is_allowed(self, *, missing: bool) -> bool:
+        """Whether the Origin header is the origin that the request was sent to, or one of CSRF_TRUSTED_ORIGINS. Returns
+        `missing` if there is no such header."""
         origin = self._headers.get(b"origin")
         if origin is None:
             return missing
         host = self._headers.get(b"host", b"").decode("latin1").lower()
         scheme = "https" if settings.HTTPS else "http"
         named_host, _ = split_domain_port(host)
-        ours = validate_host(named_host, settings.ALLOWED_HOSTS) and origin.decode("latin1") == f"{scheme}://{host}"
-        return ours or origin.decode("latin1") in settings.CSRF_TRUSTED_ORIGINS
+        own = validate_host(named_host, settings.ALLOWED_HOSTS) and origin.decode("latin1") == f"{scheme}://{host}"
+        return own or origin.decode("latin1") in settings.CSRF_TRUSTED_ORIGINS
 
 
 def _not_signed_in() -> RequestFailed:
-    return RequestFailed(wire.NOT_AUTHENTICATED, "Authenticate first.")
+    return RequestFailed(wire.NOT_AUTHENTICATED, "Sign in first.")
 
 
 def _markets(subscriptions: Sequence[wire.Subscription]) -> set[int]:
@@ -297,7 +308,7 @@ def _markets(subscriptions: Sequence[wire.Subscription]) -> set[int]:
 
 
 def _address(scope: Mapping[str, Any]) -> str:
-    """The client's, as our outermost proxy saw it."""
+    """Returns the client's address, as our outermost proxy saw it."""
     proxies: int = settings.TRUSTED_PROXY_COUNT
     headers: dict[bytes, bytes] = dict(scope["headers"])
     forwarded = headers.get(b"x-forwarded-for", b"").decode("latin1").split(",")

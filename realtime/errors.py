@@ -1,4 +1,4 @@
-"""The one failure of a request, and the codes that close a socket."""
+"""RequestFailed, the only exception for a request that did not succeed, and the codes that close a socket."""
 
 from enum import IntEnum
 
@@ -7,10 +7,10 @@ from realtime import limits
 
 
 class CloseCode(IntEnum):
-    """Why we close a socket. The 4xxx ones are ours (docs/protocol.md)."""
+    """Why we close a socket. docs/protocol.md defines those from 4000 on."""
 
-    RESTART = 1012  # come back after a jittered 0 to 5 s
-    NOT_AUTHENTICATED = 4001  # never was, or is no longer: logout, password change, revocation
+    RESTART = 1012  # the client reconnects after a random 0 to 5 s
+    NOT_AUTHENTICATED = 4001  # the client never signed in, or no longer is: logout, password change, revocation
     ORIGIN_REFUSED = 4003
     SLOW_READER = 4008
     TOO_MANY_SOCKETS = 4029
@@ -19,8 +19,8 @@ class CloseCode(IntEnum):
 class RequestFailed(Exception):
     """The exchange refused, could not take, or did not answer a request in time (OUTCOME_UNKNOWN).
 
-    `reason` is a number of the wire's Reason, `message` a sentence for people, `retry_after_ms` 0 unless waiting helps,
-    `limits` the bucket that was charged, if that was asked for and there was one.
+    `reason` is a number of the wire's Reason. `message` is a sentence for people. `retry_after_ms` is 0 unless waiting
+    helps. `limits` is the bucket that was charged, if the caller asked for it and there was one.
     """
 
     def __init__(
@@ -37,14 +37,16 @@ class RequestFailed(Exception):
         self.limits = limits
 
     def reply(self, request_id: str) -> wire.ServerMessage:
-        """What tells the asker."""
+        """Returns the message that refuses the request."""
         refused = wire.Refused(code=self.reason, message=self.message, retry_after_ms=self.retry_after_ms)
         return wire.ServerMessage(request_id=request_id, refused=refused)
 
 
 def busy(message: str) -> RequestFailed:
+    """The request was not taken; the sender may try again after BUSY_RETRY_MS."""
     return RequestFailed(wire.BUSY, message, limits.BUSY_RETRY_MS)
 
 
 def outcome_unknown() -> RequestFailed:
+    """The request may have been executed or not."""
     return RequestFailed(wire.OUTCOME_UNKNOWN, "No answer in time. Ask again with the same key.")

@@ -1,6 +1,6 @@
-"""The one door to the matching queue, from anywhere: sockets, pages, REST, the admin.
+"""The only way into the matching queue: for sockets, pages, REST and the admin.
 
-A process has one gateway, opened by its hub. ask() and ask_sync() find it by attach().
+A process has one gateway. Its hub opens it and attaches it; ask() and ask_sync() use the attached one.
 """
 
 import asyncio
@@ -43,34 +43,35 @@ T = TypeVar("T")
 
 
 class Gateway:
-    """What one process says to the matching queue, and its asks that wait for an answer."""
+    """Sends this process's messages to the matching queue, and keeps the asks that wait for a reply."""
 
     def __init__(self) -> None:
         self.process = secrets.token_hex(8)
-        self.channel = ""  # the hub's, where answers come
+        self.channel = ""  # the hub's channel, where replies arrive
         self.loop: asyncio.AbstractEventLoop | None = None
         self._layer: MessageLayer | None = None
-        self._heard_at = float("-inf")  # time.monotonic() of the matcher's last beat
+        self._beat_at = float("-inf")  # time.monotonic() of the matcher's last beat
         self._origin = f"{self.process}.ask"
         self._numbers = itertools.count(1)
         self._asks: dict[int, asyncio.Future[bytes]] = {}
 
     def open(self, layer: BaseChannelLayer, channel: str) -> None:
+        """Connects the gateway to the layer, on the running event loop."""
         self._layer = message_layer(layer)
         self.channel = channel
         self.loop = asyncio.get_running_loop()
 
-    def heard(self) -> None:
-        """The matcher is alive."""
-        self._heard_at = time.monotonic()
+    def beat(self) -> None:
+        """Notes that the matcher is alive."""
+        self._beat_at = time.monotonic()
 
     @property
     def silent(self) -> bool:
-        """No beat for BEAT_SECONDS_MAX: what is sent would wait for nobody."""
-        return time.monotonic() - self._heard_at > limits.BEAT_SECONDS_MAX
+        """Whether no beat has come for BEAT_SECONDS_MAX: probably nobody reads the queue."""
+        return time.monotonic() - self._beat_at > limits.BEAT_SECONDS_MAX
 
     async def send(self, message: RequestMessage | ChargeMessage | DrawMessage) -> None:
-        """Puts a message into the queue. Raises RequestFailed: BUSY if it is full or nobody reads it,
+        """Puts a message into the queue. Raises RequestFailed: BUSY if the queue is full or the matcher is silent,
         OUTCOME_UNKNOWN if the layer fails."""
         if self.silent or self._layer is None:
             raise busy("The exchange is not answering at the moment.")
@@ -78,19 +79,20 @@ class Gateway:
             await self._layer.send(MATCHING, message)
         except ChannelFull as error:
             raise busy("Too many requests are waiting.") from error
-        except Exception as error:  # of the layer's backend, which may have taken it all the same
+        except Exception as error:  # from the layer's backend, which may have taken the message all the same
             logger.exception("The channel layer failed.")
             raise outcome_unknown() from error
 
     async def charge(self, user: int, sudo: bool, rate_class: RateClass, cost: int) -> None:
-        """Takes from a person's rates for what does not go through the queue. Lost if the queue takes nothing."""
+        """Takes tokens from a person's rates for a message that this process refused itself. The charge is lost if the
+        queue does not take it."""
         with suppress(RequestFailed):
             await self.send(charge_message(user, sudo, rate_class, cost))
 
     async def ask(
         self, user: int, message: wire.ClientMessage, account: int, sudo: bool, rights: Rights, limits: bool = False
     ) -> wire.ServerMessage:
-        """As the module's ask()."""
+        """See the module's ask()."""
         request: Request = {
             "origin": self._origin,
             "number": next(self._numbers),
@@ -106,7 +108,7 @@ class Gateway:
         return await self._answered(command_message(request, limits=limits))
 
     async def draw(self, user: int, rate_class: RateClass, sudo: bool, cost: int) -> wire.Limits:
-        """As draw_sync()."""
+        """See draw_sync()."""
         message = draw_message(
             origin=self._origin,
             number=next(self._numbers),
@@ -119,12 +121,13 @@ class Gateway:
         try:
             return (await self._answered(message)).limits
         except RequestFailed as failed:
-            if failed.reason == wire.OUTCOME_UNKNOWN:  # nothing else hangs on it
+            if failed.reason == wire.OUTCOME_UNKNOWN:  # a draw has no other effect: the caller may try again
                 raise busy("The exchange is not answering at the moment.") from failed
             raise
 
     async def _answered(self, message: CommandMessage | DrawMessage) -> wire.ServerMessage:
-        """Sends the message and returns its reply. Raises RequestFailed as send() does, or as the reply says."""
+        """Sends the message and returns its reply. Raises RequestFailed as send() does, OUTCOME_UNKNOWN after
+        ASK_SECONDS_MAX, or the refusal in the reply."""
         number = message["number"]
         answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self._asks[number] = answer
@@ -142,12 +145,12 @@ class Gateway:
         return reply
 
     def answer(self, number: int, frame: bytes) -> None:
-        """The reply to an ask; dropped if nobody waits any more."""
+        """Hands the reply to the ask with this number. Drops it if nobody waits any more."""
         if (waiting := self._asks.get(number)) and not waiting.done():
             waiting.set_result(frame)
 
     def forget(self) -> None:
-        """The matcher that was asked is gone, or this process is ending."""
+        """Ends all waiting asks with OUTCOME_UNKNOWN: the matcher that got them is gone, or this process is ending."""
         for waiting in self._asks.values():
             if not waiting.done():
                 waiting.set_exception(outcome_unknown())
@@ -157,13 +160,13 @@ _attached: Gateway | None = None
 
 
 def attach(gateway: Gateway) -> None:
-    """From now on it is this process's gateway."""
+    """Makes it this process's gateway."""
     global _attached
     _attached = gateway
 
 
 def detach(gateway: Gateway) -> None:
-    """Its hub has ended."""
+    """Ends the gateway with its hub."""
     global _attached
     gateway.forget()
     if _attached is gateway:
@@ -173,11 +176,12 @@ def detach(gateway: Gateway) -> None:
 async def ask(
     user: int, message: wire.ClientMessage, *, account: int = 0, sudo: bool = False, rights: Rights = PERSON
 ) -> wire.ServerMessage:
-    """Has the matcher execute one command and returns its reply, which is sent after the commit.
+    """Has the matcher execute one command. Returns its reply, which is sent after the commit.
 
-    `user` is the principal, `account` the acted-as account (0: the person's own). Raises RequestFailed with the
-    refusal's code; BUSY if it was not taken; OUTCOME_UNKNOWN after ASK_SECONDS_MAX: ask again with the same key.
-    Raises RuntimeError inside a database transaction: on SQLite it would hold the lock that the journal waits for.
+    `user` is the principal, `account` the acted-as account (0: the person's own). Raises RequestFailed: with the code
+    of the refusal; BUSY if the command was not taken; OUTCOME_UNKNOWN after ASK_SECONDS_MAX (the caller may ask again
+    with the same key). Raises RuntimeError inside a database transaction: on SQLite the transaction would hold the lock
+    that the journal waits for.
     """
     _refuse_in_transaction()
     return await _open_gateway().ask(user, message, account, sudo, rights)
@@ -192,31 +196,31 @@ def ask_sync(
     rights: Rights = PERSON,
     limits: bool = False,
 ) -> wire.ServerMessage:
-    """ask() for the thread of a synchronous view. Raises RuntimeError on the event loop's own thread too. With `limits`
-    the reply, and RequestFailed, tell of the bucket that was charged."""
+    """ask() for the thread of a synchronous view. Also raises RuntimeError on the thread of the event loop. With
+    `limits`, the reply or the RequestFailed holds the bucket that was charged."""
     _refuse_in_transaction()
     gateway = _open_gateway()
     return _wait(gateway, gateway.ask(user, message, account, sudo, rights, limits))
 
 
 def draw_sync(user: int, rate_class: RateClass, *, sudo: bool = False, cost: int = 1) -> wire.Limits:
-    """Takes `cost` tokens of the person's bucket for something that the matcher has no part in, and returns what is
-    left. Raises RequestFailed: RATE_LIMITED with the bucket, or as ask_sync()."""
+    """Takes `cost` tokens from the person's bucket for work that needs no matcher, and returns what is left. Raises
+    RequestFailed: RATE_LIMITED with the bucket, or BUSY if the matcher does not answer."""
     gateway = _open_gateway()
     return _wait(gateway, gateway.draw(user, rate_class, sudo, cost))
 
 
 def is_answering() -> bool:
-    """Whether this process has heard the matcher lately."""
+    """Whether the matcher has sent this process a beat lately."""
     return _attached is not None and not _attached.silent
 
 
 def _wait(gateway: Gateway, asking: Coroutine[Any, Any, T]) -> T:
-    """Has the gateway's loop do it, from another thread."""
+    """Runs the coroutine on the gateway's loop and waits for its result on this thread."""
     assert gateway.loop is not None
     if _in_event_loop():
         asking.close()
-        raise RuntimeError("ask_sync() would stop the event loop that has to answer it: await ask().")
+        raise RuntimeError("ask_sync() would block the event loop that has to answer it: await ask().")
     asked = asyncio.run_coroutine_threadsafe(asking, gateway.loop)
     try:
         return asked.result(2 * limits.ASK_SECONDS_MAX)  # longer than ask() takes, unless the loop has ended

@@ -1,13 +1,13 @@
-"""Names of channels, groups and streams; nowhere else is one spelled.
+"""The names of channels, groups and streams. No other module spells one.
 
-A stream's group is named like the stream, but for those that are many with few words or few listeners each: what is
-said on accounts' streams and on summaries travels in one message to every hub.
+Most streams have a group of the same name. Accounts' streams and summaries have none: they are many, and each has few
+messages or few readers. Their messages travel together, in one message to every hub.
 """
 
 from typing import NamedTuple
 
 MATCHING = "matching"  # the channel that the matcher reads
-HUBS = "hubs"  # every hub: beats and control messages
+HUBS = "hubs"  # the group of every hub: beats, control messages, accounts' streams and summaries
 
 PUBLIC = "public"
 ACCOUNT = "account"
@@ -17,7 +17,7 @@ SUMMARY = "summary"
 
 
 class Name(NamedTuple):
-    """A stream's name, taken apart: account.<id>, market.<id>, market.<id>.unmasked, market.<id>.summary, public."""
+    """The parts of a stream's name: public, account.<id>, market.<id>, market.<id>.unmasked or market.<id>.summary."""
 
     kind: str
     id: int = 0
@@ -25,7 +25,7 @@ class Name(NamedTuple):
 
 
 def named(stream: str) -> Name:
-    """ValueError if it is no stream's name."""
+    """Parses the name of a stream. Raises ValueError if it is none."""
     kind, *rest = stream.split(".")
     if kind == PUBLIC and not rest:
         return Name(PUBLIC)
@@ -37,15 +37,16 @@ def named(stream: str) -> Name:
 
 
 def stream_of_market(market_id: int, form: str = "") -> str:
-    """Book, trades and status of a market; UNMASKED: with the account ids that it hides; SUMMARY: a line at times."""
+    """The stream of a market's book, trades and status. UNMASKED: the same with the account ids that the market hides.
+    SUMMARY: a short summary now and then."""
     return f"{MARKET}.{market_id}.{form}" if form else f"{MARKET}.{market_id}"
 
 
 def stream_of_account(account_id: int) -> str:
-    """Orders, fills, portfolio and transfers of an account."""
+    """The stream of an account's orders, fills, portfolio and transfers."""
     return f"{ACCOUNT}.{account_id}"
 
 
 def group_of(stream: str) -> str:
-    """The group that its messages are sent to."""
+    """The group that the stream's messages are sent to."""
     return HUBS if stream.startswith(ACCOUNT) or stream.endswith(SUMMARY) else stream

@@ -1,8 +1,8 @@
-"""The process's one member of every group: what the matcher publishes once, it passes on to the sockets here.
+"""The hub: the process's only member of every group. It passes on what the matcher publishes to the sockets here.
 
-A layer delivers at most once and tells nobody what it lost, so every message carries its place in its stream
-(streams.py) and every beat the place of each stream. Nothing here waits: a message from the layer is put into the
-outboxes (outbox.py) at once, and what has to be said to the layer is left to membership.py.
+A layer delivers at most once and does not report what it lost. So every message carries its position in its stream
+(streams.py), and every beat the positions of all streams that published lately. The hub never waits: it puts a message
+from the layer into the outboxes (outbox.py) at once, and leaves everything to be sent to the layer to membership.py.
 """
 
 import asyncio
@@ -47,27 +47,27 @@ Lookup = Callable[[set[Hashable]], Awaitable[set[Hashable]]]
 
 
 class Hub:
-    """Sockets, people and streams of this process. run() is its life. Of the credentials in use `revoked` says which
-    are no longer good, and `may_sudo` with which an operator may have sudo on."""
+    """Sockets, people and streams of this process. It passes credentials in use to two look-ups: `revoked` returns
+    those that are no longer valid, `may_sudo` those with which an operator may have sudo on."""
 
     def __init__(self, revoked: Lookup, may_sudo: Lookup) -> None:
         self.gateway = gateway.Gateway()
-        self.epoch = 0  # of the matcher, from its first beat
+        self.epoch = 0  # of the matcher; 0: no beat yet
         self.may_sudo = may_sudo
         self._revoked = revoked
         self._turn = Turn()
         self._origins = itertools.count(1)
         self._sockets: dict[str, Socket] = {}  # signed in, by origin
         self._people: dict[int, Person] = {}
-        self._subscriptions = Subscriptions(self._people, self._open_stream)
+        self._subscriptions = Subscriptions(self._people, self._check_stream)
         self._streams = self._subscriptions.streams
         self._beat_at = time.monotonic()
-        self._membership: Membership | None = None  # while it runs
-        self._beaten = asyncio.Event()  # the matcher has been heard
+        self._membership: Membership | None = None  # None: run() has not started
+        self._first_beat = asyncio.Event()
         self._drained = asyncio.Event()
 
     async def run(self) -> None:
-        """Reads the layer until cancelled."""
+        """Connects to the layer and reads it until cancelled."""
         layer = get_channel_layer()
         assert layer is not None, "CHANNEL_LAYERS has no default"
         channel = await layer.new_channel()
@@ -84,12 +84,12 @@ class Hub:
             gateway.detach(self.gateway)
 
     async def ready(self) -> None:
-        """Returns when the matcher has been heard: before that, requests are answered BUSY."""
-        await self._beaten.wait()
+        """Returns at the matcher's first beat. Before that, requests are answered BUSY."""
+        await self._first_beat.wait()
 
     async def drain(self) -> None:
-        """Passes on what the layer already holds for this process, then closes its sockets (1012). To be awaited after
-        the matcher's last batch, before the server stops."""
+        """Passes on what the layer still holds for this process, then closes its sockets (1012). Await it after the
+        matcher's last batch and before the server stops."""
         if self.gateway.loop is not None:
             layer = get_channel_layer()
             assert layer is not None
@@ -104,14 +104,14 @@ class Hub:
     # --- Sockets, from consumers.py ----------------------------------------------------------------------------------
 
     def open_socket(self, outlet: Outlet) -> Socket:
-        """A socket that nobody has signed in on yet; it hears nothing."""
+        """Returns a socket that nobody has signed in on yet. It gets no messages of streams."""
         return Socket(f"{self.gateway.process}.{next(self._origins)}", outlet, self._turn)
 
     def sign_in(self, socket: Socket, principal: Principal, sockets_max: int) -> None:
         """The socket becomes this person's. Raises RequestFailed if they have too many in this process."""
         person = self._people.setdefault(principal.user, Person(principal.user))
         if len(person.sockets) >= sockets_max:
-            raise RequestFailed(wire.RATE_LIMITED, f"At most {sockets_max} connections a person.")
+            raise RequestFailed(wire.RATE_LIMITED, f"At most {sockets_max} connections per person.")
         person.sockets.add(socket)
         socket.person = person
         socket.credential = principal.credential
@@ -119,7 +119,7 @@ class Hub:
         self._sockets[socket.origin] = socket
 
     def sign_out(self, socket: Socket) -> None:
-        """The connection is gone, or the matcher did not let it in: nothing is passed on to it any more."""
+        """Removes the socket: its connection is gone, or the matcher did not admit it."""
         for name in list(socket.streams):
             self._subscriptions.leave(socket, name)
         self._sockets.pop(socket.origin, None)
@@ -140,9 +140,9 @@ class Hub:
         data: bytes | None = None,
         done: asyncio.Future[SocketControl | None] | None = None,
     ) -> None:
-        """Puts requests of the socket into the queue; `data` is their frame, if there is one. `done` gets the control
-        part of the reply."""
-        if socket.closed or socket.person is None:  # meanwhile
+        """Puts requests of the socket into the queue. `data` is their encoded frame, if the caller has it. `done` gets
+        the control part of the reply. If the queue does not take the requests, the socket gets the refusals."""
+        if socket.closed or socket.person is None:  # closed or signed out while the caller waited
             if done is not None:
                 done.set_result(None)
             return
@@ -175,13 +175,13 @@ class Hub:
             message = await layer.receive(channel)
             try:
                 self._handle(message)
-            except Exception:  # one bad message must not silence the process; what it cost shows as a gap
+            except Exception:  # one bad message must not stop the hub; what was lost shows as a gap
                 logger.exception("A message from the layer could not be handled.")
             if count % limits.RECEIVE_MESSAGES_MAX == 0:
-                await asyncio.sleep(0)  # a full queue never makes receive() wait
+                await asyncio.sleep(0)  # receive() does not yield to the loop while messages are there
 
     def _handle(self, message: ToHub) -> None:
-        """The most frequent kinds first."""
+        """Handles one message. The most frequent kinds come first."""
         match message["type"]:
             case "stream":
                 self._pass_on(message["stream"], message["prev_seq"], message["seq"], message["data"])
@@ -207,15 +207,15 @@ class Hub:
     def _pass_on(self, name: str, prev_seq: int, seq: int, data: bytes) -> None:
         stream = self._streams.get(name)
         if stream is not None:
-            stream.hear(prev_seq, seq, data)
+            stream.deliver(prev_seq, seq, data)
             if stream.waiting:
-                self._subscriptions.look_at(stream)
+                self._subscriptions.check(stream)
 
     def _on_resynced(self, message: ResyncedMessage) -> None:
         stream = self._streams.get(message["stream"])
         if stream is not None:
             stream.resynced(message["seq"], message["replace"], message["frames"])
-            self._subscriptions.look_at(stream)
+            self._subscriptions.check(stream)
 
     def _on_replies(self, message: RepliesMessage) -> None:
         for origin, number, frames, control in message["items"]:
@@ -260,33 +260,33 @@ class Hub:
             self._subscriptions.apply_entitlement(entitlement)
 
     def _on_beat(self, message: BeatMessage) -> None:
-        self.gateway.heard()
-        self._beaten.set()
+        self.gateway.beat()
+        self._first_beat.set()
         now = time.monotonic()
-        unheard = now - self._beat_at > limits.BEAT_COVERS_SECONDS
+        missed = now - self._beat_at > limits.BEAT_COVERS_SECONDS
         self._beat_at = now
-        anew = self.epoch not in (0, message["epoch"])
-        if anew:
+        restarted = self.epoch not in (0, message["epoch"])
+        if restarted:
             self.gateway.forget()
-        if anew or (unheard and self.epoch):  # rights may have ended unheard: who comes back is told what changed
-            why = "was started anew" if anew else "was not heard for too long"
+        if restarted or (missed and self.epoch):  # access changes may be lost; a client that reconnects gets them
+            why = "was restarted" if restarted else "sent no beat for too long"
             logger.warning("The matcher %s; closing %d sockets.", why, len(self._sockets))
             _close_all(self._sockets.values(), CloseCode.RESTART)
         self.epoch = message["epoch"]
-        self._apply(message)  # repeats the changes of the last beats, should the layer have lost one
+        self._apply(message)  # a beat repeats recent changes, in case the layer lost a control message
         behind = {name for name, stream in self._streams.items() if stream.waiting}
         behind.update(name for name, seq in message["streams"].items() if self._lags(name, seq))
         for name in behind:
             self._streams[name].waiting = True
-            self._subscriptions.look_at(self._streams[name])
-        self._tell_up_to_date(message["head"], behind)
+            self._subscriptions.check(self._streams[name])
+        self._send_up_to_date(message["head"], behind)
 
     def _lags(self, name: str, seq: int) -> bool:
         stream = self._streams.get(name)
         return stream is not None and stream.seq < seq
 
-    def _tell_up_to_date(self, head: int, behind: set[str]) -> None:
-        """Everything up to `head` has come before this beat, but on streams that are behind."""
+    def _send_up_to_date(self, head: int, behind: set[str]) -> None:
+        """Tells sockets that are due that they have everything up to `head`, unless a stream of theirs is behind."""
         frame = encoded(wire.ServerMessage(up_to_date=wire.UpToDate(seq=head, epoch=self.epoch)))
         now = time.monotonic()
         for socket in self._sockets.values():
@@ -295,9 +295,9 @@ class Hub:
                 socket.up_to_date_at = now
                 socket.push(frame)
 
-    def _open_stream(self, name: str) -> None:
+    def _check_stream(self, name: str) -> None:
         if self._membership is not None:
-            self._membership.look_at(name)
+            self._membership.check(name)
 
     # --- By the clock ------------------------------------------------------------------------------------------------
 
@@ -307,27 +307,27 @@ class Hub:
             await asyncio.sleep(limits.TICK_SECONDS)
             for socket in list(self._sockets.values()):
                 socket.tick()
-            # A layer may have dropped our memberships; then the beats are missing too.
+            # The layer may have dropped our memberships. Then no beats come either.
             if self.gateway.silent or time.monotonic() - renewed_at > limits.MEMBERSHIP_RENEW_SECONDS:
                 renewed_at = time.monotonic()
                 membership.renew()
 
     async def _look_up_revoked(self) -> None:
-        """Sign-ins that are no longer good, and sudo that has lasted long enough."""
+        """Signs off sockets with a revoked credential, and turns sudo off where it has expired."""
         while True:
             await asyncio.sleep(limits.REVOKED_SECONDS)
             operating = {socket.credential for socket in self._sockets.values() if socket.sudo}
             try:
                 revoked = await self._revoked({socket.credential for socket in self._sockets.values()})
                 ended = operating - await self.may_sudo(operating) if operating else set()
-            except Exception:  # the database may be away for a while; the sockets need not be
+            except Exception:  # the database may be down for a while; the sockets stay open
                 logger.exception("Sessions could not be looked up.")
                 continue
             for socket in list(self._sockets.values()):
                 if socket.credential in revoked:
                     sign_off(socket)
                 elif socket.sudo_ends or (socket.sudo and socket.credential in ended):
-                    socket.sudo, socket.sudo_ends = False, True  # for what it says from now on; until it is answered
+                    socket.sudo, socket.sudo_ends = False, True  # sudo_ends: until the matcher has replied
                     off = wire.ClientMessage(set_sudo=wire.SetSudo(on=False))
                     await self.send(socket, "session", [off], time.time_ns() // 1000)
 

@@ -1,6 +1,6 @@
-"""What the hub says to the layer and the matcher: groups joined, left and renewed, and resyncs asked for.
+"""Joins, leaves and renews the hub's groups on the layer, and asks the matcher for resyncs.
 
-One task does it, one thing after the other, so that the hub's reading never waits for the layer.
+One task does all of it in sequence, so that the hub's reading never waits for the layer.
 """
 
 import asyncio
@@ -20,42 +20,47 @@ logger = logging.getLogger(__name__)
 
 
 class Membership:
-    """Keeps the process in the groups of `streams`, and asks for what a stream has missed."""
+    """Keeps the process in the groups of `streams`, and asks for what a stream has missed.
+
+    It checks a stream that is new, abandoned, or waits for a resync: it joins or leaves the group, or asks for the
+    resync.
+    """
 
     def __init__(self, layer: BaseChannelLayer, channel: str, streams: Mapping[str, Stream]) -> None:
         self._layer = layer
         self._channel = channel
         self._streams = streams
         self._joined: set[str] = set()  # groups
-        self._open: set[str] = {HUBS}  # names of streams to look at: to join, to leave, or to ask a resync for
-        self._next_resync: float | None = None  # in so many seconds
+        self._unchecked: set[str] = {HUBS}  # names of streams
+        self._next_resync: float | None = None  # seconds until then
         self._renew = False
         self._wake = asyncio.Event()
         self._wake.set()
 
-    def look_at(self, name: str) -> None:
-        """The stream is new, abandoned, or waits for a resync."""
-        if name not in self._open:
-            self._open.add(name)
+    def check(self, name: str) -> None:
+        """Has the task check the stream soon."""
+        if name not in self._unchecked:
+            self._unchecked.add(name)
             self._wake.set()
 
     def renew(self) -> None:
-        """Joins all groups again, which does no harm: a layer may have forgotten that it was in them."""
+        """Has the task join all groups again: the layer may have dropped a membership. Joining twice does no harm."""
         self._renew = True
         self._wake.set()
 
     async def run(self) -> None:
+        """Checks streams until cancelled."""
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._next_resync):
                     await self._wake.wait()
             self._wake.clear()
-            names, self._open = self._open, set()
+            names, self._unchecked = self._unchecked, set()
             try:
                 await self._keep(names)
-            except Exception:  # a layer raises what its backend raises; while it is away, beats are missing too
+            except Exception:  # a layer raises what its backend raises; while it fails, beats are missing too
                 logger.exception("The channel layer failed; trying again.")
-                self._open |= names
+                self._unchecked |= names
                 self._wake.set()
                 await asyncio.sleep(limits.LAYER_RETRY_SECONDS)
 
@@ -79,11 +84,11 @@ class Membership:
             await self._layer.group_discard(group, self._channel)
 
     async def _resync(self, names: set[str]) -> None:
-        """Asks for every stream that waits, at most once in RESYNC_SECONDS each, and looks at it again until it does
-        not: an answer may be lost."""
+        """Asks for a resync of every waiting stream, at most once in RESYNC_SECONDS each. Checks a stream again until
+        it no longer waits, because a reply may be lost."""
         now = asyncio.get_running_loop().time()
         waiting = [stream for name in names if (stream := self._streams.get(name)) is not None and stream.waiting]
-        self._open.update(stream.name for stream in waiting)
+        self._unchecked.update(stream.name for stream in waiting)
         due = [stream for stream in waiting if now - stream.asked_at >= limits.RESYNC_SECONDS]
         asked = {stream.name: stream.ask(now) for stream in due}
         self._next_resync = min((stream.asked_at + limits.RESYNC_SECONDS - now for stream in waiting), default=None)

@@ -1,7 +1,7 @@
-"""What waits for one socket, and when it is written.
+"""Outbox: the frames that wait for one socket, and when they are written.
 
-A frame is a list of messages and nothing else, so frames are joined by joining their bytes. Everything that comes for a
-socket within one turn of the event loop leaves as one frame (bots), or at most so many frames a second (browsers).
+A frame is only a list of messages, so concatenated frames are one frame. Everything that arrives for a socket within
+one turn of the event loop is written as one frame (for bots), or at most so many frames a second (for browsers).
 """
 
 import asyncio
@@ -18,10 +18,10 @@ OUTLET_EXTENSION = "realtime.outlet"  # where a server puts the socket's Outlet 
 
 
 class Outlet(Protocol):
-    """The way out of one socket: the server's own (server.py), or any ASGI server's `send` (SendOutlet).
+    """Writes to one socket: through our server's transport (server.py), or any ASGI server's `send` (SendOutlet).
 
-    `writable` turns False when the client takes less than it is sent. `on_drain` is called when it is True again, and
-    `on_lost` once, when the connection is gone.
+    `writable` becomes False when the client reads more slowly than we write. `on_drain` is called when it is True
+    again. `on_lost` is called once, when the connection is gone.
     """
 
     writable: bool
@@ -29,14 +29,14 @@ class Outlet(Protocol):
     on_lost: Callable[[], None]
 
     def write(self, payload: bytes) -> None:
-        """One binary WebSocket message. Never blocks; dropped if the connection is gone."""
+        """Writes one binary WebSocket message. Never blocks; drops it if the connection is gone."""
 
     def close(self, code: int) -> None:
-        """Closes after what was written."""
+        """Closes the socket after what was written."""
 
 
 class Turn:
-    """Flushes once per turn of the event loop whatever got something to write in it."""
+    """Flushes, once per turn of the event loop, the outboxes that got something to write in that turn."""
 
     def __init__(self) -> None:
         self._outboxes: list[Outbox] = []
@@ -51,12 +51,13 @@ class Turn:
         for outbox in outboxes:
             try:
                 outbox.flush()
-            except Exception:  # of one socket's transport; the others are due too
+            except Exception:  # one socket's transport failed; the others still have to be flushed
                 logger.exception("A socket could not be written to.")
 
 
 class Outbox:
-    """Waiting frames of one socket, in order, at the client's pace. A client that does not read is closed (4008)."""
+    """The waiting frames of one socket. It writes them in order, at the client's pace, and closes the socket of a
+    client that does not read (4008)."""
 
     def __init__(self, outlet: Outlet, turn: Turn) -> None:
         self.closed = False
@@ -65,23 +66,23 @@ class Outbox:
         self._loop = asyncio.get_running_loop()
         self._waiting: list[bytes] = []
         self._waiting_bytes = 0
-        # Snapshots and what waited before them. They may be larger than any limit on live messages.
+        # Snapshots, and the live frames that waited before them. Snapshots may exceed the limit on live bytes.
         self._backlog: list[bytes] = []
-        self._backlog_live_bytes = 0  # of what waited before them
-        self._progress = asyncio.Event()  # the backlog may be empty, or the socket closed
-        self._due = False  # a flush is on its way
+        self._backlog_live_bytes = 0  # of the live frames in the backlog
+        self._progress = asyncio.Event()  # set when the backlog is empty or the socket closed
+        self._due = False  # a flush is scheduled
         self._interval = 0.0  # seconds between frames
         self._next_at = 0.0  # loop time of the next frame
-        self._blocked_at: float | None = None  # loop time since when the transport has not emptied
+        self._blocked_at: float | None = None  # loop time when the transport stopped being writable; None: it is
         outlet.on_drain = self._drained
         outlet.on_lost = self.lost
 
     def set_pace(self, frames_per_second: int) -> None:
-        """0: at once."""
+        """Sets the most frames a second, up to FRAMES_PER_SECOND_MAX. 0: frames are written at once."""
         self._interval = 1 / min(frames_per_second, limits.FRAMES_PER_SECOND_MAX) if frames_per_second else 0.0
 
     def push(self, frame: bytes) -> None:
-        """A live frame: written in order and soon. The hot path of the fan-out."""
+        """Adds a live frame, to be written in order and soon. This is the hot path of the fan-out."""
         self._waiting.append(frame)
         self._waiting_bytes += len(frame)
         if not self._due:
@@ -91,7 +92,8 @@ class Outbox:
             self._overflow()
 
     def catch_up(self, frames: Sequence[bytes]) -> None:
-        """A snapshot or replay: after what waits, as the transport drains, and outside the slow reader's limit."""
+        """Adds a snapshot or replay. It comes after what waits, is written as the transport drains, and does not count
+        towards the limit of a slow reader."""
         self._backlog += self._waiting
         self._backlog += frames
         self._backlog_live_bytes += self._waiting_bytes
@@ -108,7 +110,7 @@ class Outbox:
             await self._progress.wait()
 
     def flush(self) -> None:
-        """Writes what waits, if the pace allows it now; else as soon as it does."""
+        """Writes what waits, as soon as the pace allows it."""
         if self._interval and (seconds := self._next_at - self._loop.time()) > 0:
             self._loop.call_later(seconds, self.flush)
             return
@@ -126,12 +128,12 @@ class Outbox:
             self._outlet.close(code)
 
     def lost(self) -> None:
-        """The connection is gone."""
+        """Marks the outbox closed: the connection is gone."""
         self.closed = True
         self._progress.set()
 
     def check_stall(self) -> None:
-        """Closes the socket if its transport has been stuck for too long, however little waits."""
+        """Closes the socket if its transport has been stuck for STALL_SECONDS_MAX, however little waits."""
         if self._blocked_at is not None and self._loop.time() - self._blocked_at > limits.STALL_SECONDS_MAX:
             self._close_slow()
 
@@ -151,7 +153,7 @@ class Outbox:
             self._blocked_at = self._loop.time()
 
     def _take(self) -> bytes:
-        """The next frame to write, as large as may be; b"" if nothing waits."""
+        """Takes the next frame to write, joined up to SERVER_FRAME_BYTES_MAX. Returns b"" if nothing waits."""
         if self._backlog:
             return _cut(self._backlog)
         if not self._waiting:
@@ -160,7 +162,8 @@ class Outbox:
             frame = _cut(self._waiting)
             self._waiting_bytes -= len(frame)
             return frame
-        # One frame waits for many sockets: written as the object it is, its header is made once for all of them.
+        # A single frame often waits for many sockets. Returning the same object lets the server build its WebSocket
+        # header once for all of them (Framer in server.py).
         frame = self._waiting[0] if len(self._waiting) == 1 else b"".join(self._waiting)
         self._waiting = []
         self._waiting_bytes = 0
@@ -168,11 +171,12 @@ class Outbox:
 
     def _drained(self) -> None:
         self._blocked_at = None
-        if not self._due:  # else the pace decides
+        if not self._due:  # otherwise the scheduled flush writes
             self._write()
 
     def _overflow(self) -> None:
-        """More waits than a reader may leave: it may only be that the loop has been busy, so it is written first."""
+        """Too much waits. Perhaps the loop was only busy, so this writes first; if still too much waits, the reader is
+        slow."""
         self._write()
         if self._waiting_bytes + self._backlog_live_bytes > limits.WAITING_BYTES_MAX:
             self._close_slow()
@@ -184,7 +188,7 @@ class Outbox:
 
 
 def _cut(frames: list[bytes]) -> bytes:
-    """Takes frames from the front, joined up to the largest frame we send; at least one."""
+    """Removes frames from the front and joins them, up to SERVER_FRAME_BYTES_MAX but at least one."""
     size = len(frames[0])
     count = 1
     while count < len(frames) and size + len(frames[count]) <= limits.SERVER_FRAME_BYTES_MAX:
@@ -196,7 +200,7 @@ def _cut(frames: list[bytes]) -> bytes:
 
 
 class SendOutlet:
-    """An Outlet over `send` of any ASGI server: one task per socket, and `send` itself holds back a slow client."""
+    """An Outlet over `send` of any ASGI server, with one task per socket. `send` itself waits for a slow client."""
 
     def __init__(self, send: Callable[[Any], Awaitable[None]]) -> None:
         self.writable = True
@@ -216,7 +220,7 @@ class SendOutlet:
         self._messages.put_nowait({"type": "websocket.close", "code": int(code)})
 
     def abandon(self) -> None:
-        """Ends the task; nothing more is written."""
+        """Ends the task. Nothing more is written."""
         self._task.cancel()
 
     async def _run(self) -> None:
@@ -228,5 +232,5 @@ class SendOutlet:
                 if not self.writable and not self._bytes:
                     self.writable = True
                     self.on_drain()
-        except (OSError, RuntimeError):  # what servers raise for a connection that is gone
+        except (OSError, RuntimeError):  # servers raise these when the connection is gone
             self.on_lost()

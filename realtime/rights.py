@@ -1,11 +1,11 @@
-"""What a sign-in may do: a token may be for less than its person may do."""
+"""What a sign-in may do. A token may do less than its person."""
 
 from enum import IntFlag
 from typing import NamedTuple
 
 
 class Scope(IntFlag):
-    """The scopes of a token. Whoever signs in as a person has all of them."""
+    """The scopes of a token. A person who signs in without a token has all of them."""
 
     READ = 1
     TRADE = 2  # orders and cancels
@@ -15,24 +15,24 @@ class Scope(IntFlag):
 
 
 EVERYTHING = int(Scope.READ | Scope.TRADE | Scope.TRANSFER | Scope.MANAGE | Scope.SUDO)
-WITHOUT_SUDO = EVERYTHING & ~int(Scope.SUDO)  # what a token is for if nobody says
+WITHOUT_SUDO = EVERYTHING & ~int(Scope.SUDO)  # the default of a new token
 
-SUDO_REFUSED = "Only operators turn on sudo."
+SUDO_REFUSED = "Only operators may turn on sudo."
 
 
 def scope_names(scopes: int) -> list[str]:
-    """As people read them: "read", "trade" ..."""
+    """Returns the names that people read: "read", "trade" ..."""
     return [str(scope.name).lower() for scope in Scope if scopes & scope]
 
 
 def missing_scope(scope: Scope) -> str:
-    """The refusal, for people, of what a token is not good for."""
-    return f"This token has not the scope {scope_names(scope)[0]!r}."
+    """Returns the refusal, for people, of a request that needs this scope."""
+    return f"This token lacks the scope {scope_names(scope)[0]!r}."
 
 
 class Rights(NamedTuple):
-    """Of who asks. They travel with every command, and the matcher holds it to them."""
+    """The rights of a sign-in. They travel with every command, and the matcher enforces them."""
 
-    operator: bool = False  # may turn on sudo, so is told where it would help
+    operator: bool = False  # may turn on sudo, so a refusal says where sudo would help
     scopes: int = EVERYTHING
-    bound: int = 0  # the id of the only account that it may act as; 0: all that are the person's
+    bound: int = 0  # id of the only account that it may act as; 0: every account that the person may act as

@@ -1,4 +1,4 @@
-"""Where the sockets are: /ws, and nowhere else."""
+"""Routes WebSockets. /ws is the only path."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -14,13 +14,13 @@ Application = Callable[[Any, Receive, Send], Awaitable[None]]
 
 
 def websocket(hub: Hub, authenticate: Authenticate) -> Application:
-    """The ASGI application for WebSockets."""
+    """Returns the ASGI application for WebSockets."""
     client: Application = ClientConsumer.as_asgi(hub=hub, authenticate=authenticate, failed_sign_ins=FailedSignIns())
 
     async def route(scope: Any, receive: Receive, send: Send) -> None:
         if scope["path"] == SOCKET_PATH:
             await client(scope, receive, send)
         else:
-            await send({"type": "websocket.close"})  # before the accept: HTTP 403
+            await send({"type": "websocket.close"})  # closing before the accept answers HTTP 403
 
     return route

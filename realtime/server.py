@@ -1,9 +1,10 @@
-"""daphne, with what it lacks: back-pressure in both directions, background tasks, and a clean end.
+"""daphne with what it lacks: back-pressure in both directions, background tasks, and an orderly shutdown.
 
-daphne reads as fast as clients send and writes as fast as the application does; on SIGTERM it drops its sockets without
-a word, and CPython 3.11.7 crashes if tasks are left over at exit. Here a connection is not read while its application
-lags behind (Inbox), the application sees whether a client takes what it is sent (TransportOutlet), and the end has an
-order: stop accepting, let the batch finish, close the sockets with 1012, end the tasks, close the loop.
+daphne reads as fast as clients send and writes as fast as the application does. On SIGTERM it drops its sockets without
+a close code, and CPython 3.11.7 crashes if tasks are left over at exit. This server does not read a connection while
+its application lags behind (Inbox), and shows the application whether a client reads what it is sent (TransportOutlet).
+Its shutdown has an order: stop accepting, let the batch finish, close the sockets with 1012, end the tasks, close the
+loop.
 """
 
 import asyncio
@@ -31,7 +32,7 @@ from realtime.outbox import OUTLET_EXTENSION
 
 logger = logging.getLogger(__name__)
 
-reactor: Any = installed_reactor  # its interfaces do not tell what the asyncio reactor has
+reactor: Any = installed_reactor  # its declared interfaces lack what the asyncio reactor has
 
 Message = dict[str, Any]
 Step = Callable[[], Coroutine[Any, Any, None]]
@@ -50,18 +51,18 @@ def serve(
     drain: Step | None = None,
     on_ready: Callable[[int], None] | None = None,
 ) -> int:
-    """Serves until SIGTERM or SIGINT; returns the exit status, os.EX_CONFIG if it cannot listen there.
+    """Serves until SIGTERM or SIGINT. Returns the exit status: os.EX_CONFIG if it cannot listen on the port.
 
-    To be called once in a process, in its main thread. The coroutines of `background` are started, and `ready` is
-    awaited for up to READY_SECONDS_MAX, before it listens; if one of `background` ends, so does the server (status 1).
-    After a signal, `drain` is awaited when no more connections are accepted and before the sockets are closed.
-    `on_ready` gets the port (0 chooses a free one).
+    Call it once in a process, in the main thread. Before it listens, it starts the coroutines of `background` and
+    awaits `ready` for up to READY_SECONDS_MAX. If one of `background` ends, the server ends too (status 1). After a
+    signal it stops accepting connections, awaits `drain`, and closes the sockets. `on_ready` gets the port that it
+    listens on (`port` 0 chooses a free one).
     """
     return Server(application, host, port, Plan(background, ready, drain, on_ready)).serve()
 
 
 class Plan(NamedTuple):
-    """What a server does beside serving: see serve()."""
+    """What a server does beside serving; see serve()."""
 
     background: Sequence[Step]
     ready: Step | None
@@ -70,7 +71,8 @@ class Plan(NamedTuple):
 
 
 class Inbox(asyncio.Queue[Message]):
-    """What a socket's application has not read yet. While it is too much, the connection is not read either."""
+    """The messages that a socket's application has not read yet. While there are too many, the connection is not read
+    either."""
 
     def __init__(self, transport: Any) -> None:
         super().__init__()
@@ -101,7 +103,8 @@ def _size(message: Message) -> int:
 
 
 class Framer:
-    """The WebSocket frame of a binary message. One payload goes to many sockets: its frame is made once."""
+    """Builds the WebSocket frame of a binary message. It keeps the last frame, because one payload often goes to many
+    sockets in a row."""
 
     def __init__(self) -> None:
         self._payload = b""
@@ -115,7 +118,7 @@ class Framer:
 
 
 def _header(size: int) -> bytes:
-    """RFC 6455 section 5.2: final, binary, not masked."""
+    """Returns the header of a final, binary, unmasked frame (RFC 6455 section 5.2)."""
     if size < 126:
         return bytes((0x82, size))
     if size < 1 << 16:
@@ -126,8 +129,9 @@ def _header(size: int) -> bytes:
 class TransportOutlet:
     """An Outlet (outbox.py) over the socket's transport.
 
-    Tries to write at once: a frame that the kernel takes costs neither a copy nor a turn of the loop. Twisted tells us,
-    as the transport's producer, when more than TRANSPORT_BYTES_PAUSE wait in it, and when they are gone.
+    It tries to write at once: a frame that the kernel takes costs neither a copy nor a turn of the loop. It registers
+    as the transport's producer, so Twisted calls pauseProducing() when more than TRANSPORT_BYTES_PAUSE wait in the
+    transport, and resumeProducing() when it is empty.
     """
 
     def __init__(self, protocol: Any, framer: Framer) -> None:
@@ -138,7 +142,7 @@ class TransportOutlet:
         self._framer = framer
         self._transport = protocol.transport
         self._transport.bufferSize = limits.TRANSPORT_BYTES_PAUSE
-        self._transport.unregisterProducer()  # the HTTP channel, which the WebSocket has taken over from
+        self._transport.unregisterProducer()  # the HTTP channel, which the WebSocket has replaced
         self._transport.registerProducer(self, True)
 
     def write(self, payload: bytes) -> None:
@@ -151,7 +155,7 @@ class TransportOutlet:
             self.drop_if_flooded()
         else:
             sent = transport.writeSomeData(frame)
-            if sent != len(frame):  # an exception if the connection is lost: then write() finds out and cleans up
+            if sent != len(frame):  # an exception object if the connection is lost; then write() cleans up
                 transport.write(frame[sent:] if isinstance(sent, int) else frame)
 
     def close(self, code: int) -> None:
@@ -159,13 +163,14 @@ class TransportOutlet:
             self._protocol.sendCloseFrame(code=int(code))
 
     def drop_if_flooded(self) -> None:
-        """The last resort against an application that writes without looking at `writable`."""
+        """Drops the connection if more than TRANSPORT_BYTES_MAX wait: the last resort against an application that
+        ignores `writable`."""
         if self.buffered > limits.TRANSPORT_BYTES_MAX:
             self._protocol.dropConnection(abort=True)
 
     @property
     def buffered(self) -> int:
-        """Bytes in the transport that the kernel has not taken yet."""
+        """Returns the bytes in the transport that the kernel has not taken yet."""
         transport = self._transport
         buffered: int = len(transport.dataBuffer) - transport.offset + transport._tempDataLen
         return buffered
@@ -178,7 +183,7 @@ class TransportOutlet:
         self.on_drain()
 
     def stopProducing(self) -> None:
-        """The connection is gone; on_lost is called by the server, which learns of it in any case."""
+        """Does nothing. The server learns that the connection is gone and calls on_lost."""
 
 
 def _nothing() -> None: ...
@@ -206,7 +211,7 @@ class Server(daphne.server.Server):
         self._loop: asyncio.AbstractEventLoop = reactor._asyncioEventloop
 
     def serve(self) -> int:
-        """Runs the reactor until the end; afterwards nothing is left on its loop."""
+        """Runs the reactor until shutdown. Afterwards nothing is left on its loop."""
         asyncio.set_event_loop(self._loop)
         self._make_factories()
         _log_errors_of_twisted()
@@ -223,21 +228,23 @@ class Server(daphne.server.Server):
         self.ws_factory = WebSocketFactory(self, server=self.server_name)
         self.ws_factory.setProtocolOptions(
             autoPingTimeout=self.ping_timeout,
-            allowNullOrigin=True,  # refused by the consumer, with a reason
+            allowNullOrigin=True,  # the consumer refuses it, with a reason
             openHandshakeTimeout=self.websocket_handshake_timeout,
             closeHandshakeTimeout=limits.CLOSE_HANDSHAKE_SECONDS_MAX,
             maxMessagePayloadSize=self.websocket_max_message_size,
             maxFramePayloadSize=self.websocket_max_frame_size,
-            failByDrop=False,  # say 1009, 1002 or 1007 instead
+            failByDrop=False,  # close with 1009, 1002 or 1007 instead
         )
 
     async def _live(self) -> int:
+        """Runs the whole life of the server, from the background tasks to the closed sockets. Returns the exit
+        status."""
         stopped = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, stopped.set)
         signalled = asyncio.create_task(stopped.wait())
         background = [asyncio.create_task(run()) for run in self._plan.background]
-        ends = [signalled, *background]  # whichever ends first
+        ends = [signalled, *background]  # the server stops when the first of them is done
         if self._plan.ready is not None:
             ready = asyncio.create_task(self._plan.ready())
             await asyncio.wait([ready, *ends], timeout=limits.READY_SECONDS_MAX, return_when=asyncio.FIRST_COMPLETED)
@@ -263,7 +270,8 @@ class Server(daphne.server.Server):
         return await Deferred.asFuture(endpoint.listen(self.http_factory), self._loop)
 
     async def _drain(self) -> bool:
-        """False if it failed, or took too long: somebody has to look, but the sockets are told all the same."""
+        """Awaits the plan's drain. Returns False if that failed or took too long; the sockets are closed all the
+        same."""
         try:
             async with asyncio.timeout(limits.STOP_DRAIN_SECONDS_MAX):
                 if self._plan.drain is not None:
@@ -274,7 +282,8 @@ class Server(daphne.server.Server):
         return True
 
     async def _close_sockets(self) -> None:
-        """Says 1012 to every socket, and gives them, and requests at work, a moment to end."""
+        """Closes every socket with 1012. Waits up to STOP_SOCKETS_SECONDS_MAX for sockets and running requests to
+        end."""
         for details in list(self.connections.values()):
             if "outlet" in details:
                 details["outlet"].close(CloseCode.RESTART)
@@ -287,7 +296,8 @@ class Server(daphne.server.Server):
             logger.info("Some connections did not end in %g s.", limits.STOP_SOCKETS_SECONDS_MAX)
 
     def _close_loop(self) -> None:
-        """Ends what is left: applications whose clients did not answer, and the background."""
+        """Ends the remaining tasks, which are applications of clients that did not answer and background tasks, and
+        closes the loop."""
         loop = self._loop
         loop.run_until_complete(_end(asyncio.all_tasks(loop)))
         loop.run_until_complete(loop.shutdown_asyncgens())
@@ -296,7 +306,7 @@ class Server(daphne.server.Server):
     # --- daphne's hooks ----------------------------------------------------------------------------------------------
 
     def create_application(self, protocol: Any, scope: dict[str, Any]) -> asyncio.Queue[Message] | None:
-        """For a WebSocket: with an Inbox, and with an Outlet in its scope."""
+        """Starts the application of a connection. A WebSocket's gets an Inbox, and an Outlet in its scope."""
         if scope["type"] != "websocket":
             queue: asyncio.Queue[Message] | None = super().create_application(protocol, scope)  # type: ignore[no-untyped-call]
             return queue
@@ -324,7 +334,7 @@ class Server(daphne.server.Server):
 
 
 def _log_errors_of_twisted() -> None:
-    """Errors in its callbacks would go nowhere."""
+    """Sends Twisted's errors to logging. Otherwise an error in one of its callbacks is not shown anywhere."""
     log: Any = STDLibLogObserver("twisted")
     errors: Any = LogLevelFilterPredicate(defaultLogLevel=LogLevel.error)
     observer: Any = FilteringLogObserver(log, [errors])
@@ -332,7 +342,7 @@ def _log_errors_of_twisted() -> None:
 
 
 async def _end(tasks: set[asyncio.Task[Any]]) -> None:
-    """Cancels them and waits a moment for their end."""
+    """Cancels the tasks and waits up to STOP_SOCKETS_SECONDS_MAX for their end."""
     for task in tasks:
         task.cancel()
     if tasks:

@@ -1,4 +1,4 @@
-"""One socket with the person behind it: what it follows, and what it has in the matching queue."""
+"""Socket: one connection with its person, the streams that it follows, and its requests in the matching queue."""
 
 import asyncio
 from collections.abc import Hashable
@@ -14,7 +14,7 @@ from realtime.rights import Rights
 
 
 class Principal(NamedTuple):
-    """Who signed in. `credential` names the session or token that let them in, and is looked up again every 5 s."""
+    """Who signed in. `credential` identifies the session or token that they used; it is looked up again every 5 s."""
 
     user: int
     name: str
@@ -23,12 +23,13 @@ class Principal(NamedTuple):
 
 
 class Pending(NamedTuple):
-    """A layer message whose reply is awaited. `data` is its ClientFrame, for the ids if there is no reply in time."""
+    """A layer message that has no reply yet. `data` is its ClientFrame: it holds the request ids, in case no reply
+    comes in time."""
 
     data: bytes
     commands: int
     deadline: float  # loop time
-    done: asyncio.Future[SocketControl | None] | None  # of a session message
+    done: asyncio.Future[SocketControl | None] | None  # only of a session message
 
 
 class Person:
@@ -38,11 +39,11 @@ class Person:
         self.user = user
         self.sockets: set[Socket] = set()
         self.commands = 0  # in the matching queue
-        self.answered = asyncio.Event()  # something has left the queue, or a socket has gone
+        self.answered = asyncio.Event()  # set when commands have left the queue, or a socket is gone
 
     @property
     def subscribed(self) -> int:
-        """How many subscriptions all sockets have together."""
+        """Returns how many subscriptions all sockets of the person have together."""
         return sum(len(socket.subscribed) for socket in self.sockets)
 
 
@@ -56,11 +57,11 @@ class Socket(Outbox):
         self.credential: Hashable = None
         self.rights = Rights()
         self.sudo = False
-        self.sudo_ends = False  # by itself, and the matcher has not answered yet
-        self.ready = False  # the matcher has let it in
+        self.sudo_ends = False  # the hub is turning sudo off, and the matcher has not replied yet
+        self.ready = False  # the matcher has admitted it
         self.account = 0  # acted as
-        self.streams: set[str] = set()
-        self.left: set[str] = set()  # unsubscribed from: an entitlement that is repeated does not bring them back
+        self.streams: set[str] = set()  # that it follows
+        self.left: set[str] = set()  # streams unsubscribed from; a repeated entitlement must not start them again
         self.all_markets = False
         self.all_summaries = False
         self.subscribed: set[int] = set()  # market ids, ALL_MARKETS and SUMMARIES
@@ -71,7 +72,7 @@ class Socket(Outbox):
 
     @property
     def subscriptions(self) -> SocketSubscriptions:
-        """What a session message tells the matcher."""
+        """Returns what a session message tells the matcher about the socket."""
         return {
             "streams": sorted(self.streams),
             "left": sorted(self.left),
@@ -80,7 +81,7 @@ class Socket(Outbox):
         }
 
     def expect(self, data: bytes, commands: int, done: asyncio.Future[SocketControl | None] | None = None) -> int:
-        """A layer message is about to be sent. Returns its number, to which the reply will refer."""
+        """Registers a layer message that is about to be sent. Returns its number, which the reply will carry."""
         assert self.person is not None
         self._number += 1
         self._commands += commands
@@ -90,7 +91,8 @@ class Socket(Outbox):
         return self._number
 
     def settle(self, number: int, control: SocketControl | None = None) -> bool:
-        """The reply is there, or will not come. False if nothing waits for it: late, or delivered twice."""
+        """Removes a pending message: its reply has come, or will not come. Returns False if there is none with this
+        number, because the reply is late or came twice."""
         pending = self._pending.pop(number, None)
         if pending is None:
             return False
@@ -100,7 +102,7 @@ class Socket(Outbox):
         return True
 
     async def room(self, commands: int) -> None:
-        """Returns when so many commands may join the queue, or when the socket is closed."""
+        """Waits until so many more commands may join the queue, or until the socket is closed."""
         person = self.person
         assert person is not None
         while not self.closed and (
@@ -111,7 +113,8 @@ class Socket(Outbox):
             await person.answered.wait()
 
     def tick(self) -> None:
-        """Once a second: what got no answer in time is told so, who does not read is closed."""
+        """Runs every TICK_SECONDS. Replies OUTCOME_UNKNOWN to requests without a reply in time, and closes the socket
+        of a client that does not read."""
         now = self._loop.time()
         while self._pending:
             number, pending = next(iter(self._pending.items()))
@@ -123,14 +126,14 @@ class Socket(Outbox):
         self.check_stall()
 
     def lost(self) -> None:
-        """Whoever waits for a reply or for room is let go."""
+        """Marks the socket closed, and wakes the tasks that wait for a reply or for room."""
         super().lost()
         self.forget_pending()
         if self.person is not None:
             self.person.answered.set()
 
     def forget_pending(self) -> None:
-        """No reply will be passed on any more."""
+        """Removes all pending messages. No reply to them will be passed on."""
         for number in list(self._pending):
             self.settle(number)
 

@@ -1,7 +1,7 @@
-"""One stream in one process: which sockets hear it, and up to where each of them has heard everything.
+"""Stream: one stream in one process, the sockets that follow it, and the position of each socket.
 
-Every message of a stream carries its own seq and that of the message before. A socket that stands at a seq has
-everything up to it: it must not get that again, and must not get what comes after with something missing between.
+Every message of a stream carries its own seq and the seq of the message before. A socket at position `seq` has every
+message up to it. It must get none of those again, and no later message before all messages in between.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,7 @@ from realtime import limits
 
 
 class Reader(Protocol):
-    """A socket, as far as a stream knows it (outbox.py)."""
+    """What a stream needs of a socket (outbox.py)."""
 
     def push(self, frame: bytes) -> None: ...
 
@@ -20,10 +20,10 @@ class Reader(Protocol):
 
 
 class Stream:
-    """Sockets at `seq` are level; those with a newer snapshot stand ahead, none stands behind.
+    """The sockets at position `seq` are level. Those with a newer snapshot are ahead. None is behind.
 
-    While `waiting` for the answer to a resync nobody's position changes: live messages are held back, and judged
-    afterwards. A stream whose group is yet to be joined waits from the beginning.
+    While the stream is `waiting` for the reply to a resync, no position changes: live messages are held, and delivered
+    after the reply. A stream starts out waiting if its group has not been joined yet.
     """
 
     def __init__(self, name: str, *, waiting: bool) -> None:
@@ -44,13 +44,13 @@ class Stream:
         return len(self._level) + len(self._ahead)
 
     def add(self, reader: Reader, seq: int) -> None:
-        """The reader has a snapshot with everything up to `seq`. After this the stream may be `waiting`."""
+        """Adds a reader that has a snapshot up to `seq`. Afterwards the stream may be `waiting`."""
         if not len(self) or seq == self.seq:
             self._level[reader] = None
             self.seq = seq
         elif seq > self.seq:
             self._ahead[reader] = seq
-        else:  # an old snapshot: what came after it has been passed on to the others already
+        else:  # an old snapshot: later messages have already been passed on to the others
             self._ahead.update(dict.fromkeys(self._level, self.seq))
             self._level = {reader: None}
             self.seq = seq
@@ -61,13 +61,14 @@ class Stream:
         self._ahead.pop(reader, None)
 
     def ask(self, now: float) -> int:
-        """A resync is asked for at this loop time. Returns from which seq on."""
+        """Notes that a resync is asked for at this loop time. Returns the seq after which messages are missing."""
         self.asked_at = now
         self._asked_from = self.seq
         return self.seq
 
-    def hear(self, prev_seq: int, seq: int, data: bytes) -> None:
-        """A message from the group: passed on, dropped if known, or held back behind a gap (then `waiting`)."""
+    def deliver(self, prev_seq: int, seq: int, data: bytes) -> None:
+        """Takes a message from the group. Passes it on; or drops it, if it is known; or holds it, if messages before
+        it are missing, and then the stream is `waiting`."""
         if seq <= self.seq:
             return
         if prev_seq > self.seq:
@@ -82,18 +83,19 @@ class Stream:
             self._pass_ahead(seq, data)
 
     def resynced(self, seq: int, replace: bool, frames: Sequence[bytes]) -> None:
-        """The answer: a snapshot at `seq` (replace), or what came after the seq that was asked from, up to `seq`."""
+        """Takes the reply to a resync. The frames are a snapshot at `seq` (`replace`), or the messages after the seq
+        that ask() returned, up to `seq`."""
         if not self.waiting or (self.seq < self._asked_from and not replace):
-            return  # late, or it does not reach back to a socket that joined meanwhile: that is asked again
+            return  # late, or too short for a socket that joined meanwhile; then the resync is asked for again
         for reader, position in list(self._positions()):
             if position < seq:
-                whole = replace or position == self._asked_from
-                reader.catch_up(frames if whole else after(frames, position))
-        self._stand({reader: max(position, seq) for reader, position in self._positions()})
+                needs_all = replace or position == self._asked_from
+                reader.catch_up(frames if needs_all else after(frames, position))
+        self._set_positions({reader: max(position, seq) for reader, position in self._positions()})
         self.waiting = False
         held, self._held, self._held_bytes = self._held, [], 0
         for message in held:
-            self.hear(*message)
+            self.deliver(*message)
 
     def _hold(self, prev_seq: int, seq: int, data: bytes) -> None:
         if self._held_bytes + len(data) <= limits.HELD_BYTES_MAX:
@@ -113,23 +115,24 @@ class Stream:
             yield reader, self.seq
         yield from self._ahead.items()
 
-    def _stand(self, positions: dict[Reader, int]) -> None:
+    def _set_positions(self, positions: dict[Reader, int]) -> None:
         self.seq = min(positions.values(), default=self.seq)
         self._level = {reader: None for reader, position in positions.items() if position == self.seq}
         self._ahead = {reader: position for reader, position in positions.items() if position > self.seq}
 
 
 def after(frames: Sequence[bytes], seq: int) -> list[bytes]:
-    """Of a replay only what came after `seq`. One StreamPosition may open several commands, each with its own seq."""
-    passed = []
-    passes = False
+    """Returns the part of a replay after `seq`. Several commands may follow one StreamPosition, each with its own
+    seq."""
+    kept_frames = []
+    is_later = False
     for frame in frames:
         kept = wire.ServerFrame()
         for message in wire.ServerFrame.FromString(frame).messages:
             if message.HasField("stream_position"):
-                passes = message.stream_position.seq > seq
-            if passes and (not message.seq or message.seq > seq):
+                is_later = message.stream_position.seq > seq
+            if is_later and (not message.seq or message.seq > seq):
                 kept.messages.append(message)
         if kept.messages:
-            passed.append(kept.SerializeToString())
-    return passed
+            kept_frames.append(kept.SerializeToString())
+    return kept_frames

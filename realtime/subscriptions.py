@@ -1,7 +1,7 @@
-"""Which sockets of this process follow which streams, and what the matcher's access changes do to that.
+"""Subscriptions: which sockets of this process follow which streams, and how the matcher's access changes alter that.
 
-Access changes come with control messages and beats (messages.py). The hub applies them before it passes on anything
-that comes later.
+Access changes come with control messages and beats (messages.py). The hub applies them before it passes on any later
+message.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -26,48 +26,50 @@ from realtime.streams import Stream
 
 
 class Subscriptions:
-    """`open` is called with the name of a stream that is new, abandoned, or waits for a resync."""
+    """The streams that somebody here follows. `check_stream` is called with the name of a stream that is new,
+    abandoned, or waits for a resync."""
 
-    def __init__(self, people: Mapping[int, Person], open: Callable[[str], None]) -> None:
+    def __init__(self, people: Mapping[int, Person], check_stream: Callable[[str], None]) -> None:
         self.streams: dict[str, Stream] = {}
         self._people = people
-        self._open = open
+        self._check_stream = check_stream
 
     def join(self, socket: Socket, name: str, seq: int) -> None:
-        """The socket follows the stream. It has a snapshot, or a replay, up to `seq`."""
+        """Makes the socket follow the stream. It already has a snapshot or replay up to `seq`."""
         stream = self.streams.get(name)
         if stream is None:
-            # Messages may have passed between the snapshot and joining the group, unless that is joined already.
+            # Messages may have been sent after the snapshot and before we join the group. HUBS is joined already.
             stream = self.streams[name] = Stream(name, waiting=group_of(name) != HUBS)
-        stream.remove(socket)  # with a new snapshot it stands there
+        stream.remove(socket)  # its new snapshot replaces its old position
         stream.add(socket, seq)
         socket.streams.add(name)
         socket.left.difference_update(forms_of(name))
-        self.look_at(stream)
+        self.check(stream)
 
     def leave(self, socket: Socket, name: str) -> None:
-        """The socket no longer follows the stream."""
+        """Makes the socket no longer follow the stream."""
         socket.streams.discard(name)
         if (stream := self.streams.get(name)) is not None:
             stream.remove(socket)
             if not len(stream):
                 del self.streams[name]
-                self.look_at(stream)
+                self.check(stream)
 
     def end(self, socket: Socket, names: list[str]) -> None:
-        """The socket may not follow these streams any more: it leaves them, and the client is told."""
+        """Makes the socket leave streams that it may no longer follow, and sends it Unsubscribed."""
         for name in names:
             self.leave(socket, name)
         if names:
             socket.push(_unsubscribed(names))
 
-    def look_at(self, stream: Stream) -> None:
+    def check(self, stream: Stream) -> None:
+        """Calls `check_stream` if the stream is waiting or has no readers."""
         if stream.waiting or not len(stream):
-            self._open(stream.name)
+            self._check_stream(stream.name)
 
     def apply_reach(self, reach: Reach) -> None:
-        """Ends the account streams that the person may not follow any more. Sockets that acted as an account that is
-        no longer theirs act as the person's own again; those whose token is bound to such an account are closed."""
+        """Ends the account streams that the person may no longer follow. A socket that acted as an account that is no
+        longer theirs acts as the person's own account again. If its token is bound to such an account, it is closed."""
         person = self._people.get(reach["user"])
         for socket in [socket for socket in person.sockets if socket.ready] if person else ():
             acting = stream_of_account(socket.account)
@@ -80,8 +82,8 @@ class Subscriptions:
                 socket.push(reach["acting_as"])
 
     def apply_visibility(self, socket: Socket, change: VisibilityChange) -> None:
-        """Ends what the socket may no longer see of the market, and begins what it wants and may see. What begins, or
-        shows other account ids than before, starts with a snapshot: the stream asks for it."""
+        """Ends the streams of the market that the socket may no longer follow, and starts those that it wants and may
+        follow. A stream that starts, or that now shows or hides account ids, begins with a snapshot from a resync."""
         if not socket.ready or socket.person is None:
             return
         bound, plain, summary = socket.rights.bound, change["book"], change["summary"]
@@ -101,7 +103,7 @@ class Subscriptions:
                 self._join_anew(socket, name)
 
     def apply_entitlement(self, entitlement: Entitlement) -> None:
-        """Sockets that want the stream begin to follow it, unless they do already or have unsubscribed from it."""
+        """Makes the sockets that want the stream follow it, unless they already do or have unsubscribed from it."""
         stream, users = entitlement["stream"], entitlement["users"]
         people = self._people.values() if users is None else [self._people[u] for u in users if u in self._people]
         summary = named(stream).form == SUMMARY
@@ -116,14 +118,14 @@ class Subscriptions:
                     self._join_anew(socket, stream)
 
     def _join_anew(self, socket: Socket, name: str) -> None:
-        """The stream asks for a snapshot, with which the socket begins."""
+        """Makes the socket follow the stream, beginning with a snapshot from a resync."""
         self.join(socket, name, 0)
         self.streams[name].waiting = True
-        self.look_at(self.streams[name])
+        self.check(self.streams[name])
 
 
 def forms_of(name: str) -> set[str]:
-    """The names of the same stream with and without account ids."""
+    """Returns the names of the same stream with and without account ids."""
     kind, id, form = named(name)
     if kind == MARKET and form != SUMMARY:
         return {stream_of_market(id), stream_of_market(id, UNMASKED)}
@@ -131,7 +133,7 @@ def forms_of(name: str) -> set[str]:
 
 
 def sign_off(socket: Socket) -> None:
-    """Its credential is no longer good."""
+    """Closes the socket, because its credential is no longer valid."""
     socket.push(encoded(RequestFailed(wire.NOT_AUTHENTICATED, "You have been signed out.").reply("")))
     socket.close(CloseCode.NOT_AUTHENTICATED)
 

@@ -1,7 +1,7 @@
 """A server process for live tests: `python -m tests.realtime.app [part ...]` prints its port and serves.
 
-/ws is the hub with the small world's matching side, the other paths are applications that behave badly. Parts:
-fails, ends (a background task that does), busy=PORT (a port to insist on).
+/ws is the hub with the matching side of world.py. The other paths are applications that behave badly. Parts: `fails`
+and `ends` (a background task that does so), `busy=PORT` (the port to listen on).
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from django.conf import settings
 from realtime.server import serve
 from tests.realtime.world import World
 
-# What the transport reads of them; without the applications it starts in a third of the time.
+# Only the settings that the transport reads. Without the Django apps the process starts in a third of the time.
 settings.configure(
     ALLOWED_HOSTS=["127.0.0.1"],
     CSRF_TRUSTED_ORIGINS=[],
@@ -25,7 +25,7 @@ settings.configure(
 )
 
 BEAT_SECONDS = 0.2
-SLOW_SECONDS = 0.01  # a message
+SLOW_SECONDS = 0.01  # that /slow takes for a message
 BLIND_FRAMES = 1_000
 BLIND_BYTES = 64 * 1024
 REQUEST_SECONDS = 0.5
@@ -49,9 +49,9 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
 async def _http(scope: Any, send: Any) -> None:
     if scope["path"] == "/wait":
         await asyncio.sleep(REQUEST_SECONDS)
-    if scope["path"] == "/say":
-        await world.matching.say("market.1", padding=int(scope["query_string"]))
-        world.matching.published.clear()  # its memory is not the server's
+    if scope["path"] == "/publish":
+        await world.matching.publish("market.1", padding=int(scope["query_string"]))
+        world.matching.published.clear()  # the tests measure the server's memory, not the fake matcher's
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": str(taken).encode()})
 
@@ -69,7 +69,7 @@ async def _slow(receive: Any, send: Any) -> None:
 
 
 async def _blind(receive: Any, send: Any) -> None:
-    """Writes without looking whether anybody reads."""
+    """Writes without checking whether the client reads."""
     for _ in range(BLIND_FRAMES):
         await send({"type": "websocket.send", "bytes": bytes(BLIND_BYTES)})
         await asyncio.sleep(0)
@@ -77,7 +77,7 @@ async def _blind(receive: Any, send: Any) -> None:
 
 
 async def _stubborn(receive: Any, send: Any) -> None:
-    """Does not end with its socket."""
+    """Goes on after its socket has closed, until it is cancelled."""
     while True:
         try:
             await asyncio.sleep(60)
@@ -105,8 +105,8 @@ async def ends() -> None:
 
 
 async def drain() -> None:
-    """As the exchange's: the last batch, then the hub."""
-    await world.matching.say("market.1")
+    """Drains as the exchange does: the last batch, then the hub."""
+    await world.matching.publish("market.1")
     await world.hub.drain()
 
 
@@ -121,7 +121,7 @@ def main(parts: list[str]) -> int:
         background=background,
         ready=world.hub.ready,
         drain=drain,
-        on_ready=lambda port: print(port, flush=True),
+        on_ready=lambda chosen: print(chosen, flush=True),
     )
 
 

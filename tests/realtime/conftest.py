@@ -8,5 +8,5 @@ from tests.realtime.world import World, running_world
 
 @pytest_asyncio.fixture
 async def world(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
-    async with running_world(monkeypatch) as world:
-        yield world
+    async with running_world(monkeypatch) as running:
+        yield running

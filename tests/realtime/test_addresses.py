@@ -1,4 +1,4 @@
-"""What is only this machine's."""
+"""Which addresses belong to this machine only."""
 
 import pytest
 

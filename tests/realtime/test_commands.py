@@ -1,4 +1,4 @@
-"""From a socket's frame to the matching queue: who says it, what travels together, what is refused and what waits."""
+"""From a socket's frame to the matching queue: the sender, what travels together, what is refused, and what waits."""
 
 import asyncio
 from typing import Any
@@ -17,7 +17,7 @@ def act_as(account: int) -> wire.ClientMessage:
 
 
 class TestForwarding:
-    async def test_says_who_and_when(self, world: World) -> None:
+    async def test_carries_the_sender_and_the_time(self, world: World) -> None:
         alice = await world.signed_in()
         alice.send(order("o1"))
         await alice.reply("o1")
@@ -39,7 +39,7 @@ class TestForwarding:
         assert message["count"] == 100
 
     async def test_session_messages_split_a_frame(self, world: World) -> None:
-        """What follows ActAs is sent as the new account, after the matcher has agreed."""
+        """Commands after ActAs are sent as the new account, once the matcher has agreed."""
         alice = await world.signed_in()
         alice.send(order("o1"), order("o2"), act_as(12), order("o3"), subscribe(4), order("o4"), order("o5"))
         await alice.reply("o5")
@@ -68,7 +68,7 @@ class TestForwarding:
         assert wire.ClientFrame.FromString(history["data"]).messages[0].get_full_trade_history == past
         assert (history["count"], history["number"]) == (1, world.matching.of("command")[0]["number"] + 1)
 
-    async def test_who_does_not_read_gets_no_second_history(self, world: World) -> None:
+    async def test_a_client_that_does_not_read_gets_no_second_history(self, world: World) -> None:
         alice = await world.signed_in()
         alice.outlet.writable = False
         world.matching.silent = True
@@ -86,11 +86,11 @@ class TestForwarding:
         await until(lambda: len(world.matching.of("history")) == 2)
         assert len(alice.replies("h1")) == 20
 
-    async def test_what_sudo_has_read_is_not_told_once_it_is_off(self, world: World) -> None:
+    async def test_a_reply_read_in_sudo_is_not_passed_on_once_sudo_is_off(self, world: World) -> None:
         alice = await world.signed_in()
         world.matching.silent = True
         past = wire.GetFullTradeHistory(market_id=1)
-        for on, told in ((True, ["trade_history"]), (False, ["refused"])):
+        for on, expected in ((True, ["trade_history"]), (False, ["refused"])):
             alice.send(wire.ClientMessage(request_id=f"h {on}", get_full_trade_history=past))
             await until(lambda: len(world.matching.of("history")) == 2 - on)  # noqa: B023 - awaited here
             alice_socket = next(iter(world.hub._sockets.values()))
@@ -99,7 +99,7 @@ class TestForwarding:
             instead = encode(wire.ServerMessage(request_id=f"h {on}", refused=wire.Refused(code=wire.SUDO_REQUIRED)))
             await world.matching.replies(world.matching.of("history")[-1], [answer], {"unless_sudo": [instead]})
             await alice.reply(f"h {on}")
-            assert [one.WhichOneof("message") for one in alice.replies(f"h {on}")] == told
+            assert [one.WhichOneof("message") for one in alice.replies(f"h {on}")] == expected
 
     async def test_a_session_message_that_is_refused_changes_nothing(self, world: World) -> None:
         alice = await world.signed_in()
@@ -112,7 +112,7 @@ class TestForwarding:
 
 
 class TestRefused:
-    """Answered with a code; the socket and its other messages live on."""
+    """A refused message gets a code. The socket stays open, and its other messages are executed."""
 
     @pytest.mark.parametrize(
         "data",
@@ -148,7 +148,7 @@ class TestRefused:
         assert message["data"] == client_frame(order("before"), order("after"))
         assert message["count"] == 2
 
-    async def test_who_sends_little_else_is_read_slowly(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_many_refusals_slow_the_client_down(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(limits, "REFUSALS_MAX", 5)
         alice, bob = await world.signed_in("alice"), await world.signed_in("bob")
         for _ in range(50):
@@ -179,7 +179,7 @@ class TestRefused:
 
 
 class TestCharged:
-    """What is refused here counts against the person's rates, of which the matcher keeps account."""
+    """Refusals by the process count against the person's rates, which the matcher keeps."""
 
     @staticmethod
     def charges(world: World) -> list[tuple[int, bool, str, int]]:
@@ -217,7 +217,7 @@ class TestCharged:
         await asyncio.sleep(QUIET_SECONDS)
         assert self.charges(world) == []
 
-    async def test_it_is_lost_if_nobody_listens(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_is_lost_if_the_matcher_is_silent(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         alice = await world.signed_in()
         monkeypatch.setattr(limits, "BEAT_SECONDS_MAX", 0.0)
         alice.send_bytes(b"garbage")
@@ -250,12 +250,12 @@ class TestBusy:
     ) -> None:
         alice = await world.signed_in()
         await world.settled()
-        whole = world.matching.layer.send
+        original = world.matching.layer.send
 
         async def send(channel: str, message: dict[str, Any]) -> None:
             if channel == MATCHING:
                 raise error
-            await whole(channel, message)
+            await original(channel, message)
 
         with monkeypatch.context() as patch:
             patch.setattr(world.matching.layer, "send", send)
@@ -294,7 +294,7 @@ class TestWaiting:
         phone.leave()
         await until(lambda: len(world.matching.of("command")) == 3)
 
-    async def test_who_leaves_meanwhile(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_a_client_that_leaves_meanwhile(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(limits, "SOCKET_COMMANDS_MAX", 1)
         alice = await world.signed_in()
         world.matching.silent = True
@@ -305,7 +305,7 @@ class TestWaiting:
         await asyncio.wait_for(alice.task, 1)
         assert len(world.matching.of("command")) == 1
 
-    async def test_who_leaves_while_another_socket_of_theirs_is_in_the_way(
+    async def test_a_client_that_leaves_while_its_persons_other_socket_fills_the_queue(
         self, world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(limits, "PERSON_COMMANDS_MAX", 1)
@@ -319,7 +319,7 @@ class TestWaiting:
         await asyncio.wait_for(desk.task, 1)
         assert len(world.matching.of("command")) == 1
 
-    async def test_who_leaves_during_a_session_message(self, world: World) -> None:
+    async def test_a_client_that_leaves_during_a_session_message(self, world: World) -> None:
         alice = await world.signed_in()
         world.matching.silent = True
         alice.send(act_as(12), order("o1"))
@@ -329,7 +329,7 @@ class TestWaiting:
         assert world.matching.of("command") == []
 
     async def test_one_snapshot_at_a_time(self, world: World) -> None:
-        """Who subscribes and does not read gets no second one; commands go on."""
+        """A client that subscribes but does not read gets no second snapshot. Its commands go on."""
         alice = await world.signed_in()
         alice.outlet.writable = False
         alice.send(subscribe(1, request_id="first"))

@@ -1,4 +1,4 @@
-"""Which bytes are frames, and which of their messages are refused (docs/protocol.md)."""
+"""Reading frames: which bytes are a frame, and which of its messages are refused (docs/protocol.md)."""
 
 import random
 
@@ -33,7 +33,7 @@ OUT = field(32, b"\x08\x01")  # market 1
 
 
 def refusal(data: bytes) -> tuple[str, str]:
-    """The id and the sentence of the one refused message."""
+    """Returns the id and the sentence of the frame's only message, which is refused."""
     (read,) = frames.read(data)
     assert isinstance(read, frames.Refusal), read
     assert read.failure.reason == wire.INVALID_FRAME
@@ -41,7 +41,7 @@ def refusal(data: bytes) -> tuple[str, str]:
 
 
 def accepted(data: bytes) -> list[str]:
-    """Ids of the messages, none of which is refused."""
+    """Returns the ids of the messages. None may be refused."""
     read = frames.read(data)
     assert all(isinstance(message, wire.ClientMessage) for message in read)
     return [message.request_id for message in read]
@@ -54,8 +54,8 @@ class TestWellFormed:
     def test_joined_frames_are_one_frame(self) -> None:
         assert accepted(client_frame(order("a")) + client_frame(order("b"))) == ["a", "b"]
 
-    def test_a_zero_that_need_not_be_sent(self) -> None:
-        """Some encoders write default values: longer than it need be, but nothing is wrong with it."""
+    def test_a_default_value_may_be_sent(self) -> None:
+        """Some encoders write default values. The frame is longer than necessary, but valid."""
         assert accepted(framed(REQUEST_ID + field(31, b"\x08\x05\x12\x00"))) == ["r1"]
 
     def test_a_length_in_more_bytes_than_it_needs(self) -> None:
@@ -70,32 +70,32 @@ class TestWellFormed:
 
 
 class TestRefusedMessages:
-    """Each with its id, and without harm to its neighbours."""
+    """A refusal carries the id of its message and does not affect the neighbours."""
 
     @pytest.mark.parametrize(
-        ("message", "says"),
+        ("message", "part"),
         [
-            (REQUEST_ID, "this one none"),
-            (REQUEST_ID + CANCEL + OUT, "this one more"),
-            (REQUEST_ID + CANCEL + CANCEL, "this one more"),
-            (REQUEST_ID + CANCEL + field(32, b""), "this one more"),
-            (REQUEST_ID + field(9, b""), "no request with field number 9"),
-            (REQUEST_ID + field(2000, b"x"), "no request with field number 2000"),
-            (REQUEST_ID + b"\x80\x01\x05", "no field with tag 128"),
-            (REQUEST_ID + field(31, b"\x78\x01"), "not known"),
-            (REQUEST_ID + field(3, b"\x12\x01x"), "not known"),
-            (REQUEST_ID + field(4, field(1, b"\x78\x01")), "not known"),
+            (REQUEST_ID, "this one holds none"),
+            (REQUEST_ID + CANCEL + OUT, "this one holds more"),
+            (REQUEST_ID + CANCEL + CANCEL, "this one holds more"),
+            (REQUEST_ID + CANCEL + field(32, b""), "this one holds more"),
+            (REQUEST_ID + field(9, b""), "No request has field number 9"),
+            (REQUEST_ID + field(2000, b"x"), "No request has field number 2000"),
+            (REQUEST_ID + b"\x80\x01\x05", "No field has tag 128"),
+            (REQUEST_ID + field(31, b"\x78\x01"), "unknown field"),
+            (REQUEST_ID + field(3, b"\x12\x01x"), "unknown field"),
+            (REQUEST_ID + field(4, field(1, b"\x78\x01")), "unknown field"),
             (REQUEST_ID + field(30, b"\x10\x07"), "side has no value 7"),
             (REQUEST_ID + field(30, b"\x28\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"), "time_in_force has no value -1"),
             (REQUEST_ID + field(22, b"\x10\x63"), "status has no value 99"),
-            (REQUEST_ID + field(31, field(2, b"\xff\xfe")), "does not parse"),
-            (REQUEST_ID + field(31, b"\x08"), "does not parse"),
-            (REQUEST_ID + b"\xfa\x01\x7f", "end within a message"),
+            (REQUEST_ID + field(31, field(2, b"\xff\xfe")), "cannot be parsed"),
+            (REQUEST_ID + field(31, b"\x08"), "cannot be parsed"),
+            (REQUEST_ID + b"\xfa\x01\x7f", "ends in the middle of a message"),
         ],
     )
-    def test_is_named_and_alone(self, message: bytes, says: str) -> None:
+    def test_carries_its_id_and_stays_alone(self, message: bytes, part: str) -> None:
         request_id, sentence = refusal(framed(message))
-        assert says in sentence
+        assert part in sentence
         before, refused, after = frames.read(framed(field(1, b"before") + CANCEL, message, field(1, b"after") + OUT))
         assert isinstance(before, wire.ClientMessage)
         assert before.request_id == "before"
@@ -104,12 +104,12 @@ class TestRefusedMessages:
         assert isinstance(refused, frames.Refusal)
         assert refused.request_id == request_id
 
-    def test_the_id_is_read_though_the_request_is_not(self) -> None:
+    def test_the_id_is_read_even_if_the_request_is_not(self) -> None:
         assert refusal(framed(REQUEST_ID + CANCEL + OUT))[0] == "r1"
         assert refusal(framed(CANCEL + OUT + REQUEST_ID))[0] == "r1"
 
     def test_an_id_that_cannot_be_read(self) -> None:
-        assert refusal(framed(field(1, b"\xff") + CANCEL)) == ("", "request_id is not UTF-8.")
+        assert refusal(framed(field(1, b"\xff") + CANCEL)) == ("", "request_id is not valid UTF-8.")
         assert refusal(framed(REQUEST_ID + REQUEST_ID + CANCEL))[0] == ""
 
     def test_an_id_that_is_too_long(self) -> None:
@@ -117,8 +117,8 @@ class TestRefusedMessages:
         assert refusal(client_frame(order("é" * (limits.REQUEST_ID_CHARACTERS_MAX + 1))))[0] == ""
 
     def test_a_short_negative_enum_does_not_hide_a_second_request(self) -> None:
-        """-1 in five bytes grows by five when encoded again: as much as the second request is long. One message
-        makes up for the bytes that another loses, and the lengths of the frame agree."""
+        """-1 in five bytes grows by five when it is encoded again, and the second request is five bytes long. So one
+        message gains the bytes that another loses, and the length of the whole frame does not change."""
         grows = field(1, b"a") + field(30, b"\x10\xff\xff\xff\xff\x0f")
         hides = field(1, b"b") + CANCEL + OUT
         data = framed(grows, hides)
@@ -146,11 +146,12 @@ class TestNoFrame:
         assert refused.value.reason == wire.INVALID_FRAME
 
     def test_too_many_messages(self) -> None:
-        with pytest.raises(RequestFailed, match="1 to 256 messages, this one more"):
+        with pytest.raises(RequestFailed, match="1 to 256 messages; this one holds more"):
             frames.read(client_frame(*(order(str(number)) for number in range(257))))
 
     def test_no_frame_is_walked_further_than_needed(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """64 KiB hold 32,768 empty messages, or one of as many fields: to count them would hold the loop for 50 ms."""
+        """64 KiB hold 32,768 empty messages, or one message with as many fields. Counting them all would block the loop
+        for 50 ms."""
         read: list[int] = []
         varint = frames._read_varint
 
@@ -160,7 +161,7 @@ class TestNoFrame:
 
         monkeypatch.setattr(frames, "_read_varint", counted)
         many_fields = field(1, b"\x0a\x00" * 30_000)
-        with pytest.raises(RequestFailed, match="this one more"):
+        with pytest.raises(RequestFailed, match="this one holds more"):
             frames.read(b"\x0a\x00" * 32_000)
         assert len(read) <= 2 * (limits.CLIENT_FRAME_MESSAGES_MAX + 1)
         (refused,) = frames.read(many_fields)
@@ -174,7 +175,7 @@ class TestNoFrame:
 
 
 def test_mutated_frames_never_do_more_than_fail() -> None:
-    """And what passes holds what it says: encoded again it is understood in the same way."""
+    """Messages that pass are stable: encoded again, they are read as the same messages."""
     seed = random.randrange(1 << 32)
     print(f"seed {seed}")
     rng = random.Random(seed)

@@ -1,4 +1,4 @@
-"""ask() and ask_sync(): the door for pages, REST and the admin."""
+"""ask() and ask_sync(), through which pages, REST and the admin reach the matcher."""
 
 import asyncio
 
@@ -46,7 +46,7 @@ class TestAsk:
             await gateway.ask(1, order("o1"))
         assert failure.value.reason == wire.OUTCOME_UNKNOWN
 
-    async def test_a_late_answer_is_nobodys(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_a_late_answer_is_dropped(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(limits, "ASK_SECONDS_MAX", 0.02)
         world.matching.silent = True
         with pytest.raises(RequestFailed):

@@ -1,4 +1,4 @@
-"""The hub against a matching side that loses messages, sends them twice and is started anew."""
+"""The hub, with a matching side that loses messages, sends them twice and restarts."""
 
 import asyncio
 from typing import Any
@@ -27,10 +27,10 @@ ALICES = "account.1"
 
 
 class TestFanOut:
-    async def test_every_socket_hears_it(self, world: World) -> None:
+    async def test_every_socket_gets_it(self, world: World) -> None:
         alice, bob = await world.market_reader("alice"), await world.market_reader("bob")
-        seq = await world.matching.say(MARKET)
-        await until(lambda: alice.heard(MARKET) == bob.heard(MARKET) == [seq])
+        seq = await world.matching.publish(MARKET)
+        await until(lambda: alice.live_seqs(MARKET) == bob.live_seqs(MARKET) == [seq])
 
     async def test_one_group_membership_for_all(self, world: World) -> None:
         for _ in range(3):
@@ -39,17 +39,17 @@ class TestFanOut:
 
     async def test_accounts_travel_with_the_hubs(self, world: World) -> None:
         alice, bob = await world.signed_in("alice"), await world.signed_in("bob")
-        seq = await world.matching.say(ALICES)
-        await until(lambda: alice.heard(ALICES) == [seq])
-        assert bob.heard(ALICES) == []
+        seq = await world.matching.publish(ALICES)
+        await until(lambda: alice.live_seqs(ALICES) == [seq])
+        assert bob.live_seqs(ALICES) == []
         assert ALICES not in world.groups
 
-    async def test_what_one_batch_says_is_one_frame(self, world: World) -> None:
+    async def test_the_messages_of_one_batch_are_one_frame(self, world: World) -> None:
         alice = await world.signed_in()
         before = len(alice.outlet.frames)
         items = [(ALICES, seq - 1, seq, encode(position(ALICES, seq - 1, seq))) for seq in (101, 102, 103)]
         await world.matching.messages.group_send(HUBS, private_message(items))
-        await until(lambda: alice.heard(ALICES) == [101, 102, 103])
+        await until(lambda: alice.live_seqs(ALICES) == [101, 102, 103])
         assert len(alice.outlet.frames) == before + 1
 
     async def test_the_last_to_leave_ends_the_membership(self, world: World) -> None:
@@ -65,33 +65,34 @@ class TestFanOut:
         unsubscribe = wire.Unsubscribe(subscriptions=[wire.Subscription(market_id=1)])
         alice.send(wire.ClientMessage(request_id="un", unsubscribe=unsubscribe))
         await alice.reply("un")
-        await world.matching.say(MARKET)
+        await world.matching.publish(MARKET)
         await until(lambda: MARKET not in world.groups)
-        assert alice.heard(MARKET) == []
+        assert alice.live_seqs(MARKET) == []
 
-    async def test_a_bad_message_does_not_silence_the_hub(self, world: World) -> None:
+    async def test_a_bad_message_does_not_stop_the_hub(self, world: World) -> None:
         alice = await world.market_reader()
         await world.matching.layer.group_send(HUBS, {"type": "nonsense"})
         incomplete: dict[str, Any] = {**stream_message(MARKET, 100, 101, b"")}
         del incomplete["seq"]
         await world.matching.layer.group_send(HUBS, incomplete)
-        seq = await world.matching.say(MARKET)
-        await until(lambda: alice.heard(MARKET) == [seq])
+        seq = await world.matching.publish(MARKET)
+        await until(lambda: alice.live_seqs(MARKET) == [seq])
 
 
 class TestJoining:
     async def test_what_passed_before_the_group_was_joined(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Between the snapshot and the membership the stream spoke: the hub asks what came after the snapshot."""
+        """The stream publishes after the snapshot and before the hub joins its group. The hub asks for a resync from
+        the snapshot on."""
         alice = await world.signed_in()
         answer = world.matching.replies
 
-        async def speak_meanwhile(*arguments: Any) -> None:
+        async def publish_meanwhile(*arguments: Any) -> None:
             await answer(*arguments)
-            await world.matching.say(MARKET)
+            await world.matching.publish(MARKET)
 
-        monkeypatch.setattr(world.matching, "replies", speak_meanwhile)
+        monkeypatch.setattr(world.matching, "replies", publish_meanwhile)
         alice.send(subscribe(1))
-        await until(lambda: alice.heard(MARKET) == [101])
+        await until(lambda: alice.live_seqs(MARKET) == [101])
         assert world.matching.of("resync")[-1]["streams"] == {MARKET: 100}
 
     async def test_accounts_need_no_resync(self, world: World) -> None:
@@ -99,45 +100,45 @@ class TestJoining:
         await world.settled()
         assert all(ALICES not in message["streams"] for message in world.matching.of("resync"))
 
-    async def test_a_snapshot_and_what_it_shows_are_not_both_passed_on(self, world: World) -> None:
+    async def test_messages_that_a_snapshot_contains_are_not_passed_on_again(self, world: World) -> None:
         await world.market_reader("bob")
-        first = await world.matching.say(MARKET)
+        first = await world.matching.publish(MARKET)
         alice = await world.market_reader("alice")
-        second = await world.matching.say(MARKET)
-        await until(lambda: alice.heard(MARKET))
+        second = await world.matching.publish(MARKET)
+        await until(lambda: alice.live_seqs(MARKET))
         assert alice.snapshots(MARKET) == [first]
-        assert alice.heard(MARKET) == [second]
+        assert alice.live_seqs(MARKET) == [second]
 
 
 class TestGap:
     async def test_is_filled_before_anything_later(self, world: World) -> None:
         alice = await world.market_reader()
-        await world.matching.say(MARKET)
-        await world.matching.say(MARKET, lost=True)
-        await world.matching.say(MARKET)
-        await world.matching.say(MARKET)
-        await until(lambda: len(alice.heard(MARKET)) == 4)
-        assert alice.heard(MARKET) == [101, 102, 103, 104]
+        await world.matching.publish(MARKET)
+        await world.matching.publish(MARKET, lost=True)
+        await world.matching.publish(MARKET)
+        await world.matching.publish(MARKET)
+        await until(lambda: len(alice.live_seqs(MARKET)) == 4)
+        assert alice.live_seqs(MARKET) == [101, 102, 103, 104]
 
     async def test_one_resync_for_all_sockets(self, world: World) -> None:
         readers = [await world.market_reader(name) for name in ("alice", "bob", "alice")]
         asked = len(world.matching.of("resync"))
-        await world.matching.say(MARKET, lost=True)
-        await world.matching.say(MARKET)
+        await world.matching.publish(MARKET, lost=True)
+        await world.matching.publish(MARKET)
         for reader in readers:
-            await until(lambda reader=reader: reader.heard(MARKET) == [101, 102])  # type: ignore[misc]
+            await until(lambda reader=reader: reader.live_seqs(MARKET) == [101, 102])  # type: ignore[misc]
         assert [message["streams"] for message in world.matching.of("resync")[asked:]] == [{MARKET: 100}]
 
     async def test_at_most_one_a_second(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(limits, "RESYNC_SECONDS", 60.0)
         alice = await world.market_reader()  # for which the hub has just asked
         asked = len(world.matching.of("resync"))
-        await world.matching.say(MARKET, lost=True)
-        await world.matching.say(MARKET)
-        await world.matching.say(MARKET)
+        await world.matching.publish(MARKET, lost=True)
+        await world.matching.publish(MARKET)
+        await world.matching.publish(MARKET)
         await asyncio.sleep(QUIET_SECONDS)
         assert len(world.matching.of("resync")) == asked
-        assert alice.heard(MARKET) == []
+        assert alice.live_seqs(MARKET) == []
 
     async def test_at_most_one_a_second_for_each_stream(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         await world.market_reader(market=1)
@@ -148,8 +149,8 @@ class TestGap:
         for stream in (MARKET, "market.2"):
             asked = len(world.matching.of("resync"))
             world.hub._streams[stream].asked_at = float("-inf")
-            await world.matching.say(stream, lost=True)
-            await world.matching.say(stream)
+            await world.matching.publish(stream, lost=True)
+            await world.matching.publish(stream)
             await until(lambda asked=asked: len(world.matching.of("resync")) > asked)  # type: ignore[misc]
             assert world.matching.of("resync")[-1]["streams"] == {stream: 100}
 
@@ -157,40 +158,40 @@ class TestGap:
         alice = await world.market_reader()
         world.matching.silent = True
         asked = len(world.matching.of("resync"))
-        await world.matching.say(MARKET, lost=True)
-        await world.matching.say(MARKET)
+        await world.matching.publish(MARKET, lost=True)
+        await world.matching.publish(MARKET)
         await until(lambda: len(world.matching.of("resync")) > asked)
-        assert alice.heard(MARKET) == []
+        assert alice.live_seqs(MARKET) == []
         world.matching.silent = False
-        await until(lambda: alice.heard(MARKET) == [101, 102])
+        await until(lambda: alice.live_seqs(MARKET) == [101, 102])
 
-    async def test_a_snapshot_where_there_is_no_replay(self, world: World) -> None:
+    async def test_a_snapshot_in_place_of_a_replay(self, world: World) -> None:
         alice = await world.market_reader()
         world.matching.snapshots = True
-        await world.matching.say(MARKET, lost=True)
-        await world.matching.say(MARKET)
+        await world.matching.publish(MARKET, lost=True)
+        await world.matching.publish(MARKET)
         await until(lambda: alice.snapshots(MARKET) == [100, 102])
-        seq = await world.matching.say(MARKET)
-        await until(lambda: alice.heard(MARKET) == [seq])
+        seq = await world.matching.publish(MARKET)
+        await until(lambda: alice.live_seqs(MARKET) == [seq])
 
     async def test_on_an_account(self, world: World) -> None:
         alice = await world.signed_in()
-        await world.matching.say(ALICES, lost=True)
-        await world.matching.say(ALICES)
-        await until(lambda: alice.heard(ALICES) == [101, 102])
+        await world.matching.publish(ALICES, lost=True)
+        await world.matching.publish(ALICES)
+        await until(lambda: alice.live_seqs(ALICES) == [101, 102])
 
 
 class TestBeat:
-    async def test_shows_what_was_lost_last(self, world: World) -> None:
-        """Nothing comes after it that could show the gap."""
+    async def test_reveals_that_the_last_message_was_lost(self, world: World) -> None:
+        """No later message of the stream reveals the gap."""
         alice = await world.market_reader()
-        await world.matching.say(MARKET, lost=True)
+        await world.matching.publish(MARKET, lost=True)
         await world.matching.beat()
-        await until(lambda: alice.heard(MARKET) == [101])
+        await until(lambda: alice.live_seqs(MARKET) == [101])
 
     async def test_up_to_date(self, world: World) -> None:
         alice = await world.market_reader()
-        await world.matching.say(MARKET)
+        await world.matching.publish(MARKET)
         await world.matching.beat()
         await until(lambda: _up_to_date(alice.outlet.messages))
         assert _up_to_date(alice.outlet.messages) == [101]
@@ -206,13 +207,13 @@ class TestBeat:
     async def test_not_up_to_date_while_something_is_missing(self, world: World) -> None:
         alice, bob = await world.market_reader("alice"), await world.signed_in("bob")
         world.matching.silent = True
-        await world.matching.say(MARKET, lost=True)
+        await world.matching.publish(MARKET, lost=True)
         await world.matching.beat()
         await until(lambda: _up_to_date(bob.outlet.messages))
         assert _up_to_date(alice.outlet.messages) == []
         world.matching.silent = False
         await world.matching.resynced(MARKET, 100)
-        await until(lambda: alice.heard(MARKET) == [101])
+        await until(lambda: alice.live_seqs(MARKET) == [101])
         await world.matching.beat()
         await until(lambda: _up_to_date(alice.outlet.messages) == [101])
 
@@ -223,13 +224,13 @@ class TestBeat:
         await until(lambda: alice.outlet.code == CloseCode.RESTART)
 
     async def test_a_dropped_membership_is_renewed(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-        """The in-memory layer throws a reader out of all groups when one of its messages has expired."""
+        """Channels' in-memory layer removes a reader from all groups when one of its messages has expired."""
         alice = await world.market_reader()
         world.groups.clear()
         monkeypatch.setattr(limits, "BEAT_SECONDS_MAX", 0.0)
         await until(lambda: {HUBS, MARKET, PUBLIC} <= set(world.groups))
-        seq = await world.matching.say(MARKET)
-        await until(lambda: alice.heard(MARKET) == [seq])
+        seq = await world.matching.publish(MARKET)
+        await until(lambda: alice.live_seqs(MARKET) == [seq])
 
 
 class TestEntitlement:
@@ -239,38 +240,38 @@ class TestEntitlement:
         await world.matching.entitle("market.9", None)
         await until(lambda: alice.snapshots("market.9") == [100])
         await world.settled()
-        seq = await world.matching.say("market.9")
-        await until(lambda: alice.heard("market.9") == [seq])
-        assert bob.snapshots("market.9") == bob.heard("market.9") == []
+        seq = await world.matching.publish("market.9")
+        await until(lambda: alice.live_seqs("market.9") == [seq])
+        assert bob.snapshots("market.9") == bob.live_seqs("market.9") == []
 
     async def test_the_sockets_of_some_people(self, world: World) -> None:
         phone, desk, bob = [await world.signed_in(name) for name in ("alice", "alice", "bob")]
         await world.matching.entitle("account.12", [1, 99])
-        seq = await world.matching.say("account.12")
-        await until(lambda: phone.heard("account.12") == desk.heard("account.12") == [seq])
-        assert bob.heard("account.12") == []
+        seq = await world.matching.publish("account.12")
+        await until(lambda: phone.live_seqs("account.12") == desk.live_seqs("account.12") == [seq])
+        assert bob.live_seqs("account.12") == []
 
     async def test_without_its_snapshot_the_hub_asks_for_it(self, world: World) -> None:
-        """Where somebody is there to hear it, and once for all of them."""
+        """It asks only if somebody here follows the stream, and once for all of them."""
         world.matching.snapshots = True
         phone, desk, bob = [await world.signed_in(name) for name in ("alice", "alice", "bob")]
         await world.matching.entitle("account.12", [1, 99], snapshot=False)
         await world.matching.entitle("account.13", [99], snapshot=False)
         await until(lambda: phone.snapshots("account.12") == desk.snapshots("account.12") == [100])
-        seq = await world.matching.say("account.12")
-        await until(lambda: phone.heard("account.12") == desk.heard("account.12") == [seq])
+        seq = await world.matching.publish("account.12")
+        await until(lambda: phone.live_seqs("account.12") == desk.live_seqs("account.12") == [seq])
         assert bob.snapshots("account.12") == []
         asked = [stream for message in world.matching.of("resync") for stream in message["streams"]]
         assert [stream for stream in asked if stream.startswith("account.1")] == ["account.12"]
 
-    async def test_who_hears_it_already_gets_no_second_snapshot(self, world: World) -> None:
+    async def test_a_socket_that_follows_it_already_gets_no_second_snapshot(self, world: World) -> None:
         alice = await world.market_reader()
         await world.matching.entitle(MARKET, [1])
-        await world.matching.say(MARKET)
-        await until(lambda: alice.heard(MARKET))
+        await world.matching.publish(MARKET)
+        await until(lambda: alice.live_seqs(MARKET))
         assert alice.snapshots(MARKET) == [100]
 
-    async def test_a_repeated_one_does_not_bring_back_who_has_left(self, world: World) -> None:
+    async def test_a_repeated_one_does_not_bring_back_a_socket_that_has_left(self, world: World) -> None:
         alice = await world.market_reader()
         unsubscribe = wire.Unsubscribe(subscriptions=[wire.Subscription(market_id=1)])
         alice.send(wire.ClientMessage(request_id="un", unsubscribe=unsubscribe))
@@ -281,11 +282,11 @@ class TestEntitlement:
         alice.send(subscribe(1))
         await alice.reply("sub")
         await world.settled()
-        seq = await world.matching.say(MARKET)
-        await until(lambda: alice.heard(MARKET) == [seq])
+        seq = await world.matching.publish(MARKET)
+        await until(lambda: alice.live_seqs(MARKET) == [seq])
 
-    async def test_not_before_the_matcher_has_let_it_in(self, world: World) -> None:
-        """The snapshots of its sign-in will show it."""
+    async def test_not_before_the_matcher_has_admitted_the_socket(self, world: World) -> None:
+        """The snapshots of its sign-in will include the stream."""
         world.matching.silent = True
         alice = world.client()
         alice.send(authenticate())
@@ -342,7 +343,7 @@ class TestReplies:
 class TestRevoked:
     async def test_closes_the_sockets_of_that_credential(self, world: World) -> None:
         alice, bob = await world.signed_in("alice"), await world.signed_in("bob")
-        world.gone.add("alice")
+        world.revoked.add("alice")
         await until(lambda: alice.outlet.code == CloseCode.NOT_AUTHENTICATED)
         assert await alice.refusal() == wire.NOT_AUTHENTICATED
         assert bob.outlet.code is None
@@ -353,9 +354,9 @@ class TestDrain:
         alice = await world.signed_in()
         items = [(ALICES, seq - 1, seq, encode(position(ALICES, seq - 1, seq))) for seq in (101, 102, 103)]
         await world.matching.messages.send(world.hub.gateway.channel, private_message(items))
-        assert alice.heard(ALICES) == []
+        assert alice.live_seqs(ALICES) == []
         await world.hub.drain()
-        assert alice.heard(ALICES) == [101, 102, 103]
+        assert alice.live_seqs(ALICES) == [101, 102, 103]
         assert alice.outlet.code == CloseCode.RESTART
 
 

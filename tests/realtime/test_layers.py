@@ -1,4 +1,4 @@
-"""The layer of one process keeps order and limits, and hands messages over as they are."""
+"""The layer of a single process keeps order and limits, and hands over the message objects themselves."""
 
 import asyncio
 
@@ -61,6 +61,6 @@ async def test_flush_forgets_everything(layer: LocalLayer) -> None:
     await layer.group_add("public", "reader")
     await layer.send("reader", {"type": "old"})
     await layer.flush()
-    await layer.group_send("public", {"type": "nobody hears"})
+    await layer.group_send("public", {"type": "lost"})
     await layer.send("reader", {"type": "new"})
     assert (await layer.receive("reader"))["type"] == "new"

@@ -1,4 +1,4 @@
-"""What waits for a socket leaves joined, at the client's pace, and not for ever."""
+"""Frames that wait for a socket are joined, written at the client's pace, and dropped if the client does not read."""
 
 import asyncio
 
@@ -21,7 +21,7 @@ async def outbox(outlet: FakeOutlet) -> Outbox:
 
 
 async def a_turn() -> None:
-    """Of the loop, and the one after it."""
+    """Lets the event loop run twice."""
     await asyncio.sleep(0)
     await asyncio.sleep(0)
 
@@ -102,7 +102,7 @@ class TestSlowReader:
         assert outbox.closed
 
     async def test_a_burst_is_not_a_slow_reader(self, outlet: FakeOutlet, outbox: Outbox) -> None:
-        """The socket would take it; it is only that the loop had no turn yet."""
+        """The socket would take the bytes, but the loop has not had a turn yet."""
         for _ in range(3 * limits.WAITING_BYTES_MAX // 1024):
             outbox.push(bytes(1024))
         await a_turn()
@@ -121,7 +121,7 @@ class TestSlowReader:
         assert outlet.frames == [*pieces, b"after"]
 
     async def test_asking_for_snapshots_does_not_make_room(self, outlet: FakeOutlet, outbox: Outbox) -> None:
-        """What waited when a snapshot came still counts, until that is written."""
+        """Frames that waited when a snapshot came count until the snapshot is written."""
         half = bytes(limits.WAITING_BYTES_MAX // 2)
         outlet.writable = False
         for _ in range(2):
@@ -214,7 +214,7 @@ class TestClosing:
 
 
 class TestAnyServer:
-    """Under a server without our Outlet everything goes through its `send`."""
+    """Under a server without our Outlet, everything is written through its `send`."""
 
     async def test_frames_in_order_then_the_close(self) -> None:
         sent: list[object] = []

@@ -1,4 +1,4 @@
-"""The hub over Redis, as in an exchange of several processes."""
+"""The hub over Redis, as in an exchange with several processes."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -19,8 +19,8 @@ pytestmark = pytest.mark.redis
 async def world(monkeypatch: pytest.MonkeyPatch, redis_url: str) -> AsyncIterator[World]:
     host = {"address": redis_url, "socket_timeout": 15}
     layer: Any = RedisPubSubChannelLayer(hosts=[host], prefix=f"test-{uuid4().hex}")
-    async with running_world(monkeypatch, layer) as world:
-        yield world
+    async with running_world(monkeypatch, layer) as running:
+        yield running
     await layer.flush()
 
 
@@ -29,10 +29,10 @@ async def test_commands_asks_streams_gaps_and_entitlements(world: World) -> None
     alice.send(order("o1"))
     assert (await alice.reply("o1")).seq == 101
     assert (await gateway.ask(2, order("o2"))).seq == 102
-    await world.matching.say("market.1", lost=True)
-    await world.matching.say("market.1")
-    await world.matching.say("account.1")
-    await until(lambda: alice.heard("market.1") == [103, 104] and alice.heard("account.1") == [105])
+    await world.matching.publish("market.1", lost=True)
+    await world.matching.publish("market.1")
+    await world.matching.publish("account.1")
+    await until(lambda: alice.live_seqs("market.1") == [103, 104] and alice.live_seqs("account.1") == [105])
     await world.matching.entitle("account.12", [1])
     await until(lambda: alice.snapshots("account.12") == [105])
     await world.matching.beat()
@@ -44,6 +44,6 @@ async def test_a_stream_that_nobody_reads_any_more(world: World) -> None:
     unsubscribe = wire.Unsubscribe(subscriptions=[wire.Subscription(market_id=1)])
     alice.send(wire.ClientMessage(request_id="un", unsubscribe=unsubscribe))
     await alice.reply("un")
-    await world.matching.say("market.1")
+    await world.matching.publish("market.1")
     assert (await gateway.ask(1, order("o1"))).seq == 102
-    assert alice.heard("market.1") == []
+    assert alice.live_seqs("market.1") == []

@@ -1,4 +1,4 @@
-"""A real daphne in a process of its own: back-pressure in both directions, limits, and how it ends."""
+"""A real daphne in its own process: back-pressure in both directions, limits, and shutdown."""
 
 import os
 import select
@@ -29,7 +29,7 @@ END_SECONDS = 10.0
 
 
 class Process:
-    """tests.realtime.app, running."""
+    """A running tests.realtime.app."""
 
     def __init__(self, *parts: str) -> None:
         self.popen = subprocess.Popen(
@@ -47,7 +47,7 @@ class Process:
         return connect(f"ws://127.0.0.1:{self.port}{path}", max_size=None, compression=None, legacy=True)
 
     def signed_in(self) -> ClientConnection:
-        """A socket of Alice's that follows market 1."""
+        """Returns a socket of Alice's that follows market 1."""
         client = self.connect()
         client.send(client_frame(authenticate(subscriptions=[wire.Subscription(market_id=1)])))
         while not any(message.HasField("acting_as") for message in _messages(client.recv(5))):
@@ -60,9 +60,9 @@ class Process:
             body: bytes = response.read()
             return body
 
-    def say(self, padding: int) -> None:
-        """Something of that many bytes happens in market 1."""
-        self.get(f"/say?{padding}")
+    def publish(self, padding: int) -> None:
+        """Has the matcher publish a message of about this many bytes in market 1."""
+        self.get(f"/publish?{padding}")
 
     @property
     def resident_bytes(self) -> int:
@@ -70,7 +70,7 @@ class Process:
         return pages * 4096
 
     def end(self, number: signal.Signals | None = signal.SIGTERM) -> tuple[int, str]:
-        """Exit status and what it logged."""
+        """Sends the signal (None: does not) and waits for the end. Returns the exit status and the log."""
         if number is not None:
             self.popen.send_signal(number)
         try:
@@ -95,7 +95,7 @@ def running(*parts: str) -> Iterator[Process]:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Process]:
-    """One for the tests that leave it running."""
+    """One process for all tests that leave it running."""
     with running() as process:
         yield process
 
@@ -106,7 +106,7 @@ def _messages(data: str | bytes) -> list[wire.ServerMessage]:
 
 
 def _to_the_end(client: ClientConnection) -> tuple[list[wire.ServerMessage], int | None]:
-    """What still came, and the close code."""
+    """Reads until the connection closes. Returns the messages and the close code."""
     messages: list[wire.ServerMessage] = []
     try:
         while True:
@@ -142,7 +142,7 @@ class TestReading:
             server.connect("/nothing")
 
     def test_a_flood_waits_with_the_client(self, server: Process) -> None:
-        """The application takes 100 messages a second: what it has not read stays in the client and the kernel."""
+        """The application reads 100 messages a second. The rest stays in the client and the kernel."""
         flooder = wsload.Client(server.port, "/slow")
         before = server.resident_bytes
         flood = wsload.frame(bytes(1024)) * 64
@@ -167,7 +167,7 @@ class TestReading:
 
 
 class TestWriting:
-    def test_who_does_not_read_is_closed_with_4008(self, server: Process) -> None:
+    def test_a_client_that_does_not_read_is_closed_with_4008(self, server: Process) -> None:
         reader = server.signed_in()
         before = server.resident_bytes
         quiet = wsload.Client(server.port)
@@ -175,16 +175,16 @@ class TestWriting:
         quiet.send(client_frame(authenticate(subscriptions=[wire.Subscription(market_id=1)])))
         padding = 200_000
         for _ in range(100):
-            server.say(padding)
+            server.publish(padding)
             while len(reader.recv(5)) < padding:
                 pass
         assert server.resident_bytes - before < 16 * 1024 * 1024
         assert _code_in(quiet) == CloseCode.SLOW_READER
-        server.say(1)
+        server.publish(1)
         assert reader.recv(5)
         reader.close()
 
-    def test_an_application_that_does_not_look_loses_the_client(self, server: Process) -> None:
+    def test_an_application_that_ignores_writable_loses_the_client(self, server: Process) -> None:
         before = server.resident_bytes
         sleeper = wsload.Client(server.port, "/blind")
         time.sleep(1)
@@ -196,7 +196,8 @@ class TestWriting:
 
 
 def _code_in(client: wsload.Client) -> int:
-    """Of the close frame at the end of what was sent to a client that has read nothing yet."""
+    """Reads everything that was sent to a client that has read nothing yet. Returns the code of the close frame at the
+    end."""
     data = b""
     client.socket.settimeout(5)
     try:
@@ -209,12 +210,12 @@ def _code_in(client: wsload.Client) -> int:
 
 
 class TestEnd:
-    def test_every_socket_is_told(self) -> None:
-        """Whatever its application is doing; and the interpreter does not crash on what is left."""
+    def test_every_socket_gets_the_code(self) -> None:
+        """Whatever its application is doing. And the interpreter does not crash on tasks that are left."""
         with running() as process:
             paths = ["/ws", "/echo", "/slow", "/stubborn", "/ws"]
             clients = [process.connect(path) for path in paths] + [process.signed_in() for _ in range(3)]
-            mute = wsload.Client(process.port, "/ws")  # does not answer our close: keeps it waiting
+            mute = wsload.Client(process.port, "/ws")  # does not answer our close, so the server waits
             process.popen.send_signal(signal.SIGTERM)
             last_messages, code = _to_the_end(clients.pop())
             assert code == CloseCode.RESTART
@@ -222,7 +223,7 @@ class TestEnd:
             assert {_close_code(client) for client in clients} == {CloseCode.RESTART}
             with pytest.raises(ConnectionRefusedError):
                 socket.create_connection(("127.0.0.1", process.port))
-            assert process.end(None) == (EXIT_OK, "")  # nothing to complain about, no task left over
+            assert process.end(None) == (EXIT_OK, "")  # nothing logged, no task left over
             mute.socket.close()
 
     def test_a_request_at_work_gets_its_answer(self) -> None:
@@ -237,14 +238,14 @@ class TestEnd:
 
 class TestFailure:
     @pytest.mark.parametrize(
-        ("part", "says"), [("fails", "the books do not balance"), ("ends", "background task ended")]
+        ("part", "expected"), [("fails", "the books do not balance"), ("ends", "background task ended")]
     )
-    def test_of_a_background_task_ends_the_server(self, part: str, says: str) -> None:
+    def test_of_a_background_task_ends_the_server(self, part: str, expected: str) -> None:
         with running(part) as process:
             client = process.connect()
             assert _close_code(client) == CloseCode.RESTART
             status, log = process.end(None)
-            assert (status, says in log) == (EXIT_FAILED, True), log
+            assert (status, expected in log) == (EXIT_FAILED, True), log
 
     def test_a_port_in_use(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as taken:

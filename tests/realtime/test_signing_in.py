@@ -1,4 +1,4 @@
-"""Who may open a session, and how long anybody else is listened to."""
+"""Signing in: who may open a session, and how long a socket stays open without one."""
 
 import asyncio
 
@@ -10,7 +10,7 @@ from realtime import limits
 from realtime.errors import CloseCode
 from tests.realtime.world import QUIET_SECONDS, World, authenticate, client_frame, order, subscribe, until
 
-OURS = "http://testserver"
+OWN_ORIGIN = "http://testserver"
 
 
 @pytest.fixture(autouse=True)
@@ -63,8 +63,8 @@ class TestToken:
 
 
 class TestOrigin:
-    @pytest.mark.parametrize("origin", [OURS, "https://exchange.example"])
-    async def test_a_page_of_ours_signs_in_by_its_cookie(self, world: World, origin: str) -> None:
+    @pytest.mark.parametrize("origin", [OWN_ORIGIN, "https://exchange.example"])
+    async def test_a_page_of_an_allowed_origin_signs_in_by_its_cookie(self, world: World, origin: str) -> None:
         page = world.client(Origin=origin, Cookie="theme=dark; sessionid=alice")
         page.send(authenticate(""))
         assert (await page.reply("hello")).HasField("acting_as")
@@ -89,7 +89,7 @@ class TestOrigin:
         assert world.matching.received == []
 
     async def test_a_host_that_is_not_ours(self, world: World) -> None:
-        """A name of somebody else's that leads to this machine: Origin and Host agree."""
+        """A foreign name that resolves to this machine. Origin and Host agree."""
         page = world.client(Host="evil.example", Origin="http://evil.example", Cookie="sessionid=alice")
         assert await page.refusal() == wire.NOT_ALLOWED
 
@@ -99,7 +99,7 @@ class TestOrigin:
         assert await bot.refusal("hello") == wire.NOT_AUTHENTICATED
 
 
-class TestPatience:
+class TestTimeout:
     async def test_ends(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(limits, "AUTHENTICATE_SECONDS_MAX", 0.03)
         nobody = world.client()
@@ -191,7 +191,7 @@ class TestLimits:
 
 
 async def test_a_failing_look_up_is_answered(world: World) -> None:
-    """The socket lives on: the next try may find the database again."""
+    """The socket stays open, so that the client can try again when the database is back."""
     alice = world.client()
     world.look_up_fails = True
     alice.send(authenticate())

@@ -1,4 +1,4 @@
-"""Where each socket stands on a stream: nothing twice, nothing with something missing before it."""
+"""The position of each socket on a stream: no message twice, and none before an earlier one that is missing."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from tests.realtime.world import encode, position
 
 
 class Reader:
-    """Notes what it is given."""
+    """Collects the frames that it is given."""
 
     def __init__(self) -> None:
         self.got: list[bytes] = []
@@ -23,12 +23,13 @@ class Reader:
         self.got.extend(frames)
 
 
-def said(prev_seq: int, seq: int) -> tuple[int, int, bytes]:
+def live(prev_seq: int, seq: int) -> tuple[int, int, bytes]:
+    """The arguments of Stream.deliver()."""
     return prev_seq, seq, b"%d" % seq
 
 
 def replay(*seqs: int) -> list[bytes]:
-    """One frame for each seq, as they come in the answer to a resync."""
+    """One frame for each seq, as in the reply to a resync."""
     return [encode(position("s", 0, seq), wire.ServerMessage(seq=seq)) for seq in seqs]
 
 
@@ -48,51 +49,51 @@ class TestLive:
     def test_the_same_bytes_go_to_all(self, stream: Stream, alice: Reader) -> None:
         bob = Reader()
         stream.add(bob, 10)
-        message = said(10, 11)
-        stream.hear(*message)
+        message = live(10, 11)
+        stream.deliver(*message)
         assert alice.got == bob.got == [b"11"]
         assert alice.got[0] is bob.got[0] is message[2]
 
     def test_what_is_known_is_not_passed_on_again(self, stream: Stream, alice: Reader) -> None:
-        for message in (said(10, 11), said(10, 11), said(8, 9), said(11, 14), said(10, 11)):
-            stream.hear(*message)
+        for message in (live(10, 11), live(10, 11), live(8, 9), live(11, 14), live(10, 11)):
+            stream.deliver(*message)
         assert alice.got == [b"11", b"14"]
 
     def test_a_snapshot_may_be_newer_than_the_stream(self, stream: Stream, alice: Reader) -> None:
-        """Bob's shows everything up to 12: he gets 14, but not 11 and 12."""
+        """Bob's snapshot contains everything up to 12. He gets 14, but not 11 and 12."""
         bob = Reader()
         stream.add(bob, 12)
-        for message in (said(10, 11), said(11, 12), said(12, 14)):
-            stream.hear(*message)
+        for message in (live(10, 11), live(11, 12), live(12, 14)):
+            stream.deliver(*message)
         assert alice.got == [b"11", b"12", b"14"]
         assert bob.got == [b"14"]
 
     def test_a_snapshot_between_two_messages(self, stream: Stream, alice: Reader) -> None:
-        """The journal stood at 12 when Bob's was made; the stream itself spoke at 11 and speaks at 15."""
+        """The journal was at 12 when Bob's snapshot was made. The stream itself publishes at 11 and at 15."""
         bob = Reader()
         stream.add(bob, 12)
-        stream.hear(*said(10, 11))
-        stream.hear(*said(11, 15))
+        stream.deliver(*live(10, 11))
+        stream.deliver(*live(11, 15))
         assert bob.got == [b"15"]
 
     def test_a_new_snapshot_moves_a_reader(self, stream: Stream, alice: Reader) -> None:
         stream.remove(alice)
         stream.add(alice, 20)
-        stream.hear(*said(10, 19))
-        stream.hear(*said(19, 21))
+        stream.deliver(*live(10, 19))
+        stream.deliver(*live(19, 21))
         assert alice.got == [b"21"]
 
-    def test_who_has_left_hears_nothing(self, stream: Stream, alice: Reader) -> None:
+    def test_a_reader_that_has_left_gets_nothing(self, stream: Stream, alice: Reader) -> None:
         stream.remove(alice)
-        stream.hear(*said(10, 11))
+        stream.deliver(*live(10, 11))
         assert alice.got == []
         assert len(stream) == 0
 
 
 class TestGap:
     def test_is_held_back_until_it_is_filled(self, stream: Stream, alice: Reader) -> None:
-        stream.hear(*said(11, 12))
-        stream.hear(*said(12, 13))
+        stream.deliver(*live(11, 12))
+        stream.deliver(*live(12, 13))
         assert stream.waiting
         assert alice.got == []
         assert stream.ask(0.0) == 10
@@ -101,22 +102,22 @@ class TestGap:
         assert not stream.waiting
 
     def test_a_snapshot_replaces_everything(self, stream: Stream, alice: Reader) -> None:
-        stream.hear(*said(11, 12))
+        stream.deliver(*live(11, 12))
         stream.ask(0.0)
         stream.resynced(15, True, [b"snapshot"])
-        stream.hear(*said(12, 16))
+        stream.deliver(*live(12, 16))
         assert alice.got == [b"snapshot", b"16"]
 
     def test_nothing_new_is_an_answer_too(self, stream: Stream, alice: Reader) -> None:
         stream.waiting = True
         stream.ask(0.0)
         stream.resynced(10, False, [])
-        stream.hear(*said(10, 11))
+        stream.deliver(*live(10, 11))
         assert alice.got == [b"11"]
 
     def test_a_gap_behind_the_gap(self, stream: Stream, alice: Reader) -> None:
-        stream.hear(*said(11, 12))
-        stream.hear(*said(13, 14))
+        stream.deliver(*live(11, 12))
+        stream.deliver(*live(13, 14))
         stream.ask(0.0)
         stream.resynced(12, False, replay(11, 12))
         assert stream.waiting
@@ -134,7 +135,7 @@ class TestGap:
         bob, carol = Reader(), Reader()
         stream.add(bob, 11)
         stream.add(carol, 12)
-        stream.hear(*said(12, 13))
+        stream.deliver(*live(12, 13))
         stream.ask(0.0)
         stream.resynced(12, False, replay(11, 12))
         assert alice.got == [*replay(11, 12), b"13"]
@@ -144,41 +145,41 @@ class TestGap:
     def test_a_snapshot_is_only_for_those_behind_it(self, stream: Stream, alice: Reader) -> None:
         bob = Reader()
         stream.add(bob, 20)
-        stream.hear(*said(12, 13))
+        stream.deliver(*live(12, 13))
         stream.ask(0.0)
         stream.resynced(15, True, [b"snapshot"])
         assert alice.got == [b"snapshot"]
         assert bob.got == []
 
     def test_what_is_held_is_bounded(self, stream: Stream, alice: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
-        """What did not fit is a gap again."""
+        """Messages beyond the limit are dropped, which is a new gap."""
         monkeypatch.setattr(limits, "HELD_BYTES_MAX", 4)
         for seq in range(12, 16):
-            stream.hear(*said(seq - 1, seq))
+            stream.deliver(*live(seq - 1, seq))
         stream.ask(0.0)
         stream.resynced(11, False, replay(11))
         assert alice.got == [*replay(11), b"12", b"13"]
-        stream.hear(*said(15, 16))
+        stream.deliver(*live(15, 16))
         assert stream.waiting
         assert stream.ask(0.0) == 13
 
 
 class TestOldSnapshot:
-    """Bob's snapshot is older than what Alice has heard already."""
+    """Bob's snapshot is older than Alice's position."""
 
     def test_is_made_up_for(self, stream: Stream, alice: Reader) -> None:
-        stream.hear(*said(10, 12))
+        stream.deliver(*live(10, 12))
         bob = Reader()
         stream.add(bob, 11)
         assert stream.waiting
         assert stream.ask(0.0) == 11
-        stream.hear(*said(12, 13))
+        stream.deliver(*live(12, 13))
         stream.resynced(12, False, replay(12))
         assert alice.got == [b"12", b"13"]
         assert bob.got == [*replay(12), b"13"]
 
     def test_while_an_answer_is_under_way_that_does_not_reach_back(self, stream: Stream, alice: Reader) -> None:
-        stream.hear(*said(11, 12))
+        stream.deliver(*live(11, 12))
         assert stream.ask(0.0) == 10
         bob = Reader()
         stream.add(bob, 8)
@@ -192,7 +193,7 @@ class TestOldSnapshot:
 
 
 def test_part_of_a_replay_by_command() -> None:
-    """A replay from the journal may come under one position, with each command's seq on its messages."""
+    """A replay from the journal may have one StreamPosition for several commands, each with its own seq."""
     commands = [wire.ServerMessage(seq=seq) for seq in (11, 12, 13)]
     frames = [encode(position("s", 10, 13), *commands[:2]), encode(commands[2])]
     assert after(frames, 10) == frames

@@ -1,4 +1,4 @@
-"""Under another ASGI server everything goes through its `send`: slower, but the same."""
+"""Under another ASGI server everything is written through its `send`: slower, with the same result."""
 
 import asyncio
 import socket
@@ -46,7 +46,7 @@ async def test_a_session(world: World, port: int) -> None:
         await client.send(client_frame(order("o1")))
         assert [message.request_id for message in await _messages(client)] == ["o1"]
         await world.settled()
-        seq = await world.matching.say(MARKET)
+        seq = await world.matching.publish(MARKET)
         assert (await _messages(client))[0].stream_position.seq == seq
     await until(lambda: MARKET not in world.groups)
 
@@ -64,7 +64,7 @@ async def test_who_does_not_read_is_closed(world: World, port: int) -> None:
         await _sign_in(client)
         await world.settled()
         for _ in range(200):
-            await world.matching.say(MARKET, padding=200_000)
+            await world.matching.publish(MARKET, padding=200_000)
             await asyncio.sleep(0)
         with suppress(ConnectionClosed):
             while await asyncio.wait_for(client.recv(), 5):

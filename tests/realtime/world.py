@@ -1,4 +1,4 @@
-"""A small world round the hub: a matching side that answers as the contract says, and sockets without a network."""
+"""What surrounds the hub in tests: a fake matching side that keeps the contract, and sockets without a network."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Hashable, Mapping
@@ -39,14 +39,14 @@ from realtime.routing import websocket
 from realtime.sockets import Principal
 
 EPOCH = 7
-WAIT_SECONDS = 3.0  # for what has to happen
+WAIT_SECONDS = 3.0  # the longest wait for an event that must happen
 FAST_SECONDS = 0.05
-QUIET_SECONDS = 0.05  # in which what must not happen would have
+QUIET_SECONDS = 0.05  # long enough for an event that must not happen
 
 
 async def until(done: Callable[[], object]) -> None:
     async with asyncio.timeout(WAIT_SECONDS):
-        while not done():  # noqa: ASYNC110 - of anything, not of our own making
+        while not done():  # noqa: ASYNC110 - most conditions have no event to wait for
             await asyncio.sleep(0.002)
 
 
@@ -79,7 +79,8 @@ def position(stream: str, prev_seq: int, seq: int) -> wire.ServerMessage:
 
 
 class Matching:
-    """Reads the matching queue. Every accepted command is one seq; what it says on a stream is an UpToDate with it."""
+    """Reads the matching queue and answers. Every accepted command takes the next seq. A message of a stream is its
+    StreamPosition and one message with its seq."""
 
     def __init__(self, layer: BaseChannelLayer) -> None:
         self.layer = layer
@@ -88,7 +89,7 @@ class Matching:
         self.epoch = EPOCH
         self.received: list[ToMatcher] = []
         self.silent = False  # answers nothing
-        self.snapshots = False  # resyncs are answered with a snapshot
+        self.snapshots = False  # True: answers resyncs with a snapshot
         self.last: dict[str, int] = {}  # stream -> seq
         self.published: dict[str, list[tuple[int, bytes]]] = {}  # seq and data
         self.reply = ""
@@ -113,7 +114,7 @@ class Matching:
     @overload
     def of(self, kind: Literal["charge"]) -> list[ChargeMessage]: ...
     def of(self, kind: str) -> object:
-        """What was received of this kind."""
+        """Returns the messages of this kind that were received."""
         return [message for message in self.received if message["type"] == kind]
 
     async def answer(self, message: ToMatcher) -> None:
@@ -142,8 +143,8 @@ class Matching:
         end = wire.ServerMessage(snapshot_end=wire.SnapshotEnd(stream=stream, seq=self.seq))
         return encode(begin, end)
 
-    async def say(self, stream: str, *, lost: bool = False, padding: int = 0) -> int:
-        """A command is accepted and speaks on this stream; the layer may lose it. Returns its seq."""
+    async def publish(self, stream: str, *, lost: bool = False, padding: int = 0) -> int:
+        """Accepts a command and publishes a message of this stream; the layer loses it if `lost`. Returns its seq."""
         prev_seq, seq = self.last.get(stream, 100), self._next()
         data = encode(position(stream, prev_seq, seq), wire.ServerMessage(seq=seq, request_id="x" * padding))
         self.last[stream] = seq
@@ -161,13 +162,14 @@ class Matching:
         await self.messages.group_send(HUBS, beat_message(self.epoch, self.seq, dict(self.last), nothing))
 
     async def entitle(self, stream: str, users: list[int] | None, *, snapshot: bool = True) -> None:
-        """None: everybody who follows all markets. `snapshot`: with it."""
+        """Sends an entitlement to the stream. `users` None: everybody who follows all markets. `snapshot`: the message
+        holds one."""
         frames = [self.snapshot(stream)] if snapshot else []
         entitlement: Entitlement = {"users": users, "stream": stream, "seq": self.seq, "frames": frames}
         await self.messages.group_send(HUBS, control_message(entitlements=[entitlement]))
 
-    async def confine(self, user: int, *streams: str) -> None:
-        """From now on this person may act as themselves and these accounts only."""
+    async def limit_reach(self, user: int, *streams: str) -> None:
+        """Sends a reach: from now on the person may act only as their own account and as those of these streams."""
         acting_as = encode(wire.ServerMessage(acting_as=wire.ActingAs(account_id=user)))
         own = f"account.{user}"
         reach: Reach = {"user": user, "account": user, "streams": [own, *streams], "acting_as": acting_as}
@@ -207,7 +209,7 @@ def _streams(subscriptions: Any) -> list[str]:
 
 
 class FakeOutlet:
-    """Writes into a list. Set `writable` to play a client that does not read, and drain() when it does again."""
+    """Writes into a list. Set `writable` to False for a client that does not read; call drain() when it reads again."""
 
     def __init__(self) -> None:
         self.frames: list[bytes] = []
@@ -232,7 +234,7 @@ class FakeOutlet:
 
 
 class Client:
-    """A client of the consumer: what daphne would hand over, handed over."""
+    """A client of the consumer. It hands over the events that daphne would."""
 
     def __init__(self, world: "World", headers: Mapping[str, str]) -> None:
         self.outlet = FakeOutlet()
@@ -269,7 +271,7 @@ class Client:
 
     @property
     def unread(self) -> int:
-        """Frames that the consumer has not taken."""
+        """Returns the number of frames that the consumer has not read."""
         return self._events.qsize()
 
     def replies(self, request_id: str) -> list[wire.ServerMessage]:
@@ -280,12 +282,12 @@ class Client:
         return self.replies(request_id)[0]
 
     async def refusal(self, request_id: str = "") -> "wire.Reason.ValueType":
-        """The code of the first refusal with this id."""
+        """Waits for the first refusal with this id and returns its code."""
         await until(lambda: any(message.HasField("refused") for message in self.replies(request_id)))
         return next(one.refused.code for one in self.replies(request_id) if one.HasField("refused"))
 
-    def heard(self, stream: str) -> list[int]:
-        """The seqs of the live messages of this stream, in order."""
+    def live_seqs(self, stream: str) -> list[int]:
+        """Returns the seqs of the stream's live messages, in order."""
         positions = [one.stream_position for one in self.outlet.messages if one.HasField("stream_position")]
         return [one.seq for one in positions if one.stream == stream]
 
@@ -295,12 +297,12 @@ class Client:
 
 
 class World:
-    """Tokens are names of `people`; a session cookie is one too."""
+    """A hub with its matching side and clients. A token, or a session cookie, is a name of `people`."""
 
     def __init__(self, layer: BaseChannelLayer | None = None) -> None:
         self.matching = Matching(layer or LocalLayer(capacity=10_000))
         self.people = {"alice": 1, "bob": 2}
-        self.gone: set[Hashable] = set()  # credentials that were revoked
+        self.revoked: set[Hashable] = set()  # credentials that were revoked
         self.operators: dict[Hashable, Rights] = {}  # by credential, who may have sudo on
         self.hub = Hub(self._revoked, self._may_sudo)
         self.look_up_fails = False
@@ -315,13 +317,13 @@ class World:
         return None if user is None else Principal(user, name, name, self.operators.get(name, Rights()))
 
     async def _revoked(self, credentials: set[Hashable]) -> set[Hashable]:
-        return credentials & self.gone
+        return credentials & self.revoked
 
     async def _may_sudo(self, credentials: set[Hashable]) -> set[Hashable]:
         return credentials & set(self.operators)
 
     def client(self, **headers: str) -> Client:
-        """Connected, not signed in."""
+        """Returns a client that is connected but not signed in."""
         client = Client(self, {"Host": "testserver", **headers})
         self._clients.append(client)
         return client
@@ -333,19 +335,19 @@ class World:
         return client
 
     async def market_reader(self, name: str = "alice", market: int = 1) -> Client:
-        """Signed in, subscribed to one market, and the hub is in its group."""
+        """Returns a client that is signed in and subscribed to one market. The hub is in the market's group."""
         client = await self.signed_in(name, subscriptions=[wire.Subscription(market_id=market)])
         await self.settled()
         return client
 
     @property
     def groups(self) -> dict[str, dict[str, float]]:
-        """Whom the layer passes what on to."""
+        """Returns the layer's groups, each with its member channels."""
         assert isinstance(self.matching.layer, LocalLayer)
         return self.matching.layer.groups
 
     async def settled(self) -> None:
-        """What is under way has arrived: the hub waits for no resync."""
+        """Waits until messages in flight have arrived and the hub waits for no resync."""
         await asyncio.sleep(0.02)
         await until(lambda: not any(stream.waiting for stream in self.hub._streams.values()))
         await asyncio.sleep(0.02)
@@ -359,7 +361,8 @@ class World:
 
 @asynccontextmanager
 async def running_world(patch: pytest.MonkeyPatch, layer: BaseChannelLayer | None = None) -> AsyncIterator[World]:
-    """The hub runs, the matcher has been heard. What the hub does by the clock it does 20 times as often."""
+    """Runs a world; the hub has had its first beat. Resyncs and ticks come up to 20 times as often as usual, and
+    look-ups of credentials 100 times."""
     for name in ("RESYNC_SECONDS", "TICK_SECONDS", "REVOKED_SECONDS"):
         patch.setattr(limits, name, FAST_SECONDS)
     world = World(layer)
