@@ -1,6 +1,6 @@
-"""`make bench`: every figure of docs/benchmarks.md, or those of the parts that are named.
+"""`make bench`: measures every figure of docs/benchmarks.md, or only those of the named parts.
 
-Ends with status 1 if an error was logged meanwhile, here or by a server.
+Exits with status 1 if an error was logged meanwhile, by this process or by a server.
 """
 
 import argparse
@@ -31,16 +31,16 @@ ENTRIES = 1_000_000
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("parts", nargs="*", metavar="part", help=f"of {', '.join(PARTS)}; all if none is named")
-    parser.add_argument("--quick", action="store_true", help="tiny sizes, to see that it works")
+    parser.add_argument("parts", nargs="*", metavar="part", help=f"one of {', '.join(PARTS)}; default: all")
+    parser.add_argument("--quick", action="store_true", help="tiny sizes, only to check that it works")
     parser.add_argument("--write", action="store_true", help=f"write {PAGE.relative_to(ROOT)}")
-    parser.add_argument("--entries", type=int, default=ENTRIES, help="of the long journal")
-    parser.add_argument("--folder", type=Path, help="where databases are made; else the machine's temporary folder")
+    parser.add_argument("--entries", type=int, default=ENTRIES, help="entries of the long journal")
+    parser.add_argument("--folder", type=Path, help="where to create databases; default: the temporary folder")
     options = parser.parse_args(arguments)
     if unknown := set(options.parts) - PARTS.keys():
         parser.error(f"no part {', '.join(unknown)}")
     if options.write and (options.quick or options.parts):
-        parser.error("only a full run is worth writing down")
+        parser.error("--write needs a full run")
     logs.configure()
     with (
         logs.ErrorCounter() as errors,
@@ -56,11 +56,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         PAGE.write_text(page(conditions, found, minutes), encoding="utf-8")
     print(f"\n{minutes:.1f} minutes")
     if errors.count:
-        print(f"Errors logged: {errors.count}. The figures say nothing.", file=sys.stderr)
+        print(f"Errors logged: {errors.count}. Ignore the figures.", file=sys.stderr)
     return 1 if errors.count else 0
 
 
 def run(name: str, setting: Setting) -> tuple[str, list[Row]]:
+    """Measures one part and prints it. Returns its title and its rows."""
     title, measure = PARTS[name]
     began = time.monotonic()
     print(f"\n{title} ({name})", flush=True)

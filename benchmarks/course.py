@@ -1,4 +1,4 @@
-"""A large course at work: bots that send by the clock, browsers that watch, pages being loaded."""
+"""Part `course`: a large course at work, with bots that send by the clock, browsers that watch, and page loads."""
 
 import time
 from contextlib import ExitStack
@@ -13,14 +13,16 @@ from tests.live.exchange import LiveExchange
 
 BOTS = 20
 BROWSERS = 180
-MARKETS = 5  # four bots trade in each and follow it, 36 browsers watch it
-WATCHERS = ("alice", "bob", "carol", "operator")  # who do not trade
-FRAMES_PER_SECOND = 60  # what a browser asks for
+MARKETS = 5  # four bots trade in each and follow it; 36 browsers watch it
+WATCHERS = ("alice", "bob", "carol", "operator")  # people who do not trade
+FRAMES_PER_SECOND = 60  # the pace that a browser asks for
 ORDERS_PER_SECOND = 1_000
 PAGES_PER_SECOND = 20
 
 
 class Found(NamedTuple):
+    """The figures of one run."""
+
     p99: float  # ms
     load: Throughput
     pages: list[float]  # ms
@@ -41,20 +43,21 @@ def at_work(setting: Setting) -> list[Row]:
     goal = Goal(15, at_least=False)
     loads = sorted(load for found in beside for load in found.pages)
     return [
-        Row(f"{name}: p99 of an order", "ms", [found.p99 for found in alone], goal, _told(alone)),
-        Row(f"{pages_too}: p99 of an order", "ms", [found.p99 for found in beside], goal, _told(beside)),
+        Row(f"{name}: p99 of an order", "ms", [found.p99 for found in alone], goal, _note(alone)),
+        Row(f"{pages_too}: p99 of an order", "ms", [found.p99 for found in beside], goal, _note(beside)),
         Row("a market page during that load: p50", "ms", [wsload.percentile(found.pages, 50) for found in beside]),
         Row("a market page during that load: p99", "ms", [wsload.percentile(loads, 99)]),
     ]
 
 
-def _told(found: list[Found]) -> str:
+def _note(found: list[Found]) -> str:
+    """The note beside the figures, from the median run."""
     typical = sorted(found)[len(found) // 2].load
     return f"{MARKETS} markets; {typical.orders_per_second:,.0f} orders/s accepted; {typical.beside}"
 
 
 def lesson(live: LiveExchange, name: str, markets: list[int], browsers: int, seconds: float, cookie: str) -> Found:
-    """One run. `cookie`: of the browser that loads pages meanwhile."""
+    """Does one run. `cookie` signs in the browser that loads pages meanwhile; "": no browser does."""
     with ExitStack() as sockets:
         bots = []
         for i in range(BOTS):
@@ -66,7 +69,7 @@ def lesson(live: LiveExchange, name: str, markets: list[int], browsers: int, sec
             for i in range(browsers)
         ]
         for watcher in watchers:
-            watcher.client.on_frame = None  # frames are counted, no more: browsers have processors of their own
+            watcher.client.on_frame = None  # only counts frames, because real browsers parse on their own processors
         for trader in (*bots, *watchers):
             sockets.callback(trader.close)
         loading = (
@@ -81,21 +84,22 @@ def lesson(live: LiveExchange, name: str, markets: list[int], browsers: int, sec
 def by_the_clock(
     bots: list[Trader], watchers: list[Trader], name: str, markets: list[int], seconds: float
 ) -> list[float]:
-    """Milliseconds from when an order was due to its reply, whatever happened to those before it."""
+    """Sends every order when it is due, whether or not earlier ones have replies. Returns the milliseconds from each
+    order's due time to its reply."""
     count = int(ORDERS_PER_SECOND * seconds)
     orders = [ready(busy_orders(f"{name}-{i}", markets[i % MARKETS]), 1, count // BOTS) for i in range(BOTS)]
     everybody = wsload.Clients([trader.client for trader in (*bots, *watchers)])
     latencies: list[float] = []
-    due_of: list[list[float]] = [[] for _ in bots]  # of those sent; replies come in order
+    due_of: list[list[float]] = [[] for _ in bots]  # of the orders sent; replies come in the same order
     begin = time.perf_counter() + 0.1
 
-    def hear(bot: int, reply: pb.ServerMessage) -> None:
-        latencies.append((time.perf_counter() - due_of[bot][heard[bot]]) * 1e3)
-        heard[bot] += 1
+    def on_reply(bot: int, reply: pb.ServerMessage) -> None:
+        latencies.append((time.perf_counter() - due_of[bot][replied[bot]]) * 1e3)
+        replied[bot] += 1
 
-    heard = [0] * BOTS
+    replied = [0] * BOTS
     for bot, trader in enumerate(bots):
-        trader.on_reply = lambda reply, bot=bot: hear(bot, reply)
+        trader.on_reply = lambda reply, bot=bot: on_reply(bot, reply)
     sent = 0
     while sent < BOTS * (count // BOTS):
         due = begin + sent / ORDERS_PER_SECOND

@@ -1,7 +1,7 @@
-"""What a WebSocket round trip costs without an exchange behind it: the measure for the exchange itself.
+"""Measures a WebSocket round trip without an exchange behind it, to compare the exchange with.
 
-`python -m benchmarks.echo [--request BYTES] [--reply BYTES]` prints round trips/s of 10 sockets with 20 frames in
-flight each (median of 3 interleaved runs): daphne's stock consumer and server, and our dispatch and server.
+`python -m benchmarks.echo [--request BYTES] [--reply BYTES]` prints the round trips/s of 10 sockets with 20 frames in
+flight each (median of 3 interleaved runs), for daphne's stock consumer and server, and for our dispatch and server.
 """
 
 import argparse
@@ -28,7 +28,7 @@ KINDS = ("stock", "ours")
 
 
 def round_trips_per_second(kind: str, request_bytes: int, reply_bytes: int, seconds: float = SECONDS) -> float:
-    """Replies a second, each answered with the next request."""
+    """Returns the replies per second. The client answers each reply with the next request."""
     with wsload.server("benchmarks.echo", "--serve", kind, "--reply", str(reply_bytes)) as (port, _):
         request = wsload.frame(bytes(request_bytes))
         clients = [wsload.Client(port) for _ in range(SOCKETS)]
@@ -49,7 +49,7 @@ def round_trips_per_second(kind: str, request_bytes: int, reply_bytes: int, seco
 
 
 def compare(request_bytes: int, reply_bytes: int, runs: int = 3) -> dict[str, float]:
-    """The median of each kind, its runs interleaved with the other's."""
+    """Returns the median of each kind. The runs of both kinds are interleaved."""
     rates: dict[str, list[float]] = {kind: [] for kind in KINDS}
     for _ in range(runs):
         for kind in KINDS:
@@ -58,7 +58,7 @@ def compare(request_bytes: int, reply_bytes: int, runs: int = 3) -> dict[str, fl
 
 
 def _serve_stock(reply: bytes) -> int:
-    settings.configure()  # channels asks whether there is a layer
+    settings.configure()  # channels reads CHANNEL_LAYERS
 
     class Echo(AsyncWebsocketConsumer):
         async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
@@ -71,14 +71,14 @@ def _serve_stock(reply: bytes) -> int:
 
 
 def _serve_ours(reply: bytes) -> int:
-    async def echo(scope: Any, receive: Callable[[], Any], send: Callable[[Any], Any]) -> None:
+    async def application(scope: Any, receive: Callable[[], Any], send: Callable[[Any], Any]) -> None:
         await receive()
         await send({"type": "websocket.accept"})
         outlet = scope["extensions"][OUTLET_EXTENSION]
         while (await receive())["type"] == "websocket.receive":
             outlet.write(reply)
 
-    return serve(echo, "127.0.0.1", 0, on_ready=lambda port: print(port, flush=True))
+    return serve(application, "127.0.0.1", 0, on_ready=lambda port: print(port, flush=True))
 
 
 def main() -> int:
@@ -86,7 +86,7 @@ def main() -> int:
     parser.add_argument("--request", type=int, default=REQUEST_BYTES)
     parser.add_argument("--reply", type=int, default=REPLY_BYTES)
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--serve", choices=KINDS, help="the server's process, started by the benchmark")
+    parser.add_argument("--serve", choices=KINDS, help="run the server process (the benchmark starts it)")
     options = parser.parse_args()
     if options.serve:
         logs.configure()

@@ -1,4 +1,4 @@
-"""The engine alone, with all its checks, and two order books from PyPI on the same operations."""
+"""Part `engine`: the engine alone with all its checks, and two order books from PyPI with the same operations."""
 
 import gc
 import time
@@ -18,15 +18,15 @@ PEOPLE = 50
 MARKETS = 10
 MID = 5_000  # 1/100 chip
 CASH = 10**12  # 1/10,000 chip
-BATCH = 256  # commands, after which the matcher takes what has changed
-FIRST = 5_000  # orders that only rest, to fill the books
+BATCH = 256  # commands; after each batch the matcher takes the changes
+FIRST = 5_000  # resting orders that fill the books first, outside the measurement
 
 Step = tuple[Callable[..., object], tuple[object, ...]]
-Timed = tuple[float, int]  # seconds of the commands that count, orders open at the end
+Timed = tuple[float, int]  # seconds of the measured commands, orders open at the end
 
 
 def opening(people: int, markets: int) -> Iterator[Command]:
-    """User n has account n + 1."""
+    """Yields the commands that create the house, the users and the markets. User n has account n + 1."""
     yield CreateHouse(0, 0, True, "")
     for user in range(1, people + 1):
         yield CreateUserAccount(user, 0, False, "", f"Trader {user}", CASH)
@@ -35,6 +35,7 @@ def opening(people: int, markets: int) -> Iterator[Command]:
 
 
 def opened(people: int, markets: int) -> Engine:
+    """Returns an engine that has executed opening()."""
     engine = Engine()
     for command in opening(people, markets):
         engine.apply(command, 1)
@@ -43,14 +44,15 @@ def opened(people: int, markets: int) -> Engine:
 
 
 def operations(count: int, seed: int = 1) -> list[CreateOrder | CancelOrder]:
-    """FIRST resting orders, then about half resting, a quarter crossing, a quarter cancels. Order n is the n-th made.
+    """Returns FIRST resting orders, then about half resting orders, a quarter crossing orders and a quarter cancels.
+    Order n is the n-th order created.
 
-    Nobody meets an order of their own: the other books know no accounts, and would go on otherwise.
+    No order crosses another of the same account: the other books know no accounts, and would trade there.
     """
     rng = Random(seed)
     engine = opened(PEOPLE, MARKETS)
     made: list[CreateOrder | CancelOrder] = []
-    resting: list[int] = []  # orders, of which some are gone
+    resting: list[int] = []  # order ids; some are no longer open
     while len(made) < count:
         dice = rng.random() if len(made) >= FIRST else 0.0
         side, market = rng.randint(1, 2), rng.randint(1, MARKETS)
@@ -71,7 +73,7 @@ def operations(count: int, seed: int = 1) -> list[CreateOrder | CancelOrder]:
 
 
 def _stranger(engine: Engine, rng: Random, market: int, side: int, price: int) -> int:
-    """A user who has no order there that this one could trade with."""
+    """Returns a random user without an order that the new order could trade with."""
     sign = 1 if side == 1 else -1
     while True:
         user = rng.randint(1, PEOPLE)
@@ -82,7 +84,7 @@ def _stranger(engine: Engine, rng: Random, market: int, side: int, price: int) -
 
 
 def _cancel(engine: Engine, rng: Random, resting: list[int]) -> CancelOrder:
-    """Of any open order."""
+    """Returns the cancel of a random open order."""
     while True:
         number = rng.randrange(len(resting))
         resting[number], resting[-1] = resting[-1], resting[number]
@@ -91,10 +93,11 @@ def _cancel(engine: Engine, rng: Random, resting: list[int]) -> CancelOrder:
             return CancelOrder(order.account - 1, order.account, False, "", order.id, "")
 
 
-# --- The three. Requests are made beforehand, as figures; each makes its orders of them, with their ids
+# --- The three subjects. The requests are ready before the clock runs. Each subject creates its own orders and ids.
 
 
 def exchange(commands: list[CreateOrder | CancelOrder]) -> Timed:
+    """Measures our engine."""
     engine = opened(PEOPLE, MARKETS)
     for command in commands[:FIRST]:
         engine.apply(command, 1)
@@ -110,6 +113,7 @@ def exchange(commands: list[CreateOrder | CancelOrder]) -> Timed:
 
 
 def pyorderbook(commands: list[CreateOrder | CancelOrder]) -> Timed:
+    """Measures the package pyorderbook."""
     book = Book()
     made: list[Order] = []
 
@@ -132,6 +136,7 @@ def pyorderbook(commands: list[CreateOrder | CancelOrder]) -> Timed:
 
 
 def lightmatchingengine(commands: list[CreateOrder | CancelOrder]) -> Timed:
+    """Measures the package lightmatchingengine."""
     engine = LightMatchingEngine()  # type: ignore[no-untyped-call]
     market_of: list[int] = []
     steps: list[Step] = []
@@ -148,7 +153,7 @@ def lightmatchingengine(commands: list[CreateOrder | CancelOrder]) -> Timed:
 
 
 def timed(steps: list[Step]) -> float:
-    """Seconds of those after the FIRST."""
+    """Executes all steps. Returns the seconds of those after the FIRST."""
     for step, fields in steps[:FIRST]:
         step(*fields)
     rest = steps[FIRST:]
@@ -160,7 +165,7 @@ def timed(steps: list[Step]) -> float:
 
 
 def quiet() -> None:
-    """As the server does after its start: what is there, the collector need not walk over."""
+    """Freezes all objects, as the server does after its start, so that the garbage collector skips them."""
     gc.unfreeze()
     gc.collect()
     gc.freeze()

@@ -1,7 +1,7 @@
-"""How fast the hub passes one stream on to many sockets, under a real daphne in its own process.
+"""Measures how fast the hub passes one stream on to many sockets, under a real daphne in its own process.
 
-`python -m benchmarks.fanout` prints: delivered frames/s to 200 sockets (median of 3 runs), and the delay of 20 updates
-a second to 1,000 sockets. A stand-in for the matcher publishes, so that nothing but the transport is measured.
+`python -m benchmarks.fanout` prints the frames/s delivered to 200 sockets (median of 3 runs), and the delay of 20
+updates a second to 1,000 sockets. A stand-in for the matcher publishes, so that only the transport is measured.
 """
 
 import argparse
@@ -50,8 +50,8 @@ SETTINGS = {
 
 
 class Publisher:
-    """Stands in for the matcher: lets everybody in, and publishes as many frames as a command's market id says, at
-    as many a second as its price says (0: one each turn of the loop)."""
+    """A stand-in for the matcher. It admits everybody. For a command it publishes as many frames as the market id, and
+    as many a second as the price (0: one in each turn of the loop)."""
 
     def __init__(self) -> None:
         layer = get_channel_layer()
@@ -91,7 +91,7 @@ class Publisher:
             self.seq += 1
             await self.layer.group_send(PUBLIC, stream_message(PUBLIC, self.seq - 1, self.seq, _frame(message)))
             if not per_second:
-                await asyncio.sleep(0)  # else they would leave joined
+                await asyncio.sleep(0)  # otherwise the outboxes would join the frames
 
     async def _beat(self) -> None:
         nothing: AccessChanges = {"reaches": [], "visibilities": [], "entitlements": []}
@@ -143,7 +143,7 @@ def _go(client: wsload.Client, count: int, per_second: int) -> None:
 
 
 def frames_per_second(sockets: int, published: int) -> tuple[float, float, float]:
-    """Delivered frames a second, and the share of one CPU that the server and the clients took."""
+    """Returns the frames delivered per second, and the shares of one CPU that the server and the clients used."""
     with wsload.server("benchmarks.fanout", "--serve") as (port, pid):
         everybody = _connect(port, sockets)
         before, begin = everybody.frames, time.monotonic()
@@ -154,12 +154,12 @@ def frames_per_second(sockets: int, published: int) -> tuple[float, float, float
         delivered = everybody.frames - before
         shares = (wsload.cpu_seconds(pid) - server_cpu) / seconds, (time.process_time() - own_cpu) / seconds
         everybody.close()
-    assert arrived, f"{delivered} of {published * sockets} frames: some were joined or lost"
+    assert arrived, f"{delivered} of {published * sockets} frames arrived; the others were joined or lost"
     return delivered / seconds, *shares
 
 
 def delays_ms(sockets: int, per_second: int, seconds: int) -> list[float]:
-    """From publishing to arrival, of every delivery."""
+    """Returns the milliseconds from publishing to arrival, for every delivery."""
     delays: list[float] = []
 
     def note(payload: bytes) -> None:
@@ -183,7 +183,7 @@ def delays_ms(sockets: int, per_second: int, seconds: int) -> list[float]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--serve", action="store_true", help="the server's process, started by the benchmark")
+    parser.add_argument("--serve", action="store_true", help="run the server process (the benchmark starts it)")
     parser.add_argument("--sockets", type=int, default=200)
     parser.add_argument("--runs", type=int, default=3)
     options = parser.parse_args()

@@ -1,4 +1,4 @@
-"""What an order costs when there are many markets, or many orders at rest: in the engine, and through the socket."""
+"""Part `growth`: the cost of an order with many markets or resting orders, in the engine and through the socket."""
 
 import time
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ Shape = tuple[int, int]  # markets, resting orders
 
 
 def shapes(setting: Setting) -> dict[str, tuple[Shape, Shape]]:
-    """What grows, from what to what."""
+    """Returns what grows, with the small and the large shape."""
     markets, orders = setting.size(MANY_MARKETS, 20), setting.size(MANY_ORDERS, 400)
     return {
         f"from {FEW_MARKETS} to {markets:,} markets": ((FEW_MARKETS, FEW_ORDERS), (markets, FEW_ORDERS)),
@@ -42,6 +42,7 @@ def grown(setting: Setting) -> list[Row]:
 
 
 def ratio(name: str, unit: str, small: list[float], large: list[float]) -> Row:
+    """Returns how many times as much the large shape costs, run by run."""
     beside = f"{median(small):.2f} {unit} and {median(large):.2f} {unit}"
     return Row(name, "×", [b / a for a, b in zip(small, large)], GOAL, beside)
 
@@ -62,22 +63,24 @@ def in_engine(setting: Setting, name: str, pair: tuple[Shape, Shape]) -> list[Ro
                 engine.apply(command, 1)
             found.append((time.perf_counter() - began) * 1e6 / len(commands))
             engine.take_changed()
-    warm = [found[1:] for found in costs]  # at first, everybody's first order in every market
+    warm = [found[1:] for found in costs]  # the first run includes everybody's first order in every market
     return [ratio(f"the engine's cost of a command, {name}", "µs", *warm)]
 
 
 def crowded(markets: int, resting: int) -> Engine:
+    """Returns an engine with so many markets and resting orders."""
     engine = opened(PEOPLE, markets)
     rng = Random(1)
     for number in range(resting):
-        market = 1 + number // PEOPLE % markets  # everybody in every market: nobody reaches the most orders there
+        market = 1 + number // PEOPLE % markets  # spreads them, so that nobody reaches the limit of orders in a market
         engine.apply(place(rng, 1 + number % PEOPLE, market, f"far{number}", rng.randint(200, MID - 1)), 1)
     engine.take_changed()
     return engine
 
 
 def errands(engine: Engine, cycles: int, run: int) -> Iterator[Command]:
-    """An order, another that trades with it, one that rests and its cancel: the books are left as they were."""
+    """Yields cycles of four commands: an order, another that trades with it, one that rests, and its cancel. The books
+    are the same afterwards."""
     rng = Random(2)  # the same people and markets every run
     for number in range(cycles):
         market = rng.randint(1, len(engine.markets))
@@ -90,6 +93,7 @@ def errands(engine: Engine, cycles: int, run: int) -> Iterator[Command]:
 
 
 def place(rng: Random, user: int, market: int, name: str, away: int) -> CreateOrder:
+    """Returns an order of a random side, `away` hundredths of a chip from the mid, too far to trade."""
     side = rng.randint(1, 2)
     price = MID - away if side == 1 else MID + away
     return CreateOrder(user, user + 1, False, name, market, side, price, 100, 0, False, 0)
@@ -99,7 +103,7 @@ def place(rng: Random, user: int, market: int, name: str, away: int) -> CreateOr
 
 
 def through_socket(setting: Setting, name: str, pair: tuple[Shape, Shape]) -> list[Row]:
-    """One order at a time. Both exchanges run at once, one works."""
+    """Sends one order at a time. Both exchanges run all the time, and take turns to work."""
     count = setting.size(200, 20)
     costs: list[list[float]] = [[], []]
     with ExitStack() as running:
@@ -114,11 +118,11 @@ def through_socket(setting: Setting, name: str, pair: tuple[Shape, Shape]) -> li
 def _latencies(live: LiveExchange, markets: list[int], count: int, run: int) -> list[float]:
     trader = Trader(live, "alice")
     rng = Random(run)
-    wishes = [
+    requests = [
         order(number, rng.choice(markets), 1, rng.randint(1, MID - 200), 100, f"{run}-{number}")
         for number in range(count)
     ]
-    found = latencies_ms(trader, wishes)
+    found = latencies_ms(trader, requests)
     assert not trader.refused, trader.refused
     trader.ask(out=pb.Out())
     trader.close()
@@ -126,7 +130,8 @@ def _latencies(live: LiveExchange, markets: list[int], count: int, run: int) -> 
 
 
 def fill(live: LiveExchange, markets: int, resting: int) -> list[int]:
-    """Makes them, and starts the exchange anew: what it loads is frozen."""
+    """Creates the markets and resting orders, and restarts the exchange, which freezes what it loads. Returns the
+    markets."""
     made = new_markets(live, markets)
     traders = [Trader(live, f"student{i}") for i in range(STUDENTS)]
     each = resting // STUDENTS

@@ -1,4 +1,4 @@
-"""How fast the hub passes one stream on to many sockets (benchmarks/fanout.py)."""
+"""Part `hub`: how fast the hub passes one stream on to many sockets (benchmarks/fanout.py)."""
 
 from benchmarks import fanout, wsload
 from benchmarks.report import Goal, Row
@@ -14,7 +14,10 @@ def fan_out(setting: Setting) -> list[Row]:
     return [
         Row(
             f"frames delivered to {sockets} sockets",
-            *("frames/s", [rate for rate, _, _ in runs], Goal(45_000), f"CPU: load {own:.0%}, server {server:.0%}"),
+            "frames/s",
+            [rate for rate, _, _ in runs],
+            Goal(45_000),
+            f"CPU: load {own:.0%}, server {server:.0%}",
         ),
         Row(
             f"{many:,} sockets × {fanout.UPDATES_PER_SECOND} updates/s: p99",

@@ -1,4 +1,4 @@
-"""What durability costs: commits of one order and of a full batch, start-up, the past of a market, the proof.
+"""Measures what durability costs: commits of one order and of a full batch, start-up, a market's past, `verify`.
 
 python -m benchmarks.journal                                      SQLite in a temporary directory
 DATABASE_URL=postgres://... python -m benchmarks.journal          an empty database on a server
@@ -49,7 +49,7 @@ RESTING = 100_000  # open orders of the long journal
 
 
 class Day:
-    """Orders as a class of bots sends them: about the mid, half of them trade, one in five is a cancel."""
+    """Orders as a class of bots sends them: near the mid; half of them trade; one command in five is a cancel."""
 
     def __init__(self, engine: Engine, seed: int = 1) -> None:
         self.engine = engine
@@ -74,7 +74,7 @@ class Day:
             yield self._order(user, int(self.random.gauss(8, 12)))
 
     def resting(self, count: int) -> Iterator[Command]:
-        """Orders too far away to trade."""
+        """Yields orders too far from the mid to trade."""
         for number in range(count):
             self.sent += 1
             yield self._order(1 + number % PEOPLE, self.random.randint(200, MID - 1))
@@ -82,12 +82,21 @@ class Day:
     def _order(self, user: int, away: int) -> Command:
         side = self.random.randint(1, 2)
         return CreateOrder(
-            *(user, user + 1, False, f"bot{user}-{self.sent:09}", self.random.randint(1, MARKETS), side),
-            *(MID - away if side == 1 else MID + away, 100 * self.random.randint(1, 20), 0, False, 0),
+            user,
+            user + 1,
+            False,
+            f"bot{user}-{self.sent:09}",
+            self.random.randint(1, MARKETS),
+            side,
+            MID - away if side == 1 else MID + away,
+            100 * self.random.randint(1, 20),
+            0,
+            False,
+            0,
         )
 
     def batch(self, commands: Iterator[Command], size: int) -> list[Outcome]:
-        """The next `size` accepted commands, applied; fewer if there are no more."""
+        """Applies the next `size` commands that are accepted, or fewer if there are no more. Returns their outcomes."""
         outcomes: list[Outcome] = []
         for command in commands:
             at_us = START_US + self.engine.seq
@@ -102,13 +111,14 @@ class Day:
 
 
 class Cost(NamedTuple):
-    """Of one commit, in milliseconds; CPU is that of the whole process."""
+    """The cost of one commit in milliseconds. `cpu` is the CPU time of the whole process."""
 
     wall: float
     cpu: float
 
 
 def commits(journal: Journal, day: Day, size: int, seconds: float) -> list[Cost]:
+    """Commits batches of `size` commands for so many seconds."""
     costs = []
     orders = day.orders()
     until = time.perf_counter() + seconds
@@ -161,7 +171,7 @@ def start() -> None:
 
 
 def long_journal(journal: Journal, day: Day, entries: int) -> None:
-    """Start-up and past where there is much of it."""
+    """Lengthens the journal to `entries` and measures start-up, a market's past and `verify`."""
     for commands in (day.resting(RESTING), day.orders()):
         while day.engine.seq < entries and (outcomes := day.batch(commands, BATCH)):
             journal.commit_and_wait(day.engine, outcomes, day.engine.take_changed())

@@ -1,10 +1,10 @@
-"""Errors that are logged during a benchmark, by it or by a server that it starts: no figure counts beside one."""
+"""Finds errors that are logged during a benchmark, by it or by a server that it starts. They make its figures void."""
 
 import logging
 import re
 from typing import Self
 
-FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"  # that of exchange/settings.py
+FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"  # the same as in exchange/settings.py
 ERROR = re.compile(r"^(\S+ \S+ (ERROR|CRITICAL) |Traceback )", re.MULTILINE)
 SHOWN_CHARACTERS = 4_000  # of a log, from its first error on
 
@@ -12,7 +12,7 @@ logger = logging.getLogger(__name__)
 
 
 class ErrorCounter(logging.Handler):
-    """Counts what is logged in this process at ERROR or above, as a context."""
+    """A context manager that counts the records of this process at ERROR or above."""
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
@@ -30,11 +30,11 @@ class ErrorCounter(logging.Handler):
 
 
 def configure() -> None:
-    """Warnings and errors go to standard error, in FORMAT."""
+    """Sends warnings and errors to standard error, in FORMAT."""
     logging.basicConfig(format=FORMAT, level=logging.WARNING)
 
 
 def report(source: str, log: str) -> None:
-    """Logs an error here if there is one, or a traceback, in the log of another process."""
+    """Logs one error here if the log of another process holds an error or a traceback."""
     if error := ERROR.search(log):
         logger.error("%s logged:\n%s", source, log[error.start() :][:SHOWN_CHARACTERS])

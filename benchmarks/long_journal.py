@@ -1,7 +1,7 @@
-"""Writes a long journal into the database that the environment names, or looks into its past.
+"""Writes a long journal into the database that the environment names, or measures look-ups of its past.
 
-python -m benchmarks.long_journal --entries 1000000 --resting 100000     prints what there is then, as JSON
-python -m benchmarks.long_journal --looks 20 --seed 1                    prints the milliseconds of each look, as JSON
+python -m benchmarks.long_journal --entries 1000000 --resting 100000     prints how much there is then, as JSON
+python -m benchmarks.long_journal --looks 20 --seed 1                    prints milliseconds of each look-up, as JSON
 """
 
 import argparse
@@ -19,11 +19,11 @@ from markets.journal.checkpoints import market_state
 from markets.journal.journal import Journal
 from markets.journal.tables import fetch
 
-BATCH = 2_000  # entries in a transaction: more than an exchange would, to be done sooner
+BATCH = 2_000  # entries in a transaction; more than an exchange commits, to save time
 
 
 def write(entries: int, resting: int) -> dict[str, int]:
-    """Straight through the journal; the orders are those of benchmarks/journal.py."""
+    """Writes through the journal, without a matcher. The orders are those of benchmarks/journal.py."""
     journal = Journal()
     day = Day(journal.load())
     for commands in (day.opening(), day.resting(resting), trading(day, resting)):
@@ -36,7 +36,8 @@ def write(entries: int, resting: int) -> dict[str, int]:
 
 
 def trading(day: Day, resting: int) -> Iterator[Command]:
-    """The day's orders. Those that are never met would pile up: beyond so many, somebody's newest is cancelled."""
+    """Yields the day's orders. While more than `resting` are open, it also cancels the newest one before each, because
+    orders that never trade would pile up."""
     for command in day.orders():
         if len(day.engine.orders) > resting:
             order = day.engine.orders[next(reversed(day.engine.orders))]
@@ -45,7 +46,7 @@ def trading(day: Day, resting: int) -> Iterator[Command]:
 
 
 def looks_ms(count: int, seed: int) -> list[float]:
-    """At any market as it was at any entry after the opening."""
+    """Looks up a random market as of a random entry after the opening. Returns the milliseconds of each look-up."""
     rng = Random(seed)
     found = []
     with open_snapshot() as connection:

@@ -1,4 +1,5 @@
-"""Durable orders through the socket: one a frame beside an echo, many a frame, and one at a time."""
+"""Parts `orders`, `many` and `single`: durable orders through the socket, one a frame beside an echo, many a frame,
+and one at a time."""
 
 from statistics import median
 
@@ -23,15 +24,15 @@ from tests.live.exchange import LiveExchange
 
 SOCKETS = echo.SOCKETS
 MARKETS = 2  # half of the sockets trade in each
-ORDERS_PER_SECOND_MAX, FRAMES_PER_SECOND_MAX = 50_000, 20_000  # as many are made beforehand
+ORDERS_PER_SECOND_MAX, FRAMES_PER_SECOND_MAX = 50_000, 20_000  # so many are prepared
 ORDERS_A_FRAME = 100
-FRAMES_IN_FLIGHT = 2  # of so many orders; the exchange reads no more than 256 commands of a socket ahead
+FRAMES_IN_FLIGHT = 2  # of ORDERS_A_FRAME orders; the exchange takes at most 256 commands of a socket at a time
 
 
 def loaded(
     live: LiveExchange, name: str, markets: list[int], per_frame: int, in_flight: int, seconds: float, follow: bool
 ) -> Throughput:
-    """One run, with sockets of its own. `follow`: everybody listens to the market they trade in."""
+    """Does one run, with its own sockets. `follow`: everybody follows the market they trade in."""
     own = [markets[i % len(markets)] for i in range(SOCKETS)]
     traders = [Trader(live, f"student{i}", [market] if follow else []) for i, market in enumerate(own)]
     count = int((ORDERS_PER_SECOND_MAX if per_frame > 1 else FRAMES_PER_SECOND_MAX) * seconds / SOCKETS / per_frame)
@@ -45,7 +46,7 @@ def loaded(
 
 
 def one_a_frame(setting: Setting) -> list[Row]:
-    """The same number of sockets and frames in flight as the echoes, which send and answer frames of our sizes."""
+    """Measures the exchange and the echoes with the same number of sockets, frames in flight, and sizes of frames."""
     seconds = setting.size(echo.SECONDS, 0.5)
     ours, followed, echoes = [], [], {kind: list[float]() for kind in echo.KINDS}
     with setting.exchange("orders") as live:
@@ -67,13 +68,16 @@ def one_a_frame(setting: Setting) -> list[Row]:
         Row("orders ÷ our echo", "×", [a / b for a, b in zip(rates, echoes["ours"])], Goal(0.8, stretch=1.0)),
         Row(
             "one order a frame, while every socket also follows its market",
-            *("orders/s", [found.orders_per_second for found in followed], None, _typical(followed).beside),
+            "orders/s",
+            [found.orders_per_second for found in followed],
+            None,
+            _typical(followed).beside,
         ),
     ]
 
 
 def _sizes(live: LiveExchange) -> tuple[int, int]:
-    """Bytes of the frame of an order, and of its reply."""
+    """Returns the bytes of an order's frame and of its reply's."""
     market = new_markets(live, 1)[0]
     trader = Trader(live, "bob")
     request = order(255, market, 1, 4_990, 1_000, "one0-5-1234")
@@ -88,7 +92,7 @@ def _typical(found: list[Throughput]) -> Throughput:
 
 
 def many_a_frame(setting: Setting) -> list[Row]:
-    """And what the process weighs before and after."""
+    """Measures the rate, and the memory of the process before and after."""
     seconds = setting.size(4.0, 0.5)
     found = []
     with setting.exchange("many") as live:
@@ -109,6 +113,7 @@ def many_a_frame(setting: Setting) -> list[Row]:
 
 
 def one_at_a_time(setting: Setting) -> list[Row]:
+    """Measures the latency of a client that sends an order when it has the reply to the last one."""
     count = setting.size(800, 50)
     middle, tail = [], []
     with setting.exchange("single") as live:

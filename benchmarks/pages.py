@@ -1,6 +1,6 @@
-"""A signed-in browser that loads a page so many times a second, in a process of its own.
+"""A signed-in browser that loads a page so many times a second, in its own process.
 
-python -m benchmarks.pages PORT PATH COOKIE PER_SECOND SECONDS        prints the milliseconds of each load as JSON
+python -m benchmarks.pages PORT PATH COOKIE PER_SECOND SECONDS        prints milliseconds of each load, as JSON
 """
 
 import http.client
@@ -30,7 +30,7 @@ def start(port: int, path: str, cookie: str, per_second: int, seconds: float) ->
 
 
 def found(process: "subprocess.Popen[str]") -> list[float]:
-    """What a process that was started has to tell when it ends."""
+    """Waits for the process of start() to end. Returns the milliseconds of its page loads."""
     out, log = process.communicate(timeout=60)
     logs.report("The browser", log)
     assert process.returncode == 0, "a page could not be loaded"
@@ -46,7 +46,7 @@ def main() -> int:
     begin = time.monotonic()
 
     def load() -> None:
-        """Timed from when it was due, so that a late one is seen to be late."""
+        """Loads pages until all are done. A load is timed from when it was due, so that a late start counts."""
         connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=TIMEOUT_SECONDS)
         while (number := next(numbers)) < count:
             due = begin + number / int(per_second)

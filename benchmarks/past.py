@@ -1,4 +1,5 @@
-"""A journal of a million entries: how long the exchange takes to start with it, and to tell how a market once was."""
+"""Part `past`: how long the exchange takes to start with a journal of a million entries, and to look up a market as it
+once was."""
 
 import json
 import os
@@ -44,7 +45,7 @@ def started(setting: Setting) -> list[Row]:
 
 
 def _run(live: LiveExchange, *arguments: str) -> str:
-    """benchmarks/long_journal.py on the database of an exchange that is stopped."""
+    """Runs benchmarks/long_journal.py on the database of a stopped exchange. Returns what it prints."""
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.long_journal", *arguments],
         cwd=ROOT,

@@ -1,4 +1,4 @@
-"""What a benchmark found, as lines for the terminal and as docs/benchmarks.md."""
+"""Formats the figures of a benchmark as lines for the terminal and as docs/benchmarks.md."""
 
 import os
 import platform
@@ -31,8 +31,10 @@ on a machine that does nothing else. `python -m benchmarks engine orders ...` ru
 
 
 class Goal(NamedTuple):
+    """A bound that the median has to meet, and perhaps a harder one (`stretch`) that is only shown."""
+
     bound: float
-    at_least: bool = True  # else: at most
+    at_least: bool = True  # False: at most
     stretch: float | None = None
 
     def met(self, value: float) -> bool:
@@ -44,7 +46,7 @@ class Goal(NamedTuple):
 
 
 class Row(NamedTuple):
-    """One line: `values` are those of the runs, `beside` what else the reader should know."""
+    """One figure. `values` are the results of the runs; `beside` is a note for the reader."""
 
     name: str
     unit: str
@@ -72,17 +74,18 @@ class Row(NamedTuple):
         return f"{self.name}: {number(self.median)} {self.unit} ({self.spread}){goal}{beside}"
 
     def cells(self) -> tuple[str, ...]:
+        """Returns the cells of its row in docs/benchmarks.md."""
         goal = "" if self.goal is None else f"{self.goal}"
         return self.name, f"{number(self.median)} {self.unit}", self.spread, goal, self.verdict, self.beside
 
 
 def number(value: float) -> str:
-    """Three figures are enough."""
+    """Formats a number with about three significant digits."""
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
 
 
 def machine(folder: Path) -> list[str]:
-    """What the figures depend on. Durable ones most of all on the disk under `folder`."""
+    """Describes the machine that the figures depend on. Durable figures depend most on the disk under `folder`."""
     return [
         f"{len(os.sched_getaffinity(0))} cores ({platform.machine()}, {platform.system()}), "
         f"load average before the run {os.getloadavg()[0]:.1f}",
@@ -92,7 +95,7 @@ def machine(folder: Path) -> list[str]:
 
 
 def sync_ms(folder: Path) -> float:
-    """The median of as many durable writes as a slow disk has patience for."""
+    """Returns the median milliseconds of SYNC_TIMES durable writes: few enough for a slow disk."""
     costs = []
     path = folder / "sync"
     with path.open("wb") as file:
@@ -107,7 +110,7 @@ def sync_ms(folder: Path) -> float:
 
 
 def page(machine_lines: Sequence[str], parts: Sequence[tuple[str, Sequence[Row]]], minutes: float) -> str:
-    """docs/benchmarks.md."""
+    """Returns the text of docs/benchmarks.md."""
     lines = [HOW, f"Taken on {datetime.now(UTC):%d %B %Y} in {minutes:.0f} minutes on:\n"]
     lines += [f"- {line}" for line in machine_lines]
     for title, rows in parts:

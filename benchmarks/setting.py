@@ -1,4 +1,4 @@
-"""What every part of the benchmarks is given: a folder, a size, and exchanges to load."""
+"""Setting: what every part of the benchmarks gets, which is a folder, sizes, and exchanges to load."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from tests.live.exchange import LiveExchange, Template
 
 S = TypeVar("S", int, float)
 
-# What a person may have is not what is measured. (LiveExchange raises the rates.)
+# Raised, because the limits of a person are not what is measured. (LiveExchange raises the rates.)
 LIMITS = {
     "LOG_LEVEL": "WARNING",
     "STARTING_CASH": "1000000000",
@@ -22,6 +22,8 @@ LIMITS = {
 
 
 class Setting:
+    """`quick` runs use tiny sizes: they only show that a benchmark works, and their figures mean nothing."""
+
     def __init__(self, folder: Path, quick: bool, entries: int) -> None:
         self.folder = folder
         self.quick = quick
@@ -29,7 +31,7 @@ class Setting:
         self.runs = 2 if quick else 5
 
     def size(self, full: S, quick: S) -> S:
-        """Quick ones show that it works; their figures say nothing."""
+        """Returns the size that applies."""
         return quick if self.quick else full
 
     @cached_property
@@ -38,7 +40,7 @@ class Setting:
 
     @contextmanager
     def exchange(self, name: str) -> Iterator[LiveExchange]:
-        """A running exchange with an empty database of its own. Errors that it logs are logged here in the end."""
+        """Runs an exchange with its own, empty database. In the end, logs here the errors that it logged."""
         live = LiveExchange(self.template, self.folder / name, LIMITS)
         try:
             yield live

@@ -1,4 +1,4 @@
-"""People on raw sockets, signed in, and the frames of their orders, made before the clock runs."""
+"""Traders: people signed in on raw sockets, and the frames of their orders, which are built before the clock runs."""
 
 import os
 import time
@@ -12,20 +12,20 @@ from proto import exchange_pb2 as pb
 from tests.live.exchange import LiveExchange
 
 MID = 5_000  # 1/100 chip, in the middle of every market
-OUT_EVERY = 500  # orders of a person; only 1,000 may rest in a market, and about half of them do
+OUT_EVERY = 500  # orders of a person; about half of them rest, and only 1,000 may rest in a market
 ANSWER_SECONDS_MAX = 20.0
 
 
 class Trader:
-    """One socket of a person. Counts the orders that were accepted, and by code what was refused."""
+    """One socket of a person. It counts accepted orders, and refusals by code."""
 
     def __init__(self, live: LiveExchange, name: str, markets: Iterable[int] = (), frames_per_second: int = 0) -> None:
         self.replies = 0
         self.accepted = 0
         self.refused: Counter[str] = Counter()
-        self.last = pb.ServerMessage()  # reply
+        self.last = pb.ServerMessage()  # the last reply
         self.on_reply: Callable[[pb.ServerMessage], None] | None = None
-        self.client = wsload.Client(live.port, on_frame=self._hear)
+        self.client = wsload.Client(live.port, on_frame=self._on_frame)
         self._alone = wsload.Clients([self.client])
         subscriptions = [pb.Subscription(market_id=market) for market in markets]
         authenticate = pb.Authenticate(token=live.token(name), subscriptions=subscriptions)
@@ -33,7 +33,7 @@ class Trader:
         self._sign_in(authenticate)
 
     def _sign_in(self, authenticate: pb.Authenticate) -> None:
-        """Just after its start the exchange is BUSY: asks again."""
+        """Signs in. Tries again while the exchange is BUSY, as it is just after its start."""
         last = time.monotonic() + ANSWER_SECONDS_MAX
         while self.ask(authenticate=authenticate).refused.code == pb.BUSY and time.monotonic() < last:
             time.sleep(0.1)
@@ -41,7 +41,7 @@ class Trader:
         self.refused.clear()
 
     def ask(self, **request: object) -> pb.ServerMessage:
-        """The (first) reply. ask(create_market=pb.CreateMarket(...))"""
+        """Sends a request and returns its first reply. Example: ask(create_market=pb.CreateMarket(...))"""
         before = self.replies
         self.client.send(frame_of([pb.ClientMessage(request_id="ask", **request)]))  # type: ignore[arg-type]
         self.until(lambda: self.replies > before)
@@ -51,13 +51,14 @@ class Trader:
         self.client.socket.close()
 
     def wait(self) -> None:
-        """Takes what arrives."""
+        """Reads what arrives next."""
         self._alone.receive(ANSWER_SECONDS_MAX)
 
     def until(self, done: Callable[[], bool]) -> None:
+        """Reads what arrives until `done`."""
         assert self._alone.receive_until(done, ANSWER_SECONDS_MAX), f"no answer; the last was {self.last}"
 
-    def _hear(self, payload: bytes) -> None:
+    def _on_frame(self, payload: bytes) -> None:
         for message in pb.ServerFrame.FromString(payload).messages:
             if message.request_id:
                 self.last = message
@@ -75,12 +76,12 @@ def frame_of(messages: Sequence[pb.ClientMessage]) -> bytes:
 
 
 def new_markets(live: LiveExchange, count: int) -> list[int]:
-    """Markets from 0 to 100 chips."""
+    """Creates markets that settle between 0 and 100 chips. Returns their ids."""
     trader = Trader(live, "operator")
     markets = []
     for _ in range(count):
-        wish = pb.CreateMarket(name=f"After {trader.last.seq}", max_settlement=2 * MID)
-        created = trader.ask(create_market=wish)
+        request = pb.CreateMarket(name=f"After {trader.last.seq}", max_settlement=2 * MID)
+        created = trader.ask(create_market=request)
         assert created.HasField("market_created"), created
         markets.append(created.market_created.market.id)
     trader.close()
@@ -88,14 +89,14 @@ def new_markets(live: LiveExchange, count: int) -> list[int]:
 
 
 def order(number: int, market: int, side: int, price: int, size: int, name: str) -> pb.ClientMessage:
-    """`name` is the client_order_id: a bot has one, to be able to ask again."""
-    wish = pb.CreateOrder(market_id=market, price=price, size=size, client_order_id=name)
-    wish.side = pb.BID if side == 1 else pb.OFFER
-    return pb.ClientMessage(request_id=f"{number:x}", create_order=wish)
+    """Returns a request for an order. `name` is its client_order_id: bots set one, so that they can ask again."""
+    request = pb.CreateOrder(market_id=market, price=price, size=size, client_order_id=name)
+    request.side = pb.BID if side == 1 else pb.OFFER
+    return pb.ClientMessage(request_id=f"{number:x}", create_order=request)
 
 
 def busy_orders(seed: str, market: int) -> Iterator[pb.ClientMessage]:
-    """As a bot sends them: about the mid, half of them trade; an Out now and then."""
+    """Yields orders as a bot sends them: near the mid; half of them trade; an Out now and then."""
     rng = Random(seed)
     number = 0
     while True:
@@ -108,21 +109,23 @@ def busy_orders(seed: str, market: int) -> Iterator[pb.ClientMessage]:
 
 
 def far_orders(seed: str, market: int, count: int) -> list[pb.ClientMessage]:
-    """Too far from the mid to trade with anybody."""
+    """Returns orders too far from the mid to trade with anybody."""
     rng = Random(seed)
-    wishes = []
+    orders = []
     for number in range(count):
         side, away = rng.randint(1, 2), rng.randint(200, MID - 1)
-        wishes.append(order(number, market, side, MID - away if side == 1 else MID + away, 100, f"{seed}-{number}"))
-    return wishes
+        orders.append(order(number, market, side, MID - away if side == 1 else MID + away, 100, f"{seed}-{number}"))
+    return orders
 
 
 def ready(messages: Iterator[pb.ClientMessage], per_frame: int, count: int) -> deque[bytes]:
-    """`count` frames, masked and ready for the wire."""
+    """Returns `count` frames, masked and ready for the wire."""
     return deque(wsload.frame(frame_of([next(messages) for _ in range(per_frame)])) for _ in range(count))
 
 
 class Throughput(NamedTuple):
+    """The result of a load."""
+
     orders_per_second: float
     load_share: float  # CPU of one core
     server_share: float
@@ -135,7 +138,7 @@ class Throughput(NamedTuple):
 
 
 class Load:
-    """Every trader has so many frames unanswered, as long as there are frames."""
+    """Keeps `in_flight` frames of every trader unanswered, as long as there are frames."""
 
     def __init__(
         self, traders: Sequence[Trader], frames: Sequence[deque[bytes]], per_frame: int, in_flight: int
@@ -143,12 +146,13 @@ class Load:
         self.traders = traders
         self._frames = frames
         self._per_frame = per_frame
-        self._ahead = (in_flight - 1) * per_frame  # requests unanswered with which the next frame is due
+        self._ahead = (in_flight - 1) * per_frame  # with at most so many requests unanswered, the next frame is due
         self._everybody = wsload.Clients([trader.client for trader in traders])
         self._begin = [trader.replies for trader in traders]
         self._sent = [0] * len(traders)
 
     def run(self, seconds: float) -> None:
+        """Sends and reads for so long."""
         until = time.monotonic() + seconds
         while time.monotonic() < until and any(self._frames):
             for i, trader in enumerate(self.traders):
@@ -158,19 +162,19 @@ class Load:
             self._everybody.receive(0.1)
 
     def settle(self) -> None:
-        """Waits for the answers that are still to come."""
+        """Waits for the replies that are still to come."""
         answered = self._everybody.receive_until(
             lambda: not any(map(self._waiting, range(len(self.traders)))), ANSWER_SECONDS_MAX
         )
         assert answered, "some requests got no answer"
 
     def _waiting(self, i: int) -> int:
-        """Requests of a trader without an answer."""
+        """Returns how many requests of a trader have no reply."""
         return self._sent[i] - (self.traders[i].replies - self._begin[i])
 
 
 def measured(live: LiveExchange, load: Load, seconds: float) -> Throughput:
-    """After a tenth of the time to warm up."""
+    """Runs the load, first a tenth of the time to warm up, and then for `seconds`, which are measured."""
     load.run(seconds / 10)
     meter = Meter(live, load.traders)
     load.run(seconds)
@@ -180,7 +184,7 @@ def measured(live: LiveExchange, load: Load, seconds: float) -> Throughput:
 
 
 class Meter:
-    """Orders and CPU from its making to read()."""
+    """Measures orders and CPU time from its creation to read()."""
 
     def __init__(self, live: LiveExchange, traders: Sequence[Trader]) -> None:
         self._pid = pid_of(live)
@@ -205,7 +209,7 @@ class Meter:
 
 
 def own_cpu() -> float:
-    """Seconds of this process."""
+    """Returns the CPU seconds of this process."""
     return sum(os.times()[:2])
 
 
@@ -215,7 +219,7 @@ def pid_of(live: LiveExchange) -> int:
 
 
 def latencies_ms(trader: Trader, requests: Iterable[pb.ClientMessage]) -> list[float]:
-    """From sending to the reply, one request at a time."""
+    """Sends one request at a time. Returns the milliseconds from sending to the reply."""
     found = []
     for data in [wsload.frame(frame_of([request])) for request in requests]:
         before = trader.replies

@@ -1,6 +1,7 @@
-"""Load for benchmarks: raw WebSocket clients on one epoll, several times lighter than a library, and server processes.
+"""Load for benchmarks: raw WebSocket clients on one epoll, and server processes.
 
-The client must not be what is measured. Its CPU time is printed beside every figure.
+The clients must not be what is measured. So they are several times lighter than a library, and every figure comes with
+their CPU time.
 """
 
 import os
@@ -25,7 +26,7 @@ CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class Client:
-    """One open socket. `on_frame` gets the payload of every binary frame; left out, frames are only counted."""
+    """One open socket. `on_frame` gets the payload of every binary frame. None: frames are only counted."""
 
     def __init__(self, port: int, path: str = "/ws", on_frame: Callable[[bytes], None] | None = None) -> None:
         self.frames = 0
@@ -46,10 +47,11 @@ class Client:
         self.socket.setblocking(False)
 
     def send(self, payload: bytes) -> None:
-        """One binary frame; blocks until the kernel has taken it."""
+        """Sends one binary frame. Blocks until the kernel has taken it."""
         self.send_raw(frame(payload))
 
     def send_raw(self, data: bytes) -> None:
+        """Sends bytes that are framed already (see frame()). Blocks as send() does."""
         view = memoryview(data)
         while view:
             try:
@@ -58,7 +60,7 @@ class Client:
                 select.select([], [self.socket], [])
 
     def receive(self) -> bool:
-        """Takes what has arrived. False at the end of the connection."""
+        """Reads what has arrived. Returns False at the end of the connection."""
         try:
             data = self.socket.recv(READ_BYTES)
         except BlockingIOError:
@@ -76,12 +78,12 @@ class Client:
                 size, begin = int.from_bytes(data[at + 2 : at + 10], "big"), at + 10
             if begin + size > end or begin > end:
                 break
-            if data[at] == 0x82:  # a whole binary message; others are not counted
+            if data[at] == 0x82:  # a final binary frame; no others are counted
                 self.frames += 1
                 self.bytes += size
                 if self.on_frame is not None:
                     self.on_frame(data[begin : begin + size])
-            elif data[at] == 0x89:  # a ping; who does not answer for long is dropped
+            elif data[at] == 0x89:  # a ping; the server drops clients that do not answer
                 self.send_raw(bytes((0x8A, 0x80 | size)) + bytes(4) + data[begin : begin + size])
             at = begin + size
         self._rest = data[at:]
@@ -98,18 +100,19 @@ class Clients:
             self._poll.register(fileno, select.EPOLLIN)
 
     def receive(self, seconds: float) -> None:
-        """Takes what arrives, waiting at most so long for the first."""
+        """Reads what arrives, and waits at most so long for the first bytes."""
         for fileno, _ in self._poll.poll(seconds):
             if not self._by_fileno[fileno].receive():
                 self._poll.unregister(fileno)
 
     def receive_by(self, at: float) -> None:
-        """Takes what arrives, waiting at most until time.perf_counter() says so. An epoll counts in milliseconds."""
+        """Reads what arrives, and waits at most until time.perf_counter() is `at`. Uses select, because an epoll waits
+        in whole milliseconds."""
         select.select([self._poll], [], [], max(0.0, at - time.perf_counter()))
         self.receive(0)
 
     def receive_until(self, done: Callable[[], bool], seconds_max: float) -> bool:
-        """Takes what arrives until `done`. False after that time."""
+        """Reads what arrives until `done`. Returns False if that takes longer than `seconds_max`."""
         last = time.monotonic() + seconds_max
         while not done():
             if time.monotonic() > last:
@@ -128,7 +131,7 @@ class Clients:
 
 
 def frame(payload: bytes) -> bytes:
-    """A masked binary frame. The mask is zero, which leaves the payload as it is and costs the client nothing."""
+    """Returns a masked binary frame. The mask is zero: it leaves the payload as it is and costs the client nothing."""
     size = len(payload)
     if size < 126:
         return bytes((0x82, 0x80 | size)) + bytes(4) + payload
@@ -139,8 +142,8 @@ def frame(payload: bytes) -> bytes:
 
 @contextmanager
 def server(module: str, *arguments: str) -> Iterator[tuple[int, int]]:
-    """Runs `python -m module arguments` in a process that prints its port. Yields port and process id. Errors that it
-    logs are logged here in the end."""
+    """Runs `python -m module arguments`, a process that prints its port. Yields port and process id. In the end, logs
+    here the errors that the process logged."""
     with tempfile.TemporaryFile("w+") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", module, *arguments], cwd=ROOT, stdout=subprocess.PIPE, stderr=log, text=True
@@ -164,7 +167,7 @@ def server(module: str, *arguments: str) -> Iterator[tuple[int, int]]:
 
 
 def cpu_seconds(pid: int) -> float:
-    """CPU time of a process so far."""
+    """Returns the CPU time of a process so far."""
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / CLOCK_TICKS
 

@@ -1,4 +1,4 @@
-"""A server that logs an error and goes on. `python -m tests.benchmarks.failing_server` prints a port, as servers do."""
+"""A server that logs an error and goes on. `python -m tests.benchmarks.failing_server` prints a port, like others."""
 
 import logging
 import signal

@@ -1,4 +1,4 @@
-"""A benchmark during which an error was logged fails, whoever logged it."""
+"""A benchmark fails if an error was logged meanwhile, by any process."""
 
 import logging
 from collections.abc import Callable
@@ -33,7 +33,7 @@ def in_a_server(setting: Setting) -> list[Row]:
 
 
 def in_an_exchange(setting: Setting) -> list[Row]:
-    """It breaks on a market called Boom."""
+    """The planted bug ends the exchange when a market called Boom is created."""
     with setting.exchange("planted") as live:
         boom = pb.CreateMarket(name="Boom", max_settlement=100)
         Trader(live, "operator").client.send(frame_of([pb.ClientMessage(create_market=boom)]))
