@@ -33,14 +33,14 @@ class Desk:
         self._orders = 100
 
     def step(self, bot: Bot) -> list[Request[Any]]:
-        wishes = bot.step(self.view, self.portfolio)
-        for body in (wish.body for wish in wishes):
+        commands = bot.step(self.view, self.portfolio)
+        for body in (command.body for command in commands):
             if isinstance(body, pb.CancelOrder):
                 self._tell(cancelled((body.order_id, 0)))
             elif isinstance(body, pb.CreateOrder) and body.time_in_force == pb.GTC:
                 self._orders += 1
                 self._tell(pb.OrderCreated(order=order(self._orders, body.side, body.price, body.size, account=OWN)))
-        return wishes
+        return commands
 
     def others(self, number: int, side: pb.Side.ValueType, price: int, size: int = 1000) -> None:
         self.view.apply(pb.OrderCreated(order=order(number, side, price, size)))
@@ -58,8 +58,8 @@ class Desk:
         self.view.apply(body)
 
 
-def placed(wishes: list[Request[Any]]) -> list[pb.CreateOrder]:
-    return [wish.body for wish in wishes if isinstance(wish.body, pb.CreateOrder)]
+def placed(commands: list[Request[Any]]) -> list[pb.CreateOrder]:
+    return [command.body for command in commands if isinstance(command.body, pb.CreateOrder)]
 
 
 @pytest.mark.parametrize(
@@ -83,11 +83,11 @@ def test_the_maker_replaces_only_what_is_wrong_and_cancels_first() -> None:
     assert len(desk.step(bot)) == 2 * LEVELS
     most = 0
     for _ in range(100):
-        wishes = desk.step(bot)
-        kinds = [type(wish.body) for wish in wishes]
+        commands = desk.step(bot)
+        kinds = [type(command.body) for command in commands]
         assert kinds == sorted(kinds, key=lambda kind: kind is pb.CreateOrder)
         assert len(desk.portfolio.orders) == 2 * LEVELS
-        most = max(most, len(wishes))
+        most = max(most, len(commands))
     assert 0 < most <= 8
 
 
@@ -148,9 +148,9 @@ def test_where_account_ids_are_hidden_they_do_the_same(kind: type[Bot]) -> None:
         desk, bot, others = Desk(masked=masked), kind(random.Random(1)), random.Random(2)
         done: list[tuple[int, int, int]] = []
         for number in range(200):
-            wishes = desk.step(bot)
-            done += [(body.side, body.price, body.size) for body in placed(wishes)]
-            done += [(0, wish.body.order_id, 0) for wish in wishes if isinstance(wish.body, pb.CancelOrder)]
+            commands = desk.step(bot)
+            done += [(body.side, body.price, body.size) for body in placed(commands)]
+            done += [(0, command.body.order_id, 0) for command in commands if isinstance(command.body, pb.CancelOrder)]
             desk.prices(5000 + 10 * number)
             side = others.choice((pb.BID, pb.OFFER))
             desk.others(10_000 + number, side, 5000 + others.randrange(500, 3000) * (1 if side == pb.OFFER else -1))

@@ -41,7 +41,7 @@ def ended(*streams: str, asked: bool = False) -> pb.ServerMessage:
     return say(pb.Unsubscribed(streams=streams), reply_to="1" if asked else "")
 
 
-def told(form: str, seq: int, account: int, name: str = "Rain") -> Messages:
+def book_snapshot(form: str, seq: int, account: int, name: str = "Rain") -> Messages:
     """The book anew, in this form: one bid of 7."""
     bid = order(7, pb.BID, 4100, 100, account=account)
     return snapshot(form, seq, pb.Markets(markets=[market(name)]), pb.Orders(orders=[bid]))
@@ -54,7 +54,7 @@ def sudo_set(on: bool, *, asked: bool = True) -> pb.ServerMessage:
 def in_sudo(state: State) -> None:
     """The market hides ids, which are seen from here on."""
     state.switch()
-    state.feed(frame(ended(PLAIN), *told(UNMASKED, 12, account=9), sudo_set(True)))
+    state.feed(frame(ended(PLAIN), *book_snapshot(UNMASKED, 12, account=9), sudo_set(True)))
     state.switched()
 
 
@@ -67,7 +67,7 @@ def test_sudo_shows_ids_in_the_same_book_and_hides_them_again(state: State) -> N
     state.feed(frame(*piece(UNMASKED, 12, 13, cancelled((7, 40)))))
     assert [resting.open for resting in book.bids] == [40]
     state.switch()
-    state.feed(frame(ended(UNMASKED), *told(PLAIN, 14, account=0), sudo_set(False)))
+    state.feed(frame(ended(UNMASKED), *book_snapshot(PLAIN, 14, account=0), sudo_set(False)))
     state.switched()
     assert state.markets[1].book is book
     assert [resting.account_id for resting in book.bids] == [0]
@@ -84,7 +84,7 @@ def test_the_book_is_there_between_the_end_of_one_form_and_the_snapshot_of_the_o
     assert len(book) == 2
     state.feed(frame(say(pb.UpToDate(seq=12, epoch=EPOCH))))
     assert 1 in state.markets
-    state.feed(frame(*told(UNMASKED, 12, account=9)))
+    state.feed(frame(*book_snapshot(UNMASKED, 12, account=9)))
     state.feed(frame(sudo_set(True)))
     state.switched()
     assert state.markets[1].book is book
@@ -95,7 +95,7 @@ def test_the_book_is_there_between_the_end_of_one_form_and_the_snapshot_of_the_o
 def test_a_flip_of_hide_account_ids_keeps_the_book_in_either_order(state: State, ends_first: bool) -> None:
     in_sudo(state)
     book = state.markets[1].book
-    messages = [[ended(UNMASKED)], told(PLAIN, 20, account=8, name="Open book")]
+    messages = [[ended(UNMASKED)], book_snapshot(PLAIN, 20, account=8, name="Open book")]
     for part in messages if ends_first else reversed(messages):
         state.feed(frame(*part))
         assert state.markets[1].book is book
@@ -115,7 +115,7 @@ def test_a_market_that_one_may_not_see_any_more_is_gone_at_once(state: State) ->
     assert state.markets == {}
     assert len(book) == 0
     assert state.lost == {1}
-    state.feed(frame(*told(PLAIN, 20, account=9)))
+    state.feed(frame(*book_snapshot(PLAIN, 20, account=9)))
     assert state.markets[1].book is book
     assert state.lost == set()
 
@@ -127,7 +127,7 @@ def test_what_sudo_alone_showed_is_gone_with_it(state: State) -> None:
     state.feed(frame(*secret, *guest, say(pb.ActingAs(account_id=8), reply_to="3")))
     assert (set(state.markets), set(state.portfolios), state.account_id) == ({1, 5}, {OWN, 8}, 8)
     # The password was asked for too long ago: nobody has asked for this.
-    masked, mine = told(PLAIN, 14, account=0), say(pb.ActingAs(account_id=OWN))
+    masked, mine = book_snapshot(PLAIN, 14, account=0), say(pb.ActingAs(account_id=OWN))
     state.feed(frame(ended("account.8", UNMASKED, "market.5"), *masked, mine, sudo_set(False, asked=False)))
     assert (set(state.markets), set(state.portfolios), state.account_id) == ({1}, {OWN}, OWN)
     assert not state.sudo
@@ -152,9 +152,9 @@ def test_what_was_heard_in_sudo_is_not_resumed_and_its_book_stays_the_same(state
     assert not state.sudo
     state.switch()
     masked = [message for message in first_snapshots() if message.snapshot_begin.stream != PLAIN]
-    state.feed(frame(authenticated(), *masked[:-4], *told(PLAIN, 20, account=0), ready()))
+    state.feed(frame(authenticated(), *masked[:-4], *book_snapshot(PLAIN, 20, account=0), ready()))
     assert [resting.account_id for resting in book.bids] == [0]
-    state.feed(frame(ended(PLAIN), *told(UNMASKED, 20, account=9), sudo_set(True)))
+    state.feed(frame(ended(PLAIN), *book_snapshot(UNMASKED, 20, account=9), sudo_set(True)))
     assert state.markets[1].book is book
     assert [resting.account_id for resting in book.bids] == [9]
 
@@ -259,5 +259,5 @@ def test_summaries_are_asked_for_anew_by_every_hello(state: State) -> None:
     with_summary(state)
     hello = state.hello("secret", markets=[1], summaries=True)
     assert hello.epoch == EPOCH
-    wishes = [(item.market_id, item.market_summary, item.from_seq) for item in hello.subscriptions]
-    assert wishes == [(1, False, 10), (0, True, 0)]
+    subscribed = [(item.market_id, item.market_summary, item.from_seq) for item in hello.subscriptions]
+    assert subscribed == [(1, False, 10), (0, True, 0)]

@@ -47,9 +47,9 @@ async def test_every_page_is_asked_for_after_the_one_before(
     answer: Callable[..., Message],
 ) -> None:
     pages = [answer(market_id=7, next=5, more=True), answer(market_id=7, next=9, more=True), answer(market_id=7)]
-    asked, told = await read(server, call, *pages)
+    asked, messages = await read(server, call, *pages)
     assert asked == [asks(market_id=7, after=after, limit=2) for after in (0, 5, 9)]
-    assert told == pages
+    assert messages == pages
 
 
 @each
@@ -61,9 +61,9 @@ async def test_it_waits_and_asks_again(
 ) -> None:
     passing = [pb.Refused(code=code, retry_after_ms=30) for code in (pb.RATE_LIMITED, pb.BUSY)]
     begun = asyncio.get_running_loop().time()
-    asked, told = await read(server, call, answer(next=5, more=True), *passing, answer(next=6))
+    asked, messages = await read(server, call, answer(next=5, more=True), *passing, answer(next=6))
     assert asked == [asks(market_id=7, after=after, limit=2) for after in (0, 5, 5, 5)]
-    assert told == [answer(next=5, more=True), answer(next=6)]
+    assert messages == [answer(next=5, more=True), answer(next=6)]
     assert asyncio.get_running_loop().time() - begun >= 0.06
 
 

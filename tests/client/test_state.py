@@ -300,8 +300,8 @@ def test_a_market_whose_first_snapshot_was_lost_with_the_connection_is_asked_for
     state.feed(frame(ready()))
     state.feed(frame(*piece("public", 10, 12, pb.MarketCreated(market=pb.Market(id=9, name="Snow")))))
     hello = state.hello("secret", all_markets=True)
-    wishes = [(item.all_markets, item.market_id, item.from_seq) for item in hello.subscriptions]
-    assert wishes == [(True, 0, 10), (False, 9, 0)]  # the last word on a stream counts
+    subscribed = [(item.all_markets, item.market_id, item.from_seq) for item in hello.subscriptions]
+    assert subscribed == [(True, 0, 10), (False, 9, 0)]  # the last word on a stream counts
 
 
 def test_a_new_market_is_not_followed_unless_all_are() -> None:

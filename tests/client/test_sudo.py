@@ -112,10 +112,10 @@ async def test_an_operator_who_is_none_any_more_goes_on_without_sudo(server: Fak
         giving = x.send(requests.gift(OWN, "1"))
         await socket.request()
         socket.cut()
-        socket, wishes = await come_back(server)
+        socket, requested = await come_back(server)
         refusals = (pb.NOT_ALLOWED, pb.MARKET_NOT_FOUND, pb.ACCOUNT_NOT_FOUND)
-        for wish, code in zip(wishes, refusals, strict=True):
-            await socket.reply(wish, pb.Refused(code=code))
+        for request, code in zip(requested, refusals, strict=True):
+            await socket.reply(request, pb.Refused(code=code))
         with pytest.raises(OutcomeUnknown, match="another account"):
             await giving
         await x.until_connected()
@@ -132,12 +132,12 @@ async def test_a_busy_exchange_is_asked_for_sudo_again(server: FakeExchange) -> 
     async with operating(server) as (x, socket):
         for _ in range(2):
             socket.cut()
-            socket, wishes = await come_back(server)
-            await socket.reply(wishes[0], pb.Refused(code=pb.BUSY))
-        socket, wishes = await come_back(server)
-        await answer_sudo(socket, wishes[0])
-        await answer_subscribe(socket, wishes[1])
-        await answer_act_as(socket, wishes[2])
+            socket, requested = await come_back(server)
+            await socket.reply(requested[0], pb.Refused(code=pb.BUSY))
+        socket, requested = await come_back(server)
+        await answer_sudo(socket, requested[0])
+        await answer_subscribe(socket, requested[1])
+        await answer_act_as(socket, requested[2])
         await x.until_connected()
         assert x.state.sudo
         assert x.account_id == GUEST

@@ -80,16 +80,16 @@ def start(arguments: Sequence[str], script: str) -> "subprocess.Popen[str]":
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_stop_reaches_the_exchange_once_as_sigterm(tmp_path: Path, number: signal.Signals) -> None:
-    heard = tmp_path / "heard"
+    signals = tmp_path / "heard"
     supervisor = start(
         [],
         "import signal, sys, time, pathlib\n"
-        f"def stop(n, _): pathlib.Path({str(heard)!r}).open('a').write(f'{{n}} '); sys.exit(0)\n"
+        f"def stop(n, _): pathlib.Path({str(signals)!r}).open('a').write(f'{{n}} '); sys.exit(0)\n"
         "signal.signal(signal.SIGTERM, stop); print('ready', flush=True); time.sleep(60)",
     )
     supervisor.send_signal(number)
     assert supervisor.wait(WAIT_SECONDS) == 0
-    assert heard.read_text() == f"{int(signal.SIGTERM)} "
+    assert signals.read_text() == f"{int(signal.SIGTERM)} "
 
 
 def test_a_stop_ends_the_wait_before_a_restart() -> None:

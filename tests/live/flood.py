@@ -41,15 +41,15 @@ async def send_rubbish(one: RawSocket, rng: random.Random) -> None:
         await asyncio.sleep(0)
 
 
-async def count_replies(one: RawSocket, told: Counter[str]) -> None:
+async def count_replies(one: RawSocket, replies: Counter[str]) -> None:
     while True:
         for message in await one.receive():
             if message.request_id in ("order", "out"):
-                told[pb.Reason.Name(message.refused.code) if message.HasField("refused") else "accepted"] += 1
-        one.heard.clear()
+                replies[pb.Reason.Name(message.refused.code) if message.HasField("refused") else "accepted"] += 1
+        one.received.clear()
 
 
-async def flood(url: str, token: str, kind: str, market: int, told: Counter[str]) -> None:
+async def flood(url: str, token: str, kind: str, market: int, replies: Counter[str]) -> None:
     rng = random.Random(token)
     while True:
         with suppress(ConnectionClosed):
@@ -58,17 +58,17 @@ async def flood(url: str, token: str, kind: str, market: int, told: Counter[str]
                 if kind == "deaf":
                     await sending
                 else:
-                    await asyncio.gather(sending, count_replies(one, told))
+                    await asyncio.gather(sending, count_replies(one, replies))
 
 
 async def main(url: str, market: int, seconds: float) -> None:
-    told: Counter[str] = Counter()
+    replies: Counter[str] = Counter()
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds), asyncio.TaskGroup() as tasks:
             for kind, tokens in json.load(sys.stdin).items():
                 for token in tokens:
-                    tasks.create_task(flood(url, token, kind, market, told))
-    json.dump(told, sys.stdout)
+                    tasks.create_task(flood(url, token, kind, market, replies))
+    json.dump(replies, sys.stdout)
 
 
 if __name__ == "__main__":

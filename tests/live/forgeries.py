@@ -97,8 +97,8 @@ def _claims(school: Provider, sub: str) -> dict[str, Any]:
     return claims
 
 
-def _part(said: dict[str, Any]) -> str:
-    return _base64(json.dumps(said).encode())
+def _part(content: dict[str, Any]) -> str:
+    return _base64(json.dumps(content).encode())
 
 
 def _base64(data: bytes) -> str:

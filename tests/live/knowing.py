@@ -34,8 +34,8 @@ def definition(market: pb.Market) -> Row:
     """As Tables.markets says it."""
     settled = market.settle_price if market.HasField("settle_price") else None
     terms = (market.min_settlement, market.max_settlement, market.tick_size, market.smallest_size)
-    told = (market.name, market.description, market.owner_id, *terms, market.status, settled)
-    return *told, market.category, market.pinned, market.hide_account_ids
+    shown = (market.name, market.description, market.owner_id, *terms, market.status, settled)
+    return *shown, market.category, market.pinned, market.hide_account_ids
 
 
 def auctions(reader: Exchange) -> dict[int, Row]:
@@ -79,12 +79,12 @@ def knows_the_markets(reader: Exchange, tables: Tables, mine: Collection[int]) -
     assert sorted(state.markets) == seen
     assert state.market_ids() == {*seen, *tables.concerned(mine)}
     for id in state.market_ids():
-        told = state.market(id)
-        assert told is not None
-        assert definition(told) == markets[id]
-        assert told.restricted == bool(lists.get(id))
-        assert not told.visible_to.ids, "who is listed is said in replies to operators only"
-        assert id in seen or (told.volume, told.HasField("last_price")) == (0, False)
+        shown = state.market(id)
+        assert shown is not None
+        assert definition(shown) == markets[id]
+        assert shown.restricted == bool(lists.get(id))
+        assert not shown.visible_to.ids, "who is listed is said in replies to operators only"
+        assert id in seen or (shown.volume, shown.HasField("last_price")) == (0, False)
     for id in seen:
         hidden = markets[id][-1] and not sudo
         assert resting(reader, id) == tables.book(id, hidden)

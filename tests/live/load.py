@@ -36,7 +36,7 @@ class Person:
         self._prefix = f"{name} {next(_run)}"
         self._numbers = itertools.count(1)
 
-    def wish(self, markets: Sequence[int], others: Sequence[int]) -> pb.ClientMessage:
+    def request(self, markets: Sequence[int], others: Sequence[int]) -> pb.ClientMessage:
         """Mostly orders that trade; sometimes a cancel, an Out, a transfer, an alt or a market."""
         rng, key = self._rng, f"{self._prefix} {next(self._numbers)}"
         market, dice = rng.choice(markets), rng.random()
@@ -61,7 +61,7 @@ class Person:
         self.asked[key] = asked
         return pb.ClientMessage(request_id=key, **asked)
 
-    def hear(self, reply: pb.ServerMessage) -> None:
+    def record(self, reply: pb.ServerMessage) -> None:
         if reply.request_id not in self.asked:
             return
         if reply.HasField("refused"):
@@ -83,10 +83,10 @@ async def trade(person: Person, socket: RawSocket, markets: Sequence[int], other
     try:
         while True:
             while person.in_flight - lost_before < IN_FLIGHT_MAX:
-                await socket.send(*(person.wish(markets, others) for _ in range(rng.randint(1, FRAME_COMMANDS_MAX))))
+                await socket.send(*(person.request(markets, others) for _ in range(rng.randint(1, FRAME_COMMANDS_MAX))))
             for message in await socket.receive():
-                person.hear(message)
-            socket.heard.clear()
+                person.record(message)
+            socket.received.clear()
     except ConnectionClosed:
         await _read_what_is_left(person, socket)
 
@@ -96,7 +96,7 @@ async def _read_what_is_left(person: Person, socket: RawSocket) -> None:
     while True:
         try:
             for message in await socket.receive():
-                person.hear(message)
+                person.record(message)
         except ConnectionClosed:
             return
 
@@ -115,8 +115,8 @@ async def sockets_of(live: LiveExchange, people: Sequence[Person]) -> AsyncItera
 
 async def two_markets(socket: RawSocket) -> list[int]:
     """The same two, made by whoever asks first."""
-    wishes = [pb.CreateMarket(name=name, max_settlement=10_000, key=name) for name in ("Oil", "Tin")]
-    return [(await socket.ask(create_market=wish)).market_created.market.id for wish in wishes]
+    requests = [pb.CreateMarket(name=name, max_settlement=10_000, key=name) for name in ("Oil", "Tin")]
+    return [(await socket.ask(create_market=request)).market_created.market.id for request in requests]
 
 
 async def ask_again(person: Person, socket: RawSocket, keys: Sequence[str]) -> list[pb.ServerMessage]:
@@ -126,9 +126,9 @@ async def ask_again(person: Person, socket: RawSocket, keys: Sequence[str]) -> l
         await socket.send(*(pb.ClientMessage(request_id=key, **person.asked[key]) for key in some))
         await socket.reply(some[-1])
     asked = set(keys)
-    replies = [message for message in socket.heard if message.request_id in asked]
+    replies = [message for message in socket.received if message.request_id in asked]
     for reply in replies:
-        person.hear(reply)
+        person.record(reply)
     assert [reply.request_id for reply in replies] == list(keys)
     return replies
 

@@ -69,9 +69,17 @@ class Provider:
     def sign(self, sub: str | None, *, headers: dict[str, Any] | None = None, **claims: Any) -> str:
         """An access token; claims that are None are left out."""
         now = int(time.time())
-        said = {"iss": self.issuer, "aud": [AUDIENCE], "sub": sub, "iat": now, "nbf": now, "exp": now + 600, **claims}
-        said = {name: value for name, value in said.items() if value is not None}
-        return jwt.encode(said, self.key, "RS256", {"kid": self.kid, **(headers or {})})
+        payload = {
+            "iss": self.issuer,
+            "aud": [AUDIENCE],
+            "sub": sub,
+            "iat": now,
+            "nbf": now,
+            "exp": now + 600,
+            **claims,
+        }
+        payload = {name: value for name, value in payload.items() if value is not None}
+        return jwt.encode(payload, self.key, "RS256", {"kid": self.kid, **(headers or {})})
 
     def rotate(self) -> None:
         """It signs with a new key from now on."""

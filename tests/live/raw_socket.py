@@ -23,7 +23,7 @@ class RawSocket:
 
     def __init__(self, connection: ClientConnection) -> None:
         self.connection = connection
-        self.heard: list[pb.ServerMessage] = []
+        self.received: list[pb.ServerMessage] = []
         self._ids = itertools.count(1)
 
     async def send(self, *messages: pb.ClientMessage) -> None:
@@ -39,7 +39,7 @@ class RawSocket:
             data = await self.connection.recv()
         assert isinstance(data, bytes)
         messages = list(pb.ServerFrame.FromString(data).messages)
-        self.heard += messages
+        self.received += messages
         return messages
 
     async def until(self, says: Says) -> pb.ServerMessage:
@@ -64,37 +64,37 @@ class RawSocket:
         again."""
         last = time.monotonic() + WAIT_SECONDS
         while True:
-            begin = len(self.heard)
+            begin = len(self.received)
             first = await self.ask(authenticate=pb.Authenticate(token=token, **more))
             if first.refused.code != pb.BUSY or time.monotonic() > last:
                 break
             await asyncio.sleep(0.1)
-        while not first.HasField("refused") and not any(m.HasField("acting_as") for m in self.heard[begin:]):
+        while not first.HasField("refused") and not any(m.HasField("acting_as") for m in self.received[begin:]):
             await self.receive()
-        return self.heard[begin:]
+        return self.received[begin:]
 
     @property
     def account(self) -> int:
         """The own user account of who signed in."""
-        return next(message.authenticated.account_id for message in self.heard if message.HasField("authenticated"))
+        return next(message.authenticated.account_id for message in self.received if message.HasField("authenticated"))
 
-    def heard_on(self, stream: str, seq: int) -> list[pb.ServerMessage]:
+    def received_on(self, stream: str, seq: int) -> list[pb.ServerMessage]:
         """What the stream said with this command."""
         found: list[pb.ServerMessage] = []
         here = False
-        for message in self.heard:
+        for message in self.received:
             if message.HasField("stream_position"):
                 here = message.stream_position.stream == stream
             elif here and message.seq == seq and not message.request_id:
                 found.append(message)
         return found
 
-    def heard_but_refusals(self) -> list[pb.ServerMessage]:
-        return [message for message in self.heard if not message.HasField("refused")]
+    def received_but_refusals(self) -> list[pb.ServerMessage]:
+        return [message for message in self.received if not message.HasField("refused")]
 
-    async def until_heard(self, stream: str, seq: int) -> list[pb.ServerMessage]:
+    async def until_received(self, stream: str, seq: int) -> list[pb.ServerMessage]:
         async with asyncio.timeout(WAIT_SECONDS):
-            while not (found := self.heard_on(stream, seq)):
+            while not (found := self.received_on(stream, seq)):
                 await self.receive()
         return found
 
@@ -120,7 +120,7 @@ async def raw_socket(url: str, **options: Any) -> AsyncIterator[RawSocket]:
 async def signed_in(url: str, token: str, **more: Any) -> AsyncIterator[RawSocket]:
     """`more`: fields of Authenticate."""
     async with raw_socket(url) as socket:
-        assert (await socket.sign_in(token, **more))[-1].HasField("acting_as"), socket.heard
+        assert (await socket.sign_in(token, **more))[-1].HasField("acting_as"), socket.received
         yield socket
 
 

@@ -34,16 +34,16 @@ class Door:
     def refused(self, method: str, path: str, **more: Any) -> tuple[int, str, str | None]:
         """Status, code and field."""
         answer = self.ask(method, path, **more)
-        said = answer.json()
-        assert set(said) == {"code", "message", "field", "details", "request_id"}, said
-        assert answer.headers["X-Request-Id"] == said["request_id"]
-        assert said["message"]
-        return answer.status_code, said["code"], said["field"]
+        content = answer.json()
+        assert set(content) == {"code", "message", "field", "details", "request_id"}, content
+        assert answer.headers["X-Request-Id"] == content["request_id"]
+        assert content["message"]
+        return answer.status_code, content["code"], content["field"]
 
     def market(self, name: str, **more: Any) -> int:
         """A new one from 0 to 100 of theirs."""
-        said = self.post("/markets", name=name, min_settlement="0", max_settlement="100", **more)
-        return int(said["market"]["id"])
+        content = self.post("/markets", name=name, min_settlement="0", max_settlement="100", **more)
+        return int(content["market"]["id"])
 
     def order(self, market: int, side: str, price: str, size: str, **more: Any) -> Any:
         return self.post("/orders", market_id=market, side=side, price=price, size=size, **more)

@@ -13,16 +13,16 @@ async def test_a_payment_is_heard_by_both_sides(live: LiveExchange) -> None:
         signed_in(live.ws_url, live.token("alice")) as alice,
         signed_in(live.ws_url, live.token("bob")) as bob,
     ):
-        wish = pb.MakeTransfer(
+        request = pb.MakeTransfer(
             from_account_id=alice.account, to_account_id=bob.account, amount=25 * CHIP + 1, note="Lunch, ½ of it"
         )
-        paid = await alice.ask(make_transfer=wish)
+        paid = await alice.ask(make_transfer=request)
         transfer = paid.transfer_created.transfer
         assert (transfer.kind, transfer.amount, transfer.note) == (pb.PAYMENT, 250_001, "Lunch, ½ of it")
         for socket in (alice, bob):
-            heard = await socket.until_heard(f"account.{socket.account}", paid.seq)
-            assert kinds(heard) == ["transfer_created", "portfolio_updated"]
-            assert heard[0].transfer_created.transfer == transfer
+            received = await socket.until_received(f"account.{socket.account}", paid.seq)
+            assert kinds(received) == ["transfer_created", "portfolio_updated"]
+            assert received[0].transfer_created.transfer == transfer
 
 
 async def test_an_alt_is_funded_trades_and_pays_back(live: LiveExchange) -> None:
@@ -42,8 +42,8 @@ async def test_an_alt_is_funded_trades_and_pays_back(live: LiveExchange) -> None
         back.amount = 20 * CHIP
         paid = await me.ask(make_transfer=back)
         assert paid.transfer_created.transfer.kind == pb.WITHDRAWAL
-        heard = await me.until_heard(f"account.{alt.id}", paid.seq)
-        portfolio = heard[-1].portfolio_updated
+        received = await me.until_received(f"account.{alt.id}", paid.seq)
+        portfolio = received[-1].portfolio_updated
         assert (portfolio.cash, portfolio.available) == (80 * CHIP, 0)
         assert [(owner.owner_id, owner.credit) for owner in portfolio.owners] == [(me.account, 80 * CHIP)]
 
@@ -57,10 +57,10 @@ async def test_alts_of_alts_are_reached_and_a_new_connection_begins_with_all_of_
             owner = created.account_created.account.id
         assert (await me.ask(act_as=pb.ActAs(account_id=owner))).acting_as.account_id == owner
     async with signed_in(live.ws_url, live.token("student2"), act_as=owner) as me:
-        begun = [message.snapshot_begin.stream for message in me.heard if message.HasField("snapshot_begin")]
+        begun = [message.snapshot_begin.stream for message in me.received if message.HasField("snapshot_begin")]
         assert begun[:2] == ["public", f"account.{me.account}"]
         assert len(begun) == 6
-        assert me.heard[-1].acting_as.account_id == owner
+        assert me.received[-1].acting_as.account_id == owner
 
 
 async def test_a_name_is_taken_once_whatever_its_letters_look_like(live: LiveExchange) -> None:

@@ -83,8 +83,8 @@ async def test_every_operation_of_a_market_from_its_creation_to_its_settlement(
         await alice.ask(create_order=bid(market, 3_000, 100))
         steps = (("pause", pb.MARKET_PAUSED), ("resume", 0), ("cancel-only", pb.MARKET_PAUSED))
         for slug, code in steps:
-            said = await asyncio.to_thread(console.done, f"{path}{slug}/")
-            assert said.startswith("Rain is ")
+            notice = await asyncio.to_thread(console.done, f"{path}{slug}/")
+            assert notice.startswith("Rain is ")
             assert (await bob.ask(create_order=bid(market, 1_000, 100))).refused.code == code
         edit = {"initial-name": "Rain", "name": "Rainfall", "initial-description": "a\r\nb", "description": "a\r\nb"}
         assert (await asyncio.to_thread(lambda: console.done(f"{path}edit/", **edit))).startswith("Rainfall is saved")
@@ -93,10 +93,10 @@ async def test_every_operation_of_a_market_from_its_creation_to_its_settlement(
             assert words in preview
         cash = {name: cash for name, cash, _ in tables.accounts().values()}
         assert (await asyncio.to_thread(console.done, f"{path}close/")).startswith("Rainfall is closed")
-        said = await asyncio.to_thread(lambda: console.done(f"{path}settle/", price="70"))
+        notice = await asyncio.to_thread(lambda: console.done(f"{path}settle/", price="70"))
         settled = await alice.until(lambda message: message.HasField("paid_out"))
 
-    assert said == f"Rainfall is settled at 70.00: entry {settled.seq}."
+    assert notice == f"Rainfall is settled at 70.00: entry {settled.seq}."
     assert settled.paid_out.amount == 350 * CHIP
     after = {name: cash for name, cash, _ in tables.accounts().values()}
     assert after == {**cash, "alice": cash["alice"] + 350 * CHIP, "bob": cash["bob"] - 350 * CHIP}
@@ -108,9 +108,9 @@ async def test_every_operation_of_a_market_from_its_creation_to_its_settlement(
 
 
 def created(console: Console, tables: Tables, name: str) -> int:
-    said = console.done(CREATE, name=name, description="a\r\nb", **BOUNDS)
+    notice = console.done(CREATE, name=name, description="a\r\nb", **BOUNDS)
     ((id, seq),) = tables.rows("SELECT id, seq FROM markets_market WHERE name = ?", name)
-    assert said == f"{name} is open: entry {seq}."
+    assert notice == f"{name} is open: entry {seq}."
     return int(id)
 
 
@@ -139,15 +139,15 @@ def operate_on_auctions(console: Console, tables: Tables) -> None:
     lamp, chair = (f"/admin/auctions/auction/{ids[name]}" for name in ("Lamp", "Chair"))
     assert "Settle" in console.browser.get(f"{lamp}/change/").text
     begun = {"initial-name": "Lamp", "initial-price": "5"}
-    said = console.done(f"{lamp}/edit/", name="Brass lamp", description="", price="", **begun)
-    assert said == f"Brass lamp is saved: entry {tables.head}."
+    notice = console.done(f"{lamp}/edit/", name="Brass lamp", description="", price="", **begun)
+    assert notice == f"Brass lamp is saved: entry {tables.head}."
     assert tables.rows("SELECT buy_now_price FROM auctions_auction WHERE name = 'Brass lamp'") == [(None,)]
     assert console.done(f"{chair}/withdraw/") == f"Chair is withdrawn: entry {tables.head}."
     to_the_seller = refusal(console.do(f"{lamp}/settle/", buyer="alice", price="1"))
     assert to_the_seller == "The seller cannot be the buyer: alice sells Brass lamp."
     assert "available" in refusal(console.do(f"{lamp}/settle/", buyer="bob", price="1,000,000"))
-    said = console.done(f"{lamp}/settle/", buyer="BOB", price="12.5")
-    assert said == f"Brass lamp is sold for 12.5 chips: entry {tables.head}."
+    notice = console.done(f"{lamp}/settle/", buyer="BOB", price="12.5")
+    assert notice == f"Brass lamp is sold for 12.5 chips: entry {tables.head}."
     assert tables.rows("SELECT amount, auction FROM accounts_transfer WHERE kind = 7") == [(125_000, ids["Lamp"])]
     assert "console-buttons" not in console.browser.get(f"{lamp}/change/").text
 
@@ -182,15 +182,15 @@ def operate_on_accounts(console: Console, tables: Tables, live: LiveExchange, ow
     assert refusal(console.do(f"{share}/revoke/")) == (
         "The credit must be 0 to end a share: bob has 10 in Team of the console."
     )
-    said = console.done(f"{share}/redistribute/")
-    assert said == f"bob's credit in Team of the console went to the others: entry {tables.head}."
+    notice = console.done(f"{share}/redistribute/")
+    assert notice == f"bob's credit in Team of the console went to the others: entry {tables.head}."
     assert console.done(f"{share}/revoke/") == f"bob no longer owns Team of the console: entry {tables.head}."
     live.browser("carol").get("/")  # opens her account
     ((carol, cash),) = tables.rows("SELECT id, cash FROM accounts_account WHERE name = 'carol'")
-    said = console.done(f"/admin/accounts/account/{carol}/gift/", amount="1,000.0005", note="for luck")
-    assert said == f"1,000.0005 chips went to carol: entry {tables.head}."
-    said = console.done(f"/admin/accounts/account/{carol}/collect/", amount="1,000", note="")
-    assert said == f"1,000 chips came from carol: entry {tables.head}."
+    notice = console.done(f"/admin/accounts/account/{carol}/gift/", amount="1,000.0005", note="for luck")
+    assert notice == f"1,000.0005 chips went to carol: entry {tables.head}."
+    notice = console.done(f"/admin/accounts/account/{carol}/collect/", amount="1,000", note="")
+    assert notice == f"1,000 chips came from carol: entry {tables.head}."
     assert tables.rows("SELECT cash FROM accounts_account WHERE id = ?", carol) == [(cash + 5,)]
     console.do("/admin/accounts/apitoken/make/", person="carol", name="spare", days=0)
     ((token,),) = tables.rows("SELECT id FROM accounts_apitoken WHERE name = 'spare'")
@@ -205,8 +205,8 @@ async def test_a_token_opens_a_socket_until_it_is_revoked(live: LiveExchange, co
     assert secret is not None
     ((token,),) = tables.rows("SELECT id FROM accounts_apitoken WHERE name = 'laptop'")
     async with signed_in(live.ws_url, secret[1]) as carol:
-        said = await asyncio.to_thread(console.done, f"/admin/accounts/apitoken/{token}/revoke/")
-        assert said == "“laptop” of carol is revoked."
+        notice = await asyncio.to_thread(console.done, f"/admin/accounts/apitoken/{token}/revoke/")
+        assert notice == "“laptop” of carol is revoked."
         async with asyncio.timeout(WAIT_SECONDS):
             assert await carol.closed() == 4001
     async with raw_socket(live.ws_url) as again:
@@ -236,9 +236,9 @@ def test_two_clicks_at_once_act_once(live: LiveExchange, console: Console, table
     for thread in threads:
         thread.join(WAIT_SECONDS)
     assert len(pages) == 4
-    said = [re.findall(r"Hail is open: entry \d+[^<.]*\.", page.text) for page in pages]
-    assert sorted(len(words) for words in said) == [1, 1, 1, 1]
-    assert sum("sent twice and done once" not in words for (words,) in said) == 1
+    notice = [re.findall(r"Hail is open: entry \d+[^<.]*\.", page.text) for page in pages]
+    assert sorted(len(words) for words in notice) == [1, 1, 1, 1]
+    assert sum("sent twice and done once" not in words for (words,) in notice) == 1
     assert tables.rows("SELECT count(*) FROM markets_market WHERE name = 'Hail'") == [(1,)]
 
 

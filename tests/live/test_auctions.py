@@ -32,8 +32,8 @@ async def test_from_the_listing_to_the_sale(live: LiveExchange) -> None:
         made = await alice.ask(create_auction=pb.CreateAuction(name=" A  lamp ", buy_now_price=30 * CHIP))
         auction = made.auction_created.auction
         assert (auction.name, auction.seller_id, auction.status) == ("A lamp", alice.account, pb.Auction.OPEN)
-        (told,) = [m for m in await bob.until_heard("public", made.seq) if m.HasField("auction_created")]
-        assert told.auction_created.auction == auction
+        (created,) = [m for m in await bob.until_received("public", made.seq) if m.HasField("auction_created")]
+        assert created.auction_created.auction == auction
         edit = pb.EditAuction(auction_id=auction.id, buy_now_price=40 * CHIP, description="brass")
         edited = (await alice.ask(edit_auction=edit)).auction_updated.auction
         assert (edited.buy_now_price, edited.description, edited.name) == (40 * CHIP, "brass", "A lamp")
@@ -46,11 +46,11 @@ async def test_from_the_listing_to_the_sale(live: LiveExchange) -> None:
         assert again.replayed
         assert again.auction_settled == bought.auction_settled
         for socket in (alice, bob):
-            heard = await socket.until_heard(f"account.{socket.account}", bought.seq)
-            (paid,) = [m.transfer_created.transfer for m in heard if m.HasField("transfer_created")]
+            received = await socket.until_received(f"account.{socket.account}", bought.seq)
+            (paid,) = [m.transfer_created.transfer for m in received if m.HasField("transfer_created")]
             assert (paid.kind, paid.auction_id, paid.amount) == (pb.AUCTION, auction.id, 40 * CHIP)
-            heard = await socket.until_heard("public", bought.seq)
-            assert any(m.auction_settled.auction == sold for m in heard)
+            received = await socket.until_received("public", bought.seq)
+            assert any(m.auction_settled.auction == sold for m in received)
         gone = await alice.ask(create_auction=pb.CreateAuction(name="chair"))
         withdraw = pb.WithdrawAuction(auction_id=gone.auction_created.auction.id)
         withdrawn = await alice.ask(withdraw_auction=withdraw)
@@ -61,7 +61,7 @@ async def test_from_the_listing_to_the_sale(live: LiveExchange) -> None:
         settle = pb.SettleAuction(auction_id=open_one.auction_created.auction.id, buyer_id=bob.account)
         assert (await bob.ask(settle_auction=settle)).refused.code == pb.NOT_ALLOWED
     async with signed_in(live.ws_url, live.token("carol")) as carol:
-        shown = {one.name: one.status for m in carol.heard for one in m.auctions.auctions}
+        shown = {one.name: one.status for m in carol.received for one in m.auctions.auctions}
         assert shown == {"A lamp": pb.Auction.SETTLED, "vase": pb.Auction.OPEN}, "a snapshot has no withdrawn ones"
     live.verify()
 

@@ -18,8 +18,13 @@ from tests.live.requests import new_market
 pytestmark = pytest.mark.browser
 
 FLAGS = (
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
 )
 WAIT_MS = 20_000
 
@@ -120,8 +125,8 @@ async def test_an_account_that_is_taken_away_is_told_and_the_form_posts_for_it_n
         await expect(page.get_by_test_id("connection")).to_contain_text("live")
         left = await bobs_bot.ask(leave_account=pb.LeaveAccount(account_id=team))
         assert left.HasField("owners_changed"), left
-        told = page.get_by_test_id("toast").filter(has_text="You may no longer act as Team. You now act as yourself.")
-        await expect(told).to_be_visible()
+        toast = page.get_by_test_id("toast").filter(has_text="You may no longer act as Team. You now act as yourself.")
+        await expect(toast).to_be_visible()
         await expect(page.get_by_test_id("acting-as")).not_to_contain_text("Team")
         await expect(page.get_by_test_id("connection")).to_contain_text("live")
         posting = await page.locator("input[name=account]").evaluate_all("found => found.map(one => one.value)")

@@ -85,7 +85,7 @@ async def test_refusals_have_their_codes_and_change_nothing(people: LiveExchange
         market = (await alice.create_market("Refusals", *HUNDRED, tick_size="0.5")).body.market.id
         await alice.subscribe(market)
         before = figures(alice.portfolio())
-        wishes = [
+        commands = [
             (requests.create_order(market, BID, "40.25", "1"), pb.INVALID_PRICE),
             (requests.create_order(market, BID, "40", "100000"), pb.INSUFFICIENT_FUNDS),
             (requests.create_order(market, BID, "40", "1", time_in_force=FOK), pb.FOK_NOT_FILLABLE),
@@ -94,7 +94,7 @@ async def test_refusals_have_their_codes_and_change_nothing(people: LiveExchange
             (requests.act_as(10**9), pb.ACCOUNT_NOT_FOUND),
             (requests.gift(alice.account_id, "1"), pb.NOT_ALLOWED),
         ]
-        for request, code in wishes:
+        for request, code in commands:
             with pytest.raises(Refused) as refused:
                 await alice.send(request)
             assert refused.value.code == code
@@ -191,18 +191,18 @@ def _lose_frames(state: State, rng: random.Random) -> None:
 async def _trade(x: Exchange, markets: list[int], rng: random.Random, frames: int) -> None:
     for _ in range(frames):
         market = rng.choice(markets)
-        wishes: list[Request[Any]] = []
+        commands: list[Request[Any]] = []
         for _ in range(rng.randint(1, 10)):
             own = x.portfolio().orders_in(market)
             if own and rng.random() < 0.4:
-                wishes.append(requests.cancel_order(rng.choice(own).id))
+                commands.append(requests.cancel_order(rng.choice(own).id))
             else:
                 body = pb.CreateOrder(market_id=market, side=rng.choice((BID, OFFER)), size=rng.randint(1, 50))
                 body.price = rng.randint(4500, 5500)
-                wishes.append(Request.of(body, pb.OrderCreated))
+                commands.append(Request.of(body, pb.OrderCreated))
         await x.until_connected()
         try:
-            answers = await asyncio.gather(*x.send_many(wishes), return_exceptions=True)
+            answers = await asyncio.gather(*x.send_many(commands), return_exceptions=True)
         except ConnectionLost:
             continue
         assert all(isinstance(answer, Reply | Refused | OutcomeUnknown) for answer in answers)

@@ -46,14 +46,14 @@ def shows(book: Book, accounts: list[int]) -> bool:
     return whose(book) == accounts
 
 
-def heard(x: Exchange, stream: str) -> bool:
+def is_followed(x: Exchange, stream: str) -> bool:
     return x.state.heard(stream) is not None
 
 
 def restricted(x: Exchange, market: int) -> bool | None:
     """None: no stream tells of it."""
-    told = x.state.market(market)
-    return told.restricted if told else None
+    found = x.state.market(market)
+    return found.restricted if found else None
 
 
 async def new_market(operator: Exchange, *visible_to: int, hidden: bool = False) -> int:
@@ -118,7 +118,7 @@ async def test_a_flip_of_hidden_ids_while_connected_keeps_the_books(people: Live
             mine = [0] if hidden else [alice.account_id]
             await soon(alice, partial(shows, books[1], mine))
             form = f"market.{market}.unmasked" if hidden else f"market.{market}"
-            await soon(operator, partial(heard, operator, form))
+            await soon(operator, partial(is_followed, operator, form))
             assert operator.state.follows(form)
             assert (operator.book(market) is books[0], alice.book(market) is books[1]) == (True, True)
             assert whose(books[0]) == [alice.account_id]

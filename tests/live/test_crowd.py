@@ -81,7 +81,7 @@ async def trade_honestly(live: LiveExchange, name: str, market: int, until: floa
                     reply = await one.ask(out=pb.Out(market_id=market))
                 taken.append(time.monotonic() - begin)
                 assert not reply.HasField("refused"), reply
-            one.heard.clear()
+            one.received.clear()
             await asyncio.sleep(PAUSE_SECONDS)
     return taken
 
@@ -101,8 +101,8 @@ async def flood(live: LiveExchange, market: int) -> dict[str, int]:
     arguments = ("-m", "tests.live.flood", live.ws_url, str(market), str(FLOOD_SECONDS))
     flooding = await asyncio.create_subprocess_exec(sys.executable, *arguments, cwd=ROOT, stdin=PIPE, stdout=PIPE)
     tokens = {kind: [live.token(name) for name in names] for kind, names in FLOODERS.items()}
-    told, _ = await flooding.communicate(json.dumps(tokens).encode())
-    found: dict[str, int] = json.loads(told)
+    replies, _ = await flooding.communicate(json.dumps(tokens).encode())
+    found: dict[str, int] = json.loads(replies)
     return found
 
 
@@ -160,7 +160,7 @@ async def test_memory_is_bounded_and_honest_clients_go_on(start_exchange: Start)
         silent = [await stack.enter_async_context(who_does_not_read(live, name)) for name in NON_READERS]
         watching = asyncio.create_task(highest_rss(live))
         await until_stuck(live, silent)
-        taken, told = await everybody_at_once(live, market, time.monotonic() + SILENT_SECONDS)
+        taken, replies = await everybody_at_once(live, market, time.monotonic() + SILENT_SECONDS)
         watching.cancel()
         highest = await watching
         await until_closed(live, silent)
@@ -169,11 +169,11 @@ async def test_memory_is_bounded_and_honest_clients_go_on(start_exchange: Start)
     )
     print(f"honest: {len(taken)} answers, median {statistics.median(taken) * 1e3:.1f} ms,", end=" ")
     print(f"p99 {taken[len(taken) * 99 // 100] * 1e3:.0f} ms, longest {taken[-1] * 1e3:.0f} ms")
-    print(f"flooders were told {told}")
+    print(f"flooders were told {replies}")
     assert (highest - before) / MIB < GROWTH_MIB_MAX
     assert taken[-1] < LATENCY_SECONDS_MAX
-    assert told["RATE_LIMITED"] > told["accepted"] > 1_000
-    assert set(told) <= {"accepted", "RATE_LIMITED", "TOO_MANY_ORDERS", "INSUFFICIENT_FUNDS"}
+    assert replies["RATE_LIMITED"] > replies["accepted"] > 1_000
+    assert set(replies) <= {"accepted", "RATE_LIMITED", "TOO_MANY_ORDERS", "INSUFFICIENT_FUNDS"}
     live.verify()
     assert live.stop() == 0
 
@@ -190,18 +190,18 @@ async def test_who_leaves_more_than_1_mib_unread_is_closed_at_once(start_exchang
         async with who_does_not_read(live, "carol") as carol:
             await until_stuck(live, [carol])
             await bob.ask(subscribe=pb.Subscribe(subscriptions=one_market(market)))  # he has read all of it
-            bob.heard.clear()
+            bob.received.clear()
             begin = time.monotonic()
             order = pb.ClientMessage(request_id="order", create_order=bid(market, 9_000, 1))
             out = pb.ClientMessage(request_id="out", out=pb.Out(market_id=market))
-            said = 0
-            while said < 2 * MIB:
+            size = 0
+            while size < 2 * MIB:
                 await alice.send(*[order] * 200, out)
                 seq = (await alice.reply("out")).seq
-                await bob.until_heard(f"market.{market}", seq)
-                said += sum(message.ByteSize() for message in bob.heard)
-                bob.heard.clear()
-                alice.heard.clear()
+                await bob.until_received(f"market.{market}", seq)
+                size += sum(message.ByteSize() for message in bob.received)
+                bob.received.clear()
+                alice.received.clear()
             await until_closed(live, [carol])
             assert time.monotonic() - begin < STALL_SECONDS, "too slow to tell one rule from the other"
         assert (await bob.ask(create_order=bid(market, 1, 1))).HasField("order_created")

@@ -21,8 +21,8 @@ TRADING_SECONDS = 40.0  # that the house bots may take to be in every market
 
 def seed(env: dict[str, str]) -> None:
     seeding = manage("seed_demo", env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    said, _ = seeding.communicate(timeout=60)
-    assert seeding.returncode == 0, said
+    output, _ = seeding.communicate(timeout=60)
+    assert seeding.returncode == 0, output
 
 
 def test_the_class_has_a_team_and_is_made_once(template: Template, tmp_path: Path) -> None:

@@ -135,8 +135,8 @@ def by_rest(same: Spender, account: int, path: str, **body: Any) -> Spender:
     async def spend(one: Buyer) -> Code:
         headers = {"X-Act-As": str(account)}
         answer = await asyncio.to_thread(one.door.ask, "POST", path, headers, json=body)
-        said = answer.json()
-        return pb.Reason.Value(said["code"]) if "code" in said else 0  # type: ignore[return-value]
+        content = answer.json()
+        return pb.Reason.Value(content["code"]) if "code" in content else 0  # type: ignore[return-value]
 
     return Spender(f"REST {same.name}", spend, same.give_back)
 

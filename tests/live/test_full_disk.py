@@ -64,7 +64,7 @@ async def test_a_full_disk_ends_it_and_room_mends_it(
     # Started again it reads, and ends at the next command that needs room.
     live.start()
     async with signed_in(live.ws_url, live.token("alice")) as alice:
-        assert any(message.HasField("account_state") for message in alice.heard)
+        assert any(message.HasField("account_state") for message in alice.received)
         with pytest.raises(ConnectionClosed):
             await order_for_ever(alice)
     assert live.process.wait(END_SECONDS) == 1

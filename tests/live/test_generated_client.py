@@ -23,8 +23,12 @@ def generated(live: LiveExchange, tmp_path_factory: pytest.TempPathFactory) -> I
     generator = Path(sys.executable).parent / "openapi-python-client"
     made = subprocess.run(
         [
-            *(str(generator), "generate", "--url", f"{live.url}/api/v1/schema"),
-            *("--output-path", str(folder / PACKAGE), "--meta", "none", "--fail-on-warning"),
+            str(generator),
+            "generate",
+            f"--url={live.url}/api/v1/schema",
+            f"--output-path={folder / PACKAGE}",
+            "--meta=none",
+            "--fail-on-warning",
         ],
         env={**os.environ, "PATH": f"{generator.parent}:{os.environ['PATH']}"},  # it tidies up with ruff
         capture_output=True,
@@ -54,15 +58,15 @@ class Asks:
 
     def order(self, name: str, market: int, side: str, price: str, **more: Any) -> Any:
         side = self.models.Side(side)
-        wish = self.models.NewOrder(market_id=market, side=side, price=price, size="2")
-        return self(name, "orders.create_order", body=wish, **more)
+        body = self.models.NewOrder(market_id=market, side=side, price=price, size="2")
+        return self(name, "orders.create_order", body=body, **more)
 
 
 def test_it_trades(live: LiveExchange, generated: Any) -> None:
     ask = Asks(live, generated)
     models = ask.models
-    wish = models.NewMarket(name="Generated", min_settlement="0", max_settlement="100")
-    market = ask("alice", "markets.create_market", body=wish).market.id
+    body = models.NewMarket(name="Generated", min_settlement="0", max_settlement="100")
+    market = ask("alice", "markets.create_market", body=body).market.id
     resting = ask.order("alice", market, "BID", "48.5", idempotency_key="first")
     again = ask.order("alice", market, "BID", "48.5", idempotency_key="first")
     assert again.to_dict() == resting.to_dict()
@@ -75,8 +79,8 @@ def test_it_trades(live: LiveExchange, generated: Any) -> None:
     assert [(level.price, level.orders) for level in book.bids] == [("40.00", 1)]
     assert book.last_price == "48.50"
     assert ask("alice", "markets.get_book", market, at=resting.seq).bids[0].price == "48.50"
-    told = [type(event).__name__ for event in ask("alice", "markets.list_events", market).events]
-    assert told == ["MarketDefinedEvent", "OrderCreatedEvent", "TradeEvent", "OrderCreatedEvent"]
+    kinds = [type(event).__name__ for event in ask("alice", "markets.list_events", market).events]
+    assert kinds == ["MarketDefinedEvent", "OrderCreatedEvent", "TradeEvent", "OrderCreatedEvent"]
     stake = next(one for one in ask("bob", "money.get_portfolio").exposures if one.market_id == market)
     assert (stake.position, stake.cost) == ("-2.00", "-97.0000")
     trade, start = ask("bob", "money.get_statement").results

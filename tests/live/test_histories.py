@@ -25,7 +25,7 @@ LATENCY_SECONDS_MAX = 0.25
 ASKS = ("get_full_trade_history", "get_full_order_history", "get_market_positions")
 
 
-def wish(kind: str, market: int, **more: int) -> dict[str, Any]:
+def request(kind: str, market: int, **more: int) -> dict[str, Any]:
     bodies: dict[str, Any] = {
         "get_full_trade_history": pb.GetFullTradeHistory,
         "get_full_order_history": pb.GetFullOrderHistory,
@@ -40,7 +40,7 @@ async def everything(pages: AsyncIterator[Any], rows: str) -> list[Any]:
 
 async def refusals(socket: RawSocket, market: int) -> list[tuple[int, str]]:
     """What the socket is told about the market's past; (0, "") where it gets it."""
-    replies = [await socket.ask(**wish(kind, market)) for kind in ASKS]
+    replies = [await socket.ask(**request(kind, market)) for kind in ASKS]
     return [(reply.refused.code, reply.refused.message.replace(str(market), "?")) for reply in replies]
 
 
@@ -97,16 +97,16 @@ async def test_hidden_ids_are_hidden_from_all_but_sudo(live: LiveExchange) -> No
         await other.ask(create_order=offer(market, 5_000, 300))
         await carol.ask(create_order=bid(market, 5_000, 200))
         for socket, shown in ((carol, False), (operator, True)):
-            (trade,) = (await socket.ask(**wish(ASKS[0], market))).trade_history.trades
+            (trade,) = (await socket.ask(**request(ASKS[0], market))).trade_history.trades
             assert (trade.buyer_id, trade.seller_id) == ((carol.account, other.account) if shown else (0, 0))
-            changes = (await socket.ask(**wish(ASKS[1], market))).order_history.changes
+            changes = (await socket.ask(**request(ASKS[1], market))).order_history.changes
             owners = {change.created.account_id for change in changes if change.HasField("created")}
             assert owners == ({carol.account, other.account} if shown else {0})
-            held = (await socket.ask(**wish(ASKS[2], market))).market_positions.positions
+            held = (await socket.ask(**request(ASKS[2], market))).market_positions.positions
             rows = {row.account_id: row.position for row in held}
             assert rows == ({carol.account: 200, other.account: -200} if shown else {0: -200, carol.account: 200})
         await operator.ask(set_sudo=pb.SetSudo(on=False))
-        (trade,) = (await operator.ask(**wish(ASKS[0], market))).trade_history.trades
+        (trade,) = (await operator.ask(**request(ASKS[0], market))).trade_history.trades
         assert (trade.buyer_id, trade.seller_id) == (0, 0)
 
 
@@ -128,9 +128,9 @@ async def test_a_market_that_one_does_not_see_whole_has_no_history(live: LiveExc
         shown_to = pb.AccountIds(ids=[listed.account])
         await operator.ask(edit_market=pb.EditMarket(market_id=market, visible_to=shown_to))
         for socket in (owner, trader, stranger):
-            told = await refusals(socket, market)
-            assert told == await refusals(socket, 987_654)
-            assert {code for code, _ in told} == {pb.MARKET_NOT_FOUND}
+            answers = await refusals(socket, market)
+            assert answers == await refusals(socket, 987_654)
+            assert {code for code, _ in answers} == {pb.MARKET_NOT_FOUND}
         for socket in (listed, operator):
             assert await refusals(socket, market) == [(0, "")] * 3
 
@@ -138,14 +138,14 @@ async def test_a_market_that_one_does_not_see_whole_has_no_history(live: LiveExc
 async def test_it_needs_a_sign_in_and_the_frame_goes_on(live: LiveExchange) -> None:
     async with signed_in(live.ws_url, live.token("alice")) as alice:
         market = await new_market(alice)
-        history = pb.ClientMessage(request_id="past", **wish(ASKS[0], market))
+        history = pb.ClientMessage(request_id="past", **request(ASKS[0], market))
         order = pb.ClientMessage(request_id="order", create_order=bid(market, 100, 100))
         switch = pb.ClientMessage(request_id="switch", act_as=pb.ActAs(account_id=alice.account))
         await alice.send(order, history, order, switch, history)
-        heard: list[str] = []
-        while heard.count("past") < 2 or heard.count("order") < 2:
-            heard += [message.request_id for message in await alice.receive() if message.request_id]
-        assert sorted(heard) == ["order", "order", "past", "past", "switch"]
+        received: list[str] = []
+        while received.count("past") < 2 or received.count("order") < 2:
+            received += [message.request_id for message in await alice.receive() if message.request_id]
+        assert sorted(received) == ["order", "order", "past", "past", "switch"]
 
 
 async def test_it_is_there_after_a_restart(start_exchange: Callable[..., LiveExchange]) -> None:
@@ -198,7 +198,7 @@ async def latencies(socket: RawSocket, market: int) -> tuple[list[float], list[f
         taken.append(time.perf_counter() - begun)
         assert reply.HasField("order_created"), reply
         inside.append((reply.committed_us - reply.received_us) / 1e6)
-        socket.heard.clear()
+        socket.received.clear()
         await asyncio.sleep(0.005)
     await socket.ask(out=pb.Out(market_id=market))
     return taken, inside
@@ -215,7 +215,7 @@ async def read_on_and_on(live: LiveExchange, market: int, name: str, pages: list
                 pages += [len(page.trades) async for page in x.trade_history(market, limit=10_000)]
 
 
-def told(taken: list[float], inside: list[float]) -> str:
+def rendered(taken: list[float], inside: list[float]) -> str:
     """Of both the median and what 95 % stay below."""
     return ", inside ".join(
         f"{statistics.median(one) * 1e3:.1f} / {sorted(one)[int(len(one) * 0.95)] * 1e3:.1f} ms"
@@ -238,9 +238,8 @@ async def test_orders_do_not_wait_for_histories(live: LiveExchange) -> None:
         for task in reading:
             task.cancel()
         await asyncio.gather(*reading)
-        print(
-            f"\n{len(pages)} pages of {sum(pages) // len(pages)} rows; alone {told(*quiet)}; beside them {told(*busy)}"
-        )
+        print(f"\n{len(pages)} pages of {sum(pages) // len(pages)} rows;", end=" ")
+        print(f"alone {rendered(*quiet)}; beside them {rendered(*busy)}")
         assert len(pages) > READERS
         assert statistics.median(busy[0]) < LATENCY_SECONDS_MAX
 
@@ -255,7 +254,7 @@ async def test_orders_do_not_wait_for_histories(live: LiveExchange) -> None:
 async def test_too_many_at_once_are_told_so(live: LiveExchange) -> None:
     async with signed_in(live.ws_url, live.token("student16")) as one:
         market = await new_market(one)
-        asks = [pb.ClientMessage(request_id=f"p{number}", **wish(ASKS[1], market)) for number in range(40)]
+        asks = [pb.ClientMessage(request_id=f"p{number}", **request(ASKS[1], market)) for number in range(40)]
         await one.send(*asks)
         replies: dict[str, pb.ServerMessage] = {}
         while len(replies) < len(asks):

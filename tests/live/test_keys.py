@@ -35,7 +35,7 @@ async def token_for(live: LiveExchange, name: str, *scopes: str, account: int = 
     return await asyncio.to_thread(new_token, live, browser, *scopes, account=account)
 
 
-def wishes(socket: RawSocket, market: int) -> dict[str, dict[str, Any]]:
+def requests_by_scope(socket: RawSocket, market: int) -> dict[str, dict[str, Any]]:
     """One that each scope allows; all would be carried out."""
     return {
         TRADE: {"create_order": bid(market, 10, 100)},
@@ -52,8 +52,8 @@ async def test_a_token_may_what_its_scopes_say(live: LiveExchange, scopes: tuple
         async with signed_in(live.ws_url, token) as socket:
             subscribed = await socket.ask(subscribe=pb.Subscribe(subscriptions=[pb.Subscription(market_id=market)]))
             assert subscribed.HasField("subscribed")  # reading is always in
-            for scope, wish in wishes(socket, market).items():
-                reply = await socket.ask(**wish)
+            for scope, request in requests_by_scope(socket, market).items():
+                reply = await socket.ask(**request)
                 assert reply.refused.code == (0 if scope in scopes else pb.NOT_ALLOWED), (scope, reply)
 
 
@@ -64,17 +64,17 @@ async def test_a_bound_token_is_its_account_and_no_other(live: LiveExchange) -> 
         await carol.ask(make_transfer=pb.MakeTransfer(from_account_id=carol.account, to_account_id=alt, amount=10_000))
         token = await token_for(live, "carol", TRADE, TRANSFER, MANAGE, account=alt)
         async with signed_in(live.ws_url, token) as bot:
-            assert [message.acting_as.account_id for message in bot.heard if message.HasField("acting_as")] == [alt]
+            assert [message.acting_as.account_id for message in bot.received if message.HasField("acting_as")] == [alt]
             order = (await bot.ask(create_order=bid(market, 10, 100))).order_created.order
             assert order.account_id == alt
             back = pb.MakeTransfer(from_account_id=alt, to_account_id=carol.account, amount=1)
             assert (await bot.ask(make_transfer=back)).HasField("transfer_created")
-            for wish in (
+            for request in (
                 {"make_transfer": pb.MakeTransfer(from_account_id=carol.account, to_account_id=alt, amount=1)},
                 {"create_account": pb.CreateAccount(name="Below me", owner_id=carol.account)},
                 {"act_as": pb.ActAs(account_id=carol.account)},
             ):
-                assert (await bot.ask(**wish)).refused.code == pb.ACCOUNT_NOT_FOUND, wish
+                assert (await bot.ask(**request)).refused.code == pb.ACCOUNT_NOT_FOUND, request
 
 
 async def test_losing_the_account_closes_its_sockets(live: LiveExchange) -> None:
@@ -128,8 +128,8 @@ async def test_a_bound_token_in_sudo_sees_everything_and_is_its_account(live: Li
             assert (await bot.ask(set_sudo=pb.SetSudo(on=True))).sudo_set.on
             assert (await bot.ask(subscribe=subscribe)).subscribed.streams == [f"market.{hidden}"]
             payment = pb.MakeTransfer(from_account_id=alice.account, to_account_id=bot.account, amount=1)
-            for wish in ({"act_as": pb.ActAs(account_id=alice.account)}, {"make_transfer": payment}):
-                assert (await bot.ask(**wish)).refused.code == pb.ACCOUNT_NOT_FOUND, wish
+            for request in ({"act_as": pb.ActAs(account_id=alice.account)}, {"make_transfer": payment}):
+                assert (await bot.ask(**request)).refused.code == pb.ACCOUNT_NOT_FOUND, request
 
 
 @asynccontextmanager
@@ -159,6 +159,6 @@ async def test_who_stops_being_an_operator_loses_the_sockets_that_they_have_as_o
 
 def shell(live: LiveExchange, code: str) -> str:
     done = manage("shell", "--no-imports", "-c", code, env=live.env, stdout=subprocess.PIPE)
-    said, _ = done.communicate(timeout=30)
+    output, _ = done.communicate(timeout=30)
     assert done.returncode == 0
-    return said
+    return output

@@ -66,8 +66,10 @@ async def kill_and_look(live: LiveExchange, rounds: int) -> None:
         happened = await asked_again_they_are_answered_as_before(live, people)
         acknowledged_are_there_once(Tables(live.env), people)
         await asyncio.to_thread(live.verify)
-        told = sum(len(person.acknowledged) for person in people)
-        print(f"round {number + 1}: {told} acknowledged, {happened} had happened unheard, head {Tables(live.env).head}")
+        count = sum(len(person.acknowledged) for person in people)
+        print(
+            f"round {number + 1}: {count} acknowledged, {happened} had happened without an answer, head {Tables(live.env).head}"
+        )
     assert sum(len(person.acknowledged) for person in people) > 50 * rounds
     assert live.stop() == 0
 

@@ -1,7 +1,6 @@
-"""Nobody hears what is not theirs: random commands over hidden and restricted markets, with watchers at every door.
+"""Nobody receives what they may not see. tests/live/leak/__init__.py explains the test.
 
-Lists change, people lose shares, sockets resume, sudo comes and goes. Afterwards a judge reads the journal and
-everything that anybody heard. SEED=<number> repeats the wishes (not the timing); LEAK_COMMANDS=<number> says how many.
+SEED=<number> repeats the requests, but not their timing. LEAK_COMMANDS=<number> sets how many commands are sent.
 """
 
 import asyncio
@@ -17,12 +16,12 @@ import pytest
 
 from proto import exchange_pb2 as pb
 from tests.live.exchange import LiveExchange
-from tests.live.leak.crowd import Citizen, Operator, Town, Trader
-from tests.live.leak.doors import PageReader, Reader, RestReader, RestTrader, StaleReader
-from tests.live.leak.ear import ear, signed_in
-from tests.live.leak.hearing import Recording, heard
 from tests.live.leak.judge import Complaints, Judge
-from tests.live.leak.texts import Text, TextJudge
+from tests.live.leak.listener import listener, signed_in
+from tests.live.leak.participants import Operator, Participant, Trader, World
+from tests.live.leak.readers import PageReader, Reader, RestReader, RestTrader, StaleReader
+from tests.live.leak.recordings import Recording, received
+from tests.live.leak.text_judge import Text, TextJudge
 from tests.live.leak.truth import Truth
 from tests.live.leak.watchers import EVERYTHING, Outsider, Watcher
 from tests.live.tables import Tables
@@ -33,27 +32,27 @@ Start = Callable[..., LiveExchange]
 COMMANDS = 3_000
 SOAK_COMMANDS = 20_000
 PLANTED_COMMANDS = 1_500
-RARE = {"floor": 8_000}  # planted leaks that take luck: somebody resumes from just before a market began to hide ids
+RARE = {"floor": 8_000}  # rare planted leaks: somebody must resume from just before a market began to hide ids
 SETTINGS = {"UNSETTLED_MARKETS_MAX": "10000", "STARTING_CASH": "1000000"}
 TRADERS = ("alice", "bob", "carol", "student0", "student1", "student2")
 READERS = ("", "alice", "carol", "student9", "operator")
-ALICE_BOUND, BOUND = "alice, by a bound token", -1  # a person of their own: less is theirs than Alice's
-QUIET_SECONDS = 1.5  # for what is said last
+ALICE_BOUND, BOUND = "alice, by a bound token", -1  # judged as a separate person, who may see less than Alice
+QUIET_SECONDS = 1.5  # the last messages may take so long
 
 
 @dataclass
 class Day:
-    """What was heard and read."""
+    """Everything that the connections and readers received in one run."""
 
-    town: Town
+    world: World
     recordings: list[Recording] = field(default_factory=list)
     texts: list[Text] = field(default_factory=list)
-    bound: dict[int, int] = field(default_factory=dict)  # who uses a bound token -> its account
+    bound: dict[int, int] = field(default_factory=dict)  # user of a bound token -> the account
 
 
-def watchers_of(live: LiveExchange, town: Town, rng: random.Random) -> list[Watcher]:
+def watchers_of(live: LiveExchange, world: World, rng: random.Random) -> list[Watcher]:
     def one(name: str, **more: bool | str | None) -> Watcher:
-        return Watcher(live, town, name, random.Random(rng.random()), **more)  # type: ignore[arg-type]
+        return Watcher(live, world, name, random.Random(rng.random()), **more)  # type: ignore[arg-type]
 
     return [
         one("alice", called="owner"),
@@ -68,9 +67,9 @@ def watchers_of(live: LiveExchange, town: Town, rng: random.Random) -> list[Watc
     ]
 
 
-def readers_of(live: LiveExchange, town: Town, rng: random.Random) -> list[Reader]:
+def readers_of(live: LiveExchange, world: World, rng: random.Random) -> list[Reader]:
     def one(kind: type[Reader], name: str, operates: bool = False) -> Reader:
-        return kind(live, town, name, random.Random(rng.random()), operates)
+        return kind(live, world, name, random.Random(rng.random()), operates)
 
     return [
         *(one(kind, name) for kind in (PageReader, RestReader) for name in READERS),
@@ -80,56 +79,58 @@ def readers_of(live: LiveExchange, town: Town, rng: random.Random) -> list[Reade
     ]
 
 
-async def live_together(citizens: Sequence[Citizen]) -> None:
-    """Until all commands are answered and what was said last has been heard."""
-    await asyncio.gather(*(one.live() for one in citizens))
+async def live_together(participants: Sequence[Participant]) -> None:
+    """Runs until all commands are answered and the last messages have arrived."""
+    await asyncio.gather(*(one.live() for one in participants))
     await asyncio.sleep(QUIET_SECONDS)
 
 
-async def citizens_of(live: LiveExchange, day: Day, stack: AsyncExitStack, rng: random.Random) -> list[Citizen]:
-    """Signed in, the operator in sudo; there is a market."""
-    citizens: list[Citizen] = []
+async def participants_of(live: LiveExchange, day: Day, stack: AsyncExitStack, rng: random.Random) -> list[Participant]:
+    """Signs the participants in, turns on the operator's sudo and creates a first market."""
+    participants: list[Participant] = []
     for name in (*TRADERS, "operator"):
         recording = Recording(f"{name} who trades", int(live.people[name]["id"]))
         day.recordings.append(recording)
-        socket = await stack.enter_async_context(ear(live.ws_url, recording))
+        socket = await stack.enter_async_context(listener(live.ws_url, recording))
         await signed_in(socket, live.token(name), subscriptions=EVERYTHING)
         kind = Operator if name == "operator" else Trader
-        citizens.append(kind(socket, day.town, random.Random(rng.random())))
-        day.town.users[name] = citizens[-1].own
-    operator = citizens[-1]
-    await operator.ear.ask(set_sudo=pb.SetSudo(on=True))
+        participants.append(kind(socket, day.world, random.Random(rng.random())))
+        day.world.users[name] = participants[-1].own
+    operator = participants[-1]
+    await operator.listener.ask(set_sudo=pb.SetSudo(on=True))
     await operator.ask(operator.market())
-    while not day.town.markets:
+    while not day.world.markets:
         await operator.listen()
-    return citizens
+    return participants
 
 
 async def a_day(live: LiveExchange, commands: int, rng: random.Random) -> Day:
-    town = Town(commands)
-    day = Day(town)
+    world = World(commands)
+    day = Day(world)
     async with AsyncExitStack() as stack:
-        citizens = await citizens_of(live, day, stack, rng)
-        day.bound[BOUND] = town.users["alice"]
-        token = await token_for(live, "alice", TRADE, account=town.users["alice"])
+        participants = await participants_of(live, day, stack, rng)
+        day.bound[BOUND] = world.users["alice"]
+        token = await token_for(live, "alice", TRADE, account=world.users["alice"])
         live.people[ALICE_BOUND] = {"id": BOUND, "token": token}
-        watchers = watchers_of(live, town, rng)
-        outsider = Outsider(live, town, random.Random(rng.random()))
-        readers = readers_of(live, town, rng)
+        watchers = watchers_of(live, world, rng)
+        outsider = Outsider(live, world, random.Random(rng.random()))
+        readers = readers_of(live, world, rng)
         for reader in readers:
             await asyncio.to_thread(reader.sign_in)
         looking = [asyncio.create_task(one.watch()) for one in watchers]
         looking.append(asyncio.create_task(outsider.watch()))
         looking += [asyncio.create_task(one.read()) for one in readers]
-        living = asyncio.create_task(live_together(citizens))
-        await asyncio.wait({living, *looking}, return_when=asyncio.FIRST_COMPLETED)  # the others never end
+        living = asyncio.create_task(live_together(participants))
+        await asyncio.wait(
+            {living, *looking}, return_when=asyncio.FIRST_COMPLETED
+        )  # watchers and readers never end by themselves
         for task in looking:
             task.cancel()
         ended = await asyncio.gather(*looking, return_exceptions=True)
         assert [one for one in ended if not isinstance(one, asyncio.CancelledError)] == []
         await living
         await asyncio.gather(*(asyncio.to_thread(one.last_round) for one in readers if not one.operates))
-    assert any(recording.frames for recording in outsider.recordings)  # at the least that nobody is signed in
+    assert any(recording.frames for recording in outsider.recordings)  # at least the refusal NOT_AUTHENTICATED
     listening = [*(watcher.recordings for watcher in watchers), outsider.recordings]
     day.recordings += [recording for recordings in listening for recording in recordings]
     day.texts += [text for reader in readers for text in reader.texts]
@@ -138,11 +139,11 @@ async def a_day(live: LiveExchange, commands: int, rng: random.Random) -> Day:
 
 
 def refusals(recording: Recording) -> list[Text]:
-    """The words of refusals are searched as text is; one's own name is in them where it is taken."""
+    """Refusal messages, to be searched like other text. Not NAME_TAKEN, which repeats the requested name."""
     return [
-        Text(recording.name, recording.user, one.sudo, "refusal", one.at, one.until, said.code, said.message)
-        for one in heard(recording)
-        if one.kind == "refused" and (said := one.message.refused).code != pb.NAME_TAKEN
+        Text(recording.name, recording.user, one.sudo, "refusal", one.at, one.until, refusal.code, refusal.message)
+        for one in received(recording)
+        if one.kind == "refused" and (refusal := one.message.refused).code != pb.NAME_TAKEN
     ]
 
 
@@ -156,9 +157,9 @@ def judged(truth: Truth, recordings: list[Recording]) -> tuple[Complaints, int]:
 
 
 def would_notice(truth: Truth, day: Day) -> int:
-    """The kinds of complaints if a stranger had heard what the operator in sudo did, with sudo off."""
-    told = max((one for one in day.recordings if one.name == "operator in sudo"), key=lambda one: len(one.frames))
-    messages = [m for m in told.messages if not m.HasField("sudo_set")]
+    """Counts the kinds of leaks if a stranger had received the sudo operator's messages without sudo."""
+    richest = max((one for one in day.recordings if one.name == "operator in sudo"), key=lambda one: len(one.frames))
+    messages = [m for m in richest.messages if not m.HasField("sudo_set")]
     stranger = next(one.user for one in day.recordings if one.name == "stranger")
     frames = [pb.ServerFrame(messages=messages).SerializeToString()]
     complaints, _ = judged(truth, [Recording("nobody", stranger, frames)])
@@ -166,15 +167,15 @@ def would_notice(truth: Truth, day: Day) -> int:
 
 
 def report(day: Day, truth: Truth, messages: int) -> None:
-    town = day.town
+    world = day.world
     print(
-        f"{town.accepted} commands accepted, {sum(town.refused.values())} refused {town.refused}; "
+        f"{world.accepted} commands accepted, {sum(world.refused.values())} refused {world.refused}; "
         f"{len(truth.markets)} markets, "
         f"{sum(len(m.listed.changes) for m in truth.markets.values())} changes of lists, "
         f"{sum(len(m.hides.changes) for m in truth.markets.values())} of masks, "
         f"{sum(len(course.changes) for course in truth.reaches.values())} of reaches; "
-        f"{len(truth.transfers)} transfers, {town.board.sold} auctions sold; "
-        f"{len(day.recordings)} connections heard {messages} messages; "
+        f"{len(truth.transfers)} transfers, {world.auctions.sold} auctions sold; "
+        f"{len(day.recordings)} connections received {messages} messages; "
         f"{len(day.texts)} texts {Counter((t.name or 'nobody') for t in day.texts if t.where != 'refusal')}"
     )
     opened = Counter(re.sub(r"\d+|\?.*", "", t.where) for t in day.texts if t.status == 200 and t.user and not t.sudo)
@@ -185,7 +186,7 @@ async def look_for_leaks(live: LiveExchange, commands: int) -> Complaints:
     seed = int(os.environ.get("SEED", random.randrange(2**32)))
     print(f"SEED={seed}")
     day = await a_day(live, int(os.environ.get("LEAK_COMMANDS", commands)), random.Random(seed))
-    truth = Truth(Tables(live.env), day.town.committed, day.bound)
+    truth = Truth(Tables(live.env), day.world.committed, day.bound)
     complaints, messages = judged(truth, day.recordings)
     texts = TextJudge(truth, complaints)
     for text in day.texts:
@@ -195,7 +196,7 @@ async def look_for_leaks(live: LiveExchange, commands: int) -> Complaints:
     return complaints
 
 
-async def test_nobody_hears_what_is_not_theirs(start_exchange: Start) -> None:
+async def test_nobody_receives_what_they_may_not_see(start_exchange: Start) -> None:
     live = start_exchange(**SETTINGS)
     complaints = await look_for_leaks(live, COMMANDS)
     assert not complaints.counts, f"\n{complaints}"
@@ -203,7 +204,7 @@ async def test_nobody_hears_what_is_not_theirs(start_exchange: Start) -> None:
 
 
 @pytest.mark.soak
-async def test_nobody_hears_what_is_not_theirs_for_long(start_exchange: Start) -> None:
+async def test_nobody_receives_what_they_may_not_see_in_a_long_run(start_exchange: Start) -> None:
     live = start_exchange(**SETTINGS)
     complaints = await look_for_leaks(live, SOAK_COMMANDS)
     assert not complaints.counts, f"\n{complaints}"

@@ -79,7 +79,7 @@ async def test_a_short_lock_is_waited_for(start_exchange: Start) -> None:
             assert read.refused.code in (0, pb.BUSY)
             # While it is locked nobody hears of the order, its asker included.
             assert is_locked(live)
-            assert not any(message.request_id == "waits" for message in alice.heard)
+            assert not any(message.request_id == "waits" for message in alice.received)
             assert Tables(live.env).book(market)[pb.BID] == []
             placed = await alice.reply("waits")
         assert placed.order_created.order.open == 100

@@ -25,7 +25,7 @@ Mutation = Callable[[random.Random, bytearray], bytes]
 def valid(rng: random.Random) -> pb.ClientMessage:
     """Any request of the contract, most of them about orders."""
     number = rng.choice(NUMBERS)
-    wishes = [
+    requests = [
         {"create_order": bid(1, rng.randint(1, 9_999), rng.randint(1, 500))},
         {"create_order": offer(1, rng.randint(1, 9_999), rng.randint(1, 500), client_order_id=f"o{rng.random()}")},
         {"create_order": bid(1, 5_000, 100, time_in_force=rng.choice((pb.IOC, pb.FOK)), self_trade=pb.DECREMENT)},
@@ -48,7 +48,7 @@ def valid(rng: random.Random) -> pb.ClientMessage:
         {"get_market_positions": pb.GetMarketPositions(market_id=rng.choice((1, number)), after=number)},
         {"authenticate": pb.Authenticate(token="x" * rng.randint(0, 50), epoch=number, from_seq=number)},
     ]
-    return pb.ClientMessage(request_id=str(rng.random()), **rng.choice(wishes))  # type: ignore[arg-type]
+    return pb.ClientMessage(request_id=str(rng.random()), **rng.choice(requests))  # type: ignore[arg-type]
 
 
 def flip(rng: random.Random, data: bytearray) -> bytes:
@@ -94,9 +94,9 @@ def mutated(rng: random.Random, frames: list[bytes]) -> bytes:
     return rng.choice(MUTATIONS)(rng, bytearray(rng.choice(frames)))
 
 
-async def bombard(socket: RawSocket, rng: random.Random, frames: int, heard: Counter[str]) -> None:
+async def bombard(socket: RawSocket, rng: random.Random, frames: int, received: Counter[str]) -> None:
     """Sends, while a reader counts what comes back. Waits for the end of every WINDOW."""
-    reader = asyncio.create_task(count(socket, heard))
+    reader = asyncio.create_task(count(socket, received))
     valid = valid_frames(rng)
     try:
         for begin in range(0, frames, WINDOW):
@@ -107,16 +107,16 @@ async def bombard(socket: RawSocket, rng: random.Random, frames: int, heard: Cou
         reader.cancel()
 
 
-async def count(socket: RawSocket, heard: Counter[str]) -> None:
+async def count(socket: RawSocket, received: Counter[str]) -> None:
     while True:
         data = await socket.connection.recv()
         assert isinstance(data, bytes)
         for message in pb.ServerFrame.FromString(data).messages:
             code = message.refused.code
-            heard[pb.Reason.Name(code) if code else message.WhichOneof("message") or "nothing"] += 1
+            received[pb.Reason.Name(code) if code else message.WhichOneof("message") or "nothing"] += 1
 
 
-async def bombard_unauthenticated(url: str, rng: random.Random, frames: int, heard: Counter[str]) -> None:
+async def bombard_unauthenticated(url: str, rng: random.Random, frames: int, received: Counter[str]) -> None:
     """A wrong sign-in may end the socket: then there is another."""
     valid = valid_frames(rng)
     while frames > 0:
@@ -125,9 +125,9 @@ async def bombard_unauthenticated(url: str, rng: random.Random, frames: int, hea
                 for _ in range(min(frames, 50)):
                     frames -= 1
                     await socket.send_bytes(mutated(rng, valid))
-                    heard.update(kind(message) for message in await socket.receive())
+                    received.update(kind(message) for message in await socket.receive())
             except ConnectionClosed:
-                heard["closed"] += 1
+                received["closed"] += 1
 
 
 def kind(message: pb.ServerMessage) -> str:
@@ -139,7 +139,7 @@ async def test_100_000_mutated_frames_end_no_process(start_exchange: Callable[..
     print(f"SEED={seed}")
     live = start_exchange(DJANGO_SETTINGS_MODULE="tests.live.settings.unslowed")
     assert live.process is not None
-    pid, heard = live.process.pid, Counter[str]()
+    pid, received = live.process.pid, Counter[str]()
     async with signed_in(live.ws_url, live.token("alice")) as alice:
         await new_market(alice)
     few = FRAMES // 40
@@ -147,21 +147,21 @@ async def test_100_000_mutated_frames_end_no_process(start_exchange: Callable[..
     async with asyncio.TaskGroup() as tasks:
         for number in range(SOCKETS):
             name = ("alice", "bob", "carol", "student0")[number % 4]
-            tasks.create_task(whole_socket(live, name, random.Random(seed + number), each, heard))
+            tasks.create_task(whole_socket(live, name, random.Random(seed + number), each, received))
         for number in range(2):
             rng = random.Random(seed + 100 + number)
-            tasks.create_task(bombard_unauthenticated(live.ws_url, rng, few, heard))
-    print(dict(heard.most_common()))
+            tasks.create_task(bombard_unauthenticated(live.ws_url, rng, few, received))
+    print(dict(received.most_common()))
     assert live.process.poll() is None
     assert live.process.pid == pid
-    assert heard["INVALID_FRAME"] > FRAMES / 10
-    assert heard["order_created"] > FRAMES / 100
-    assert heard["INTERNAL"] == 0, live.log.read_text()[-4000:]
+    assert received["INVALID_FRAME"] > FRAMES / 10
+    assert received["order_created"] > FRAMES / 100
+    assert received["INTERNAL"] == 0, live.log.read_text()[-4000:]
     assert Tables(live.env).head > FRAMES / 100
     live.verify()
     assert live.stop() == 0
 
 
-async def whole_socket(live: LiveExchange, name: str, rng: random.Random, frames: int, heard: Counter[str]) -> None:
+async def whole_socket(live: LiveExchange, name: str, rng: random.Random, frames: int, received: Counter[str]) -> None:
     async with signed_in(live.ws_url, live.token(name)) as socket:
-        await bombard(socket, rng, frames, heard)
+        await bombard(socket, rng, frames, received)

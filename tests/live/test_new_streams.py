@@ -9,7 +9,7 @@ ALL = [pb.Subscription(all_markets=True)]
 
 
 async def until_snapshot(socket: RawSocket, stream: str) -> None:
-    while not any(message.snapshot_end.stream == stream for message in socket.heard):
+    while not any(message.snapshot_end.stream == stream for message in socket.received):
         await socket.receive()
 
 
@@ -25,8 +25,8 @@ async def test_all_markets_hears_a_market_created_later(live: LiveExchange) -> N
         placed = await carol.ask(create_order=bid(market, 4_000, 100))
         for socket in (from_the_start, asks_later):
             await until_snapshot(socket, stream)
-            (heard,) = await socket.until_heard(stream, placed.seq)
-            assert heard.order_created.order.id == placed.order_created.order.id
+            (received,) = await socket.until_received(stream, placed.seq)
+            assert received.order_created.order.id == placed.order_created.order.id
 
 
 async def test_who_follows_one_market_does_not_hear_a_new_one_but_learns_of_it(live: LiveExchange) -> None:
@@ -39,10 +39,10 @@ async def test_who_follows_one_market_does_not_hear_a_new_one_but_learns_of_it(l
         second = await new_market(bob)
         await bob.ask(create_order=bid(second, 4_000, 100))
         placed = await bob.ask(create_order=bid(first, 4_000, 100))
-        await alice.until_heard(f"market.{first}", placed.seq)
-        told = [message.market_created.market.id for message in alice.heard if message.HasField("market_created")]
-        assert told[-1] == second
-        assert not any(message.stream_position.stream == f"market.{second}" for message in alice.heard)
+        await alice.until_received(f"market.{first}", placed.seq)
+        created = [message.market_created.market.id for message in alice.received if message.HasField("market_created")]
+        assert created[-1] == second
+        assert not any(message.stream_position.stream == f"market.{second}" for message in alice.received)
 
 
 async def test_unsubscribed_streams_fall_silent(live: LiveExchange) -> None:
@@ -55,9 +55,9 @@ async def test_unsubscribed_streams_fall_silent(live: LiveExchange) -> None:
         left = await alice.ask(unsubscribe=pb.Unsubscribe(subscriptions=one_market(first)))
         assert list(left.unsubscribed.streams) == [f"market.{first}"]
         silent = await bob.ask(create_order=bid(first, 4_000, 100))
-        heard = await bob.ask(create_order=bid(second, 4_000, 100))
-        await alice.until_heard(f"market.{second}", heard.seq)
-        assert alice.heard_on(f"market.{first}", silent.seq) == []
+        received = await bob.ask(create_order=bid(second, 4_000, 100))
+        await alice.until_received(f"market.{second}", received.seq)
+        assert alice.received_on(f"market.{first}", silent.seq) == []
 
 
 async def test_a_new_alt_is_heard_on_the_other_open_sockets_of_its_person_only(live: LiveExchange) -> None:
@@ -68,21 +68,21 @@ async def test_a_new_alt_is_heard_on_the_other_open_sockets_of_its_person_only(l
     ):
         alt = (await one.ask(create_account=pb.CreateAccount(name="Second desk"))).account_created.account.id
         stream = f"account.{alt}"
-        wish = pb.MakeTransfer(from_account_id=one.account, to_account_id=alt, amount=10_000)
-        paid = await one.ask(make_transfer=wish)
+        request = pb.MakeTransfer(from_account_id=one.account, to_account_id=alt, amount=10_000)
+        paid = await one.ask(make_transfer=request)
         for socket in (one, other):
             await until_snapshot(socket, stream)
-            heard = await socket.until_heard(stream, paid.seq)
-            assert heard[-1].portfolio_updated.cash == 10_000
+            received = await socket.until_received(stream, paid.seq)
+            assert received[-1].portfolio_updated.cash == 10_000
         to_bob = pb.MakeTransfer(from_account_id=one.account, to_account_id=bob.account, amount=1)
         last = await one.ask(make_transfer=to_bob)
-        await bob.until_heard(f"account.{bob.account}", last.seq)
-        streams = {message.stream_position.stream for message in bob.heard} | {
-            message.snapshot_begin.stream for message in bob.heard
+        await bob.until_received(f"account.{bob.account}", last.seq)
+        streams = {message.stream_position.stream for message in bob.received} | {
+            message.snapshot_begin.stream for message in bob.received
         }
         assert streams - {""} == {"public", f"account.{bob.account}"}
-        assert any(message.account_created.account.id == alt for message in bob.heard)  # its name is public ...
-        assert not any(message.account_created.owners for message in bob.heard)  # ... but not whose it is
+        assert any(message.account_created.account.id == alt for message in bob.received)  # its name is public ...
+        assert not any(message.account_created.owners for message in bob.received)  # ... but not whose it is
 
 
 async def test_a_second_socket_acts_as_a_new_alt_at_once(live: LiveExchange) -> None:

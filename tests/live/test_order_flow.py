@@ -30,16 +30,16 @@ async def test_taker_maker_and_watcher_hear_of_a_trade(
         assert (order.open, order.filled, order.client_order_id) == (0, 200, "alice's")
         assert (trade.price, trade.size, trade.maker_order_id) == (4_800, 200, resting.order_created.order.id)
 
-        on_market = await carol.until_heard(f"market.{market}", taken.seq)
+        on_market = await carol.until_received(f"market.{market}", taken.seq)
         assert kinds(on_market) == ["trades"]  # nothing of the bid rests
         assert list(on_market[0].trades.trades) == [trade]
-        (shown,) = carol.heard_on(f"market.{market}", resting.seq)
+        (shown,) = carol.received_on(f"market.{market}", resting.seq)
         assert shown.order_created.order.client_order_id == ""
         assert shown.order_created.order.open == 300
 
         buyer, seller = order.account_id, resting.order_created.order.account_id
-        of_taker = await alice.until_heard(f"account.{buyer}", taken.seq)
-        of_maker = await bob.until_heard(f"account.{seller}", taken.seq)
+        of_taker = await alice.until_received(f"account.{buyer}", taken.seq)
+        of_maker = await bob.until_received(f"account.{seller}", taken.seq)
         assert kinds(of_taker) == ["fills", "order_created", "portfolio_updated"]
         assert kinds(of_maker) == ["fills", "portfolio_updated"]
         (bought,), (sold,) = of_taker[0].fills.fills, of_maker[0].fills.fills
@@ -91,9 +91,9 @@ async def test_a_cancel_and_out_reach_market_and_account(live: LiveExchange) -> 
         out = await alice.ask(out=pb.Out(market_id=market))
         assert sorted(one.order_id for one in out.orders_cancelled.orders) == [ids[0], ids[2]]
         for reply, gone in ((cancelled, [ids[1]]), (out, [ids[0], ids[2]])):
-            (message,) = await bob.until_heard(f"market.{market}", reply.seq)
+            (message,) = await bob.until_received(f"market.{market}", reply.seq)
             assert sorted(one.order_id for one in message.orders_cancelled.orders) == gone
-        own = await alice.until_heard(f"account.{alice.account}", out.seq)
+        own = await alice.until_received(f"account.{alice.account}", out.seq)
         assert kinds(own) == ["orders_cancelled", "portfolio_updated"]
         assert own[-1].portfolio_updated.available == own[-1].portfolio_updated.cash
 
@@ -115,12 +115,12 @@ async def test_a_market_runs_through_its_day_and_pays_out(live: LiveExchange) ->
         assert settled.market_settled.market.status == pb.SETTLED
         assert settled.market_settled.market.settle_price == 7_000
 
-        on_market = await carol.until_heard(f"market.{market}", settled.seq)
+        on_market = await carol.until_received(f"market.{market}", settled.seq)
         assert kinds(on_market) == ["book_cleared", "market_settled"]
         for socket in (alice, bob):
-            assert kinds(await socket.until_heard("public", settled.seq)) == ["market_settled"]
-        of_alice = await alice.until_heard(f"account.{alice.account}", settled.seq)
-        of_bob = await bob.until_heard(f"account.{bob.account}", settled.seq)
+            assert kinds(await socket.until_received("public", settled.seq)) == ["market_settled"]
+        of_alice = await alice.until_received(f"account.{alice.account}", settled.seq)
+        of_bob = await bob.until_received(f"account.{bob.account}", settled.seq)
         assert kinds(of_alice) == ["paid_out", "portfolio_updated"]
         assert kinds(of_bob) == ["orders_cancelled", "paid_out", "portfolio_updated"]
         assert (of_alice[0].paid_out.position, of_alice[0].paid_out.amount) == (-500, -3_500_000)

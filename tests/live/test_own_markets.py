@@ -11,8 +11,13 @@ from tests.live.tables import Tables
 
 CHIP = 10_000
 SNOW = {
-    **{"name": "Snow days", "description": "In January.", "category": "Class", "min_settlement": "0"},
-    **{"max_settlement": "31", "tick_size": "0.5", "smallest_size": "1"},
+    "name": "Snow days",
+    "description": "In January.",
+    "category": "Class",
+    "min_settlement": "0",
+    "max_settlement": "31",
+    "tick_size": "0.5",
+    "smallest_size": "1",
 }
 
 
@@ -25,25 +30,25 @@ def hidden(browser: Browser, path: str, testid: str) -> dict[str, str]:
     return {name: unescape(value) for name, value in found if name != "csrfmiddlewaretoken"}
 
 
-def told(text: str) -> list[str]:
+def toasts(text: str) -> list[str]:
     return [unescape(words) for words in re.findall(r'data-testid="toast" data-kind="\w+">([^<]*)<', text)]
 
 
 async def test_from_the_first_form_to_the_settlement(live: LiveExchange) -> None:
     carol = live.browser("carol")
     opened = carol.post("/markets/new/", **hidden(carol, "/markets/new/", "market-form"), **SNOW)
-    assert told(opened.text) == ["Snow days is open."]
+    assert toasts(opened.text) == ["Snow days is open."]
     place = urlsplit(opened.url).path
     market = int(place.split("/")[2])
     assert "tick 0.50 · smallest size 1 · by carol" in opened.text
     again = carol.post("/markets/new/", **hidden(carol, "/markets/new/", "market-form"), **SNOW)
-    assert told(again.text) == ["There is a market called Snow days already."]
+    assert toasts(again.text) == ["There is a market called Snow days already."]
     assert 'value="31"' in again.text
 
     described = carol.post(
         f"{place}describe/", **hidden(carol, f"{place}describe/", "describe-form"), description="By the gauge."
     )
-    assert told(described.text) == ["Description saved."]
+    assert toasts(described.text) == ["Description saved."]
     assert "By the gauge." in described.text
 
     async with (
@@ -62,7 +67,7 @@ async def test_from_the_first_form_to_the_settlement(live: LiveExchange) -> None
     assert bob_page.status == 404
     for _ in range(2):  # sent twice, done once
         done = carol.post(f"{place}settle/", "/accounts/", **fields)
-        assert told(done.text) == ["Snow days is settled at 12.25."]
+        assert toasts(done.text) == ["Snow days is settled at 12.25."]
     assert settled_at(carol, place, "13") == ["Snow days is settled."]
     found = Tables(live.env).rows("SELECT cash FROM accounts_account WHERE name = 'bob'")
     assert found == [((10_000 - 30) * CHIP + 36 * CHIP + 7_500,)]
@@ -72,7 +77,7 @@ async def test_from_the_first_form_to_the_settlement(live: LiveExchange) -> None
 def settled_at(browser: Browser, place: str, price: str) -> list[str]:
     """What is said to who sends this price, whatever the page offers."""
     account = hidden(browser, "/markets/new/", "market-form")["account"]
-    return told(browser.post(f"{place}settle/", "/accounts/", price=price, account=account).text)
+    return toasts(browser.post(f"{place}settle/", "/accounts/", price=price, account=account).text)
 
 
 async def test_who_holds_a_position_there_does_not_settle(live: LiveExchange) -> None:

@@ -34,8 +34,10 @@ def test_the_bytes_are_the_message(kind: type[Message], text: str, data: bytes) 
 
 
 def test_every_close_code_is_told() -> None:
-    told = set(re.findall(r"\b[14]\d{3}\b", PAGE.read_text().partition("## Coming back")[2].partition("\n## ")[0]))
-    assert {str(code.value) for code in CloseCode} <= told
+    documented = set(
+        re.findall(r"\b[14]\d{3}\b", PAGE.read_text().partition("## Coming back")[2].partition("\n## ")[0])
+    )
+    assert {str(code.value) for code in CloseCode} <= documented
 
 
 def test_the_codes_after_which_a_client_asks_again_or_mends_itself_are_told() -> None:
@@ -47,7 +49,7 @@ def test_an_exchange_answers_as_the_page_says(start_exchange: Callable[..., Live
     """The same history, then the page's own bytes; only the token, the epoch and the times are another day's."""
     exchange = start_exchange()
     page = list(blocks())
-    told = [normal(pb.ServerFrame.FromString(data)) for kind, _, data in page if kind is pb.ServerFrame]
+    documented = [normal(pb.ServerFrame.FromString(data)) for kind, _, data in page if kind is pb.ServerFrame]
     sign_in, order = (pb.ClientFrame.FromString(data) for kind, _, data in page if kind is pb.ClientFrame)
     with opened(exchange, "operator") as operator, opened(exchange, "alice"), opened(exchange, "bob") as bob:
         create_market = pb.CreateMarket(name="GOLD", max_settlement=10_000)
@@ -57,13 +59,13 @@ def test_an_exchange_answers_as_the_page_says(start_exchange: Callable[..., Live
         sign_in.messages[0].authenticate.token = exchange.token("alice")
         with connect(exchange.ws_url) as alice:
             alice.send(sign_in.SerializeToString())
-            heard = until(alice, lambda message: message.HasField("acting_as"))
+            received = until(alice, lambda message: message.HasField("acting_as"))
             alice.send(order.SerializeToString())
-            heard += until(alice, lambda message: message.HasField("portfolio_updated"))
-    heard = list(normal(pb.ServerFrame(messages=heard)).messages)
-    for frame in told:
-        first = heard.index(frame.messages[0])
-        assert heard[first : first + len(frame.messages)] == list(frame.messages)
+            received += until(alice, lambda message: message.HasField("portfolio_updated"))
+    received = list(normal(pb.ServerFrame(messages=received)).messages)
+    for frame in documented:
+        first = received.index(frame.messages[0])
+        assert received[first : first + len(frame.messages)] == list(frame.messages)
 
 
 @contextmanager
@@ -85,13 +87,13 @@ def say(socket: ClientConnection, message: pb.ClientMessage) -> None:
 
 def until(socket: ClientConnection, last: Callable[[pb.ServerMessage], bool]) -> list[pb.ServerMessage]:
     """Every message up to the one that is awaited."""
-    heard: list[pb.ServerMessage] = []
-    while not (heard and last(heard[-1])):
+    received: list[pb.ServerMessage] = []
+    while not (received and last(received[-1])):
         for message in pb.ServerFrame.FromString(socket.recv(timeout=10, decode=False)).messages:
-            heard.append(message)
+            received.append(message)
             if last(message):
                 break
-    return heard
+    return received
 
 
 def normal(frame: pb.ServerFrame) -> pb.ServerFrame:

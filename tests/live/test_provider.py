@@ -205,9 +205,9 @@ async def refused(live: LiveExchange, token: str) -> bool:
     """Each try comes from an address of its own."""
     address = {"X-Forwarded-For": f"192.0.2.{next(_addresses)}"}
     async with raw_socket(live.ws_url, additional_headers=address) as socket:
-        said = (await socket.sign_in(token))[0]
-        assert said.refused.code in (0, pb.NOT_AUTHENTICATED), said
-        return said.refused.code == pb.NOT_AUTHENTICATED
+        reply = (await socket.sign_in(token))[0]
+        assert reply.refused.code in (0, pb.NOT_AUTHENTICATED), reply
+        return reply.refused.code == pb.NOT_AUTHENTICATED
 
 
 def bearer(live: LiveExchange, token: str) -> requests.Response:

@@ -23,7 +23,7 @@ async def answers(socket: RawSocket, *requests: dict[str, Any]) -> list[pb.Refus
         for message in await socket.receive():
             if message.request_id:
                 replies[message.request_id] = message.refused
-    socket.heard.clear()
+    socket.received.clear()
     return list(replies.values())
 
 
@@ -33,10 +33,10 @@ async def codes(socket: RawSocket, *requests: dict[str, Any]) -> list[int]:
 
 async def empty(socket: RawSocket, request: dict[str, Any]) -> Counter[int]:
     """Asks until it is too fast. How many got which code."""
-    told: Counter[int] = Counter()
-    while not told[pb.RATE_LIMITED]:
-        told.update(await codes(socket, *[request] * FRAME))
-    return told
+    replies: Counter[int] = Counter()
+    while not replies[pb.RATE_LIMITED]:
+        replies.update(await codes(socket, *[request] * FRAME))
+    return replies
 
 
 async def test_orders_that_are_too_fast_hold_up_no_cancels(start_exchange: Callable[..., LiveExchange]) -> None:
@@ -50,9 +50,9 @@ async def test_orders_that_are_too_fast_hold_up_no_cancels(start_exchange: Calla
         order = {"create_order": bid(market, 1, 1)}
         resting = await phone.ask(create_order=bid(market, 1, 1))
         nowhere = {"create_order": bid(987_654, 1, 1)}
-        told = await empty(phone, nowhere)
-        assert told[pb.MARKET_NOT_FOUND] >= BURST - 1
-        assert told.keys() == {pb.MARKET_NOT_FOUND, pb.RATE_LIMITED}
+        replies = await empty(phone, nowhere)
+        assert replies[pb.MARKET_NOT_FOUND] >= BURST - 1
+        assert replies.keys() == {pb.MARKET_NOT_FOUND, pb.RATE_LIMITED}
 
         # All sockets of the person together; a cancel passes, and so does everybody else.
         await empty(desk, nowhere)
@@ -81,10 +81,10 @@ async def test_frames_that_cannot_be_read_are_counted(start_exchange: Callable[.
         await asyncio.sleep(1.5)
         assert await codes(good, nowhere) == [pb.MARKET_NOT_FOUND]  # about 150 are there again
         await bad.send(*[pb.ClientMessage(request_id="empty")] * REFUSED_FRAME)
-        heard = 0
-        while heard < REFUSED_FRAME:
-            heard += sum(message.refused.code == pb.INVALID_FRAME for message in await bad.receive())
-        told = await codes(good, *[nowhere] * 20)
-        assert told.count(pb.RATE_LIMITED) > 10, told  # 10 ms bring one back
+        received = 0
+        while received < REFUSED_FRAME:
+            received += sum(message.refused.code == pb.INVALID_FRAME for message in await bad.receive())
+        replies = await codes(good, *[nowhere] * 20)
+        assert replies.count(pb.RATE_LIMITED) > 10, replies  # 10 ms bring one back
         assert await codes(good, {"out": pb.Out()}) == [0]
         assert await codes(bob, nowhere) == [pb.MARKET_NOT_FOUND]

@@ -47,14 +47,14 @@ async def cut_now_and_then(line: Line, rng: random.Random) -> None:
 async def ask_many(person: Person, socket: RawSocket, markets: Sequence[int], others: Sequence[int]) -> None:
     rng = random.Random(person.name)
     while len(person.asked) < COMMANDS // len(NAMES):
-        await socket.send(*(person.wish(markets, others) for _ in range(rng.randint(1, FRAME_COMMANDS_MAX))))
+        await socket.send(*(person.request(markets, others) for _ in range(rng.randint(1, FRAME_COMMANDS_MAX))))
         while person.in_flight > IN_FLIGHT_MAX:
             for message in await socket.receive():
-                person.hear(message)
-            socket.heard.clear()
+                person.record(message)
+            socket.received.clear()
     while person.in_flight:
         for message in await socket.receive():
-            person.hear(message)
+            person.record(message)
 
 
 async def change_much(changes: Changes, trading: asyncio.Event, tables: Tables) -> None:

@@ -214,8 +214,8 @@ async def test_texts_have_their_limits(alice: RawSocket) -> None:
 
 async def test_before_signing_in_everything_else_is_refused(live: LiveExchange, alice: RawSocket) -> None:
     async with raw_socket(live.ws_url) as socket:
-        for wish in ({"create_order": GOOD}, {"act_as": pb.ActAs(account_id=2)}, {"out": pb.Out()}):
-            assert (await socket.ask(**wish)).refused.code == pb.NOT_AUTHENTICATED
+        for other in ({"create_order": GOOD}, {"act_as": pb.ActAs(account_id=2)}, {"out": pb.Out()}):
+            assert (await socket.ask(**other)).refused.code == pb.NOT_AUTHENTICATED
         await socket.send_bytes(b"\xff")
         assert (await socket.receive())[0].refused.code == pb.INVALID_FRAME
         assert (await socket.sign_in(live.token("alice")))[-1].HasField("acting_as")

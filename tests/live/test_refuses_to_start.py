@@ -12,9 +12,9 @@ def ended(live: LiveExchange, *arguments: str, **more: str) -> str:
     """What it said before it ended with EX_CONFIG."""
     env = {**live.env, **more}
     process = manage("runexchange", *arguments, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    said, _ = process.communicate(timeout=30)
-    assert process.returncode == os.EX_CONFIG, said
-    return said
+    output, _ = process.communicate(timeout=30)
+    assert process.returncode == os.EX_CONFIG, output
+    return output
 
 
 def test_a_second_matcher(live: LiveExchange) -> None:
@@ -40,6 +40,6 @@ def test_several_processes_without_redis(live: LiveExchange, role: str) -> None:
 
 def test_the_stock_server(live: LiveExchange) -> None:
     process = manage("runserver", env=live.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    said, _ = process.communicate(timeout=30)
+    output, _ = process.communicate(timeout=30)
     assert process.returncode != 0
-    assert "runexchange" in said
+    assert "runexchange" in output

@@ -70,7 +70,7 @@ async def test_a_socket_and_rest_share_a_bucket(start_exchange: Any) -> None:
         orders = [pb.ClientMessage(create_order=bid(market, 1, 1)) for _ in range(256)]
         for _ in range(6):
             await socket.send(*orders)  # 1,536 at once: more than the burst of 1,000, refusals and all
-        refused = await socket.until(lambda said: said.refused.code == pb.RATE_LIMITED)
+        refused = await socket.until(lambda message: message.refused.code == pb.RATE_LIMITED)
         assert refused.refused.retry_after_ms > 0
         answer = carol.ask("POST", "/orders/out", json={})  # cancels have a bucket of their own
         assert answer.status_code == 200

@@ -172,8 +172,8 @@ def test_a_picture_needs_a_token_that_may_use_it(live: LiveExchange, alice: Door
     account = alice.post("/accounts", name="For pictures")["account"]["id"]
     trader = Door(live, Authorization=f"Bearer {make_keys(live, account)['trade']}")
     before = kept(live)
-    for door, told in ((trader, (403, "NOT_ALLOWED")), (Door(live), (401, "NOT_AUTHENTICATED"))):
-        assert door.refused("POST", "/pictures", data=encoded(red_left()), headers=PNG)[:2] == told
+    for door, expected in ((trader, (403, "NOT_ALLOWED")), (Door(live), (401, "NOT_AUTHENTICATED"))):
+        assert door.refused("POST", "/pictures", data=encoded(red_left()), headers=PNG)[:2] == expected
     assert kept(live) == before
 
 

@@ -62,8 +62,8 @@ def test_every_page_together_is_all_of_it(alice: Door, bob: Door) -> None:
 
 def cause(change: dict[str, Any]) -> Any:
     """Exactly one is there."""
-    (said,) = [change[name] for name in ("created", "trade_id", "cancelled") if change[name] is not None]
-    return "created" if change["created"] else said
+    (kind,) = [change[name] for name in ("created", "trade_id", "cancelled") if change[name] is not None]
+    return "created" if change["created"] else kind
 
 
 @on_both_databases

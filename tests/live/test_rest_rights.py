@@ -68,9 +68,9 @@ def test_an_order_that_cannot_be_read_is_400(alice: Door, wrong: dict[str, Any],
     ],
 )
 def test_what_is_refused(
-    alice: Door, method: str, path: str, body: dict[str, Any] | None, told: tuple[int, str, str | None]
+    alice: Door, method: str, path: str, body: dict[str, Any] | None, expected: tuple[int, str, str | None]
 ) -> None:
-    assert alice.refused(method, path, json=body) == told
+    assert alice.refused(method, path, json=body) == expected
 
 
 def test_what_the_exchange_refuses_is_409(alice: Door) -> None:
@@ -198,10 +198,10 @@ def test_hidden_ids_read_0_everywhere_but_in_sudo(alice: Door, bob: Door, operat
         assert (trade["buyer_id"], trade["seller_id"], resting["account_id"]) == ids
         assert resting["client_order_id"] == ("masked" if door is alice else "")
         events = door.get(f"/markets/{market}/events")["events"]
-        told = {
+        expected = {
             name: event[name] for event in events for name in ("account_id", "buyer_id", "seller_id") if name in event
         }
-        assert tuple(told[name] for name in ("buyer_id", "seller_id", "account_id")) == ids
+        assert tuple(expected[name] for name in ("buyer_id", "seller_id", "account_id")) == ids
         assert "masked" not in str(events)
     assert alice.get("/orders", market_id=market)["results"][0]["account_id"] == own(alice)
 
@@ -239,8 +239,8 @@ print(json.dumps({{
 }}))
 """
     shell = manage("shell", "--no-imports", "-c", script, env=live.env, stdout=subprocess.PIPE)
-    said, _ = shell.communicate(timeout=60)
-    keys: dict[str, str] = json.loads(said)
+    output, _ = shell.communicate(timeout=60)
+    keys: dict[str, str] = json.loads(output)
     return keys
 
 

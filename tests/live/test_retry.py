@@ -108,7 +108,7 @@ async def test_twice_in_one_frame_is_once(live: LiveExchange) -> None:
         order = bid(market, 5_000, 100, client_order_id="twin")
         await socket.send(*(pb.ClientMessage(request_id=id, create_order=order) for id in ("one", "two", "three")))
         await socket.reply("three")
-        replies = {message.request_id: message for message in socket.heard if message.request_id}
+        replies = {message.request_id: message for message in socket.received if message.request_id}
         same_answer(replies["one"], replies["two"])
         same_answer(replies["one"], replies["three"])
         assert len(Tables(live.env).book(market)[pb.BID]) == 1
@@ -246,8 +246,8 @@ async def test_the_first_reply_was_lost(live: LiveExchange) -> None:
     resting = Tables(live.env).book(market)[pb.BID]
     assert [row[2] for row in resting] == [100 + number for number in reversed(range(ORDERS))]
     async with signed_in(live.ws_url, live.token("bob"), subscriptions=watcher_of) as bob:
-        heard = [order for message in bob.heard for order in message.orders.orders if order.market_id == market]
-        assert len(heard) == ORDERS
+        received = [order for message in bob.received for order in message.orders.orders if order.market_id == market]
+        assert len(received) == ORDERS
 
 
 async def test_orders_under_way_when_the_exchange_is_killed_are_there_once(start_exchange: Start) -> None:

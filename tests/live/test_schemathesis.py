@@ -27,8 +27,13 @@ def test_it_finds_nothing(who: str, start_exchange: Any, tmp_path: Path) -> None
     print(f"SEED={seed}")
     done = subprocess.run(
         [
-            *(str(Path(sys.executable).parent / "schemathesis"), "run", f"{exchange.url}/api/v1/schema"),
-            *("--seed", str(seed), "--max-examples", str(CASES_MAX), "--continue-on-failure", "--no-color"),
+            str(Path(sys.executable).parent / "schemathesis"),
+            "run",
+            f"{exchange.url}/api/v1/schema",
+            f"--seed={seed}",
+            f"--max-examples={CASES_MAX}",
+            "--continue-on-failure",
+            "--no-color",
             *(part for name, value in headers.items() for part in ("--header", f"{name}: {value}")),
         ],
         cwd=tmp_path,

@@ -20,11 +20,11 @@ async def team_of(socket: RawSocket, name: str, owner: int = 0) -> int:
 
 
 def hello_of(socket: RawSocket) -> pb.Authenticated:
-    return next(message.authenticated for message in socket.heard if message.HasField("authenticated"))
+    return next(message.authenticated for message in socket.received if message.HasField("authenticated"))
 
 
 async def until_snapshot(socket: RawSocket, stream: str) -> None:
-    while not any(message.snapshot_end.stream == stream for message in socket.heard):
+    while not any(message.snapshot_end.stream == stream for message in socket.received):
         await socket.receive()
 
 
@@ -42,16 +42,16 @@ async def test_who_gets_a_share_hears_and_trades_at_once(live: LiveExchange) -> 
         assert [owner.owner_id for owner in shared.owners_changed.owners] == sorted([alice.account, bob.account])
         for account in (team, cellar):
             await until_snapshot(bob, f"account.{account}")
-        heard = await bob.until_heard(f"account.{bob.account}", shared.seq)
-        (told,) = [message for message in heard if message.HasField("owners_changed")]
-        assert told.owners_changed.account.id == team
+        received = await bob.until_received(f"account.{bob.account}", shared.seq)
+        (changed,) = [message for message in received if message.HasField("owners_changed")]
+        assert changed.owners_changed.account.id == team
         paid = pb.MakeTransfer(from_account_id=bob.account, to_account_id=team, amount=1_000_000)
         assert (await bob.ask(make_transfer=paid)).HasField("transfer_created")
         assert (await bob.ask(act_as=pb.ActAs(account_id=team))).acting_as.account_id == team
         placed = await bob.ask(create_order=bid(market, 100, 100))
         assert placed.order_created.order.account_id == team
-        heard = await alice.until_heard(f"account.{team}", placed.seq)
-        (created,) = [message for message in heard if message.HasField("order_created")]
+        received = await alice.until_received(f"account.{team}", placed.seq)
+        (created,) = [message for message in received if message.HasField("order_created")]
         assert created.order_created.order.id == placed.order_created.order.id
     live.verify()
 
@@ -68,7 +68,7 @@ async def test_a_share_of_many_accounts_is_heard_whole_and_again(live: LiveExcha
         left = await bob.ask(leave_account=pb.LeaveAccount(account_id=top))
         assert left.HasField("owners_changed")
         again = await carol.ask(share_account=pb.ShareAccount(account_id=top, receiver_id=bob.account))
-        bob.heard.clear()
+        bob.received.clear()
         for account in (top, *below):
             await until_snapshot(bob, f"account.{account}")
         assert again.HasField("owners_changed")
@@ -110,10 +110,10 @@ async def test_whose_share_ends_hears_no_more_and_acts_as_themselves(live: LiveE
         own = await bobs_bot.ask(create_order=bid(market, 100, 100))
         assert own.order_created.order.account_id == bob.account
         for socket in (bob, bobs_bot):
-            await socket.until_heard(f"account.{bob.account}", own.seq)
+            await socket.until_received(f"account.{bob.account}", own.seq)
             for account in (team, cellar):
-                assert socket.heard_on(f"account.{account}", unheard.seq) == []
-                positions = [message.stream_position for message in socket.heard]
+                assert socket.received_on(f"account.{account}", unheard.seq) == []
+                positions = [message.stream_position for message in socket.received]
                 assert all(one.seq < left.seq for one in positions if one.stream == f"account.{account}")
     live.verify()
 
@@ -148,7 +148,7 @@ async def test_who_shares_and_leaves_in_one_batch_is_not_told_the_rest(live: Liv
             pb.ClientMessage(request_id="leave", leave_account=leave),
         )
         await alice.reply("leave")
-        replies = [message for message in alice.heard if message.request_id in ("share", "leave")]
+        replies = [message for message in alice.received if message.request_id in ("share", "leave")]
         assert [len(reply.owners_changed.owners) for reply in replies] == [0, 0]
 
 
@@ -164,7 +164,7 @@ async def test_who_was_away_meanwhile_begins_anew(live: LiveExchange) -> None:
         async with signed_in(live.ws_url, live.token("bob"), **resuming) as bob:
             again = hello_of(bob)
             assert again.anew
-            begun = {message.snapshot_begin.stream for message in bob.heard if message.HasField("snapshot_begin")}
+            begun = {message.snapshot_begin.stream for message in bob.received if message.HasField("snapshot_begin")}
             assert {"public", f"account.{account}", f"account.{team}"} <= begun
             standing = {"epoch": hello.epoch, "from_seq": again.seq}
         async with signed_in(live.ws_url, live.token("bob"), **standing) as bob:
@@ -173,7 +173,7 @@ async def test_who_was_away_meanwhile_begins_anew(live: LiveExchange) -> None:
             await bob.ask(leave_account=pb.LeaveAccount(account_id=team))
         async with signed_in(live.ws_url, live.token("bob"), **standing) as bob:
             assert hello_of(bob).anew
-            streams = {message.snapshot_begin.stream for message in bob.heard if message.HasField("snapshot_begin")}
+            streams = {message.snapshot_begin.stream for message in bob.received if message.HasField("snapshot_begin")}
             assert f"account.{team}" not in streams
 
 

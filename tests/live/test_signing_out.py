@@ -36,12 +36,12 @@ async def is_closed_soon(socket: RawSocket) -> None:
     begin = time.monotonic()
     assert await socket.closed() == NOT_AUTHENTICATED
     assert time.monotonic() - begin < CLOSED_SECONDS_MAX
-    assert socket.heard[-1].refused.code == pb.NOT_AUTHENTICATED
+    assert socket.received[-1].refused.code == pb.NOT_AUTHENTICATED
 
 
 async def refused_with(socket: RawSocket, code: int, reason: int) -> None:
     assert await socket.closed() == code
-    assert [message.refused.code for message in socket.heard] == [reason]
+    assert [message.refused.code for message in socket.received] == [reason]
 
 
 class TestOpening:
@@ -95,7 +95,7 @@ async def hold(live: LiveExchange, name: str, done: asyncio.Event) -> int:
     """The code that it was closed with; 0 if it was let in, and then it stays open until all is done."""
     async with raw_socket(live.ws_url) as socket:
         if (await socket.sign_in(live.token(name)))[-1].HasField("refused"):
-            assert socket.heard[-1].refused.code == pb.RATE_LIMITED
+            assert socket.received[-1].refused.code == pb.RATE_LIMITED
             return await socket.closed()
         await done.wait()
         return 0

@@ -52,9 +52,9 @@ async def test_a_stop_says_1012_to_every_socket_and_exits_with_0(
     exchange.process.send_signal(signal_number)
     assert await asyncio.gather(*closing) == [RESTART] * len(names)
     assert await asyncio.to_thread(exchange.process.wait, STOP_SECONDS_MAX) == 0
-    said = exchange.log.read_text()
-    assert "Traceback" not in said
-    assert "Fatal Python error" not in said
+    log = exchange.log.read_text()
+    assert "Traceback" not in log
+    assert "Fatal Python error" not in log
 
 
 async def test_a_stop_under_load_loses_nothing_that_was_acknowledged(start_exchange: Start) -> None:
@@ -70,9 +70,9 @@ async def test_a_stop_under_load_loses_nothing_that_was_acknowledged(start_excha
         assert [socket.connection.close_code for socket in sockets] == [RESTART] * len(sockets)
     assert await asyncio.to_thread(exchange.process.wait, STOP_SECONDS_MAX) == 0
     acknowledged_are_there_once(Tables(exchange.env), people)
-    told = sum(len(person.acknowledged) for person in people)
+    acknowledged = sum(len(person.acknowledged) for person in people)
     # The last batch was finished and told; what came after it was told that it was not taken.
     keyed = len(Tables(exchange.env).keyed()) - len(markets)
-    print(f"{told} acknowledged, {keyed} there")
-    assert told == keyed > 100
+    print(f"{acknowledged} acknowledged, {keyed} there")
+    assert acknowledged == keyed > 100
     exchange.verify()

@@ -38,16 +38,16 @@ def names(messages: list[pb.ServerMessage], market: int) -> bool:
 
 async def until_snapshot(socket: RawSocket, stream: str, since: int = 0) -> None:
     async with asyncio.timeout(WAIT_SECONDS):
-        while not any(message.snapshot_end.stream == stream for message in socket.heard[since:]):
+        while not any(message.snapshot_end.stream == stream for message in socket.received[since:]):
             await socket.receive()
 
 
 async def unsubscribed(socket: RawSocket) -> list[str]:
     """The streams that it was first told it hears no more; replies come in one frame with what is pushed."""
     async with asyncio.timeout(WAIT_SECONDS):
-        while not (told := [m.unsubscribed.streams for m in socket.heard if m.HasField("unsubscribed")]):
+        while not (ended := [m.unsubscribed.streams for m in socket.received if m.HasField("unsubscribed")]):
             await socket.receive()
-    return list(told[0])
+    return list(ended[0])
 
 
 async def test_a_restricted_market_is_there_for_those_it_is_for(live: LiveExchange) -> None:
@@ -61,7 +61,7 @@ async def test_a_restricted_market_is_there_for_those_it_is_for(live: LiveExchan
         await until_snapshot(alice, f"market.{market}")
         await until_snapshot(alice, f"market.{market}.summary")
         await until_snapshot(operator, f"market.{market}")
-        definitions = [m.market_created.market for m in alice.heard if m.HasField("market_created")]
+        definitions = [m.market_created.market for m in alice.received if m.HasField("market_created")]
         assert [one.restricted for one in definitions if one.id == market] == [True]
         assert not any(one.visible_to.ids for one in definitions)
         placed = await alice.ask(create_order=bid(market, 4_000, 100))
@@ -79,7 +79,7 @@ async def test_a_restricted_market_is_there_for_those_it_is_for(live: LiveExchan
         assert refused.refused.code == pb.MARKET_NOT_FOUND
         everybodys = await new_market(bob)
         await until_snapshot(bob, f"market.{everybodys}")
-        assert not names(bob.heard_but_refusals(), market)
+        assert not names(bob.received_but_refusals(), market)
     live.verify()
 
 
@@ -98,27 +98,27 @@ async def test_a_change_of_the_list_takes_effect_at_once(live: LiveExchange) -> 
         await bob.ask(create_order=offer(market, 4_000, 100))  # bob has traded, carol only bids
         mine = await carol.ask(create_order=bid(market, 3_000, 100))
         hidden = await show_to(operator, market, [alice.account])
-        cancelled = await carol.until_heard(f"account.{carol.account}", hidden)
+        cancelled = await carol.until_received(f"account.{carol.account}", hidden)
         (lost,) = next(m.orders_cancelled.orders for m in cancelled if m.HasField("orders_cancelled"))
         assert (lost.order_id, lost.open, lost.cause) == (mine.order_created.order.id, 0, pb.NO_LONGER_LISTED)
         for socket in (bob, carol):
             assert await unsubscribed(socket) == [f"market.{market}", f"market.{market}.summary"]
-        told = await bob.until_heard(f"account.{bob.account}", hidden)
-        (kept,) = [m.market_updated.market for m in told if m.HasField("market_updated")]
+        messages = await bob.until_received(f"account.{bob.account}", hidden)
+        (kept,) = [m.market_updated.market for m in messages if m.HasField("market_updated")]
         assert (kept.restricted, kept.HasField("last_price"), kept.volume) == (True, False, 0)
-        withdrawn = await carol.until_heard("public", hidden)
+        withdrawn = await carol.until_received("public", hidden)
         assert [m.market_withdrawn.market_id for m in withdrawn] == [market]
         more = await alice.ask(create_order=bid(market, 4_500, 100))
-        await alice.until_heard(f"market.{market}", more.seq)
+        await alice.until_received(f"market.{market}", more.seq)
         settled = await operator.ask(settle_market=pb.SettleMarket(market_id=market, price=6_000))
-        paid = await bob.until_heard(f"account.{bob.account}", settled.seq)
+        paid = await bob.until_received(f"account.{bob.account}", settled.seq)
         assert [m.market_settled.market.settle_price for m in paid if m.HasField("market_settled")] == [6_000]
         quiet = await carol.ask(create_account=pb.CreateAccount(name="Carol waits"))
-        await carol.until_heard(f"account.{carol.account}", quiet.seq)
+        await carol.until_received(f"account.{carol.account}", quiet.seq)
         for socket in (bob, carol):
-            assert not socket.heard_on(f"market.{market}", more.seq)
-            assert not socket.heard_on("public", settled.seq)
-        assert not carol.heard_on(f"account.{carol.account}", settled.seq)
+            assert not socket.received_on(f"market.{market}", more.seq)
+            assert not socket.received_on("public", settled.seq)
+        assert not carol.received_on(f"account.{carol.account}", settled.seq)
     live.verify()
 
 
@@ -132,7 +132,7 @@ async def test_a_market_that_was_hidden_is_everybodys_again(live: LiveExchange) 
         market = await restricted(operator, "Members only", [bob.account])
         everybody = await show_to(operator, market, [])
         for socket in (bob, carol):
-            assert any(m.HasField("market_updated") for m in await socket.until_heard("public", everybody))
+            assert any(m.HasField("market_updated") for m in await socket.until_received("public", everybody))
             await until_snapshot(socket, f"market.{market}")
 
 
@@ -141,18 +141,18 @@ async def test_who_was_away_meanwhile_hears_nothing_of_it(live: LiveExchange) ->
         await sudo(operator)
         market = await new_market(operator)
         async with signed_in(live.ws_url, live.token("bob"), subscriptions=EVERYTHING) as bob:
-            hello = next(m.authenticated for m in bob.heard if m.HasField("authenticated"))
+            hello = next(m.authenticated for m in bob.received if m.HasField("authenticated"))
         await operator.ask(edit_market=pb.EditMarket(market_id=market, description="Secret", name="Secret club"))
         await show_to(operator, market, [operator.account])
         standing = [pb.Subscription(market_id=market, from_seq=hello.seq)]
         standing += [pb.Subscription(all_markets=True, from_seq=hello.seq)]
         resuming = {"epoch": hello.epoch, "from_seq": hello.seq, "subscriptions": standing}
         async with signed_in(live.ws_url, live.token("bob"), **resuming) as bob:
-            again = next(m.authenticated for m in bob.heard if m.HasField("authenticated"))
+            again = next(m.authenticated for m in bob.received if m.HasField("authenticated"))
             assert again.anew
-            (gone,) = [m.unsubscribed.streams for m in bob.heard if m.HasField("unsubscribed")]
+            (gone,) = [m.unsubscribed.streams for m in bob.received if m.HasField("unsubscribed")]
             assert gone == [f"market.{market}"]
-            assert "Secret" not in str(bob.heard)
+            assert "Secret" not in str(bob.received)
 
 
 async def hidden(operator: RawSocket, *others: RawSocket) -> int:
@@ -161,7 +161,7 @@ async def hidden(operator: RawSocket, *others: RawSocket) -> int:
     market = await new_market(operator)
     for socket in (operator, *others):
         await socket.ask(subscribe=pb.Subscribe(subscriptions=one_market(market)))
-    since = {socket: len(socket.heard) for socket in others}
+    since = {socket: len(socket.received) for socket in others}
     await operator.ask(edit_market=pb.EditMarket(market_id=market, hide_account_ids=True))
     assert await unsubscribed(operator) == [f"market.{market}"]
     await until_snapshot(operator, f"market.{market}.unmasked")
@@ -183,17 +183,17 @@ async def test_hidden_ids(live: LiveExchange) -> None:
             (alice, f"market.{market}", 0),
             (operator, f"market.{market}.unmasked", alice.account),
         ):
-            (heard,) = await socket.until_heard(stream, placed.seq)
-            assert heard.order_created.order.account_id == account
+            (received,) = await socket.until_received(stream, placed.seq)
+            assert received.order_created.order.account_id == account
         taken = await bob.ask(create_order=offer(market, 4_000, 100))
         (trade,) = taken.order_created.trades
         assert (trade.buyer_id, trade.seller_id) == (0, bob.account)
-        fills = await alice.until_heard(f"account.{alice.account}", taken.seq)
+        fills = await alice.until_received(f"account.{alice.account}", taken.seq)
         assert [f.counterparty_id for m in fills for f in m.fills.fills] == [0]
-        (heard, *_) = await alice.until_heard(f"market.{market}", taken.seq)
-        assert [(t.buyer_id, t.seller_id) for t in heard.trades.trades] == [(0, 0)]
-        (heard, *_) = await operator.until_heard(f"market.{market}.unmasked", taken.seq)
-        assert [(t.buyer_id, t.seller_id) for t in heard.trades.trades] == [(alice.account, bob.account)]
+        (received, *_) = await alice.until_received(f"market.{market}", taken.seq)
+        assert [(t.buyer_id, t.seller_id) for t in received.trades.trades] == [(0, 0)]
+        (received, *_) = await operator.until_received(f"market.{market}.unmasked", taken.seq)
+        assert [(t.buyer_id, t.seller_id) for t in received.trades.trades] == [(alice.account, bob.account)]
     live.verify()
 
 
@@ -204,15 +204,15 @@ async def test_ids_are_hidden_and_shown_again(live: LiveExchange) -> None:
     ):
         market = await hidden(operator, alice)
         await alice.ask(create_order=bid(market, 4_000, 200))
-        since = len(operator.heard)
+        since = len(operator.received)
         await sudo(operator, on=False)
-        book = [m for m in operator.heard[since:] if m.HasField("orders")]
+        book = [m for m in operator.received[since:] if m.HasField("orders")]
         assert [order.account_id for m in book for order in m.orders.orders if order.market_id == market] == [0]
-        since = len(alice.heard)
+        since = len(alice.received)
         await sudo(operator)
         await operator.ask(edit_market=pb.EditMarket(market_id=market, hide_account_ids=False))
         await until_snapshot(alice, f"market.{market}", since)
-        book = [m for m in alice.heard[since:] if m.HasField("orders")]
+        book = [m for m in alice.received[since:] if m.HasField("orders")]
         assert [order.account_id for m in book for order in m.orders.orders] == [alice.account]
     live.verify()
 
@@ -232,11 +232,11 @@ async def test_sudo_acts_as_anybody_and_ends(live: LiveExchange) -> None:
         assert (await operator.ask(act_as=pb.ActAs(account_id=alice.account))).HasField("acting_as")
         placed = await operator.ask(create_order=bid(market, 4_000, 100))
         assert placed.order_created.order.account_id == alice.account
-        await operator.until_heard(f"account.{alice.account}", placed.seq)
-        await alice.until_heard(f"account.{alice.account}", placed.seq)
-        since = len(operator.heard)
+        await operator.until_received(f"account.{alice.account}", placed.seq)
+        await alice.until_received(f"account.{alice.account}", placed.seq)
+        since = len(operator.received)
         await sudo(operator, on=False)
-        ended = operator.heard[since:]
+        ended = operator.received[since:]
         assert [m.acting_as.account_id for m in ended if m.HasField("acting_as")] == [operator.account]
         (gone,) = [m.unsubscribed.streams for m in ended if m.HasField("unsubscribed")]
         assert {f"account.{alice.account}", f"market.{secret}", f"market.{secret}.summary"} <= set(gone)
@@ -244,9 +244,9 @@ async def test_sudo_acts_as_anybody_and_ends(live: LiveExchange) -> None:
         unheard = await alice.ask(create_order=bid(secret, 4_000, 100))
         quiet = await operator.ask(create_account=pb.CreateAccount(name="Off duty"))
         assert quiet.account_created.owners[0].owner_id == operator.account
-        await operator.until_heard(f"account.{operator.account}", quiet.seq)
-        assert not operator.heard_on(f"market.{secret}", unheard.seq)
-        assert not operator.heard_on(f"account.{alice.account}", unheard.seq)
+        await operator.until_received(f"account.{operator.account}", quiet.seq)
+        assert not operator.received_on(f"market.{secret}", unheard.seq)
+        assert not operator.received_on(f"account.{alice.account}", unheard.seq)
     live.verify()
 
 
@@ -263,6 +263,6 @@ async def test_summaries_come_at_most_four_times_a_second(live: LiveExchange) ->
         assert last is not None
         line = await bob.until(lambda m: m.market_summary.bid == 1_299)
         assert line.market_summary.bid_size == 100
-        lines = [m for m in bob.heard if m.market_summary.market_id == market]
+        lines = [m for m in bob.received if m.market_summary.market_id == market]
         assert len(lines) < 60  # of 300 orders within a few seconds
-        assert not any(m.stream_position.stream == f"market.{market}" for m in bob.heard)
+        assert not any(m.stream_position.stream == f"market.{market}" for m in bob.received)

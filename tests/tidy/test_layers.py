@@ -137,8 +137,8 @@ def test_every_module_of_markets_is_in_a_wing_or_where_django_looks() -> None:
 def test_the_page_of_the_house_tells_of_these_wings() -> None:
     page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `(\w+)/` \| .+ \| ([\w, ]+) \|$", page, re.MULTILINE)
-    told = {wing: {*imports.split(", ")} - {"nothing"} for wing, imports in rows if wing in WINGS}
-    assert told == {wing: set(imports) for wing, imports in WINGS.items()}
+    documented = {wing: {*imports.split(", ")} - {"nothing"} for wing, imports in rows if wing in WINGS}
+    assert documented == {wing: set(imports) for wing, imports in WINGS.items()}
 
 
 def test_nothing_is_imported_inside_a_function_or_from_above() -> None:

@@ -1,6 +1,7 @@
-"""Was this message theirs to hear? Written from the rules (docs/rules.md sections 1, 4, 7 and 8), not from the code.
+"""Checks every message of a socket: may its person see it? Every complaint is a leak.
 
-A judge knows one socket: whose it is, and message by message whether sudo was on. Every complaint is a leak.
+Written from the rules (docs/rules.md sections 1, 4, 7 and 8), not from the exchange's code. A judge knows whose socket
+it is and, for each message, whether sudo was on.
 """
 
 from collections import Counter
@@ -8,16 +9,16 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from proto import exchange_pb2 as pb
-from tests.live.leak.hearing import HISTORIES, Heard, Recording, heard
+from tests.live.leak.recordings import HISTORIES, Received, Recording, received
 from tests.live.leak.truth import Degree, Truth
 
-Rule = Callable[[Heard, Any], None]
+Rule = Callable[[Received, Any], None]
 
-EXAMPLES = 5  # of each kind of complaint that are told at length
+EXAMPLES = 5  # printed for each kind of complaint
 
 
 class Complaints:
-    """By kind, with some examples."""
+    """Counts leaks by kind and keeps some examples."""
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
@@ -43,12 +44,12 @@ class Judge:
         self.complaints = complaints
         self.judged = 0
         self._recording = recording
-        self._here: Heard | None = None
-        self._had_sudo = False  # at any time: then everything was known once
+        self._here: Received | None = None
+        self._had_sudo = False  # at any time so far: then they could see everything once
         self._rules = self._rules_of_kinds()
 
     def _rules_of_kinds(self) -> dict[str, Rule]:
-        """By what a message says. What is not here is everybody's, such as auctions and names of accounts."""
+        """Kind of message -> its rule. Kinds without a rule are public, such as auctions and names of accounts."""
         return {
             **dict.fromkeys(("stream_position", "snapshot_begin", "snapshot_end"), _of("stream", self._stream)),
             "subscribed": _each("streams", self._stream),
@@ -74,14 +75,14 @@ class Judge:
         }
 
     def judge(self) -> None:
-        for one in heard(self._recording):
+        for one in received(self._recording):
             self._here = one
             self.judged += 1
             self._had_sudo |= one.sudo
             if not self.user and (one.kind != "refused" or one.message.seq):
                 self._complain("something for nobody")
             if one.kind == "refused":
-                continue  # its words are looked at as text
+                continue  # TextJudge searches its text
             if (rule := self._rules.get(one.kind)) is not None:
                 rule(one, getattr(one.message, one.kind))
 
@@ -94,36 +95,39 @@ class Judge:
 
     # --- Rights
 
-    def _moments(self, h: Heard) -> Iterable[int]:
-        """The ends of the batches with whose rights the message may have left. A reply to a question leaves whenever it
-        has been read; everything else with its own batch, or at once."""
+    def _moments(self, h: Received) -> Iterable[int]:
+        """The seqs whose rights may apply: ends of batches.
+
+        A history is sent whenever it has been read, so any batch up to `until` counts. Everything else is sent with its
+        own batch, or at once.
+        """
         first = self.truth.batch_end(h.at)
         last = self.truth.batch_end(h.until) if h.kind in HISTORIES else first
         return range(first, last + 1)
 
-    def _degree(self, h: Heard, market: int) -> Degree:
+    def _degree(self, h: Received, market: int) -> Degree:
         return max(self.truth.degree(self.user, h.sudo, market, seq) for seq in self._moments(h))
 
-    def _hides(self, h: Heard, market: int) -> bool:
-        """Whether ids of the market read 0."""
+    def _hides(self, h: Received, market: int) -> bool:
+        """Whether account ids of the market must read 0."""
         found = self.truth.markets.get(market)
         return found is not None and not h.sudo and all(found.hides.at(seq) for seq in self._moments(h))
 
-    def _may_act_as(self, h: Heard, account: int) -> bool:
+    def _may_act_as(self, h: Received, account: int) -> bool:
         return h.sudo or any(account in self.truth.reach(self.user, seq) for seq in self._moments(h))
 
-    def _whole(self, h: Heard, market: int) -> None:
+    def _whole(self, h: Received, market: int) -> None:
         if self._degree(h, market) != Degree.WHOLE:
             self._complain("the book of a market that is not theirs to see")
 
-    def _once_known(self, h: Heard, market: int, least: Degree) -> None:
+    def _once_known(self, h: Received, market: int, least: Degree) -> None:
         known = self.truth.ever(self.user, market, 0, self.truth.batch_end(h.at))
         if known < least and not self._had_sudo and market not in self._recording.named:
             self._complain("the end of a market that they never knew")
 
     # --- Streams and definitions
 
-    def _stream(self, h: Heard, stream: str) -> None:
+    def _stream(self, h: Received, stream: str) -> None:
         kind, _, rest = stream.partition(".")
         if kind == "account" and not self._may_act_as(h, int(rest)):
             self._complain("the stream of somebody else's account")
@@ -133,13 +137,13 @@ class Judge:
             if form == "unmasked" and not h.sudo:
                 self._complain("account ids without sudo")
 
-    def _unsubscribed(self, h: Heard, said: pb.Unsubscribed) -> None:
-        for stream in said.streams:
+    def _unsubscribed(self, h: Received, body: pb.Unsubscribed) -> None:
+        for stream in body.streams:
             kind, _, rest = stream.partition(".")
             if kind == "market":
                 self._once_known(h, int(rest.partition(".")[0]), Degree.WHOLE)
 
-    def _definition(self, h: Heard, market: pb.Market) -> None:
+    def _definition(self, h: Received, market: pb.Market) -> None:
         degree = self._degree(h, market.id)
         if degree == Degree.NOTHING:
             self._complain("a market that is not there for them")
@@ -153,8 +157,8 @@ class Judge:
 
     # --- Orders and trades
 
-    def _order(self, h: Heard, order: pb.Order) -> None:
-        """In a snapshot or a stream message; of one's own account, or of a market."""
+    def _order(self, h: Received, order: pb.Order) -> None:
+        """An order in a snapshot, a reply or a stream, of the own account or of a market."""
         market, account = self.truth.orders[order.id]
         if h.stream.startswith("market."):
             self._whole(h, market)
@@ -165,40 +169,44 @@ class Judge:
         elif not self._may_act_as(h, account) or (h.stream and h.stream != f"account.{account}"):
             self._complain("somebody else's order")
 
-    def _order_created(self, h: Heard, said: pb.OrderCreated) -> None:
-        self._order(h, said.order)
-        for trade in said.trades:
+    def _order_created(self, h: Received, body: pb.OrderCreated) -> None:
+        self._order(h, body.order)
+        for trade in body.trades:
             _, buyer, seller = self.truth.takes[trade.id]
-            if not h.message.request_id or self.truth.orders[said.order.id][1] not in (buyer, seller):
+            if not h.message.request_id or self.truth.orders[body.order.id][1] not in (buyer, seller):
                 self._complain("somebody else's trade")
-            other = trade.seller_id if buyer == said.order.account_id else trade.buyer_id
-            if other and other != said.order.account_id and self._hides(h, trade.market_id):
+            other = trade.seller_id if buyer == body.order.account_id else trade.buyer_id
+            if other and other != body.order.account_id and self._hides(h, trade.market_id):
                 self._complain("the other side, in a market that hides it")
 
-    def _cancelled(self, h: Heard, said: pb.CancelledOrder) -> None:
-        market, account = self.truth.orders[said.order_id]
+    def _cancelled(self, h: Received, body: pb.CancelledOrder) -> None:
+        market, account = self.truth.orders[body.order_id]
         if h.stream.startswith("market."):
             self._whole(h, market)
         elif not self._may_act_as(h, account) or (h.stream and h.stream != f"account.{account}"):
             self._complain("the end of somebody else's order")
 
-    def _trade(self, h: Heard, trade: pb.Trade) -> None:
+    def _trade(self, h: Received, trade: pb.Trade) -> None:
         self._whole(h, trade.market_id)
         if (trade.buyer_id or trade.seller_id) and self._hides(h, trade.market_id):
             self._complain("who traded, in a market that hides it")
 
-    def _fills(self, h: Heard, said: pb.Fills) -> None:
-        for fill in said.fills:
+    def _fills(self, h: Received, body: pb.Fills) -> None:
+        for fill in body.fills:
             market, *sides = self.truth.takes[fill.trade_id]
-            if said.account_id not in sides or h.stream != f"account.{said.account_id}":
+            if body.account_id not in sides or h.stream != f"account.{body.account_id}":
                 self._complain("somebody else's fill")
             if fill.counterparty_id and self._hides(h, market):
                 self._complain("the other side of a fill, in a market that hides it")
 
     # --- Accounts
 
-    def _portfolio(self, h: Heard, account: int, exposures: Iterable[pb.Exposure]) -> None:
-        """One's own rows. Of a market that is gone for who never traded there, only the message that it goes with."""
+    def _portfolio(self, h: Received, account: int, exposures: Iterable[pb.Exposure]) -> None:
+        """Portfolios are for those who may act as the account.
+
+        When a restricted market disappears for an account that never traded there, one more message may name it: the
+        update of that batch.
+        """
         if h.stream != f"account.{account}" or not self._may_act_as(h, account):
             self._complain("somebody else's portfolio")
         for exposure in exposures:
@@ -206,54 +214,54 @@ class Judge:
             if self.truth.entered.get((market, account), h.at + 1) > h.at and not h.sudo:
                 self._complain("a stake in a market where the account never was")
             if self._degree(h, market) == Degree.NOTHING:
-                begins = max(h.message.seq - 512, 0)  # of the batch, at the earliest
+                begins = max(h.message.seq - 512, 0)  # the batch begins here at the earliest
                 if h.snapshot or not self.truth.list_changed(market, begins, self.truth.batch_end(h.at)):
                     self._complain("a stake in a market that is gone")
 
-    def _owners(self, h: Heard, said: pb.AccountCreated | pb.OwnersChanged) -> None:
-        """Who owns it may know, though a token that is bound to an owner may not act as what that owns."""
-        knows = (said.account.id, *(owner.owner_id for owner in said.owners))
-        if said.owners and not any(self._may_act_as(h, account) for account in knows):
+    def _owners(self, h: Received, body: pb.AccountCreated | pb.OwnersChanged) -> None:
+        """Owners may know an account's owners, even with a token that is bound to an owner and may not act as it."""
+        knows = (body.account.id, *(owner.owner_id for owner in body.owners))
+        if body.owners and not any(self._may_act_as(h, account) for account in knows):
             self._complain("whose somebody else's account is")
 
-    def _transfer(self, h: Heard, transfer: pb.Transfer) -> None:
+    def _transfer(self, h: Received, transfer: pb.Transfer) -> None:
         sides = (transfer.from_account_id, transfer.to_account_id)
         if not any(self._may_act_as(h, account) for account in sides):
             self._complain("somebody else's transfer")
 
-    def _paid_out(self, h: Heard, said: pb.PaidOut) -> None:
-        if not self._may_act_as(h, said.account_id):
+    def _paid_out(self, h: Received, body: pb.PaidOut) -> None:
+        if not self._may_act_as(h, body.account_id):
             self._complain("somebody else's payout")
 
     # --- Histories
 
-    def _trade_history(self, h: Heard, said: pb.TradeHistory) -> None:
-        self._whole(h, said.market_id)
-        for trade in said.trades:
+    def _trade_history(self, h: Received, body: pb.TradeHistory) -> None:
+        self._whole(h, body.market_id)
+        for trade in body.trades:
             self._trade(h, trade)
 
-    def _order_history(self, h: Heard, said: pb.OrderHistory) -> None:
-        self._whole(h, said.market_id)
-        for change in said.changes:
+    def _order_history(self, h: Received, body: pb.OrderHistory) -> None:
+        self._whole(h, body.market_id)
+        for change in body.changes:
             if change.created.client_order_id:
                 self._complain("somebody's client_order_id in a history")
-            if change.created.account_id and self._hides(h, said.market_id):
+            if change.created.account_id and self._hides(h, body.market_id):
                 self._complain("whose order it was, in a market that hides it")
 
-    def _positions(self, h: Heard, said: pb.MarketPositions) -> None:
-        self._whole(h, said.market_id)
-        others = [row.account_id for row in said.positions if row.account_id]
-        if self._hides(h, said.market_id) and not all(self._may_act_as(h, account) for account in others):
+    def _positions(self, h: Received, body: pb.MarketPositions) -> None:
+        self._whole(h, body.market_id)
+        others = [row.account_id for row in body.positions if row.account_id]
+        if self._hides(h, body.market_id) and not all(self._may_act_as(h, account) for account in others):
             self._complain("who holds what, in a market that hides it")
 
 
 def _of(field: str, rule: Rule) -> Rule:
-    return lambda h, said: rule(h, getattr(said, field))
+    return lambda h, body: rule(h, getattr(body, field))
 
 
 def _each(field: str, rule: Rule) -> Rule:
-    def each(h: Heard, said: Any) -> None:
-        for one in getattr(said, field):
+    def each(h: Received, body: Any) -> None:
+        for one in getattr(body, field):
             rule(h, one)
 
     return each

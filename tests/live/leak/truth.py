@@ -1,7 +1,7 @@
-"""What was so at which seq: who acts as what, and who may know what of a market (rules, sections 1 and 4).
+"""Who could act as which account, and who could see what of a market, at every seq (rules, sections 1 and 4).
 
-Read from the journal after the run and counted here on its own, without the exchange's code of visibility. Batches are
-what is told at once, so rights are asked at the end of a batch.
+Read from the journal after the run and computed without the exchange's code of visibility. The exchange publishes a
+batch as a whole, so the rights at the end of the batch count.
 """
 
 from bisect import bisect_right
@@ -21,15 +21,15 @@ Stake = tuple[int, int]  # market, account
 
 
 class Degree(IntEnum):
-    """Of what somebody may know of a market."""
+    """How much somebody may see of a market."""
 
     NOTHING = 0
-    KNOWN = 1  # the definition, the settlement and one's own rows
+    KNOWN = 1  # the definition, the settlement and their own rows
     WHOLE = 2
 
 
-class Course(Generic[T]):
-    """A value that changes with the journal."""
+class Timeline(Generic[T]):
+    """A value that changes from seq to seq."""
 
     def __init__(self, first: T) -> None:
         self._seqs = [0]
@@ -48,7 +48,7 @@ class Course(Generic[T]):
             self._values.append(value)
 
     def between(self, first: int, last: int) -> list[T]:
-        """What it was at these seqs and at any between."""
+        """All values from seq `first` to seq `last`."""
         begin = bisect_right(self._seqs, first) - 1
         return self._values[begin : bisect_right(self._seqs, last)]
 
@@ -58,35 +58,40 @@ class Course(Generic[T]):
 
 
 @dataclass
-class TruthOfMarket:
+class MarketTruth:
     created: int  # seq
     owner: int
-    listed: Course[frozenset[int]]  # none: everybody
-    hides: Course[bool]
+    listed: Timeline[frozenset[int]]  # accounts that see it; empty: everybody
+    hides: Timeline[bool]
     names: dict[str, None] = field(default_factory=dict)  # every name it ever had
     traded: dict[int, int] = field(default_factory=dict)  # account -> seq of its first trade
-    own: dict[int, set[int]] = field(default_factory=lambda: defaultdict(set))  # account -> its prices
+    own: dict[int, set[int]] = field(
+        default_factory=lambda: defaultdict(set)
+    )  # account -> prices of its orders and trades
     prices: set[int] = field(default_factory=set)
-    settled_at: int | None = None  # the price
+    settled_at: int | None = None  # the settlement price
 
 
 class Truth:
-    """`committed`: of replies, seq -> when it was durable, the same for all of a batch. `bound`: who uses a token that
-    is bound to an account -> that account, which is all they may act as; no ids of users."""
+    """`committed`: seq -> committed_us of the reply, which is the same for a whole batch.
+
+    `bound`: made-up user id -> account, for people who use a token that is bound to an account; they may act as that
+    account only.
+    """
 
     def __init__(self, tables: Tables, committed: dict[int, int], bound: dict[int, int]) -> None:
-        self.markets: dict[int, TruthOfMarket] = {}
+        self.markets: dict[int, MarketTruth] = {}
         self.orders: dict[int, Stake] = {}
         self.takes: dict[int, tuple[int, int, int]] = {}  # trade -> market, buyer, seller
         self.client_order_ids: dict[str, int] = {}  # -> account
-        self.transfers: dict[int, frozenset[int]] = {}  # -> who paid and who got it
-        self.notes: dict[str, frozenset[int]] = {}  # of transfers, the same
+        self.transfers: dict[int, frozenset[int]] = {}  # -> payer and receiver
+        self.notes: dict[str, frozenset[int]] = {}  # note of a transfer -> payer and receiver
         self.users: dict[int, int] = {}  # user -> own account
         self.names: dict[int, str] = {}  # of accounts
-        self.entered: dict[Stake, int] = {}  # -> seq of the first order of the account there
-        self.reaches: dict[int, Course[frozenset[int]]] = {
-            user: Course(frozenset({account})) for user, account in bound.items()
-        }  # by user
+        self.entered: dict[Stake, int] = {}  # -> seq of the account's first order in the market
+        self.reaches: dict[int, Timeline[frozenset[int]]] = {
+            user: Timeline(frozenset({account})) for user, account in bound.items()
+        }  # user -> the accounts that they may act as
         self._owners: dict[int, set[int]] = defaultdict(set)
         self._owned: dict[int, set[int]] = defaultdict(set)
         self.head = 0
@@ -98,13 +103,13 @@ class Truth:
         self.degree = cache(self._degree)
 
     def _batch_ends(self, committed: dict[int, int]) -> list[int]:
-        """The last seq of every batch; what nobody was told of is a batch of its own."""
+        """The last seq of every batch. A seq without a reply counts as a batch of its own."""
         seqs = range(1, self.head + 1)
         moment = {seq: committed.get(seq, -seq) for seq in seqs}
         return [seq for seq in seqs if moment[seq] != moment.get(seq + 1)]
 
     def batch_end(self, seq: int) -> int:
-        """The last seq of the batch in which `seq` is."""
+        """The last seq of the batch that contains `seq`."""
         index = bisect_right(self._ends, seq - 1)
         return self._ends[index] if index < len(self._ends) else seq
 
@@ -126,7 +131,7 @@ class Truth:
         return Degree.KNOWN if past or found.owner in mine else Degree.NOTHING
 
     def ever(self, user: int, market: int, first: int, last: int) -> Degree:
-        """The most that the person could know, without sudo, at any time between the two seqs."""
+        """The most that the person could see without sudo at any seq from `first` to `last`."""
         found = self.markets.get(market)
         if found is None or user not in self.reaches:
             return Degree.NOTHING
@@ -145,7 +150,7 @@ class Truth:
                 self.names[event.account] = event.name
                 if event.user:
                     self.users[event.user] = event.account
-                    self.reaches[event.user] = Course(frozenset())
+                    self.reaches[event.user] = Timeline(frozenset())
                 if event.owner:
                     self._own(event.account, event.owner)
                 self._reach_anew(seq)
@@ -178,8 +183,8 @@ class Truth:
             self.markets[event.market].settled_at = event.price
             return
         if isinstance(event, e.MarketCreated):
-            listed, hides = Course(frozenset(event.visible_to)), Course(event.hide_account_ids)
-            self.markets[event.market] = TruthOfMarket(seq, event.owner, listed, hides)
+            listed, hides = Timeline(frozenset(event.visible_to)), Timeline(event.hide_account_ids)
+            self.markets[event.market] = MarketTruth(seq, event.owner, listed, hides)
         market = self.markets[event.market]
         market.names[event.name] = None
         market.listed.set(seq, frozenset(event.visible_to))

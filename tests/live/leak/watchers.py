@@ -1,4 +1,4 @@
-"""Those who only listen: all they can, from wherever they may resume, and asking for what they may not have."""
+"""People who only listen. They follow all they can, resume from random seqs, and ask for what they may not have."""
 
 import asyncio
 import random
@@ -10,46 +10,46 @@ from websockets.exceptions import ConnectionClosed
 
 from proto import exchange_pb2 as pb
 from tests.live.exchange import LiveExchange
-from tests.live.leak.crowd import Town
-from tests.live.leak.ear import Ear, ear, signed_in
-from tests.live.leak.hearing import Recording
+from tests.live.leak.listener import Listener, listener, signed_in
+from tests.live.leak.participants import World
+from tests.live.leak.recordings import Recording
 
 EVERYTHING = [pb.Subscription(all_markets=True), pb.Subscription(market_summary=True)]
-ACTS_SECONDS = (0.02, 0.25)  # between two things that a watcher does
-STAYS = (4, 30)  # things that one who comes and goes does before it goes
+ACTS_SECONDS = (0.02, 0.25)  # between two actions of a watcher
+STAYS = (4, 30)  # actions before a watcher that comes and goes leaves
 AWAY_SECONDS = (0.0, 0.6)
-OUTSIDER_SECONDS = (0.3, 3.0)  # between two things that who never signs in asks for
-BACK = 300  # so many seqs back somebody resumes from
-RESUMED_MARKETS = 4  # that are named, too, when somebody comes back
+OUTSIDER_SECONDS = (0.3, 3.0)  # between two requests of an outsider
+BACK = 300  # a watcher resumes from at most so many seqs back
+RESUMED_MARKETS = 4  # named as well when a watcher comes back
 
 
 @dataclass
 class Outsider:
-    """Never signs in, and asks all the same. It is closed after 10 s, and comes back."""
+    """A connection that never signs in but sends requests. The exchange closes it after 10 s; it connects again."""
 
     live: LiveExchange
-    town: Town
+    world: World
     rng: random.Random
 
     def __post_init__(self) -> None:
         self.recordings: list[Recording] = []
 
     async def watch(self) -> None:
-        """Until cancelled."""
+        """Listens until cancelled."""
         while True:
             recording = Recording("who never signed in", 0)
             self.recordings.append(recording)
             with suppress(ConnectionClosed):
-                async with ear(self.live.ws_url, recording) as socket:
+                async with listener(self.live.ws_url, recording) as socket:
                     await self._stay(socket)
 
-    async def _stay(self, socket: Ear) -> None:
+    async def _stay(self, socket: Listener) -> None:
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(self.rng.uniform(*OUTSIDER_SECONDS)):
                     while True:
                         await socket.receive()
-            market = self.rng.choice(list(self.town.markets))
+            market = self.rng.choice(list(self.world.markets))
             subscribe = pb.Subscribe(subscriptions=[*EVERYTHING, pb.Subscription(market_id=market, from_seq=1)])
             history = pb.GetFullTradeHistory(market_id=market)
             asked = self.rng.choice(({"subscribe": subscribe}, {"get_full_trade_history": history}))
@@ -58,10 +58,10 @@ class Outsider:
 
 @dataclass
 class Watcher:
-    """`name` of a person. `comes_and_goes`: loses the connection and resumes. `sudo`: None for now and then."""
+    """`name`: the person. `comes_and_goes`: disconnects and resumes. `sudo`: None turns it on and off."""
 
     live: LiveExchange
-    town: Town
+    world: World
     name: str
     rng: random.Random
     comes_and_goes: bool = False
@@ -75,19 +75,19 @@ class Watcher:
         self._epoch = 0
 
     async def watch(self) -> None:
-        """Until cancelled."""
+        """Listens until cancelled."""
         while True:
             recording = Recording(self.called or self.name, int(self.live.people[self.name]["id"]))
             self.recordings.append(recording)
             with suppress(ConnectionClosed):
-                async with ear(self.live.ws_url, recording) as socket:
+                async with listener(self.live.ws_url, recording) as socket:
                     await signed_in(socket, self.live.token(self.name), **self._wants(recording))
-                    self._epoch = next(m.authenticated.epoch for m in socket.heard if m.HasField("authenticated"))
+                    self._epoch = next(m.authenticated.epoch for m in socket.received if m.HasField("authenticated"))
                     socket.forgets, self.on = True, False
                     await self._stay(socket)
             await asyncio.sleep(self.rng.uniform(*AWAY_SECONDS))
 
-    async def _stay(self, socket: Ear) -> None:
+    async def _stay(self, socket: Listener) -> None:
         acting = asyncio.create_task(self._act(socket))
         try:
             while not acting.done():
@@ -99,19 +99,19 @@ class Watcher:
             acting.cancel()
 
     def _wants(self, recording: Recording) -> dict[str, Any]:
-        """What Authenticate says: who comes back resumes from where it may have been, or from long before."""
+        """Fields of Authenticate. After the first time it mostly resumes, from a recent seq or from long before."""
         if not self._epoch or self.rng.random() < 0.1:
             return {"subscriptions": EVERYTHING}
         standing = [pb.Subscription(all_markets=True, from_seq=self._past()), pb.Subscription(market_summary=True)]
-        known = self.rng.sample(sorted(self.town.markets), k=min(RESUMED_MARKETS, len(self.town.markets)))
+        known = self.rng.sample(sorted(self.world.markets), k=min(RESUMED_MARKETS, len(self.world.markets)))
         standing += [pb.Subscription(market_id=market, from_seq=self._past()) for market in known]
         recording.named.update(known)
         return {"epoch": self._epoch, "from_seq": self._past(), "subscriptions": standing}
 
     def _past(self) -> int:
-        return max(1, self.town.seq - self.rng.choice((0, 1, 3, 10, 30, self.rng.randint(0, BACK))))
+        return max(1, self.world.seq - self.rng.choice((0, 1, 3, 10, 30, self.rng.randint(0, BACK))))
 
-    async def _act(self, socket: Ear) -> None:
+    async def _act(self, socket: Listener) -> None:
         left = self.rng.randint(*STAYS) if self.comes_and_goes else -1
         while left:
             left -= 1
@@ -123,13 +123,13 @@ class Watcher:
         return pb.ClientMessage(request_id=f"{self._ids}", **request)
 
     def _asks(self) -> list[dict[str, Any]]:
-        rng, town = self.rng, self.town
+        rng, world = self.rng, self.world
         if self.sudo and not self.on:
             self.on = True
             return [{"set_sudo": pb.SetSudo(on=True)}]
-        if not town.markets:
+        if not world.markets:
             return [{"subscribe": pb.Subscribe(subscriptions=EVERYTHING)}]
-        market, dice = rng.choice(list(town.markets)), rng.random()
+        market, dice = rng.choice(list(world.markets)), rng.random()
         one = [pb.Subscription(market_id=market, from_seq=self._past())]
         if dice < 0.45:
             subscribe = pb.Subscribe(subscriptions=one)
@@ -138,7 +138,7 @@ class Watcher:
             every = [pb.Subscription(all_markets=True, from_seq=self._past())]
             return [{"subscribe": pb.Subscribe(subscriptions=every)}]
         if dice < 0.6:
-            return [{"act_as": pb.ActAs(account_id=town.some_accounts(rng, most=1)[0])}]
+            return [{"act_as": pb.ActAs(account_id=world.some_accounts(rng, most=1)[0])}]
         if dice < 0.7 and self.sudo is None:
             return self._toggle(market)
         limit = rng.choice((0, 50))
@@ -153,7 +153,7 @@ class Watcher:
         ]
 
     def _toggle(self, market: int) -> list[dict[str, Any]]:
-        """Turning sudo off it asks for more in the same breath: what is asked with it is answered with it at most."""
+        """Turns sudo on or off. When off, it asks for a history just before and just after, in the same frame."""
         self.on = not self.on
         sudo = {"set_sudo": pb.SetSudo(on=self.on)}
         history = {"get_full_trade_history": pb.GetFullTradeHistory(market_id=market)}

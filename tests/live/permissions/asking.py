@@ -54,7 +54,7 @@ class Asking:
         acting = self.stage.acting(who, scene.account)
         answer = self.doors[door].ask(who, acting, getattr(wanted, door)(scene), scene.id, wanted.anew)
         name = self.stage.names[scene.account]  # it may be another one for each row
-        return Answer(answer.codes, tuple(str(part).replace(name, "THE ACCOUNT") for part in answer.said))
+        return Answer(answer.codes, tuple(str(part).replace(name, "THE ACCOUNT") for part in answer.details))
 
     def close(self) -> None:
         self.stage.close()

@@ -72,7 +72,7 @@ CONSOLE = {
     "make or delete a row by hand": Operation(console=by_hand),
     "make a person": Operation(
         console=lambda it: form(
-            *("/admin/accounts/user/add/",),
+            "/admin/accounts/user/add/",
             username=it.name.replace(" ", "-"),
             usable_password="true",
             password1=PASSWORD,

@@ -46,10 +46,10 @@ SENTENCES = (
 
 @dataclass(frozen=True)
 class Answer:
-    """`said` is everything by which two answers of the door could be told apart, but for the id of the thing."""
+    """`details`: everything that could distinguish two answers of one door, without the id of the thing."""
 
     codes: frozenset[str]
-    said: tuple[Any, ...]
+    details: tuple[Any, ...]
 
     def means(self, cell: str) -> bool:
         return cell in self.codes
@@ -80,7 +80,7 @@ def lasting(headers: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
 
 
 class Door(Protocol):
-    def ask(self, who: Person, acting: int, wish: Any, id: int, anew: bool = False) -> Answer:
+    def ask(self, who: Person, acting: int, request: Any, id: int, anew: bool = False) -> Answer:
         """`acting`: the account acted as, 0 for their own; `id`: what is asked about; `anew`: see Operation."""
 
     def close(self) -> None: ...
@@ -144,17 +144,17 @@ class Socket:
         self._url = exchange.ws_url
         self._lines: dict[str, Line] = {}
 
-    def ask(self, who: Person, acting: int, wish: Mapping[str, Any], id: int, anew: bool = False) -> Answer:
+    def ask(self, who: Person, acting: int, request: Mapping[str, Any], id: int, anew: bool = False) -> Answer:
         line = self._line(who, anew)
-        if anew and who.name and "authenticate" not in wish:
+        if anew and who.name and "authenticate" not in request:
             line.sign_in(who.token)
         try:
-            if "authenticate" in wish:
-                reply = line.sign_in(who.token, wish["authenticate"].act_as)
+            if "authenticate" in request:
+                reply = line.sign_in(who.token, request["authenticate"].act_as)
             else:
                 if who.name:
                     line.act_as(acting or line.account)
-                reply = line.ask(**wish)
+                reply = line.ask(**request)
         finally:
             if anew or not who.name:
                 line.close()
@@ -190,9 +190,9 @@ class Rest:
         self._url = f"{exchange.url}/api/v1"
         self._session = requests.Session()
 
-    def ask(self, who: Person, acting: int, wish: tuple[Any, ...], id: int, anew: bool = False) -> Answer:
-        """`wish`: method, path, body (JSON, or a file's bytes), and headers if there are more than usual."""
-        method, path, body, *more = wish
+    def ask(self, who: Person, acting: int, request: tuple[Any, ...], id: int, anew: bool = False) -> Answer:
+        """`request`: method, path, body (JSON, or a file's bytes), and headers if there are more than usual."""
+        method, path, body, *more = request
         headers = {"Authorization": f"Bearer {who.token}"} if who.name else {}
         if who.name and acting:
             headers["X-Act-As"] = str(acting)
@@ -201,12 +201,12 @@ class Rest:
         headers |= more[0] if more else {}
         sent = {"data" if isinstance(body, bytes) else "json": body}
         answer = self._session.request(method, self._url + path, headers=headers, timeout=WAIT_SECONDS, **sent)
-        said = answer.json()
+        content = answer.json()
         if answer.ok:
             return Answer(frozenset({ALLOWED}), (answer.status_code,))
-        told = {name: value for name, value in said.items() if name != "request_id"}
+        shown = {name: value for name, value in content.items() if name != "request_id"}
         kept = lasting(answer.headers.items())
-        return Answer(frozenset({said["code"]}), (answer.status_code, without(id, str((told, kept)))))
+        return Answer(frozenset({content["code"]}), (answer.status_code, without(id, str((shown, kept)))))
 
     def close(self) -> None:
         self._session.close()
@@ -256,9 +256,9 @@ class Pages(_Browsers):
     name = "pages"
 
     def ask(
-        self, who: Person, acting: int, wish: tuple[str, Mapping[str, Any] | None], id: int, anew: bool = False
+        self, who: Person, acting: int, request: tuple[str, Mapping[str, Any] | None], id: int, anew: bool = False
     ) -> Answer:
-        path, fields = wish
+        path, fields = request
         own = acting or self._own(who)
         if who.name and self._acting.get(who.kind) != own and fields is None:
             self.send(who, "/act-as/", {"account": own})
@@ -278,14 +278,14 @@ class Console(_Browsers):
 
     name = "console"
 
-    def ask(self, who: Person, acting: int, wish: Any, id: int, anew: bool = False) -> Answer:
-        """A wish, or a list of such: then what is answered to all of them, no code if those are not alike."""
-        wishes = wish if isinstance(wish, list) else [wish]
-        answers = [self._answer(who, path, fields, id) for path, fields in wishes]
+    def ask(self, who: Person, acting: int, request: Any, id: int, anew: bool = False) -> Answer:
+        """A request, or a list of such: then what is answered to all of them, no code if those are not alike."""
+        steps = request if isinstance(request, list) else [request]
+        answers = [self._answer(who, path, fields, id) for path, fields in steps]
         alike = frozenset.intersection(*(answer.codes for answer in answers))
         if alike:
-            return Answer(alike, answers[0].said)
-        apart = {f"{path}: {', '.join(answer.codes)}" for (path, _), answer in zip(wishes, answers, strict=True)}
+            return Answer(alike, answers[0].details)
+        apart = {f"{path}: {', '.join(answer.codes)}" for (path, _), answer in zip(steps, answers, strict=True)}
         return Answer(frozenset(apart), ())
 
     def _answer(self, who: Person, path: str, fields: Mapping[str, Any] | None, id: int) -> Answer:

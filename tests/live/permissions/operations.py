@@ -9,7 +9,7 @@ from proto import exchange_pb2 as pb
 from tests.live.permissions.stage import PICTURE, Scene
 from tests.live.requests import bid, hundred, one_market
 
-Wish = Callable[[Scene], Any]
+Request = Callable[[Scene], Any]
 
 
 @dataclass(frozen=True)
@@ -18,10 +18,10 @@ class Operation:
     path, and the fields of a form, None to look. `console`: as pages, or a list of such that all answer alike. `uses`:
     what is not the same afterwards, the "thing" or the whole "account"."""
 
-    socket: Wish | None = None
-    rest: Wish | None = None
-    pages: Wish | None = None
-    console: Wish | None = None
+    socket: Request | None = None
+    rest: Request | None = None
+    pages: Request | None = None
+    console: Request | None = None
     uses: str = ""
     flat: bool = False  # the account has no order
     anew: bool = False  # on a socket of its own, signed in without sudo
@@ -35,11 +35,11 @@ def form(path: str, **fields: Any) -> tuple[str, Mapping[str, Any]]:
     return path, {"key": uuid.uuid4().hex, "reason": "The table asks.", **fields}
 
 
-def read(path: str) -> Wish:
+def read(path: str) -> Request:
     return lambda it: ("GET", path.format(id=it.id), None)
 
 
-def look(path: str) -> Wish:
+def look(path: str) -> Request:
     return lambda it: (path.format(id=it.id), None)
 
 
@@ -62,8 +62,8 @@ def edit(field: str, value: Callable[[Scene], Any], uses: str = "") -> Operation
     others = {"name": "As it was", "initial-name": "As it was", "description": "", "initial-description": ""}
 
     def on_the_wire(it: Scene) -> pb.EditMarket:
-        said = value(it)
-        sent: dict[str, Any] = {field: pb.AccountIds(ids=said) if isinstance(said, list) else said}
+        chosen = value(it)
+        sent: dict[str, Any] = {field: pb.AccountIds(ids=chosen) if isinstance(chosen, list) else chosen}
         return pb.EditMarket(market_id=it.id, **sent)
 
     return Operation(
@@ -117,7 +117,8 @@ ACCOUNTS = {
             "make_transfer": pb.MakeTransfer(from_account_id=it.id, to_account_id=it.stage.alice.account, amount=1)
         },
         rest=lambda it: (
-            *("POST", "/transfers"),
+            "POST",
+            "/transfers",
             {"from_account_id": it.id, "to_account_id": it.stage.alice.account, "amount": "0.0001"},
         ),
         pages=lambda it: form("/transfers/new/", to="alice", amount="0.0001", account=it.id),
@@ -126,7 +127,8 @@ ACCOUNTS = {
     "make_transfer to it": Operation(
         socket=lambda it: {"make_transfer": pb.MakeTransfer(from_account_id=it.account, to_account_id=it.id, amount=1)},
         rest=lambda it: (
-            *("POST", "/transfers"),
+            "POST",
+            "/transfers",
             {"from_account_id": it.account, "to_account_id": it.id, "amount": "0.0001"},
         ),
     ),

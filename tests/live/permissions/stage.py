@@ -21,6 +21,7 @@ NOWHERE = 987_654_321  # an id that nothing has
 HOUSE = 1
 CHIP = 10_000
 PICTURE = encoded(red_left())
+ALICE_SCOPES = ("read", "trade", "transfer", "manage")  # of Alice's tokens, one scope each
 
 _numbers = itertools.count(1)
 
@@ -96,8 +97,7 @@ class Stage:
             Person("alt's owner", "alice", token("alice")),
             Person("operator", "operator", token("operator"), session=secrets["session"]),
             Person("in sudo", "operator", token("operator"), sudo=True),
-            *(Person(name, "alice", secrets["tokens"][name], pages=False) for name in ("read", "trade")),
-            *(Person(name, "alice", secrets["tokens"][name], pages=False) for name in ("transfer", "manage")),
+            *(Person(scope, "alice", secrets["tokens"][scope], pages=False) for scope in ALICE_SCOPES),
             Person("sudo", "operator", secrets["tokens"]["sudo"], sudo=True, pages=False),
             Person("bound", "alice", secrets["tokens"]["bound"], pages=False),
         ]

@@ -10,8 +10,19 @@ ALLOWED = "yes"
 NO_DOOR = "-"
 DOORS = {"S": "socket", "R": "rest", "P": "pages", "C": "console"}
 KINDS = (
-    *("nobody", "stranger", "owner", "co-owner", "alt's owner", "operator", "in sudo"),
-    *("read", "trade", "transfer", "manage", "sudo", "bound"),
+    "nobody",
+    "stranger",
+    "owner",
+    "co-owner",
+    "alt's owner",
+    "operator",
+    "in sudo",
+    "read",
+    "trade",
+    "transfer",
+    "manage",
+    "sudo",
+    "bound",
 )
 ROLES = ("Viewer", "Market operator", "Administrator", "superuser")  # the columns of "The console by role"
 AS_IT = ("in sudo, as it",)  # of "An operator as the account"

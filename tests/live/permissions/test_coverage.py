@@ -69,7 +69,7 @@ def asked(door: str) -> list[Any]:
 
 def test_every_message_of_a_client() -> None:
     members = {field.name for field in pb.ClientMessage.DESCRIPTOR.oneofs_by_name["message"].fields}
-    assert {name for wish in asked("socket") for name in wish} == members
+    assert {name for request in asked("socket") for name in request} == members
 
 
 def views(patterns: list[URLPattern | URLResolver], space: str = "") -> set[str]:
@@ -97,7 +97,7 @@ def pages_of_the_console(patterns: list[Any]) -> set[str | None]:
 
 
 def test_every_page_of_the_console() -> None:
-    paths = [path for wish in asked("console") for path, _ in (wish if isinstance(wish, list) else [wish])]
+    paths = [path for request in asked("console") for path, _ in (request if isinstance(request, list) else [request])]
     rows = {resolve(urlsplit(path).path).url_name for path in paths}
     assert rows & set(CONSOLE_OPEN) == set()
     assert pages_of_the_console(admin.site.get_urls()) - rows - set(CONSOLE_OPEN) == set()
@@ -105,10 +105,10 @@ def test_every_page_of_the_console() -> None:
 
 def test_every_operation_of_the_rest_door() -> None:
     found = set()
-    wishes = [(method, urlsplit(path).path) for method, path, *_ in asked("rest")]
+    requests = [(method, urlsplit(path).path) for method, path, *_ in asked("rest")]
     for path, methods in description()["paths"].items():
         template = re.compile(re.sub(r"\{\w+\}", "[^/]+", path.removeprefix("/api/v1")) + "$")
         for method, operation in methods.items():
-            if not any(method.upper() == asked and template.match(wish) for asked, wish in wishes):
+            if not any(method.upper() == asked and template.match(request) for asked, request in requests):
                 found.add(operation["operationId"])
     assert found == OPEN_OPERATIONS

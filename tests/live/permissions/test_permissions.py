@@ -44,7 +44,7 @@ def test_every_door_answers_as_the_table_says(asking: Asking, operation: str) ->
         if not answer.means(expected(row, door, kind)) and not is_hidden_form(row, door, kind, answer)
     ]
     assert not wrong, "\n".join(wrong)
-    assert not (hints := told_apart(operation, answers)), "\n".join(hints)
+    assert not (hints := distinguishable(operation, answers)), "\n".join(hints)
 
 
 @pytest.mark.parametrize("row", BY_ROLE, ids=lambda row: f"{row.operation}, {row.thing}")
@@ -83,15 +83,15 @@ def is_hidden_form(row: Row, door: str, kind: str, answer: Answer) -> bool:
     )
 
 
-def told_apart(operation: str, answers: dict[str, dict[Asked, Answer]]) -> list[str]:
+def distinguishable(operation: str, answers: dict[str, dict[Asked, Answer]]) -> list[str]:
     """Where something that is not there for somebody is answered otherwise than something that is not there."""
     nothing = next((found for thing, found in answers.items() if thing in NO_THINGS), {})
     return [
-        f"{operation} | {row.thing} | {kind} at the {door}: {answers[row.thing][door, kind].said}, not {absent.said}"
+        f"{operation} | {row.thing} | {kind} at the {door}: {hidden.details}, not {absent.details}"
         for row in BY_OPERATION[operation]
         for (door, kind), absent in nothing.items()
         if row.cells[kind] in NOT_FOUND and not is_known(row, door, kind)
-        if answers[row.thing][door, kind].said != absent.said
+        if (hidden := answers[row.thing][door, kind]).details != absent.details
     ]
 
 

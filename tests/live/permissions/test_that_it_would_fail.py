@@ -5,7 +5,7 @@ import pytest
 from tests.live.exchange import Page
 from tests.live.permissions.doors import NOT_FOUND, Answer, answer_of
 from tests.live.permissions.table import KINDS, Row, rows
-from tests.live.permissions.test_permissions import BY_OPERATION, expected, is_hidden_form, told_apart
+from tests.live.permissions.test_permissions import BY_OPERATION, distinguishable, expected, is_hidden_form
 
 HEAD = "| `see a market` | no market | R P |"
 
@@ -14,7 +14,7 @@ def row(operation: str, thing: str) -> Row:
     return next(row for row in BY_OPERATION[operation] if row.thing == thing)
 
 
-def said(code: str, *words: str) -> Answer:
+def answer(code: str, *words: str) -> Answer:
     return Answer(frozenset({code}), (code, *words))
 
 
@@ -34,18 +34,18 @@ def test_a_row_that_is_there_twice() -> None:
 def test_another_code_and_an_answer_that_nobody_knows() -> None:
     cell = expected(row("see a market", "one for others"), "rest", "stranger")
     assert cell == "MARKET_NOT_FOUND"
-    assert not said("NOT_ALLOWED").means(cell)
+    assert not answer("NOT_ALLOWED").means(cell)
     assert not answer_of(Page(200, "/", '<p data-kind="error">Something else.</p>'), 1).means(cell)
     assert not answer_of(Page(200, "/", "Gold"), 1).means(cell)
     assert answer_of(Page(404, "/markets/1/", "Not found"), 1).means(cell)
 
 
 def test_another_sentence_for_what_may_not_be_seen() -> None:
-    absent = {("rest", "stranger"): said("MARKET_NOT_FOUND", "There is no market N.")}
+    absent = {("rest", "stranger"): answer("MARKET_NOT_FOUND", "There is no market N.")}
     answers = {one.thing: absent for one in BY_OPERATION["see a market"]}
-    assert not told_apart("see a market", answers)
-    hint = {("rest", "stranger"): said("MARKET_NOT_FOUND", "You may not see market N.")}
-    assert len(told_apart("see a market", {**answers, "one for others": hint})) == 1
+    assert not distinguishable("see a market", answers)
+    hint = {("rest", "stranger"): answer("MARKET_NOT_FOUND", "You may not see market N.")}
+    assert len(distinguishable("see a market", {**answers, "one for others": hint})) == 1
 
 
 def test_a_hidden_form_is_hidden_from_nobody_who_may_use_it() -> None:
@@ -53,4 +53,4 @@ def test_a_hidden_form_is_hidden_from_nobody_who_may_use_it() -> None:
     mine = row("edit_auction", "the account's auction")
     assert is_hidden_form(mine, "pages", "stranger", hidden)
     assert not is_hidden_form(mine, "pages", "owner", hidden)
-    assert not is_hidden_form(mine, "pages", "stranger", said("yes"))
+    assert not is_hidden_form(mine, "pages", "stranger", answer("yes"))

@@ -1,5 +1,4 @@
-"""People who read pages and REST, one answer after the other. What somebody was told is kept with the journal's head
-before and after."""
+"""People who read pages and REST. Each answer is kept with the journal's head before and after it."""
 
 import asyncio
 import os
@@ -11,43 +10,79 @@ from dataclasses import dataclass
 from functools import partial
 
 from tests.live.exchange import ROOT, Browser, LiveExchange
-from tests.live.leak.crowd import AROUND, MIDDLE, Town, band
-from tests.live.leak.texts import REST, Text
+from tests.live.leak.participants import AROUND, MIDDLE, World, band
+from tests.live.leak.text_judge import REST, Text
 from tests.live.rest import Door
 from tests.live.tables import Tables
 
 PAGES = (
-    *("/", "/", "/portfolio/", "/portfolio/", "/accounts/", "/keys/", "/auctions/"),
-    *("/transfers/", "/transfers/", "/statement/", "/statement/", "/statement.csv"),
+    "/",
+    "/",
+    "/portfolio/",
+    "/portfolio/",
+    "/accounts/",
+    "/keys/",
+    "/auctions/",
+    "/transfers/",
+    "/transfers/",
+    "/statement/",
+    "/statement/",
+    "/statement.csv",
 )
 MARKET_PAGES = ("", "", "", "describe/", "settle/?price={price}", "settle/?price={price}")
 CONSOLE = (
-    *("", "markets/market/", "markets/market/{market}/", "markets/market/{market}/settle/?price={price}"),
-    *("markets/order/", "markets/trade/", "markets/exposure/", "markets/journalentry/", "auctions/auction/"),
-    *("accounts/account/", "accounts/ownership/", "accounts/transfer/"),
+    "",
+    "markets/market/",
+    "markets/market/{market}/",
+    "markets/market/{market}/settle/?price={price}",
+    "markets/order/",
+    "markets/trade/",
+    "markets/exposure/",
+    "markets/journalentry/",
+    "auctions/auction/",
+    "accounts/account/",
+    "accounts/ownership/",
+    "accounts/transfer/",
 )
 LISTS = (
-    *("/markets", "/orders", "/orders?open=true", "/portfolio", "/statement", "/transfers", "/transfers"),
-    *("/accounts", "/accounts?mine=true", "/me", "/auctions"),
+    "/markets",
+    "/orders",
+    "/orders?open=true",
+    "/portfolio",
+    "/statement",
+    "/transfers",
+    "/transfers",
+    "/accounts",
+    "/accounts?mine=true",
+    "/me",
+    "/auctions",
 )
 OF_ONE = ("/accounts/{account}", "/accounts/{account}/owners", "/accounts/{account}/owners", "/orders/{order}")
 OF_MARKET = (
-    *("", "/book", "/orders", "/trades", "/events", "/book?at={seq}", "/events?after={seq}"),
-    *("/history/trades", "/history/orders", "/positions"),
+    "",
+    "/book",
+    "/orders",
+    "/trades",
+    "/events",
+    "/book?at={seq}",
+    "/events?after={seq}",
+    "/history/trades",
+    "/history/orders",
+    "/positions",
 )
 ORDERS_LATELY = 100
 PAUSE_SECONDS = (0.05, 0.3)
 
 
-Answer = tuple[str, int, str]  # where, the status and what is told
+Answer = tuple[str, int, str]  # address, status and text
 
 
 @dataclass
 class Reader:
-    """`name` "": nobody has signed in. `operates`: turns sudo on and off."""
+    """One person who reads. `name` "": not signed in. `operates`: turns sudo on and off."""
 
     live: LiveExchange
-    town: Town
+    world: World
     name: str
     rng: random.Random
     operates: bool = False
@@ -59,18 +94,20 @@ class Reader:
         self.sudo = False
 
     async def read(self) -> None:
-        """Until cancelled."""
+        """Reads at random until cancelled."""
         while True:
             await asyncio.to_thread(self._look, self._ask)
             await asyncio.sleep(self.rng.uniform(*PAUSE_SECONDS))
 
     def sign_in(self) -> None:
-        """One after the other: Django hashes the passwords of these tests anew at the first sign-in, which ends what
-        other sessions of the person there are."""
+        """Readers sign in one after the other.
+
+        At a person's first sign-in Django hashes the test password again, which ends the person's other sessions.
+        """
         raise NotImplementedError
 
     def last_round(self) -> None:
-        """Through every door that is not a market's, so that none is left to chance."""
+        """Reads every address that does not belong to a market, so that none depends on chance."""
         for door in self._doors():
             self._look(door)
 
@@ -86,18 +123,18 @@ class Reader:
         raise NotImplementedError
 
     def _market(self) -> int:
-        return self.rng.choice(list(self.town.markets))
+        return self.rng.choice(list(self.world.markets))
 
     def _account(self) -> int:
-        return self.town.some_accounts(self.rng, most=1)[0]
+        return self.world.some_accounts(self.rng, most=1)[0]
 
     def _price(self, market: int) -> str:
-        """One that nobody trades at."""
-        return f"{(band(self.town.markets[market]) + self.rng.randint(1, MIDDLE - 2 * AROUND)) / 100:.2f}"
+        """A price in the market's band at which nobody trades."""
+        return f"{(band(self.world.markets[market]) + self.rng.randint(1, MIDDLE - 2 * AROUND)) / 100:.2f}"
 
 
 class PageReader(Reader):
-    """`consoles`: looks at the console, which is not theirs: an operator who signed in lately may."""
+    """Reads pages. `consoles`: also tries the console, which must refuse. Not so an operator who just signed in."""
 
     browser: Browser
 
@@ -118,11 +155,11 @@ class PageReader(Reader):
         return self._open(self._place())
 
     def _doors(self) -> Iterator[Callable[[], Answer]]:
-        """And what their own markets would come to, as themselves."""
-        own = self.town.users.get(self.name, 0)
+        """All pages, and previews of settling their own markets, acting as their own account."""
+        own = self.world.users.get(self.name, 0)
         if own:
             self.browser.post("/act-as/", page="/accounts/", account=own)
-        made = [market for market, owner in self.town.owners.items() if owner == own and market not in self.town.over]
+        made = [market for market, owner in self.world.owners.items() if owner == own and market not in self.world.over]
         settling = [f"/markets/{market}/settle/?price={self._price(market)}" for market in made]
         return (partial(self._open, place) for place in (*sorted(set(PAGES)), *settling))
 
@@ -141,7 +178,7 @@ class PageReader(Reader):
 
 
 class StaleReader(PageReader):
-    """An operator whose password was not asked for lately."""
+    """An operator who entered the password too long ago for the console."""
 
     consoles = True
 
@@ -154,7 +191,7 @@ class StaleReader(PageReader):
 
 
 class RestReader(Reader):
-    """`trades`: places orders, too."""
+    """Reads REST. `trades`: also places orders."""
 
     door: Door
     trades = False
@@ -170,14 +207,14 @@ class RestReader(Reader):
         if self.trades and self.rng.random() < 0.5:
             return self._order(headers)
         if self.rng.random() < 0.7:
-            seq = self.rng.randint(1, max(1, self.town.seq))
+            seq = self.rng.randint(1, max(1, self.world.seq))
             return self._open(f"/markets/{self._market()}{self.rng.choice(OF_MARKET).format(seq=seq)}", headers)
         return self._open(self._of_one(self.rng.choice((*LISTS, *OF_ONE))), headers)
 
     def _doors(self) -> Iterator[Callable[[], Answer]]:
-        """As themselves what is theirs, and as another what is anybody's."""
-        own = self.town.users.get(self.name) or self._account()
-        order = next((id for id, account in self.town.orders.items() if account == own), 1)
+        """Every address twice: with own ids as themselves, and with random ids acting as a random account."""
+        own = self.world.users.get(self.name) or self._account()
+        order = next((id for id, account in self.world.orders.items() if account == own), 1)
         for place in sorted({*LISTS, *OF_ONE}):
             yield partial(self._open, place.format(account=own, order=order), {})
             yield partial(self._open, self._of_one(place), {"X-Act-As": str(self._account())})
@@ -191,11 +228,11 @@ class RestReader(Reader):
         return f"{REST}{place}", answer.status_code, answer.text
 
     def _order_id(self) -> int:
-        return self.rng.choice(list(self.town.orders)[-ORDERS_LATELY:] or [1])
+        return self.rng.choice(list(self.world.orders)[-ORDERS_LATELY:] or [1])
 
     def _order(self, headers: dict[str, str]) -> Answer:
-        market = self.town.lately(self.rng)
-        price = band(self.town.markets[market]) + MIDDLE + self.rng.randint(-AROUND, AROUND)
+        market = self.world.lately(self.rng)
+        price = band(self.world.markets[market]) + MIDDLE + self.rng.randint(-AROUND, AROUND)
         order = {"side": self.rng.choice(("BID", "OFFER")), "price": f"{price / 100:.2f}", "size": "0.05"}
         answer = self.door.ask("POST", "/orders", headers, json={"market_id": market, **order})
         assert answer.status_code in (201, 404, 409), answer.text

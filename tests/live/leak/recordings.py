@@ -1,4 +1,4 @@
-"""What one socket heard, each message with where it came from and how far its socket stood when it came."""
+"""What one socket received: each message with its stream, and the seqs between which it was sent."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ HISTORIES = frozenset({"trade_history", "order_history", "market_positions"})
 
 @dataclass
 class Recording:
-    """Of one connection. `named`: the markets that it asked for when it signed in, which it may hear are not there."""
+    """All frames of one connection. `named`: markets that it named at sign-in; it may learn that they are gone."""
 
     name: str
     user: int
@@ -23,9 +23,12 @@ class Recording:
         return [message for frame in self.frames for message in pb.ServerFrame.FromString(frame).messages]
 
 
-class Heard(NamedTuple):
-    """`at`: the socket had been told of this seq before, or the snapshot stands there; `until`: the next seq that it
-    was told of. The message left between the two. `stream` is "" in replies."""
+class Received(NamedTuple):
+    """One message. The exchange sent it between the seqs `at` and `until`.
+
+    `at`: the highest seq that the socket had received before, or the seq of the snapshot. `until`: the next seq that it
+    received. `stream` is "" in replies.
+    """
 
     message: pb.ServerMessage
     kind: str
@@ -36,13 +39,13 @@ class Heard(NamedTuple):
     sudo: bool
 
 
-def told_seq(message: pb.ServerMessage) -> int:
-    """A seq which the exchange had reached when it sent this."""
+def stated_seq(message: pb.ServerMessage) -> int:
+    """The highest seq in the message: the exchange had reached it when it sent this."""
     position, end = message.stream_position.seq, message.snapshot_end.seq
     return max(message.seq, position, end, message.authenticated.seq, message.up_to_date.seq)
 
 
-def heard(recording: Recording) -> Iterator[Heard]:
+def received(recording: Recording) -> Iterator[Received]:
     messages = recording.messages
     sudo = _sudo(messages)
     at = _running_max(messages)
@@ -58,7 +61,7 @@ def heard(recording: Recording) -> Iterator[Heard]:
         elif message.request_id or kind in ("unsubscribed", "up_to_date", "acting_as", "sudo_set"):
             stream = ""
         stands = max(at[index], ends.get(index, 0))
-        yield Heard(message, kind, stream, index in ends, stands, max(until[index], stands), sudo[index])
+        yield Received(message, kind, stream, index in ends, stands, max(until[index], stands), sudo[index])
         if kind == "snapshot_end":
             stream = ""
 
@@ -66,13 +69,13 @@ def heard(recording: Recording) -> Iterator[Heard]:
 def _running_max(messages: list[pb.ServerMessage]) -> list[int]:
     found, most = [], 0
     for message in messages:
-        most = max(most, told_seq(message))
+        most = max(most, stated_seq(message))
         found.append(most)
     return found
 
 
 def _next_larger(at: list[int]) -> list[int]:
-    """Of every place the next larger value, or its own at the end."""
+    """For each index the next larger value; the value itself if there is none."""
     found = at[:]
     for index in range(len(at) - 2, -1, -1):
         found[index] = at[index + 1] if at[index + 1] > at[index] else found[index + 1]
@@ -80,7 +83,7 @@ def _next_larger(at: list[int]) -> list[int]:
 
 
 def _snapshot_ends(messages: list[pb.ServerMessage]) -> dict[int, int]:
-    """The seq of the snapshot that each place is in."""
+    """Index -> seq of the snapshot that contains the message."""
     found: dict[int, int] = {}
     begin: int | None = None
     for index, message in enumerate(messages):
@@ -94,8 +97,7 @@ def _snapshot_ends(messages: list[pb.ServerMessage]) -> dict[int, int]:
 
 
 def _sudo(messages: list[pb.ServerMessage]) -> list[bool]:
-    """Whether an operator's rights were on; what stands between the streams that ended and SudoSet is told
-    with the new rights already."""
+    """Whether sudo was on, for each message. Snapshots and ActingAs just before SudoSet have the new rights."""
     found: list[bool] = []
     on, inside = False, _snapshot_ends(messages)
     for index, message in enumerate(messages):

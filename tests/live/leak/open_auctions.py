@@ -1,4 +1,4 @@
-"""What people wish for at the auction board: everybody sees what hangs there; what is paid, only both sides."""
+"""Random requests about auctions. Everybody sees open auctions; only seller and buyer see the payment."""
 
 import itertools
 import random
@@ -8,18 +8,18 @@ from proto import exchange_pb2 as pb
 
 PRICE_MAX = 10**8  # 1/10,000 chip: far below the price of any market
 
-Wish = tuple[str, Any]
+Request = tuple[str, Any]
 
 
-class Board:
-    """The auctions that are open. Filled from replies."""
+class OpenAuctions:
+    """The open auctions, learnt from replies."""
 
     def __init__(self) -> None:
         self.open: dict[int, pb.Auction] = {}
         self.sold = 0
         self._numbers = itertools.count(1)
 
-    def hear(self, reply: pb.ServerMessage) -> None:
+    def record(self, reply: pb.ServerMessage) -> None:
         match reply.WhichOneof("message"):
             case "auction_created" | "auction_updated" as kind:
                 auction = getattr(reply, kind).auction
@@ -30,8 +30,8 @@ class Board:
             case "auction_withdrawn":
                 self.open.pop(reply.auction_withdrawn.auction.id, None)
 
-    def wish(self, rng: random.Random, seller: int) -> Wish:
-        """Of whoever sells as `seller`."""
+    def request(self, rng: random.Random, seller: int) -> Request:
+        """A random request of the person who acts as `seller`."""
         mine = [auction.id for auction in self.open.values() if auction.seller_id == seller]
         others = [auction for auction in self.open.values() if auction.seller_id != seller]
         dice = rng.random()
@@ -47,8 +47,8 @@ class Board:
             create.buy_now_price = self._price(rng)
         return "create_auction", create
 
-    def settle(self, rng: random.Random, buyers: list[int]) -> list[Wish]:
-        """By an operator; nothing if no auction is open."""
+    def settle(self, rng: random.Random, buyers: list[int]) -> list[Request]:
+        """An operator's settlement of a random auction; empty if none is open."""
         if not self.open:
             return []
         auction, buyer = rng.choice(list(self.open)), rng.choice(buyers)

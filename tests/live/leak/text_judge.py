@@ -1,4 +1,4 @@
-"""Pages, REST and the words of refusals: whatever text comes back is searched for what it may not tell."""
+"""Searches text (pages, REST answers, refusal messages) for what its reader may not see."""
 
 import json
 import re
@@ -8,8 +8,8 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import unquote
 
-from tests.live.leak.crowd import BAND, BAND_BEGINS
 from tests.live.leak.judge import Complaints
+from tests.live.leak.participants import BAND, BAND_BEGINS
 from tests.live.leak.truth import Degree, Truth
 
 REST = "/api/v1"
@@ -20,9 +20,9 @@ NOTE = re.compile(r"\bNo\d+t\b")
 ACCOUNT_NAME = re.compile(r"\b(?:Al|Va)\d+t\b")
 MARKET_LINK = re.compile(r"/markets/(\d+)/")
 OF_MARKET = re.compile(rf"(?:{REST})?/markets/(\d+)(.*)")
-# "512,345.67" of pages, "512345.67" of REST, "51234567" of data for scripts; nothing longer.
+# "512,345.67" on pages, "512345.67" in REST, "51234567" in data for scripts; not part of a longer number.
 PRICE = re.compile(r"(?<![\d.,])(?:(\d{3}(?:,\d{3})*\.\d\d)|(\d{6}\.\d\d)|(\d{8}))(?![\d.,]*\d)")
-# Where hardly any amount is shown that is no price: cash and what was earned may be any number.
+# Addresses that show prices and hardly any other amounts. Cash and profit can equal a price by chance.
 OF_PRICES = re.compile(rf"/|/markets/(?!\d+/settle/).*|/admin/.*|/sign-in/.*|{REST}/markets.*|refusal")
 WHOSE = ("account_id", "buyer_id", "seller_id")
 OF_PREVIEW = re.compile(r"/markets/(\d+)/settle/.*")
@@ -30,12 +30,12 @@ PREVIEWED = re.compile(r'data-testid="(?:holders|orders-count)"')
 OF_ACCOUNT = re.compile(rf"{REST}/accounts/(\d+)/.*")
 OF_ORDERS = re.compile(rf"{REST}/orders\b.*")
 OF_STATEMENT = re.compile(rf"{REST}/statement\b.*")
-OF_ALL = re.compile(r"/(?:book|orders|trades|events|history).*")  # of a market that hides ids: one's own read 0 too
+OF_ALL = re.compile(r"/(?:book|orders|trades|events|history).*")  # in a market that hides ids, own ids read 0 here too
 
 
 @dataclass
 class Text:
-    """What somebody was told between two seqs of the journal's head. `user` 0: nobody has signed in."""
+    """One answer as text, read while the journal's head went from `before` to `after`. `user` 0: not signed in."""
 
     name: str
     user: int
@@ -55,7 +55,7 @@ class TextJudge:
 
     @cached_property
     def _by_number(self) -> dict[int, int]:
-        """The market with the number."""
+        """Number in the name -> market."""
         named = ((id, TOKEN.search(name)) for id, market in self.truth.markets.items() for name in market.names)
         return {int(match[1]): id for id, match in named if match}
 
@@ -95,7 +95,7 @@ class TextJudge:
         for market in {int(match[1]) for match in MARKET_LINK.finditer(text.text)}:
             if asked is None or market != int(asked[1]):
                 self._there(text, market, f"/markets/{market}/")
-        if here is None or text.status != 200 or not text.user:  # who has not signed in is asked to
+        if here is None or text.status != 200 or not text.user:  # the sign-in page
             return
         self._there(text, int(here[1]), "<h1")
         known = self._mine(text) | {self.truth.markets[int(here[1])].owner}
@@ -106,7 +106,7 @@ class TextJudge:
             self._judge_preview(text, int(here[1]), known)
 
     def _judge_preview(self, text: Text, market: int, known: set[int]) -> None:
-        """Who gets what is for who sees both the book and whose it is. Amounts there are any number: names are not."""
+        """A preview of payouts is for those who see book and ids. Names are searched: amounts prove nothing."""
         if self._degree(text, market) == Degree.WHOLE and not self._hides(text, market):
             return
         if shown := PREVIEWED.search(text.text):
@@ -128,14 +128,14 @@ class TextJudge:
             if self._degree(text, int(here[1])) < needed:
                 self._complain("a market that is not theirs to see", text, "")
         known = set() if here and OF_ALL.fullmatch(here[2]) else self._mine(text)
-        told = json.loads(text.text)
+        content = json.loads(text.text)
         account = OF_ACCOUNT.fullmatch(text.where)
-        for thing in _things(told):
+        for thing in _things(content):
             self._judge_thing(text, thing, int(here[1]) if here else 0, known)
-            self._judge_account(text, thing, int(account[1] if account else told.get("account_id") or 0))
+            self._judge_account(text, thing, int(account[1] if account else content.get("account_id") or 0))
 
     def _judge_account(self, text: Text, thing: dict[str, Any], account: int) -> None:
-        """Cash, credits, transfers, orders and statements. `account`: whose owners are told."""
+        """Cash, credits, transfers, orders and statements. `account`: the account whose owners are shown."""
         mine = self._mine(text)
         if "from_account_id" in thing and not mine & {int(thing["from_account_id"]), int(thing["to_account_id"])}:
             self._complain("somebody else's transfer", text, f'"id":{thing["id"]}')
@@ -150,7 +150,7 @@ class TextJudge:
             self._complain("a line of somebody else's statement", text, "")
 
     def _sides(self, line: dict[str, Any]) -> set[int]:
-        """Who may find the line of a statement in theirs."""
+        """The accounts whose statements may have this line."""
         if line["transfer_id"]:
             return set(self.truth.transfers[int(line["transfer_id"])])
         if line["order_id"]:
@@ -160,7 +160,7 @@ class TextJudge:
         return set(self.truth.markets[int(line["market_id"])].traded)
 
     def _judge_thing(self, text: Text, thing: dict[str, Any], here: int, known: set[int]) -> None:
-        """`known`: whose rows may say so even if their market hides it."""
+        """`known`: accounts that may be named even if the market hides ids."""
         market = int(thing.get("market_id") or here)
         if market:
             self._there(text, market, f'"market_id":{market}')
@@ -171,8 +171,8 @@ class TextJudge:
             self._complain("who sees a market, without sudo", text, '"visible_to"')
         if "restricted" in thing:
             self._there(text, int(thing["id"]), thing["name"])
-            told = thing.get("last_price") is not None or float(thing.get("volume") or 0) != 0
-            if told and self._degree(text, int(thing["id"])) != Degree.WHOLE:
+            content = thing.get("last_price") is not None or float(thing.get("volume") or 0) != 0
+            if content and self._degree(text, int(thing["id"])) != Degree.WHOLE:
                 self._complain("last price or volume of a market whose book is not theirs", text, thing["name"])
 
     # --- Rights
@@ -191,7 +191,7 @@ class TextJudge:
         return all(self.truth.markets[market].hides.between(text.before, text.after))
 
     def _mine(self, text: Text) -> set[int]:
-        """What they could act as at any time while they were answered."""
+        """The accounts that they could act as at any time between `before` and `after`."""
         course = self.truth.reaches.get(text.user)
         return set().union(*course.between(text.before, text.after)) if course else set()
 
@@ -203,9 +203,9 @@ class TextJudge:
         )
 
 
-def _things(told: Any) -> Iterator[dict[str, Any]]:
-    """Every object in it."""
-    if isinstance(told, dict):
-        yield told
-    for part in told.values() if isinstance(told, dict) else told if isinstance(told, list) else ():
+def _things(content: Any) -> Iterator[dict[str, Any]]:
+    """Every JSON object in it, nested ones too."""
+    if isinstance(content, dict):
+        yield content
+    for part in content.values() if isinstance(content, dict) else content if isinstance(content, list) else ():
         yield from _things(part)
