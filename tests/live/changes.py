@@ -1,4 +1,4 @@
-"""What operators, owners and sellers change while others trade: accounts that are shared, markets, auctions."""
+"""Random changes by operators, owners and sellers while others trade: shared accounts, markets, auctions."""
 
 import random
 from collections import Counter
@@ -15,9 +15,9 @@ OPEN, SETTLED = pb.Auction.OPEN, pb.SETTLED
 
 
 class Changes:
-    """A socket in sudo, which acts as whoever a change takes and finds in the tables what there is to change.
+    """A socket in sudo. For each change it reads the tables and acts as the account that the change needs.
 
-    `done` counts what was accepted, by kind of request. In `traded` others trade: these markets are never closed.
+    `done` counts accepted requests by kind. Others trade in the markets `traded`, so these are never closed.
     """
 
     def __init__(self, socket: RawSocket, tables: Tables, rng: random.Random, traded: Sequence[int]) -> None:
@@ -44,15 +44,15 @@ class Changes:
         )
 
     async def make_one(self) -> None:
-        """Of any kind. It may be refused: an account is not flat, a market closed, somebody poor."""
+        """Sends one random request. It may be refused: an account is not flat, a market is closed, money is short."""
         try:
             request = await self._rng.choice(self._kinds)()
-        except IndexError:  # there is nothing yet to choose from
+        except IndexError:  # nothing to choose from yet
             return
         reply = await self._socket.ask(**request)
         self.done[next(iter(request))] += not reply.HasField("refused")
 
-    # --- What there is
+    # --- Choosing
 
     def _one(self, query: str, *values: object) -> Row:
         return self._rng.choice(self._tables.rows(query, *values))
@@ -70,7 +70,7 @@ class Changes:
         return account, owner
 
     def _market(self) -> int:
-        """As often one where others trade as another one."""
+        """A market; half of the time one where others trade."""
         others = self._tables.rows("SELECT id FROM markets_market WHERE status <> ?", SETTLED)
         return self._rng.choice(
             [*self._traded, *(int(row[0]) for row in self._rng.sample(others, min(2, len(others))))]
@@ -114,7 +114,7 @@ class Changes:
         return {"make_transfer": pb.MakeTransfer(from_account_id=owner, to_account_id=account, amount=amount)}
 
     async def _alt(self) -> Request:
-        """Under one that somebody owns, who owns this too by it."""
+        """Creates an alt below an account that is owned, so that the alt has the same owner through it."""
         account, _ = self._owned()
         return {"create_account": pb.CreateAccount(name=self._name("Below"), owner_id=account)}
 
@@ -144,7 +144,7 @@ class Changes:
         return {"edit_market": edit}
 
     async def _show_market(self) -> Request:
-        """To somebody only, or to everybody again."""
+        """Restricts a market to some accounts, or shows it to everybody again."""
         people = [row[0] for row in self._tables.rows("SELECT id FROM accounts_account WHERE kind = ?", USER)]
         shown = self._rng.sample(people, self._rng.randint(0, len(people) - 1))
         return {"edit_market": pb.EditMarket(market_id=self._market(), visible_to=pb.AccountIds(ids=shown))}

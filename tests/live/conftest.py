@@ -1,4 +1,4 @@
-"""A real exchange on a file database, for tests that claim a socket, a page or a crash."""
+"""Fixtures: real exchanges on file databases, for tests about sockets, pages and crashes."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,7 +22,7 @@ def postgres_template(postgres_url: str, tmp_path_factory: pytest.TempPathFactor
 
 @pytest.fixture
 def start_exchange(template: Template, tmp_path: Path) -> Iterator[Callable[..., LiveExchange]]:
-    """Starts exchanges, each on a database of its own; ends them after the test."""
+    """A function that starts an exchange on a database of its own. All end after the test."""
     started: list[LiveExchange] = []
 
     def start(use: Template = template, **more: str) -> LiveExchange:
@@ -39,7 +39,7 @@ def start_exchange(template: Template, tmp_path: Path) -> Iterator[Callable[...,
 def live(
     request: pytest.FixtureRequest, template: Template, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[LiveExchange]:
-    """One exchange for all tests of a module, and another for those that are `on_both_databases` (rest.py)."""
+    """One exchange for all tests of a module, and a second one for tests marked `on_both_databases` (rest.py)."""
     use: Template = request.getfixturevalue(request.param) if getattr(request, "param", None) else template
     exchange = LiveExchange(use, tmp_path_factory.mktemp("live") / "exchange")
     yield exchange

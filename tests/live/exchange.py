@@ -36,7 +36,10 @@ def manage(*arguments: str, env: Mapping[str, str], **options: Any) -> "subproce
 
 
 class Template:
-    """A migrated database with the people of prepare.py, copied for every exchange. `postgres_url`: on that server."""
+    """A migrated database with the people of prepare.py, which every exchange copies.
+
+    `postgres_url`: the server that holds it; without it, SQLite.
+    """
 
     def __init__(self, folder: Path, postgres_url: str = "") -> None:
         self.folder = folder
@@ -56,7 +59,7 @@ class Template:
         self.people: dict[str, dict[str, Any]] = json.loads(done.stdout)
 
     def copy(self, folder: Path) -> dict[str, str]:
-        """The environment of an exchange with a copy of its own."""
+        """Copies the database; returns the environment of an exchange that uses the copy."""
         if self.postgres_url:
             name = f"{self.database}_{folder.name}"[:60]
             self._admin(f'DROP DATABASE IF EXISTS "{name}"', f'CREATE DATABASE "{name}" TEMPLATE "{self.database}"')
@@ -83,7 +86,7 @@ class Template:
 
 
 class LiveExchange:
-    """Starts at once; stop(), kill() and start() as a test likes. `more`: environment variables."""
+    """An exchange that starts at once. Tests may call stop(), kill() and start(). `more`: environment variables."""
 
     def __init__(self, template: Template, folder: Path, more: Mapping[str, str] | None = None) -> None:
         self.template = template
@@ -100,7 +103,7 @@ class LiveExchange:
         self.start()
 
     def start(self) -> None:
-        """Returns when it serves. AssertionError with its log if it does not."""
+        """Returns when it serves. AssertionError with its log if it never does."""
         self.launch()
         assert self.process is not None
         last = time.monotonic() + START_SECONDS_MAX
@@ -117,13 +120,13 @@ class LiveExchange:
             self.process = manage(*arguments, env=self.env, stdout=log, stderr=subprocess.STDOUT)
 
     def stop(self) -> int:
-        """SIGTERM; the exit status."""
+        """Sends SIGTERM and returns the exit status."""
         assert self.process is not None
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(STOP_SECONDS_MAX)
 
     def kill(self) -> None:
-        """kill -9, as the machine would."""
+        """Sends SIGKILL (kill -9): the exchange cannot clean up, as in a crash."""
         assert self.process is not None
         self.process.kill()
         self.process.wait(STOP_SECONDS_MAX)
@@ -148,7 +151,7 @@ class LiveExchange:
         return report
 
     def rss_bytes(self) -> int:
-        """Resident memory of the process now."""
+        """Resident memory of the process now, in bytes."""
         assert self.process is not None
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         found = re.search(r"VmRSS:\s+(\d+) kB", status)
@@ -172,7 +175,7 @@ class Page:
 
 
 class Browser:
-    """Cookies, forms with their CSRF token, redirects. No scripts."""
+    """A browser without scripts: cookies, forms with their CSRF token, redirects."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -183,7 +186,7 @@ class Browser:
         return self.open(urllib.request.Request(self._absolute(path)))
 
     def post(self, path: str, page: str = "", **fields: str | int | tuple[str, ...]) -> Page:
-        """Posts a form as found on `page` (default: the path itself), with its CSRF token; of a tuple each."""
+        """Posts a form with the CSRF token of `page` (default: the path itself). Of a tuple, each value is sent."""
         form = self.get(page or path)
         found = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', form.text)
         assert found is not None, f"no form on {page or path}: {form.status}\n{form.text[:500]}"
@@ -196,7 +199,7 @@ class Browser:
         assert "/sign-in/" not in page.url, page.text[:2000]
 
     def resume(self, session: str) -> None:
-        """Goes on with a session that there is, by its key."""
+        """Uses an existing session, given its key."""
         of_host = (None, False, "127.0.0.1", False, False, "/", True)
         self.cookies.set_cookie(Cookie(0, "sessionid", session, *of_host, False, None, True, None, None, {}))
 

@@ -1,8 +1,8 @@
-"""People who send as fast as they can, in a process of their own so that they hold up nobody but the exchange.
+"""People who send as fast as they can, in a process of their own so that they slow down only the exchange.
 
     python -m tests.live.flood URL MARKET SECONDS    reads {"orders": [tokens], "deaf": [..], "rubbish": [..]} on stdin
 
-Prints what the order flooders were told, counted, as JSON. A socket that the exchange closes is opened again.
+Prints how often the order flooders got each reply, as JSON. A socket that the exchange closes is opened again.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ def any_order(rng: random.Random, market: int) -> pb.ClientMessage:
 async def send_orders(one: RawSocket, rng: random.Random, market: int) -> None:
     while True:
         await one.send(*(any_order(rng, market) for _ in range(FRAME_COMMANDS)))
-        await asyncio.sleep(0)  # send() alone gives way to nobody while the exchange takes everything
+        await asyncio.sleep(0)  # send() alone never yields to the loop while the exchange takes everything
 
 
 async def send_rubbish(one: RawSocket, rng: random.Random) -> None:

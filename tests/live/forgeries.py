@@ -1,4 +1,4 @@
-"""Access tokens that open nothing, by what is wrong with them. `sub` is of somebody whose other tokens are good."""
+"""Access tokens that must be refused: what is wrong -> the token. `sub` is a person whose real tokens are accepted."""
 
 import base64
 import hmac

@@ -1,4 +1,4 @@
-"""What a reader of the streams has to know, held against the tables: all that its person may see, and nothing else."""
+"""Compares what a reader of the streams knows with the tables: all that its person may see, and nothing else."""
 
 from collections.abc import Collection
 
@@ -31,7 +31,7 @@ def exposures(portfolio: Portfolio) -> dict[int, tuple[int, ...]]:
 
 
 def definition(market: pb.Market) -> Row:
-    """As Tables.markets says it."""
+    """The market in the form of Tables.markets."""
     settled = market.settle_price if market.HasField("settle_price") else None
     terms = (market.min_settlement, market.max_settlement, market.tick_size, market.smallest_size)
     shown = (market.name, market.description, market.owner_id, *terms, market.status, settled)
@@ -55,7 +55,7 @@ def auctions(reader: Exchange) -> dict[int, Row]:
 
 
 def knows_the_tables(reader: Exchange, tables: Tables, account: int) -> None:
-    """`account`: the user account of whose reader it is."""
+    """Asserts that the reader agrees with the tables. `account`: the user account of its person."""
     mine = tables.reach(account)
     knows_the_markets(reader, tables, mine)
     accounts = tables.accounts()
@@ -73,7 +73,7 @@ def knows_the_tables(reader: Exchange, tables: Tables, account: int) -> None:
 
 
 def knows_the_markets(reader: Exchange, tables: Tables, mine: Collection[int]) -> None:
-    """Books of those that one sees; definitions also of those that one owns or ever traded in; else nothing."""
+    """People know books of markets they see and definitions of markets they own or ever traded in; no others."""
     state, sudo, lists, markets = reader.state, reader.state.sudo, tables.lists(), tables.markets()
     seen = sorted(id for id in markets if sudo or not lists.get(id) or lists[id].intersection(mine))
     assert sorted(state.markets) == seen

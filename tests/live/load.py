@@ -1,4 +1,4 @@
-"""People who ask for many things at once and remember what was acknowledged, for tests that pull the plug."""
+"""People who send many requests at once and remember what was acknowledged, for tests that kill the exchange."""
 
 import asyncio
 import itertools
@@ -23,7 +23,7 @@ _run = itertools.count(1)
 
 
 class Person:
-    """`asked` and `acknowledged` go by idempotency key, over as many sockets and restarts as it takes."""
+    """One person. `asked` and `acknowledged` are by idempotency key and span sockets and restarts."""
 
     def __init__(self, name: str, rng: random.Random) -> None:
         self.name = name
@@ -37,7 +37,7 @@ class Person:
         self._numbers = itertools.count(1)
 
     def request(self, markets: Sequence[int], others: Sequence[int]) -> pb.ClientMessage:
-        """Mostly orders that trade; sometimes a cancel, an Out, a transfer, an alt or a market."""
+        """A random request: mostly an order that trades; sometimes a cancel, an Out, a transfer, an alt or a market."""
         rng, key = self._rng, f"{self._prefix} {next(self._numbers)}"
         market, dice = rng.choice(markets), rng.random()
         asked: dict[str, Any]
@@ -77,7 +77,7 @@ class Person:
 
 
 async def trade(person: Person, socket: RawSocket, markets: Sequence[int], others: Sequence[int]) -> None:
-    """Until the socket is lost. Everything that the exchange has said by then has been heard."""
+    """Trades until the socket is lost. All that the exchange sent by then has been received."""
     rng = random.Random(person.name)
     lost_before = person.in_flight
     try:
@@ -92,7 +92,7 @@ async def trade(person: Person, socket: RawSocket, markets: Sequence[int], other
 
 
 async def _read_what_is_left(person: Person, socket: RawSocket) -> None:
-    """A failed send tells of the end before all that had come was read."""
+    """Needed because a send may fail before everything that had arrived was read."""
     while True:
         try:
             for message in await socket.receive():
@@ -103,7 +103,7 @@ async def _read_what_is_left(person: Person, socket: RawSocket) -> None:
 
 @asynccontextmanager
 async def sockets_of(live: LiveExchange, people: Sequence[Person]) -> AsyncIterator[list[RawSocket]]:
-    """One each, signed in."""
+    """A signed-in socket for each person."""
     async with AsyncExitStack() as stack:
         sockets = []
         for person in people:
@@ -114,13 +114,13 @@ async def sockets_of(live: LiveExchange, people: Sequence[Person]) -> AsyncItera
 
 
 async def two_markets(socket: RawSocket) -> list[int]:
-    """The same two, made by whoever asks first."""
+    """Always the same two markets; the first call makes them."""
     requests = [pb.CreateMarket(name=name, max_settlement=10_000, key=name) for name in ("Oil", "Tin")]
     return [(await socket.ask(create_market=request)).market_created.market.id for request in requests]
 
 
 async def ask_again(person: Person, socket: RawSocket, keys: Sequence[str]) -> list[pb.ServerMessage]:
-    """The same requests with the same keys, in order."""
+    """Sends the same requests with the same keys again, in order; returns the replies."""
     for begin in range(0, len(keys), AGAIN_AT_ONCE):
         some = keys[begin : begin + AGAIN_AT_ONCE]
         await socket.send(*(pb.ClientMessage(request_id=key, **person.asked[key]) for key in some))
@@ -134,7 +134,7 @@ async def ask_again(person: Person, socket: RawSocket, keys: Sequence[str]) -> l
 
 
 async def run_until(people: Sequence[Person], sockets: Sequence[RawSocket], markets: Sequence[int]) -> None:
-    """All of them trade until all sockets are lost."""
+    """All people trade until all sockets are lost."""
     accounts = [person.account for person in people]
     await asyncio.gather(
         *(
@@ -145,7 +145,7 @@ async def run_until(people: Sequence[Person], sockets: Sequence[RawSocket], mark
 
 
 def acknowledged_are_there_once(tables: Tables, people: Sequence[Person]) -> None:
-    """With the seq that was told; nothing is there twice, and nothing that was refused."""
+    """Asserts that the journal has each acknowledged command once, at its seq, and no refused one."""
     there = tables.keyed()
     assert [key for key, seqs in there.items() if len(seqs) > 1] == []
     for person in people:

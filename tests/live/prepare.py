@@ -1,4 +1,4 @@
-"""Run once per test session against an empty database: migrates, and makes the people that live tests know.
+"""A program, run once per test session on an empty database: migrates it and makes the people of the live tests.
 
 Prints their user ids and API tokens as JSON. Passwords are "pass-<name>".
 """
@@ -27,13 +27,13 @@ def main() -> None:
     call_command("migrate", verbosity=0)
     people = {}
     for name in NAMES:
-        # One round instead of a million: two dozen passwords would take longer than the test that needs one.
+        # One round instead of a million: hashing two dozen passwords would take longer than a test that needs one.
         password = PBKDF2PasswordHasher().encode(f"pass-{name}", "salt", iterations=1)
         user = User.objects.create(username=name, password=password, is_staff=name == "operator")
         if user.is_staff:
             labels = ("accounts", "markets", "auctions")
             user.user_permissions.set(Permission.objects.filter(content_type__app_label__in=labels))
-        # For students sudo is in the scopes in vain: it takes the permission too.
+        # Students get scope sudo too. It has no effect: sudo also takes the permission.
         people[name] = {"id": user.pk, "token": create_token(user, "live test", scopes=EVERYTHING)[1]}
     json.dump(people, sys.stdout)
 

@@ -1,6 +1,6 @@
-"""An OpenID Connect provider for tests, over HTTP: oidc-provider-mock, with signed access tokens as real ones have.
+"""An OpenID Connect provider for tests, over HTTP: oidc-provider-mock, which signs access tokens as real ones do.
 
-It asks for nothing but a name, and notes every request.
+It asks only for a name and records every request.
 """
 
 import json
@@ -31,12 +31,12 @@ class Provider:
         app = flask.Flask(oidc_provider_mock.__name__)  # its templates
         app.config["OAUTH2_ACCESS_TOKEN_GENERATOR"] = self._access_token
         oidc_provider_mock.init_app(app)
-        self.requests: list[tuple[str, dict[str, str]]] = []  # path, and what was sent in address and body
+        self.requests: list[tuple[str, dict[str, str]]] = []  # path, and the fields sent in the address and body
         app.before_request(self._note)
         self.server = make_server("127.0.0.1", 0, app, threaded=True)
         self.issuer = f"http://127.0.0.1:{self.server.server_port}"
-        self.claims: dict[str, dict[str, Any]] = {}  # by sub: what access tokens say of them besides
-        self.key: Any = None  # private, known from the first request on
+        self.claims: dict[str, dict[str, Any]] = {}  # sub -> further claims of the person's access tokens
+        self.key: Any = None  # private; set at the first request
         self.kid = ""
         self._storage: Any = None
         threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
@@ -45,7 +45,7 @@ class Provider:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Of an exchange that people sign in to with it."""
+        """Environment variables of an exchange that uses this provider."""
         return {
             "EXCHANGE_OIDC_ISSUER": self.issuer,
             "EXCHANGE_OIDC_ID": ID,
@@ -82,19 +82,19 @@ class Provider:
         return jwt.encode(payload, self.key, "RS256", {"kid": self.kid, **(headers or {})})
 
     def rotate(self) -> None:
-        """It signs with a new key from now on."""
+        """Makes it sign with a new key from now on."""
         self._storage.jwk = type(self._storage.jwk).generate_key(is_private=True)
         urllib.request.urlopen(f"{self.issuer}/jwks").close()
 
     def asked(self, path: str) -> list[dict[str, str]]:
-        """What came to this path, in order."""
+        """The fields of the requests to this path, in order."""
         return [sent for where, sent in self.requests if where == path]
 
     def _access_token(self, client: Any, grant_type: str, user: Any, scope: str) -> str:
         return self.sign(user.sub, **self.claims.get(user.sub, {}))
 
     def _note(self) -> None:
-        proxy: Any = storage  # of the request that is being handled
+        proxy: Any = storage  # of the current request
         self._storage = proxy._get_current_object()
         private = storage.jwk.as_dict(is_private=True)
         self.key, self.kid = jwt.PyJWK(private, algorithm="RS256").key, str(private["kid"])
@@ -112,7 +112,7 @@ def provider() -> Iterator[Provider]:
 
 
 def sign_in(browser: Browser, sub: str, at: str = "/sign-in/") -> Page:
-    """With the button on the sign-in page, then the provider's form; the page where it ends."""
+    """Signs in with the button on the sign-in page and the provider's form; returns the last page."""
     fields = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(at).query))
     form = browser.post("/sign-in/provider/", at, **fields)
     assert "Authorize Client" in form.text, form.text[:2000]

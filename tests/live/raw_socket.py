@@ -12,14 +12,14 @@ from websockets.exceptions import ConnectionClosed
 
 from proto import exchange_pb2 as pb
 
-WAIT_SECONDS = 45.0  # for what has to come: longer than the exchange waits for its database
+WAIT_SECONDS = 45.0  # for a message that must come: longer than the exchange waits for its database
 ABNORMAL = 1006  # WebSocket close code: no close frame came
 
 Says = Callable[[pb.ServerMessage], bool]
 
 
 class RawSocket:
-    """Keeps whatever it receives in `heard`, in order."""
+    """Keeps every message it receives in `received`, in order."""
 
     def __init__(self, connection: ClientConnection) -> None:
         self.connection = connection
@@ -27,14 +27,14 @@ class RawSocket:
         self._ids = itertools.count(1)
 
     async def send(self, *messages: pb.ClientMessage) -> None:
-        """In one frame."""
+        """Sends the messages in one frame."""
         await self.send_bytes(pb.ClientFrame(messages=messages).SerializeToString())
 
     async def send_bytes(self, data: bytes) -> None:
         await self.connection.send(data)
 
     async def receive(self) -> list[pb.ServerMessage]:
-        """The messages of the next frame. ConnectionClosed if there is none."""
+        """The messages of the next frame. ConnectionClosed if the socket ends first."""
         async with asyncio.timeout(WAIT_SECONDS):
             data = await self.connection.recv()
         assert isinstance(data, bytes)
@@ -43,7 +43,7 @@ class RawSocket:
         return messages
 
     async def until(self, says: Says) -> pb.ServerMessage:
-        """The next message that does."""
+        """The next message for which `says` is true."""
         async with asyncio.timeout(WAIT_SECONDS):
             while True:
                 for message in await self.receive():
@@ -54,14 +54,13 @@ class RawSocket:
         return await self.until(lambda message: message.request_id == request_id)
 
     async def ask(self, **request: Any) -> pb.ServerMessage:
-        """ask(create_order=pb.CreateOrder(...)): the reply, a refusal too."""
+        """ask(create_order=pb.CreateOrder(...)) returns the reply, which may be a refusal."""
         request_id = f"ask {next(self._ids)}"
         await self.send(pb.ClientMessage(request_id=request_id, **request))
         return await self.reply(request_id)
 
     async def sign_in(self, token: str, **more: Any) -> list[pb.ServerMessage]:
-        """What came from Authenticated to ActingAs, or the refusal. Just after its start the exchange is BUSY: asks
-        again."""
+        """The messages from Authenticated to ActingAs, or the refusal. Retries while a starting exchange is BUSY."""
         last = time.monotonic() + WAIT_SECONDS
         while True:
             begin = len(self.received)
@@ -75,11 +74,11 @@ class RawSocket:
 
     @property
     def account(self) -> int:
-        """The own user account of who signed in."""
+        """The user account of the person who signed in."""
         return next(message.authenticated.account_id for message in self.received if message.HasField("authenticated"))
 
     def received_on(self, stream: str, seq: int) -> list[pb.ServerMessage]:
-        """What the stream said with this command."""
+        """The messages that the stream published for the command `seq`."""
         found: list[pb.ServerMessage] = []
         here = False
         for message in self.received:
@@ -99,7 +98,7 @@ class RawSocket:
         return found
 
     async def closed(self) -> int:
-        """Reads to the end; the code that the server closed with."""
+        """Reads to the end; returns the close code."""
         try:
             async with asyncio.timeout(WAIT_SECONDS):
                 while True:
@@ -110,7 +109,7 @@ class RawSocket:
 
 @asynccontextmanager
 async def raw_socket(url: str, **options: Any) -> AsyncIterator[RawSocket]:
-    """`options` are those of websockets.connect: origin, additional_headers ..."""
+    """A connected socket. `options`: those of websockets.connect, such as origin or additional_headers."""
     settings = {"compression": None, "max_size": None, "ping_interval": None, "close_timeout": 1.0, "proxy": None}
     async with connect(url, **settings | options) as connection:
         yield RawSocket(connection)
@@ -118,7 +117,7 @@ async def raw_socket(url: str, **options: Any) -> AsyncIterator[RawSocket]:
 
 @asynccontextmanager
 async def signed_in(url: str, token: str, **more: Any) -> AsyncIterator[RawSocket]:
-    """`more`: fields of Authenticate."""
+    """A socket that has signed in. `more`: fields of Authenticate."""
     async with raw_socket(url) as socket:
         assert (await socket.sign_in(token, **more))[-1].HasField("acting_as"), socket.received
         yield socket

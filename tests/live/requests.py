@@ -1,4 +1,4 @@
-"""What people ask for in these tests, as messages. Prices and sizes are 1/100."""
+"""Builds request messages for the tests. Prices and sizes are in 1/100."""
 
 import itertools
 from typing import Any
@@ -23,7 +23,7 @@ def hundred(name: str) -> pb.CreateMarket:
 
 
 async def new_market(socket: RawSocket) -> int:
-    """Of whoever is signed in there."""
+    """Creates a market of the person on this socket; returns its id."""
     created = await socket.ask(create_market=hundred(f"Gold {next(_numbers)}"))
     assert created.HasField("market_created"), created
     return created.market_created.market.id

@@ -1,4 +1,4 @@
-"""The REST door of a live exchange, for tests: one person's requests."""
+"""One person's REST requests to a live exchange."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ WAIT_SECONDS = 45.0
 
 
 class Door:
-    """As a person by token, or as nobody. `headers` go with every request."""
+    """Requests with a person's token, or without one. Every request sends `headers`."""
 
     def __init__(self, exchange: LiveExchange, name: str = "", **headers: str) -> None:
         self.url = f"{exchange.url}/api/v1"
@@ -24,7 +24,7 @@ class Door:
         return requests.request(method, url, headers={**self.headers, **(headers or {})}, timeout=WAIT_SECONDS, **more)
 
     def get(self, path: str, **query: Any) -> Any:
-        """What a good answer says."""
+        """The body of the answer, which must be a success."""
         return self.good(self.ask("GET", path, params=query))
 
     def post(self, path: str, key: str = "", **body: Any) -> Any:
@@ -32,7 +32,7 @@ class Door:
         return self.good(self.ask("POST", path, headers, json=body))
 
     def refused(self, method: str, path: str, **more: Any) -> tuple[int, str, str | None]:
-        """Status, code and field."""
+        """Status, code and field of the answer, which must be a refusal."""
         answer = self.ask(method, path, **more)
         content = answer.json()
         assert set(content) == {"code", "message", "field", "details", "request_id"}, content
@@ -41,7 +41,7 @@ class Door:
         return answer.status_code, content["code"], content["field"]
 
     def market(self, name: str, **more: Any) -> int:
-        """A new one from 0 to 100 of theirs."""
+        """Creates a market from 0 to 100; returns its id."""
         content = self.post("/markets", name=name, min_settlement="0", max_settlement="100", **more)
         return int(content["market"]["id"])
 
@@ -58,7 +58,7 @@ def own(door: Door) -> int:
     return int(door.get("/me")["account_id"])
 
 
-# Of a test with the fixture `live`: once with its module's exchange, once with one on PostgreSQL.
+# Marks a test with fixture `live`: it runs with the module's exchange and with one on PostgreSQL.
 on_both_databases = pytest.mark.parametrize(
     "live",
     [None, pytest.param("postgres_template", marks=pytest.mark.postgres)],
@@ -67,7 +67,7 @@ on_both_databases = pytest.mark.parametrize(
 )
 
 
-# --- Fixtures, for the modules that import them
+# --- Fixtures for modules that import them
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
-"""Run beside a live exchange, with its environment: prints the key of a session of the person with this user id, who
-is signed in but has not shown lately who they are."""
+"""A program: prints the key of a session that is signed in, but whose password was not entered lately.
+
+Its argument is the user id. It runs with the environment of a live exchange.
+"""
 
 import os
 import sys
@@ -17,7 +19,7 @@ from exchange import settings  # noqa: E402
 
 
 def stale_session(user: User) -> str:
-    """Signed in, but without a word on when they showed who they are: so not lately."""
+    """A session without a time of authentication, which counts as long ago."""
     session = SessionStore()
     session[SESSION_KEY] = str(user.pk)
     session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]

@@ -1,4 +1,4 @@
-"""What stands in an exchange's database, read by a connection of our own: it may be running meanwhile."""
+"""Reads an exchange's database over a connection of its own. The exchange may be running."""
 
 import sqlite3
 from collections.abc import Collection, Mapping
@@ -11,7 +11,7 @@ import psycopg
 
 Row = tuple[Any, ...]
 
-# What the engine owns, and the columns that say in which order a table's rows are to be compared.
+# The engine's tables -> the columns that order their rows for comparisons.
 ENGINE_TABLES = {
     "accounts_account": "id",
     "accounts_ownership": "account_id, owner_id",
@@ -30,13 +30,13 @@ WITHDRAWN = 2  # as in auctions_auction.status
 
 
 class Tables:
-    """`env` as of LiveExchange: its DATABASE_URL."""
+    """`env`: LiveExchange.env, for its DATABASE_URL."""
 
     def __init__(self, env: Mapping[str, str]) -> None:
         self._url = env["DATABASE_URL"]
 
     def rows(self, query: str, *values: object) -> list[Row]:
-        """Parameters are written ? in the query."""
+        """The rows of a query, in which ? stands for each parameter."""
         if self._url.startswith("sqlite:///"):
             with closing(sqlite3.connect(self._url.removeprefix("sqlite:///"), timeout=30)) as connection:
                 return connection.execute(query, values).fetchall()
@@ -44,7 +44,7 @@ class Tables:
             return postgres.execute(query.replace("?", "%s").encode(), values).fetchall()
 
     def change(self, statement: str, *values: object) -> None:
-        """As somebody else's program would: not the engine's tables."""
+        """Writes as another program would. Not for the engine's tables."""
         assert not any(table in statement for table in ENGINE_TABLES)
         assert urlsplit(self._url).scheme == "sqlite"
         with closing(sqlite3.connect(self._url.removeprefix("sqlite:///"), timeout=30)) as connection, connection:
@@ -56,7 +56,7 @@ class Tables:
         return int(self.rows("SELECT coalesce(max(seq), 0) FROM markets_journalentry")[0][0])
 
     def digest(self) -> str:
-        """Of every row that the engine owns."""
+        """A digest of every row that the engine owns."""
         digest = sha256()
         for table, order in ENGINE_TABLES.items():
             for row in self.rows(f"SELECT * FROM {table} ORDER BY {order}"):
@@ -64,7 +64,7 @@ class Tables:
         return digest.hexdigest()
 
     def keyed(self) -> dict[tuple[int, str], list[int]]:
-        """(account, idempotency key) -> the accepted commands with it."""
+        """(account, idempotency key) -> seqs of the accepted commands with this key."""
         found: dict[tuple[int, str], list[int]] = {}
         for account, key, seq in self.rows(
             "SELECT account, key, seq FROM markets_journalentry WHERE key <> '' ORDER BY seq"
@@ -104,7 +104,7 @@ class Tables:
         return dict(self.rows("SELECT owner_id, credit FROM accounts_ownership WHERE account_id = ?", account))
 
     def reach(self, account: int) -> list[int]:
-        """Itself, and every account below it."""
+        """The account and every account below it."""
         found = self.rows(
             "WITH RECURSIVE mine (id) AS (SELECT CAST(? AS bigint) UNION SELECT account_id FROM accounts_ownership"
             " JOIN mine ON owner_id = mine.id) SELECT id FROM mine ORDER BY id",
@@ -113,22 +113,22 @@ class Tables:
         return [row[0] for row in found]
 
     def markets(self) -> dict[int, Row]:
-        """id -> its definition, status and settlement; last whether it hides account ids."""
+        """id -> definition, status, settlement and, last, whether it hides account ids."""
         found = self.rows(
             "SELECT id, name, description, owner_id, min_settlement, max_settlement, tick_size, smallest_size, status,"
             " settle_price, category, pinned, hide_account_ids FROM markets_market"
         )
-        return {id: tuple(told) for id, *told in found}
+        return {id: tuple(values) for id, *values in found}
 
     def lists(self) -> dict[int, set[int]]:
-        """market -> the accounts that it is for, if it is not for everybody."""
+        """Restricted market -> the accounts that may see it."""
         found: dict[int, set[int]] = {}
         for market, account in self.rows("SELECT market_id, account_id FROM markets_marketvisibility"):
             found.setdefault(market, set()).add(account)
         return found
 
     def concerned(self, accounts: Collection[int]) -> set[int]:
-        """The markets that one of them owns, or where one ever traded."""
+        """The markets that one of these accounts owns or ever traded in."""
         concerns = self.rows(
             "SELECT id, owner_id FROM markets_market"
             " UNION SELECT market_id, account_id FROM markets_exposure WHERE traded"
@@ -136,14 +136,14 @@ class Tables:
         return {market for market, account in concerns if account in accounts}
 
     def auctions(self) -> dict[int, Row]:
-        """Those on the board: id -> (seller, name, description, picture, buy-now price, status, buyer, price)."""
+        """All but withdrawn ones: id -> (seller, name, description, picture, buy-now price, status, buyer, price)."""
         found = self.rows(
             "SELECT id, seller_id, name, description, picture, buy_now_price, status, buyer_id, settle_price"
             " FROM auctions_auction WHERE status <> ?",
             WITHDRAWN,
         )
-        return {id: tuple(told) for id, *told in found}
+        return {id: tuple(values) for id, *values in found}
 
     def kinds(self) -> list[str]:
-        """Of every command in the journal."""
+        """The kind of every command in the journal."""
         return [row[0] for row in self.rows("SELECT kind FROM markets_journalentry")]

@@ -43,7 +43,7 @@ async def round_of(live: LiveExchange, people: Sequence[Person], rng: random.Ran
 
 
 async def asked_again_they_are_answered_as_before(live: LiveExchange, people: Sequence[Person]) -> int:
-    """Returns how many that nobody had heard of were found to have happened."""
+    """Returns how many commands had been done although their replies were lost."""
     happened = 0
     async with sockets_of(live, people) as sockets:
         for person, socket in zip(people, sockets):
@@ -67,9 +67,8 @@ async def kill_and_look(live: LiveExchange, rounds: int) -> None:
         acknowledged_are_there_once(Tables(live.env), people)
         await asyncio.to_thread(live.verify)
         count = sum(len(person.acknowledged) for person in people)
-        print(
-            f"round {number + 1}: {count} acknowledged, {happened} had happened without an answer, head {Tables(live.env).head}"
-        )
+        head = Tables(live.env).head
+        print(f"round {number + 1}: {count} acknowledged, {happened} done without an answer, head {head}")
     assert sum(len(person.acknowledged) for person in people) > 50 * rounds
     assert live.stop() == 0
 

@@ -1,4 +1,4 @@
-"""One cell at one door: sets the scene, asks, and says what came of it."""
+"""Asks for one cell of the table at one door: makes the thing, sends the request, returns the answer."""
 
 from tests.live.exchange import LiveExchange
 from tests.live.permissions.console import CONSOLE
@@ -23,7 +23,7 @@ class Asking:
         }
 
     def row(self, operation: str, thing: str) -> dict[Asked, Answer]:
-        """What everybody is answered at every door that has the operation."""
+        """The answers to every kind of person at every door that has the operation."""
         found: dict[Asked, Answer] = {}
         for door in OPERATIONS[operation].doors:
             cast = [who for who in self.stage.cast if who.pages or door in ("socket", "rest")]
@@ -31,7 +31,7 @@ class Asking:
         return found
 
     def at(self, door: str, cast: list[Person], operation: str, thing: str) -> dict[Asked, Answer]:
-        """What one of them has used up is made anew for the next."""
+        """The answers at one door. What one person's request used up is made again for the next."""
         wanted = OPERATIONS[operation]
         scene = self._scene(wanted, thing, cast[0])
         found = {}
@@ -43,7 +43,7 @@ class Asking:
         return found
 
     def _scene(self, wanted: Operation, thing: str, who: Person) -> Scene:
-        """`flat` operations have an account in which nobody trades."""
+        """`flat` operations get an account without orders."""
         stage = self.stage
         account = stage.account(money=0) if wanted.uses == "account" else stage.flat if wanted.flat else stage.trading
         scene = Scene(stage, account, who)
@@ -53,7 +53,7 @@ class Asking:
     def _cell(self, wanted: Operation, door: str, who: Person, scene: Scene) -> Answer:
         acting = self.stage.acting(who, scene.account)
         answer = self.doors[door].ask(who, acting, getattr(wanted, door)(scene), scene.id, wanted.anew)
-        name = self.stage.names[scene.account]  # it may be another one for each row
+        name = self.stage.names[scene.account]  # rows may use different accounts
         return Answer(answer.codes, tuple(str(part).replace(name, "THE ACCOUNT") for part in answer.details))
 
     def close(self) -> None:

@@ -1,11 +1,11 @@
-"""How the console's own pages, which send no command, are asked for: tables, and forms of people and of roles."""
+"""Requests for console pages that send no command: tables, and the forms of people and roles."""
 
 from typing import Any
 
 from tests.live.permissions.operations import Operation, form
 from tests.live.permissions.stage import Scene
 
-# What the exchange has tables of -> where the console shows them.
+# Tables of the exchange -> their address in the console.
 ENGINES = {
     "accounts and their trees": "accounts/account",
     "ownership": "accounts/ownership",
@@ -33,7 +33,7 @@ def pages_of_row(table: str, row: int) -> tuple[str, str]:
 
 
 def rows_of(table: str) -> Operation:
-    """Its list, the page of its newest row, and that row's history."""
+    """Looks at the list, the page of the newest row and that row's history."""
 
     def look(it: Scene) -> Any:
         row = it.stage.newest(table.replace("/", "_"))
@@ -43,7 +43,7 @@ def rows_of(table: str) -> Operation:
 
 
 def by_hand(it: Scene) -> Any:
-    """What nobody may: neither rows of the engine nor tokens are made or taken away here, nor is a person."""
+    """What nobody may do: add or delete rows of the engine or tokens, or delete a person."""
     tables = (*ENGINES.values(), TOKENS)
     newest = {table: it.stage.newest(table.replace("/", "_")) for table in (*tables, OTHERS["people"])}
     taken = [f"{table}/{row}/delete/" for table, row in newest.items()]

@@ -1,4 +1,4 @@
-"""The doors of a live exchange. Each is asked by one kind of person and gives an Answer: the codes that it may mean."""
+"""The doors of a live exchange. Each sends one person's request and returns an Answer: the codes that it may mean."""
 
 import itertools
 import re
@@ -21,12 +21,13 @@ WAIT_SECONDS = 45.0
 CODES = frozenset(pb.Reason.keys())
 NOT_FOUND = frozenset({name for name in CODES if name.endswith("_NOT_FOUND")} | {"NOT_FOUND"})
 NEEDS_SUDO = frozenset({"NOT_ALLOWED", "SUDO_REQUIRED"})
-# Headers that differ from answer to answer, and the length of what names the thing. X-RateLimit-Remaining stays: the
-# exchange of the test fills buckets between any two questions, so that what is missing is what this one has cost.
+# Headers that differ from answer to answer. Content-Length is one of them because answers name the thing.
+# X-RateLimit-Remaining is compared: buckets of the test's exchange are full again before each request, so the header
+# shows what this request cost.
 PASSING = frozenset({"date", "x-request-id", "content-length", "set-cookie", "expires"})
 SECRETS = re.compile(r"""value="[0-9a-zA-Z]{32,}"|nonce="[^"]+"|'nonce-[^']+'""")
 
-# The sentences with which pages say a code.
+# Sentences on pages -> the codes that they stand for.
 SENTENCES = (
     ("There is no market", {"MARKET_NOT_FOUND"}),
     ("You have no such open order", {"ORDER_NOT_FOUND"}),
@@ -57,37 +58,37 @@ class Answer:
 
 @dataclass
 class Person:
-    """Of a kind: how they sign in at each door, as what they act there, and with sudo or without."""
+    """One kind of person: how they sign in at each door, and whether with sudo."""
 
     kind: str
     name: str = ""
     token: str = ""
     sudo: bool = False
-    session: str = ""  # a cookie instead of a password
+    session: str = ""  # a session cookie, used instead of a password
     pages: bool = True
     lines: dict[str, "Line"] = field(default_factory=dict)
 
 
 def without(id: int, text: str) -> str:
-    """The text without the id of what was asked about, as sentences ("market 7") and addresses ("/7/") have it."""
+    """Replaces the thing's id by N, in sentences ("market 7") and addresses ("/7/")."""
     return re.sub(rf"(?<=[a-z] |[a-z]/){id}(?!\d)", "N", text)
 
 
 def lasting(headers: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
-    """Those that every answer of the same kind has."""
+    """The headers that are the same in every answer of the same kind, without secrets."""
     named = ((name.lower(), SECRETS.sub("", value)) for name, value in headers)
     return tuple(sorted(header for header in named if header[0] not in PASSING))
 
 
 class Door(Protocol):
     def ask(self, who: Person, acting: int, request: Any, id: int, anew: bool = False) -> Answer:
-        """`acting`: the account acted as, 0 for their own; `id`: what is asked about; `anew`: see Operation."""
+        """`acting`: the account to act as, 0 for their own. `id`: the thing in question. `anew`: see Operation."""
 
     def close(self) -> None: ...
 
 
 class Line:
-    """A socket, asked one thing after the other."""
+    """A socket that waits for each reply before the next request."""
 
     def __init__(self, url: str) -> None:
         self._open = ExitStack()
@@ -136,7 +137,7 @@ class Line:
 
 
 class Socket:
-    """One line each; what changes the line itself is asked on one of its own (`anew`)."""
+    """One Line for each kind of person. `anew`: a Line of its own, for requests that change the Line."""
 
     name = "socket"
 
@@ -173,7 +174,7 @@ class Socket:
         return self._lines.setdefault(who.kind, line)
 
     def fresh(self, who: Person) -> Line:
-        """A line of their own, signed in but without sudo."""
+        """A new Line, signed in without sudo."""
         line = Line(self._url)
         line.sign_in(who.token)
         return line
@@ -191,7 +192,7 @@ class Rest:
         self._session = requests.Session()
 
     def ask(self, who: Person, acting: int, request: tuple[Any, ...], id: int, anew: bool = False) -> Answer:
-        """`request`: method, path, body (JSON, or a file's bytes), and headers if there are more than usual."""
+        """`request`: method, path, body (JSON, or a file's bytes) and, optionally, further headers."""
         method, path, body, *more = request
         headers = {"Authorization": f"Bearer {who.token}"} if who.name else {}
         if who.name and acting:
@@ -251,7 +252,7 @@ class _Browsers:
 
 
 class Pages(_Browsers):
-    """Forms name the account that they are sent for; what is only looked at is looked at as the session's account."""
+    """A form names the account that it acts for. A page is read as the account that the session acts as."""
 
     name = "pages"
 
@@ -279,7 +280,7 @@ class Console(_Browsers):
     name = "console"
 
     def ask(self, who: Person, acting: int, request: Any, id: int, anew: bool = False) -> Answer:
-        """A request, or a list of such: then what is answered to all of them, no code if those are not alike."""
+        """`request`: one, or a list. A list gives the codes that all answers share, or what differed."""
         steps = request if isinstance(request, list) else [request]
         answers = [self._answer(who, path, fields, id) for path, fields in steps]
         alike = frozenset.intersection(*(answer.codes for answer in answers))
@@ -294,7 +295,7 @@ class Console(_Browsers):
         here = at == urlsplit(path).path
         if fields is None and page.status == 200 and here:
             return Answer(frozenset({ALLOWED}), (200,))
-        if fields is None and at == "/admin/":  # where the admin leads from a row that is not there
+        if fields is None and at == "/admin/":  # the admin redirects here if the row does not exist
             return Answer(NOT_FOUND, ())
         came_back = here and 'data-testid="secret"' not in page.text
         return Answer(frozenset({"FORM_CAME_BACK"}), ()) if answer.means(ALLOWED) and came_back else answer

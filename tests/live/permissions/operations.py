@@ -1,4 +1,4 @@
-"""How each operation of the table is asked for at each door that has it."""
+"""The request for each operation of the table at each door that has it."""
 
 import uuid
 from collections.abc import Callable, Mapping
@@ -14,9 +14,12 @@ Request = Callable[[Scene], Any]
 
 @dataclass(frozen=True)
 class Operation:
-    """`socket`: members of a ClientMessage. `rest`: method, path, body, and more headers if there are any. `pages`:
-    path, and the fields of a form, None to look. `console`: as pages, or a list of such that all answer alike. `uses`:
-    what is not the same afterwards, the "thing" or the whole "account"."""
+    """How to request one operation at each door; None where it has no door.
+
+    `socket`: members of a ClientMessage. `rest`: method, path, body and, optionally, further headers. `pages`: path and
+    form fields, None to read the page. `console`: as pages, or a list of requests that all get the same answer.
+    `uses`: what the operation uses up, the "thing" or the whole "account".
+    """
 
     socket: Request | None = None
     rest: Request | None = None
@@ -58,7 +61,7 @@ def status(name: str, slug: str, uses: str = "") -> Operation:
 
 
 def edit(field: str, value: Callable[[Scene], Any], uses: str = "") -> Operation:
-    """Of one field that only operators set. The console's form says of the others what they were."""
+    """Edits one field that only operators may set. The console's form repeats the other fields unchanged."""
     others = {"name": "As it was", "initial-name": "As it was", "description": "", "initial-description": ""}
 
     def on_the_wire(it: Scene) -> pb.EditMarket:

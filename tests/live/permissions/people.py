@@ -1,6 +1,6 @@
-"""Run beside a live exchange, with its environment: makes the tokens, the sessions and the staff that the tables need.
+"""A program: makes the tokens, the session and the staff that the tables need. Runs with the exchange's environment.
 
-Reads user ids by username, and "annex", an account's id, from its argument as JSON; prints the secrets as JSON.
+Its argument is JSON: user ids by username, and "annex", an account's id. Prints the secrets as JSON.
 """
 
 import json
@@ -22,11 +22,11 @@ from realtime.rights import WITHOUT_SUDO, Scope  # noqa: E402
 from tests.live.stale_session import stale_session  # noqa: E402
 
 ROLES = {"Viewer": "viewer", "Market operator": "director", "Administrator": "admin", "superuser": "root"}
-SPARES = 20  # tokens of each person, to be revoked
+SPARES = 20  # tokens of each person, for rows that revoke one
 
 
 def staff(role: str, name: str) -> User:
-    """With the role, and a password like everybody's (tests/live/prepare.py)."""
+    """A user with this role; the password follows tests/live/prepare.py."""
     password = PBKDF2PasswordHasher().encode(f"pass-{name}", "salt", iterations=1)
     user = User.objects.create(username=name, password=password, is_staff=True, is_superuser=role == "superuser")
     user.groups.set(Group.objects.filter(name=role))

@@ -1,4 +1,4 @@
-"""The cast of the table, and the things that they ask about: made anew for who uses them up."""
+"""The people of the table, and the things that they ask about."""
 
 import itertools
 import json
@@ -28,8 +28,7 @@ _numbers = itertools.count(1)
 
 @dataclass
 class Scene:
-    """What one question is about. `id` is that of the thing in question, `account` that of the account that it belongs
-    to: Alice's, and Bob's too."""
+    """What one request is about. `id`: the thing. `account`: the account that owns it, which is Alice's and Bob's."""
 
     stage: "Stage"
     account: int
@@ -38,7 +37,7 @@ class Scene:
 
     @property
     def name(self) -> str:
-        """One that is not taken."""
+        """A new name each time."""
         return f"Name {next(_numbers)}"
 
 
@@ -46,7 +45,7 @@ class Stage:
     def __init__(self, exchange: LiveExchange) -> None:
         self.exchange = exchange
         self.tables = Tables(exchange.env)
-        self.names: dict[int, str] = {}  # of alts
+        self.names: dict[int, str] = {}  # alt -> its name
         self.socket = Socket(exchange)
         every = {name: Person(name, name, exchange.token(name)) for name in ("alice", "bob", "carol", "student0")}
         self.alice, self.bob, self.carol, self.dave = (self.socket.fresh(one) for one in every.values())
@@ -61,11 +60,11 @@ class Stage:
         self.flat, self.trading = self.account(), self.account()
         self._day()
         self.cast = self._cast()
-        self.client_order_ids: dict[int, str] = {NOWHERE: "nothing"}  # by order
-        self.pictures: dict[int, str] = {NOWHERE: "0" * 32}  # names of files, without their ".webp"
+        self.client_order_ids: dict[int, str] = {NOWHERE: "nothing"}  # order -> its client_order_id
+        self.pictures: dict[int, str] = {NOWHERE: "0" * 32}  # number -> name of the file without ".webp"
 
     def _day(self) -> None:
-        """One that leaves a row in every table."""
+        """Trades and settles once, so that every table has a row."""
         market = self.market([self.alice.account, self.dave.account], self.director.account)
         for line, side in ((self.alice, pb.BID), (self.dave, pb.OFFER)):
             line.act_as(line.account)
@@ -75,7 +74,7 @@ class Stage:
     def _cast(self) -> list[Person]:
         names = ("alice", "bob", "carol", "operator", "student0")
         ids = {name: self.exchange.people[name]["id"] for name in names} | {"annex": self.annex}
-        self.exchange.browser("operator")  # the first sign-in hashes the password anew, which ends older sessions
+        self.exchange.browser("operator")  # the first sign-in hashes the password again, which ends older sessions
         made = subprocess.run(
             [sys.executable, "-m", "tests.live.permissions.people", json.dumps(ids)],
             cwd=ROOT,
@@ -103,7 +102,7 @@ class Stage:
         ]
 
     def acting(self, who: Person, account: int) -> int:
-        """The account that this kind of person acts as; 0: their own user account."""
+        """The account that this kind of person acts as; 0 for their own user account."""
         if who.kind in ("owner", "co-owner", "in sudo, as it", "read", "trade", "transfer", "manage"):
             return account
         return self.annex if who.kind == "bound" else 0
@@ -111,7 +110,7 @@ class Stage:
     # --- Things
 
     def account(self, money: int = 10 * CHIP) -> int:
-        """Of Alice and Bob, half of the money each."""
+        """A new account of Alice and Bob, who each own half of the money."""
         made = self._alt(self.alice.account)
         self.alice.act_as(self.alice.account)
         self.alice.good(share_account=pb.ShareAccount(account_id=made, receiver_id=self.bob.account))
@@ -148,7 +147,7 @@ class Stage:
         return id
 
     def picture(self) -> int:
-        """One that Dave sent; its key in `pictures`."""
+        """Dave uploads a picture. Returns its key in `pictures`."""
         headers = {"Authorization": f"Bearer {self.exchange.token('student0')}", "Content-Type": "image/png"}
         kept = requests.post(f"{self.exchange.url}/api/v1/pictures", PICTURE, headers=headers, timeout=30)
         number = next(_numbers)
@@ -156,13 +155,13 @@ class Stage:
         return number
 
     def share(self, account: int) -> int:
-        """The row of Bob's share; NOWHERE if he has none."""
+        """The id of the row of Bob's share; NOWHERE if he has none."""
         found = "SELECT id FROM accounts_ownership WHERE account_id = ? AND owner_id = ?"
         ids = [id for (id,) in self.tables.rows(found, account, self.bob.account)]
         return ids[0] if ids else NOWHERE
 
     def newest(self, table: str) -> int:
-        """The id of a row, as the console's addresses have it."""
+        """The key of the newest row, as in the console's addresses."""
         key = "seq" if table == "markets_journalentry" else "id"
         ((found,),) = self.tables.rows(f"SELECT max({key}) FROM {table}")
         assert found, f"{table} is empty"
@@ -180,7 +179,7 @@ class Stage:
         self.socket.close()
 
 
-# What a row is about, and how it is made.
+# The things that rows are about -> how each is made.
 THINGS: dict[str, Callable[[Scene], int]] = {
     "-": lambda it: 0,
     "the account": lambda it: it.account,

@@ -29,7 +29,7 @@ AS_IT = ("in sudo, as it",)  # of "An operator as the account"
 
 
 class Row(NamedTuple):
-    """What each kind of person is answered who asks for `operation` on `thing`."""
+    """One row of a table. `cells`: kind of person -> the answer to `operation` on `thing`."""
 
     operation: str
     thing: str
@@ -38,8 +38,7 @@ class Row(NamedTuple):
 
 
 def rows(text: str | None = None, kinds: tuple[str, ...] = KINDS) -> list[Row]:
-    """Of the tables with these columns. AssertionError for one that is not whole: a cell that is empty, a row that is
-    there twice."""
+    """The rows of the tables with these columns. AssertionError if a cell is empty or a row appears twice."""
     found, columns = [], kinds
     for line in (PAGE.read_text() if text is None else text).splitlines():
         if line.startswith("| operation"):
@@ -48,7 +47,7 @@ def rows(text: str | None = None, kinds: tuple[str, ...] = KINDS) -> list[Row]:
         elif line.startswith("| `") and columns == kinds:
             found.append(_row(line, kinds))
     named = [(row.operation, row.thing) for row in found]
-    assert len(set(named)) == len(named), "a row is there twice"
+    assert len(set(named)) == len(named), "a row appears twice"
     return found
 
 

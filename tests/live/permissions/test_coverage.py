@@ -1,5 +1,7 @@
-"""Every member of ClientMessage, address of a page, operation of the console and of the REST door has a row in
-docs/permissions.md, or stands here with a reason."""
+"""Every ClientMessage member, page, console page and REST operation has a row in docs/permissions.md.
+
+Those that need none are listed here with the reason.
+"""
 
 import re
 from typing import Any
@@ -13,34 +15,34 @@ from proto import exchange_pb2 as pb
 from tests.live.permissions.asking import OPERATIONS
 from tests.live.permissions.stage import Scene
 
-# Pages that are the same for everybody, or nobody's but the framework's.
+# Pages that are the same for everybody, or that belong to the framework.
 OPEN = {
-    "accounts:theme": "a cookie with a colour",
-    "docs": "the description of the REST door",
+    "accounts:theme": "only sets a cookie with a colour",
+    "docs": "the description of the REST API",
     "schema": "the same, for programs",
     "contract": "the description of the socket",
     "accounts:demo_sign_in": "with DEMO only, which starts on a loopback address only: tests/pages",
 }
-# Pages of the admin that are nobody's but the framework's.
+# Pages of the admin that belong to the framework.
 CONSOLE_OPEN = {
-    "login": "leads to the sign-in: tests/pages",
-    "logout": "one's own: tests/admin/test_rights.py",
-    "password_change": "one's own",
+    "login": "redirects to the sign-in: tests/pages",
+    "logout": "the own session: tests/admin/test_rights.py",
+    "password_change": "the own password",
     "password_change_done": "the same",
-    "autocomplete": "for the fields of forms, by the rights of their tables: tests/admin/test_rights.py",
-    "jsi18n": "words",
-    "accounts_apitoken_history": "as the row itself: tests/admin/test_rights.py",
-    "view_on_site": "leads to a page of the exchange",
-    None: "leads from old addresses of rows to the new ones",
+    "autocomplete": "fills form fields, with the rights of their tables: tests/admin/test_rights.py",
+    "jsi18n": "translations only",
+    "accounts_apitoken_history": "same rights as the row: tests/admin/test_rights.py",
+    "view_on_site": "redirects to a page of the exchange",
+    None: "redirects from old addresses of rows to new ones",
 }
-# Ways in and out: tests/pages/test_sign_in.py and tests/live/test_signing_out.py.
+# Sign-in and sign-out: tests/pages/test_sign_in.py and tests/live/test_signing_out.py.
 SIGN_IN = re.compile("account_|sign_in_afresh$|provider_sign_in$|openid_connect_callback$")
-# REST operations that everybody may ask for, signed in or not.
+# REST operations that everybody may use, signed in or not.
 OPEN_OPERATIONS = {"get_time", "get_status"}
 
 
 class Anything:
-    """Stands for whatever a scene has: only addresses matter here."""
+    """Stands for anything in a scene: only addresses matter here."""
 
     account = 1
 
@@ -67,7 +69,7 @@ def asked(door: str) -> list[Any]:
     return [getattr(operation, door)(SCENE) for operation in OPERATIONS.values() if door in operation.doors]
 
 
-def test_every_message_of_a_client() -> None:
+def test_every_message_of_a_client_has_a_row() -> None:
     members = {field.name for field in pb.ClientMessage.DESCRIPTOR.oneofs_by_name["message"].fields}
     assert {name for request in asked("socket") for name in request} == members
 
@@ -82,7 +84,7 @@ def views(patterns: list[URLPattern | URLResolver], space: str = "") -> set[str]
     return found
 
 
-def test_every_address_of_a_page() -> None:
+def test_every_address_of_a_page_has_a_row() -> None:
     named = {name for name in views(get_resolver().url_patterns) if not SIGN_IN.match(name)}
     rows = {resolve(urlsplit(path).path).view_name for path, _ in asked("pages")}
     assert rows & set(OPEN) == set()
@@ -96,14 +98,14 @@ def pages_of_the_console(patterns: list[Any]) -> set[str | None]:
     return found
 
 
-def test_every_page_of_the_console() -> None:
+def test_every_page_of_the_console_has_a_row() -> None:
     paths = [path for request in asked("console") for path, _ in (request if isinstance(request, list) else [request])]
     rows = {resolve(urlsplit(path).path).url_name for path in paths}
     assert rows & set(CONSOLE_OPEN) == set()
     assert pages_of_the_console(admin.site.get_urls()) - rows - set(CONSOLE_OPEN) == set()
 
 
-def test_every_operation_of_the_rest_door() -> None:
+def test_every_operation_of_the_rest_door_has_a_row() -> None:
     found = set()
     requests = [(method, urlsplit(path).path) for method, path, *_ in asked("rest")]
     for path, methods in description()["paths"].items():

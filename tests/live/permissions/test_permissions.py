@@ -1,5 +1,7 @@
-"""Every operation x every kind of person x every door, against the tables of docs/permissions.md; and that nobody can
-tell what they may not see from what is not there."""
+"""Asks every operation as every kind of person at every door and compares the answers with docs/permissions.md.
+
+Also checks that what people may not see is answered exactly like what does not exist.
+"""
 
 from collections.abc import Iterator
 from itertools import groupby
@@ -18,7 +20,7 @@ BY_DEPUTY = rows(kinds=AS_IT)
 BY_OPERATION = {name: list(group) for name, group in groupby(ROWS, key=lambda row: row.operation)}
 MANY = {"SOCKETS_MAX": "100", "API_TOKENS_MAX": "1000", "SUBSCRIPTIONS_MAX": "10000", "UNSETTLED_MARKETS_MAX": "1000"}
 HIDDEN_FORMS = ("edit_auction", "edit_market description", "settle_market")
-# The console is for operators who have lately shown who they are, whatever else one may do with what it shows.
+# The console is for operators who entered their password lately, whatever they may do elsewhere.
 CONSOLE = {"nobody": "NOT_AUTHENTICATED", "operator": "SUDO_REQUIRED"}
 
 
@@ -67,14 +69,14 @@ def differing(row: Row, answers: dict[Asked, Answer]) -> list[str]:
 
 
 def expected(row: Row, door: str, kind: str) -> str:
-    """What the row says for this door."""
+    """The code that the row demands at this door."""
     if door != "console" or kind == "in sudo":
         return row.cells[kind]
     return CONSOLE.get(kind, "NOT_ALLOWED")
 
 
 def is_hidden_form(row: Row, door: str, kind: str, answer: Answer) -> bool:
-    """A page that is only there for those who may change the auction, or the market."""
+    """Whether this is the 404 of a form that exists only for people who may change the auction or market."""
     return (
         row.operation in HIDDEN_FORMS
         and door == "pages"
@@ -84,7 +86,7 @@ def is_hidden_form(row: Row, door: str, kind: str, answer: Answer) -> bool:
 
 
 def distinguishable(operation: str, answers: dict[str, dict[Asked, Answer]]) -> list[str]:
-    """Where something that is not there for somebody is answered otherwise than something that is not there."""
+    """Answers about things that somebody may not see that differ from answers about things that do not exist."""
     nothing = next((found for thing, found in answers.items() if thing in NO_THINGS), {})
     return [
         f"{operation} | {row.thing} | {kind} at the {door}: {hidden.details}, not {absent.details}"
@@ -96,15 +98,18 @@ def distinguishable(operation: str, answers: dict[str, dict[Asked, Answer]]) -> 
 
 
 def is_known(row: Row, door: str, kind: str) -> bool:
-    """Whether they know otherwise that it is there: operators by the console; and a page leads back to the market that
-    it was about, which one may see without being able to trade there."""
+    """Whether the person may know from elsewhere that the thing exists.
+
+    Operators know it from the console. Pages lead back to the market, which a person may see without being able to
+    trade there.
+    """
     if door == "console":
         return True
     seen = next((one for one in BY_OPERATION["see a market"] if one.thing == row.thing), None)
     return door == "pages" and seen is not None and seen.cells[kind] == ALLOWED
 
 
-# --- Nothing is missing
+# --- The tables are complete
 
 
 def test_every_row_is_asked_for_at_every_door_that_has_it() -> None:
@@ -121,7 +126,7 @@ def test_every_operation_of_the_console_has_a_row_by_role() -> None:
     assert all(NO_DOOR not in row.cells.values() for row in BY_ROLE)
 
 
-def test_who_has_no_door_has_no_cell() -> None:
+def test_kinds_of_people_without_a_door_have_no_cell() -> None:
     """Tokens open no page."""
     tokens = KINDS[KINDS.index("read") :]
     for row in ROWS:
@@ -129,8 +134,8 @@ def test_who_has_no_door_has_no_cell() -> None:
         assert {kind for kind in KINDS if row.cells[kind] == NO_DOOR} == set(tokens if pages_only else ()), row
 
 
-def test_what_is_not_there_is_among_the_things_of_every_operation_on_one() -> None:
-    """Else nothing would be compared with it."""
+def test_every_operation_on_a_thing_has_a_row_for_one_that_does_not_exist() -> None:
+    """Otherwise hidden things would be compared with nothing."""
     for operation, found in BY_OPERATION.items():
         things = {row.thing for row in found}
         assert things == {"-"} or things & NO_THINGS, operation

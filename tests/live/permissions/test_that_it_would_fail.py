@@ -1,4 +1,4 @@
-"""The table's tests notice what is wrong."""
+"""The tests of the tables notice wrong tables and wrong answers."""
 
 import pytest
 
@@ -19,19 +19,19 @@ def answer(code: str, *words: str) -> Answer:
 
 
 @pytest.mark.parametrize("cells", [["yes"] * 12, ["yes"] * 14, ["yes"] * 12 + [""], ["yes"] * 12 + ["perhaps"]])
-def test_a_row_that_is_not_whole(cells: list[str]) -> None:
+def test_an_incomplete_row_is_an_error(cells: list[str]) -> None:
     with pytest.raises(AssertionError):
         rows(f"{HEAD} {' | '.join(cells)} |")
 
 
-def test_a_row_that_is_there_twice() -> None:
+def test_a_repeated_row_is_an_error() -> None:
     line = f"{HEAD} {' | '.join(['yes'] * len(KINDS))} |"
     assert len(rows(line)) == 1
     with pytest.raises(AssertionError):
         rows(f"{line}\n{line}")
 
 
-def test_another_code_and_an_answer_that_nobody_knows() -> None:
+def test_another_code_or_an_unknown_answer_does_not_match() -> None:
     cell = expected(row("see a market", "one for others"), "rest", "stranger")
     assert cell == "MARKET_NOT_FOUND"
     assert not answer("NOT_ALLOWED").means(cell)
@@ -40,7 +40,7 @@ def test_another_code_and_an_answer_that_nobody_knows() -> None:
     assert answer_of(Page(404, "/markets/1/", "Not found"), 1).means(cell)
 
 
-def test_another_sentence_for_what_may_not_be_seen() -> None:
+def test_another_sentence_for_a_hidden_thing_is_noticed() -> None:
     absent = {("rest", "stranger"): answer("MARKET_NOT_FOUND", "There is no market N.")}
     answers = {one.thing: absent for one in BY_OPERATION["see a market"]}
     assert not distinguishable("see a market", answers)
@@ -48,7 +48,7 @@ def test_another_sentence_for_what_may_not_be_seen() -> None:
     assert len(distinguishable("see a market", {**answers, "one for others": hint})) == 1
 
 
-def test_a_hidden_form_is_hidden_from_nobody_who_may_use_it() -> None:
+def test_a_form_may_be_hidden_only_from_those_who_may_not_use_it() -> None:
     hidden = Answer(NOT_FOUND, (404, ""))
     mine = row("edit_auction", "the account's auction")
     assert is_hidden_form(mine, "pages", "stranger", hidden)

@@ -1,4 +1,4 @@
-"""Settings of exchanges that a test makes ill, or less patient: DJANGO_SETTINGS_MODULE of their process.
+"""Settings modules (DJANGO_SETTINGS_MODULE) that make a test's exchange faulty or less patient.
 
-What is not a setting is changed here before anything has read it; the exchange's own code has no door for tests.
+They also replace code and limits before anything reads them. The exchange itself has no hooks for tests.
 """

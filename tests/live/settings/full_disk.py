@@ -1,4 +1,4 @@
-"""The database may have DATABASE_PAGES_MAX pages: beyond, SQLite says what it says when the disk is full."""
+"""Limits the database to DATABASE_PAGES_MAX pages. Beyond, SQLite fails as on a full disk."""
 
 import os
 

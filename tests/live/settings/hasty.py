@@ -1,4 +1,4 @@
-"""Who says nothing is closed after a second, so that a test need not wait 10."""
+"""Closes sockets that do not sign in after 1 s, so that a test need not wait 10 s."""
 
 from exchange.settings import *  # noqa: F403
 from realtime import limits

@@ -1,4 +1,4 @@
-"""A writer waits DATABASE_WAIT_SECONDS for a locked database, so that a test need not wait 30."""
+"""A writer waits DATABASE_WAIT_SECONDS for a locked database, so that a test need not wait 30 s."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""An exchange that leaks: PLANTED_LEAK says where."""
+"""An exchange with a planted leak, chosen by PLANTED_LEAK. The leak test must find it (tests/live/leak/__init__.py)."""
 
 import os
 from typing import Any
@@ -11,7 +11,7 @@ from exchange.settings import INSTALLED_APPS
 
 
 def _fills() -> None:
-    """Whom one traded with is told where it is hidden."""
+    """Fills name the counterparty although the market hides ids."""
     from markets.wire import codec
 
     write_fill = codec.write_fill
@@ -19,7 +19,7 @@ def _fills() -> None:
 
 
 def _public() -> None:
-    """Restricted markets are defined on public."""
+    """The public stream carries definitions of restricted markets."""
     from markets.wire.audience import Publication
     from realtime.groups import PUBLIC
 
@@ -27,21 +27,21 @@ def _public() -> None:
 
 
 def _floor() -> None:
-    """Whoever resumes gets again what was published before the visibility of a market changed."""
+    """A resuming socket gets messages from before a market's visibility changed."""
     from markets.matching.streams import Streams
 
     Streams._drop_buffered = lambda self: None  # type: ignore[method-assign]
 
 
 def _shares() -> None:
-    """Who loses a share goes on following."""
+    """A person who loses a share keeps following the account."""
     from realtime.subscriptions import Subscriptions
 
     Subscriptions.apply_reach = lambda self, reach: None  # type: ignore[method-assign]
 
 
 def _lists() -> None:
-    """Who is no longer listed goes on following."""
+    """A person who is no longer listed keeps following the market."""
     from realtime.subscriptions import Subscriptions
 
     Subscriptions.apply_visibility = lambda self, socket, change: None  # type: ignore[method-assign]
@@ -63,7 +63,7 @@ def _transfers() -> None:
 
 
 def _acting() -> None:
-    """REST reads as whatever account somebody names."""
+    """REST lets everybody act as any account."""
     from accounts.models import Account
     from accounts.rest.callers import Caller
 
@@ -71,7 +71,7 @@ def _acting() -> None:
 
 
 def _preview() -> None:
-    """Whoever may settle a market sees who gets what."""
+    """Everybody who may settle a market sees the payouts."""
     from markets.pages import own_markets
     from markets.reads import settlement_preview
 

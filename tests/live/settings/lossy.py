@@ -1,4 +1,4 @@
-"""The channel layer loses messages."""
+"""An exchange whose channel layer loses messages (lossy_layer.py)."""
 
 from exchange.settings import *  # noqa: F403
 from exchange.settings import LAYER_CAPACITY

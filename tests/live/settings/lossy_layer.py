@@ -1,4 +1,4 @@
-"""A channel layer that loses a share of what is said to groups, as Channels allows every layer to."""
+"""A channel layer that loses a share of the messages to groups, as Channels allows every layer to."""
 
 import atexit
 import os
@@ -12,7 +12,7 @@ LOST_SHARE = 0.1
 
 
 class LossyLayer(LocalLayer):
-    """LOSSY_SEED decides which. Counts what it lost, and the resyncs that hubs ask for; prints both at the end."""
+    """LOSSY_SEED decides which messages are lost. At exit it prints how many, and how many resyncs hubs requested."""
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)

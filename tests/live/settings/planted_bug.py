@@ -1,4 +1,4 @@
-"""An exchange with a bug in a rule: a market called Boom breaks it, after something was changed."""
+"""An exchange with a bug in a rule: creating a market called Boom raises an error after the state has changed."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Who sends rubbish is not slowed down: a test of 100,000 refused frames would take a day."""
+"""Does not slow down clients that send garbage: a test of 100,000 refused frames would take a day."""
 
 from exchange.settings import *  # noqa: F403
 from realtime import limits
