@@ -1,6 +1,6 @@
-"""Servers and programs that some tests need, as fixtures (a pytest plugin, named in pyproject.toml).
+"""Fixtures for servers and programs that some tests need (a pytest plugin, named in pyproject.toml).
 
-Missing ones skip the test, unless REQUIRE_SERVICES=1 (.ci/run), where nothing may be skipped unnoticed.
+If one is missing the test is skipped. With REQUIRE_SERVICES=1 (.ci/run) it fails instead.
 """
 
 import os
@@ -13,15 +13,15 @@ import pytest
 import redis
 
 CONNECT_SECONDS = 2
-INDEX_SECONDS = 15  # pip waits so long for each answer, and asks twice
-# Through the local socket the server knows us by our system user: there is no password to keep.
+INDEX_SECONDS = 15  # pip waits so long for each answer, and tries twice
+# Over the local socket the server knows us by our system user, so no password is needed.
 POSTGRES_URL = os.environ.get("TEST_POSTGRES_URL", "postgres:///exchange?host=/var/run/postgresql")
 REDIS_URL = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379/9")
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
 def missing(what: str) -> None:
-    """Ends the test: skipped on a person's machine, failed where everything has to run."""
+    """Ends the test: skips it on a person's machine, fails it where everything must run."""
     if os.environ.get("REQUIRE_SERVICES") == "1":
         pytest.fail(f"{what} is missing and REQUIRE_SERVICES=1")
     pytest.skip(f"{what} is missing")
@@ -29,7 +29,7 @@ def missing(what: str) -> None:
 
 @pytest.fixture(scope="session")
 def postgres_url() -> str:
-    """DATABASE_URL of a PostgreSQL database whose role may create databases."""
+    """DATABASE_URL of a PostgreSQL database. Its role may create databases."""
     try:
         psycopg.connect(POSTGRES_URL, connect_timeout=CONNECT_SECONDS).close()
     except psycopg.OperationalError as error:
@@ -49,7 +49,7 @@ def redis_url() -> str:
 
 @pytest.fixture(scope="session")
 def package_index(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """pip reaches its package index, and so can build and install."""
+    """Needs pip to reach its package index, so that it can build and install."""
     folder = str(tmp_path_factory.mktemp("index"))
     limits = ("--retries", "1", "--timeout", str(INDEX_SECONDS))
     pip = (sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", folder)

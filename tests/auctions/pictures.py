@@ -1,4 +1,4 @@
-"""Pictures as people send them, and worse."""
+"""Pictures for tests: ordinary ones and hostile ones."""
 
 import io
 import struct
@@ -17,7 +17,7 @@ def encoded(picture: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
 
 
 def red_left(width: int = 40, height: int = 20) -> Image.Image:
-    """Red on the left, blue on the right."""
+    """A picture that is red on the left and blue on the right."""
     picture = Image.new("RGB", (width, height), BLUE)
     picture.paste(RED, (0, 0, width // 2, height))
     return picture
@@ -34,7 +34,7 @@ def near(one: Any, other: tuple[int, int, int]) -> bool:
 
 
 def bomb(width: int, height: int) -> bytes:
-    """A PNG of a few kilobytes that says it has that many pixels."""
+    """A PNG of a few kilobytes whose header claims that many pixels."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))

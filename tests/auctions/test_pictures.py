@@ -1,4 +1,4 @@
-"""What becomes of an uploaded picture: clean, small, or refused with a reason; and never much memory."""
+"""An uploaded picture becomes clean and small, or is refused with a reason. It never takes much memory."""
 
 import os
 import re
@@ -50,7 +50,7 @@ class TestWhatIsKept:
             assert near(kept.convert("RGB").getpixel((35, 10)), BLUE)
 
     def test_was_decoded_without_knowing_a_secret(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """What breaks into the decoder finds no environment."""
+        """An exploit in the decoder finds no environment variables."""
         run, known = subprocess.run, []
 
         def noted(*command: Any, **how: Any) -> Any:
@@ -98,7 +98,7 @@ class TestWhatIsKept:
 class TestWhatIsHidden:
     def exif(self) -> Image.Exif:
         exif = Image.Exif()
-        exif[0x0112] = 6  # to be turned by 90 degrees
+        exif[0x0112] = 6  # EXIF orientation: turned by 90 degrees
         exif[0x010F] = "SecretCamera"
         exif.get_ifd(0x8825).update({1: "N", 2: (52.0, 31.0, 12.0)})  # GPS
         return exif
@@ -189,7 +189,7 @@ sys.stderr.write(f"[{peak.split()[1]} {status}]")
 
 
 def peak_bytes(data: bytes) -> tuple[int, int]:
-    """Most resident memory of the decoder's process for this file, and its status."""
+    """Peak resident memory of the decoder's process for this file, and its exit status."""
     here = decoder.__file__
     done = subprocess.run([sys.executable, "-I", "-c", MEASURED, here], input=data, capture_output=True, timeout=60)
     found = re.search(rb"\[(\d+) (\d)\]", done.stderr)
@@ -213,7 +213,7 @@ def peak_bytes(data: bytes) -> tuple[int, int]:
     ],
 )
 def test_the_largest_pictures_take_less_than_200_mib(mode: str, kind: str, options: dict[str, Any]) -> None:
-    """16 million pixels, in the layouts that cost most: read, or refused in words, and never much memory."""
+    """16 million pixels, in the layouts that take most memory: decoded or refused with a reason."""
     data = encoded(Image.new(mode, (4_000, 4_000)), kind, **options)
     memory, status = peak_bytes(data)
     print(f"{mode} {kind}: {memory / MIB:.0f} MiB, status {status}")

@@ -1,5 +1,7 @@
-"""The secret of a data directory is made once, whole, and for its user alone; money is read without floats; a provider
-is one that can be trusted."""
+"""Values from the environment: the secret of a data directory, amounts of money, the sign-in provider.
+
+The secret is written once, as a whole, and only its user may read it. Amounts are exact. A provider must be trustworthy.
+"""
 
 import stat
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +20,7 @@ from exchange.environment import (
 )
 
 
-def test_directory_and_secret_are_for_this_user_alone(tmp_path: Path) -> None:
+def test_only_this_user_may_read_directory_and_secret(tmp_path: Path) -> None:
     directory = data_directory(tmp_path / "deep" / "var")
     assert len(secret_key(directory)) >= 50
     assert stat.S_IMODE(directory.stat().st_mode) == 0o700
@@ -29,7 +31,7 @@ def test_the_secret_stays(tmp_path: Path) -> None:
     assert secret_key(tmp_path) == secret_key(tmp_path)
 
 
-def test_all_who_start_together_get_the_same_one_and_leave_nothing_behind(tmp_path: Path) -> None:
+def test_processes_that_start_together_get_the_same_secret_and_leave_no_other_file(tmp_path: Path) -> None:
     with ThreadPoolExecutor(16) as pool:
         secrets = set(pool.map(secret_key, [tmp_path] * 64))
     assert len(secrets) == 1
@@ -41,12 +43,12 @@ def test_chips_become_units_exactly() -> None:
 
 
 @pytest.mark.parametrize("chips", ["0.00001", "-1", "1.23456"])
-def test_what_is_no_amount_is_refused(chips: str) -> None:
+def test_a_text_that_is_no_amount_is_refused(chips: str) -> None:
     with pytest.raises(ImproperlyConfigured):
         cash_units(chips)
 
 
-def test_a_provider_is_reached_over_tls_or_on_this_machine() -> None:
+def test_a_provider_must_use_tls_or_be_on_this_machine() -> None:
     assert provider_origin("https://school.kinde.com/x/") == "https://school.kinde.com"
     assert provider_origin("http://127.0.0.1:9000") == "http://127.0.0.1:9000"
     assert provider_origin("http://localhost:9000/realm") == "http://localhost:9000"
@@ -55,14 +57,14 @@ def test_a_provider_is_reached_over_tls_or_on_this_machine() -> None:
             provider_origin(issuer)
 
 
-def test_signatures_are_asymmetric() -> None:
+def test_signature_algorithms_must_be_asymmetric() -> None:
     assert signature_algorithms(["RS256", "ES256", "EdDSA"]) == ["RS256", "ES256", "EdDSA"]
     for names in (["RS256", "HS256"], ["none"], ["rs256"], []):
         with pytest.raises(ImproperlyConfigured):
             signature_algorithms(names)
 
 
-def test_id_tokens_open_nothing() -> None:
+def test_id_tokens_are_not_accepted_as_access_tokens() -> None:
     assert access_audience("https://api.example", "client") == "https://api.example"
     assert access_audience("", "") == ""
     with pytest.raises(ImproperlyConfigured):

@@ -1,4 +1,4 @@
-"""What the settings promise: headers, the database's options, and no second way to run."""
+"""Promises of the settings: security headers, database options, and one way to run the exchange."""
 
 import pytest
 from django.conf import settings
@@ -10,7 +10,7 @@ from exchange.settings import database
 
 
 def directives(client: Client, path: str) -> dict[str, str]:
-    """The Content-Security-Policy of a page, by directive."""
+    """The page's Content-Security-Policy: directive -> sources."""
     policy = client.get(path).headers["Content-Security-Policy"]
     return dict(part.strip().split(" ", 1) for part in policy.split(";"))
 
@@ -23,7 +23,7 @@ def test_pages_have_a_strict_policy(client: Client) -> None:
 
 
 @pytest.mark.django_db
-def test_only_the_admin_may_evaluate(client: Client) -> None:
+def test_only_the_admin_may_evaluate_scripts(client: Client) -> None:
     assert "'unsafe-eval'" in directives(client, "/admin/login/")["script-src"]
     assert "unsafe" not in str(directives(client, "/administrator/"))
 
@@ -36,20 +36,20 @@ def test_the_admin_has_no_sign_in_of_its_own(client: Client) -> None:
 
 
 @pytest.mark.django_db
-def test_strangers_cannot_sign_up_unless_the_operator_opened_it(client: Client) -> None:
+def test_strangers_cannot_sign_up_unless_the_operator_allows_it(client: Client) -> None:
     form = {"username": "mallory", "password1": "a long pass phrase", "password2": "a long pass phrase"}
     client.post("/sign-up/", form)
     assert "_auth_user_id" not in client.session
 
 
-def test_runserver_says_what_to_use() -> None:
+def test_runserver_says_what_to_use_instead() -> None:
     with pytest.raises(CommandError, match="make run"):
         call_command("runserver", "8000")
 
 
 @pytest.mark.django_db
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="SQLite's own options")
-def test_sqlite_is_durable_before_it_is_fast() -> None:
+def test_sqlite_commits_are_durable() -> None:
     with connection.cursor() as cursor:
         values = {}
         for pragma in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout"):

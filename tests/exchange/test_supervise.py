@@ -1,4 +1,4 @@
-"""`make run` starts a crashed exchange again, not for ever, and passes a stop on."""
+"""`make run` restarts a crashed exchange, but not for ever, and passes a stop on to it."""
 
 import os
 import signal
@@ -27,14 +27,14 @@ def command(script: str) -> list[str]:
 
 
 def crash_until(path: Path, starts: int) -> list[str]:
-    """Counts its starts in a file; ends with 1, and with 0 at the given one."""
+    """A command that counts its starts in a file. It exits with 1, and with 0 at the given start."""
     return command(
         f"import sys, pathlib; p = pathlib.Path({str(path)!r}); n = len(p.read_text()) if p.exists() else 0;"
         f"p.write_text('x' * (n + 1)); sys.exit(n + 1 < {starts})"
     )
 
 
-def test_waits_double_and_five_in_ten_minutes_are_enough() -> None:
+def test_waits_double_and_the_supervisor_restarts_at_most_five_times_in_ten_minutes() -> None:
     now = 0.0
     restarts = Restarts(clock=lambda: now)
     assert [restarts.next_wait() for _ in range(6)] == [1, 2, 4, 8, 16, None]
@@ -43,23 +43,23 @@ def test_waits_double_and_five_in_ten_minutes_are_enough() -> None:
 
 
 @pytest.mark.usefixtures("no_waiting")
-def test_a_crashed_exchange_is_started_again(tmp_path: Path) -> None:
+def test_a_crashed_exchange_is_restarted(tmp_path: Path) -> None:
     assert Supervisor(crash_until(tmp_path / "starts", 3), Restarts()).run() == 0
     assert len((tmp_path / "starts").read_text()) == 3
 
 
 @pytest.mark.usefixtures("no_waiting")
-def test_one_that_keeps_crashing_is_given_up(tmp_path: Path) -> None:
+def test_an_exchange_that_keeps_crashing_is_given_up(tmp_path: Path) -> None:
     assert Supervisor(crash_until(tmp_path / "starts", 100), Restarts()).run() == 1
     assert len((tmp_path / "starts").read_text()) == 1 + supervise.RESTARTS_MAX
 
 
 @pytest.mark.parametrize("status", [0, os.EX_CONFIG])
-def test_a_clean_end_and_a_wrong_setting_are_not_tried_again(status: int) -> None:
+def test_the_supervisor_does_not_restart_after_a_clean_end_or_a_wrong_setting(status: int) -> None:
     assert Supervisor(command(f"raise SystemExit({status})"), Restarts()).run() == status
 
 
-def test_death_by_a_signal_reads_as_in_a_shell(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_exit_status_after_a_signal_is_that_of_a_shell(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervise, "RESTARTS_MAX", 0)
     assert Supervisor(command("import os; os.kill(os.getpid(), 9)"), Restarts()).run() == 137
 
@@ -70,7 +70,7 @@ def start(arguments: Sequence[str], script: str) -> "subprocess.Popen[str]":
         stdout=subprocess.PIPE,
         text=True,
         cwd=supervise.__file__.rsplit("/", 2)[0],
-        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # these tests may themselves run under nohup
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # the tests themselves may run under nohup
     )
     assert supervisor.stdout
     while (line := supervisor.stdout.readline().strip()) != "ready":
@@ -80,7 +80,7 @@ def start(arguments: Sequence[str], script: str) -> "subprocess.Popen[str]":
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_stop_reaches_the_exchange_once_as_sigterm(tmp_path: Path, number: signal.Signals) -> None:
-    signals = tmp_path / "heard"
+    signals = tmp_path / "signals"
     supervisor = start(
         [],
         "import signal, sys, time, pathlib\n"
@@ -99,7 +99,7 @@ def test_a_stop_ends_the_wait_before_a_restart() -> None:
     assert supervisor.wait(WAIT_SECONDS) in (0, 1)
 
 
-def test_a_taken_port_is_said_in_words() -> None:
+def test_a_taken_port_gives_a_readable_message() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         problem = port_problem("127.0.0.1", port)
@@ -109,5 +109,5 @@ def test_a_taken_port_is_said_in_words() -> None:
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may use any port")
-def test_a_forbidden_port_is_said_in_words() -> None:
+def test_a_forbidden_port_gives_a_readable_message() -> None:
     assert port_problem("127.0.0.1", 1) == "Cannot listen on 127.0.0.1:1: Permission denied"

@@ -83,7 +83,7 @@ def knows_the_markets(reader: Exchange, tables: Tables, mine: Collection[int]) -
         assert shown is not None
         assert definition(shown) == markets[id]
         assert shown.restricted == bool(lists.get(id))
-        assert not shown.visible_to.ids, "who is listed is said in replies to operators only"
+        assert not shown.visible_to.ids, "only replies to operators show who is listed"
         assert id in seen or (shown.volume, shown.HasField("last_price")) == (0, False)
     for id in seen:
         hidden = markets[id][-1] and not sudo

@@ -1,4 +1,4 @@
-"""Alts, transfers and acting as, through real sockets: both sides hear, and credits move."""
+"""Alts, transfers and acting as an account, through real sockets: both sides get messages, and credits move."""
 
 from proto import exchange_pb2 as pb
 from tests.live.exchange import LiveExchange
@@ -8,7 +8,7 @@ from tests.live.requests import bid, new_market
 CHIP = 10_000
 
 
-async def test_a_payment_is_heard_by_both_sides(live: LiveExchange) -> None:
+async def test_both_sides_receive_a_payment(live: LiveExchange) -> None:
     async with (
         signed_in(live.ws_url, live.token("alice")) as alice,
         signed_in(live.ws_url, live.token("bob")) as bob,
@@ -25,7 +25,7 @@ async def test_a_payment_is_heard_by_both_sides(live: LiveExchange) -> None:
             assert received[0].transfer_created.transfer == transfer
 
 
-async def test_an_alt_is_funded_trades_and_pays_back(live: LiveExchange) -> None:
+async def test_an_alt_gets_money_trades_and_pays_back(live: LiveExchange) -> None:
     async with signed_in(live.ws_url, live.token("student1")) as me:
         created = await me.ask(create_account=pb.CreateAccount(name="  My   desk "))
         alt = created.account_created.account
@@ -37,7 +37,7 @@ async def test_an_alt_is_funded_trades_and_pays_back(live: LiveExchange) -> None
         await me.ask(create_order=bid(market, 4_000, 200))
         back = pb.MakeTransfer(from_account_id=alt.id, to_account_id=me.account, amount=21 * CHIP)
         refused = await me.ask(make_transfer=back)
-        assert refused.refused.code == pb.INSUFFICIENT_FUNDS  # 80 of its 100 are bid
+        assert refused.refused.code == pb.INSUFFICIENT_FUNDS  # its bid uses 80 of its 100
         assert "20" in refused.refused.message
         back.amount = 20 * CHIP
         paid = await me.ask(make_transfer=back)
@@ -48,7 +48,7 @@ async def test_an_alt_is_funded_trades_and_pays_back(live: LiveExchange) -> None
         assert [(owner.owner_id, owner.credit) for owner in portfolio.owners] == [(me.account, 80 * CHIP)]
 
 
-async def test_alts_of_alts_are_reached_and_a_new_connection_begins_with_all_of_them(live: LiveExchange) -> None:
+async def test_one_acts_as_alts_of_alts_and_a_new_connection_begins_with_all_of_them(live: LiveExchange) -> None:
     async with signed_in(live.ws_url, live.token("student2")) as me:
         owner = me.account
         for depth in range(4):
@@ -63,7 +63,7 @@ async def test_alts_of_alts_are_reached_and_a_new_connection_begins_with_all_of_
         assert me.received[-1].acting_as.account_id == owner
 
 
-async def test_a_name_is_taken_once_whatever_its_letters_look_like(live: LiveExchange) -> None:
+async def test_a_name_that_looks_like_a_taken_one_is_refused(live: LiveExchange) -> None:
     async with signed_in(live.ws_url, live.token("carol")) as carol:
         assert (await carol.ask(create_account=pb.CreateAccount(name="Ｂlue"))).HasField("account_created")
         taken = await carol.ask(create_account=pb.CreateAccount(name="BLUE"))

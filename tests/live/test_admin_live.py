@@ -1,5 +1,7 @@
-"""Every operation of the console against a running exchange on SQLite: a view in a transaction would hold the lock that
-the journal needs to commit the command, and neither would ever end."""
+"""Every operation of the console against a running exchange on SQLite.
+
+A view inside a transaction would hold the lock that the journal needs to commit the command: a deadlock.
+"""
 
 import asyncio
 import re
@@ -22,7 +24,7 @@ WAIT_SECONDS = 15.0
 
 
 def key_of(page: Page) -> str:
-    """The idempotency key of the form on it."""
+    """The idempotency key of the form on the page."""
     found = re.search(r'name="key" value="([0-9a-f]{32})"', page.text)
     assert found is not None, page.text[-3000:]
     return found[1]
@@ -36,14 +38,14 @@ class Console:
         self.posted: set[str] = set()
 
     def do(self, path: str, **fields: str | int) -> Page:
-        """Opens the form and sends it."""
+        """Opens the form and posts it."""
         form = path + (f"?price={fields['price']}" if "price" in fields else "")
         page = self.browser.post(path, form, key=key_of(self.browser.get(form)), reason="as agreed", **fields)
         self.posted.add(re.sub(r"\d+/", "", path))
         return page
 
     def done(self, path: str, **fields: str | int) -> str:
-        """What the next page says in green; fails if the form came back."""
+        """Posts the form; returns the success message of the next page. Fails if the form comes back."""
         page = self.do(path, **fields)
         found = re.search(r"bg-green-100[^>]*>([^<]+)<", page.text)
         assert found is not None, page.text[-5000:]
@@ -115,7 +117,7 @@ def created(console: Console, tables: Tables, name: str) -> int:
 
 
 def offered(*labels: str) -> set[str]:
-    """Every operation that the console has on tables of these apps."""
+    """Every operation that the console offers on tables of these apps."""
     return {
         f"/admin/{model._meta.app_label}/{model._meta.model_name}/{operation.slug}/"
         for model, shown in admin.site._registry.items()
@@ -128,7 +130,7 @@ async def test_every_operation_on_auctions(console: Console, tables: Tables, liv
     async with signed_in(live.ws_url, live.token("alice")) as alice:
         for name in ("Lamp", "Chair"):
             await alice.ask(create_auction=pb.CreateAuction(name=name, buy_now_price=5 * CHIP))
-    await asyncio.to_thread(live.browser("bob").get, "/")  # opens his account
+    await asyncio.to_thread(live.browser("bob").get, "/")  # his first page opens his account
     await asyncio.to_thread(operate_on_auctions, console, tables)
     assert console.posted == offered("auctions")
     live.verify()
@@ -160,7 +162,7 @@ async def test_every_operation_on_accounts(console: Console, tables: Tables, liv
 
 
 async def a_share_of_bobs(live: LiveExchange, tables: Tables) -> int:
-    """In an account of Alice's; 10 of its money are his. The id of its row."""
+    """Shares an account of Alice's with Bob, 10 chips of it his; returns the id of the share's row."""
     async with (
         signed_in(live.ws_url, live.token("alice")) as alice,
         signed_in(live.ws_url, live.token("bob")) as bob,
@@ -185,7 +187,7 @@ def operate_on_accounts(console: Console, tables: Tables, live: LiveExchange, ow
     notice = console.done(f"{share}/redistribute/")
     assert notice == f"bob's credit in Team of the console went to the others: entry {tables.head}."
     assert console.done(f"{share}/revoke/") == f"bob no longer owns Team of the console: entry {tables.head}."
-    live.browser("carol").get("/")  # opens her account
+    live.browser("carol").get("/")  # her first page opens her account
     ((carol, cash),) = tables.rows("SELECT id, cash FROM accounts_account WHERE name = 'carol'")
     notice = console.done(f"/admin/accounts/account/{carol}/gift/", amount="1,000.0005", note="for luck")
     assert notice == f"1,000.0005 chips went to carol: entry {tables.head}."
@@ -213,7 +215,7 @@ async def test_a_token_opens_a_socket_until_it_is_revoked(live: LiveExchange, co
         assert (await again.sign_in(secret[1]))[-1].refused.code == pb.NOT_AUTHENTICATED
 
 
-def test_a_refusal_is_told_and_changes_nothing(console: Console, tables: Tables) -> None:
+def test_a_refusal_is_shown_and_changes_nothing(console: Console, tables: Tables) -> None:
     market = created(console, tables, "Snow")
     console.done(f"/admin/markets/market/{market}/close/")
     before = tables.digest()
@@ -243,7 +245,7 @@ def test_two_clicks_at_once_act_once(live: LiveExchange, console: Console, table
 
 
 def test_an_operator_makes_a_person_while_the_exchange_runs(live: LiveExchange, console: Console) -> None:
-    """Django's own tables are written in Django's own transactions, beside the journal."""
+    """Django writes its own tables in its own transactions, beside the journal."""
     secret = "a long enough pass phrase"
     page = console.browser.post(
         "/admin/accounts/user/add/", username="dora", password1=secret, password2=secret, usable_password="true"
@@ -254,7 +256,7 @@ def test_an_operator_makes_a_person_while_the_exchange_runs(live: LiveExchange, 
     assert "dora" in dora.get("/").text
 
 
-def test_the_home_of_the_console_shows_it_all(console: Console, tables: Tables) -> None:
+def test_the_console_home_shows_all_operations(console: Console, tables: Tables) -> None:
     text = " ".join(re.sub(r"<[^>]+>", " ", console.browser.get("/admin/").text).split())
     assert f"Journal head {tables.head} " in text
     assert "Sum of all cash 0.00 balanced" in text

@@ -1,4 +1,4 @@
-"""Auctions through real sockets and real pages: a race for one lamp, and uploads of every size."""
+"""Auctions through real sockets and pages: many buyers race for one lamp, and uploads have every size."""
 
 import asyncio
 import re
@@ -24,7 +24,7 @@ MIB = 1024 * 1024
 BOUNDARY = "a-boundary-of-the-test"
 
 
-async def test_from_the_listing_to_the_sale(live: LiveExchange) -> None:
+async def test_an_auction_from_its_listing_to_its_sale(live: LiveExchange) -> None:
     async with (
         signed_in(live.ws_url, live.token("alice")) as alice,
         signed_in(live.ws_url, live.token("bob")) as bob,
@@ -66,7 +66,7 @@ async def test_from_the_listing_to_the_sale(live: LiveExchange) -> None:
     live.verify()
 
 
-async def test_a_price_is_cleared_or_left_alone(live: LiveExchange) -> None:
+async def test_an_edit_clears_the_price_or_leaves_it(live: LiveExchange) -> None:
     async with signed_in(live.ws_url, live.token("alice")) as alice:
         made = await alice.ask(create_auction=pb.CreateAuction(name="free", buy_now_price=0))
         auction = made.auction_created.auction
@@ -79,8 +79,8 @@ async def test_a_price_is_cleared_or_left_alone(live: LiveExchange) -> None:
         assert odd.refused.code == pb.INVALID_FRAME
 
 
-async def test_many_buy_at_once_and_one_gets_it(live: LiveExchange) -> None:
-    """Bob and Carol, from many sockets, at the same moment."""
+async def test_of_many_simultaneous_buyers_one_gets_it(live: LiveExchange) -> None:
+    """Bob and Carol buy at the same moment from many sockets."""
     async with AsyncExitStack() as stack:
         seller = await stack.enter_async_context(Exchange.connect(live.ws_url, live.token("alice")))
         racers = [
@@ -108,8 +108,8 @@ async def until_told(one: Exchange, auction: int, buyer: int, cash: int) -> None
     await one.until(lambda: one.portfolio().cash == cash)
 
 
-async def test_the_protocol_pages_example(live: LiveExchange) -> None:
-    """Word by word."""
+async def test_the_example_on_the_protocol_page_works(live: LiveExchange) -> None:
+    """The same messages as on the page."""
     (example,) = re.findall(r"```python\n(.*?)```", PROTOCOL.read_text(), re.DOTALL)
     body = "".join(f"    {line}\n" for line in example.splitlines())
     known: dict[str, Any] = {"Refused": Refused}
@@ -200,7 +200,7 @@ def test_a_body_without_a_length_is_refused_too(live: LiveExchange) -> None:
 
 
 def peak(live: LiveExchange) -> int:
-    """Most resident memory of the process so far, in bytes."""
+    """Peak resident memory of the process, in bytes."""
     assert live.process is not None
     found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{live.process.pid}/status").read_text())
     assert found is not None

@@ -1,4 +1,4 @@
-"""A person in a real browser: signs in, trades with a bot, watches the operator settle, and the list of markets."""
+"""A person in a real browser signs in, trades with a bot, watches the list of markets and sees a settlement."""
 
 import re
 from collections.abc import AsyncIterator
@@ -46,7 +46,7 @@ async def signed_in(browser: Browser, exchange: LiveExchange, name: str) -> Page
     return page
 
 
-async def test_a_trade_and_a_settlement_as_two_people_see_them(exchange: LiveExchange, chromium_path: str) -> None:
+async def test_two_people_see_a_trade_and_its_settlement(exchange: LiveExchange, chromium_path: str) -> None:
     async with (
         Exchange.connect(exchange.ws_url, token=exchange.token("bob")) as bot,
         async_playwright() as playwright,
@@ -73,7 +73,7 @@ async def test_a_trade_and_a_settlement_as_two_people_see_them(exchange: LiveExc
 
 
 async def buys(page: Page) -> None:
-    """Two at 50 from the bot's five, then one more that rests and is taken back."""
+    """Buys two at 50 of the bot's five, then places one that rests and cancels it."""
     await page.get_by_test_id("ticket-side-bid").check(force=True)
     await page.get_by_test_id("ticket-price").fill("50")
     await page.get_by_test_id("ticket-size").fill("2")
@@ -91,7 +91,7 @@ async def buys(page: Page) -> None:
 
 
 async def settles(browser: Browser, exchange: LiveExchange, market: int) -> None:
-    """The operator in the admin: a price, what it would pay to whom, and the deed."""
+    """The operator settles in the admin: asks for a price, previews the payouts, confirms."""
     operator = await signed_in(browser, exchange, "operator")
     await operator.goto(f"{exchange.url}/admin/markets/market/{market}/settle/")
     await operator.fill("input[name=price]", "70")
@@ -104,10 +104,10 @@ async def settles(browser: Browser, exchange: LiveExchange, market: int) -> None
     await expect(operator.locator("body")).to_contain_text(re.compile("settled at 70", re.IGNORECASE))
 
 
-async def test_an_account_that_is_taken_away_is_told_and_the_form_posts_for_it_no_more(
+async def test_the_page_tells_when_the_account_is_lost_and_its_form_no_longer_posts_for_it(
     exchange: LiveExchange, chromium_path: str
 ) -> None:
-    """Bob's bot gives up what the browser acts as."""
+    """Bob's bot leaves the account that his browser acts as."""
     async with (
         raw_socket.signed_in(exchange.ws_url, exchange.token("alice")) as alice,
         raw_socket.signed_in(exchange.ws_url, exchange.token("bob")) as bobs_bot,
@@ -139,7 +139,7 @@ def row(page: Page, name: str) -> Locator:
 
 
 async def reads(row: Locator, *cells: str) -> None:
-    """Status, bid, offer, last, volume, position; not what it settles between."""
+    """Status, bid, offer, last price, volume and position; not the settlement bounds."""
     found = row.locator("td")
     for index, text in zip((0, 1, 2, 3, 4, 6), cells, strict=True):
         await expect(found.nth(index)).to_have_text(text)
@@ -190,8 +190,8 @@ async def test_the_list_and_the_portfolio_show_prices_as_they_change(
         await expect(mark).to_have_text("55.00")
 
 
-async def test_markets_come_to_the_list_and_go(exchange: LiveExchange, chromium_path: str) -> None:
-    """Made, renamed, pinned, hidden, shown again; what is sought stays sought."""
+async def test_markets_appear_in_the_list_and_disappear(exchange: LiveExchange, chromium_path: str) -> None:
+    """A market is created, renamed, pinned, hidden and shown again; the search stays."""
     async with day(exchange, chromium_path) as (operator, bot, page):
         await page.evaluate("window.theSamePage = true")
         fog = (await operator.create_market("Fog", "0", "10")).body.market.id
@@ -216,7 +216,7 @@ async def test_markets_come_to_the_list_and_go(exchange: LiveExchange, chromium_
         assert await page.evaluate("window.theSamePage") is True
 
 
-async def test_a_past_trader_keeps_the_line_without_prices(exchange: LiveExchange, chromium_path: str) -> None:
+async def test_a_past_trader_keeps_the_markets_line_without_prices(exchange: LiveExchange, chromium_path: str) -> None:
     async with day(exchange, chromium_path) as (operator, bot, page):
         club = (await operator.create_market("Chess club", "0", "100")).body.market.id
         await operator.place(club, OFFER, "60", "5")
@@ -229,7 +229,7 @@ async def test_a_past_trader_keeps_the_line_without_prices(exchange: LiveExchang
 
 
 async def test_own_trades_are_marked_where_account_ids_are_hidden(exchange: LiveExchange, chromium_path: str) -> None:
-    """Live from fills, and when the page is read again from the tables."""
+    """Live from fills; from the tables when the page is loaded again."""
     async with day(exchange, chromium_path) as (operator, bot, page):
         market = (await operator.create_market("Poker", "0", "100", hide_account_ids=True)).body.market.id
         await operator.place(market, OFFER, "50", "5")

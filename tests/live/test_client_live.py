@@ -1,4 +1,4 @@
-"""The Python client against a real exchange: through real sockets, lost ones and restarts."""
+"""The Python client against a real exchange: real sockets, lost connections and restarts."""
 
 import asyncio
 import json
@@ -35,14 +35,14 @@ HUNDRED = ("0", "100")  # bounds
 
 
 def connect(live: LiveExchange, name: str, *, line: Line | None = None, **options: Any) -> Exchange:
-    """As a person whose account is open; comes back quickly when the line is cut."""
+    """A client of a person whose account is open. It reconnects quickly when the line is cut."""
     backoff = Backoff(first=0.05, most=0.2, restart=0.2, attempts=200)
     return Exchange.connect(line.url if line else live.ws_url, live.token(name), backoff=backoff, **options)
 
 
 @pytest.fixture(scope="module")
 def people(live: LiveExchange) -> LiveExchange:
-    """The exchange, after Alice, Bob and Carol have signed in to the pages: their accounts are open."""
+    """An exchange where Alice, Bob and Carol have signed in to the pages, so that their accounts are open."""
     for name in ("alice", "bob", "carol"):
         live.browser(name).get("/")
     return live
@@ -119,14 +119,14 @@ async def test_a_share_begins_and_ends_on_an_open_client(people: LiveExchange) -
         assert team not in bob.state.portfolios
 
 
-async def test_a_token_that_is_wrong_ends_it_at_once(people: LiveExchange) -> None:
+async def test_a_wrong_token_ends_the_client_at_once(people: LiveExchange) -> None:
     with pytest.raises(Refused) as refused:
         async with Exchange.connect(people.ws_url, "not-a-token"):
             pass
     assert refused.value.code == pb.NOT_AUTHENTICATED
 
 
-async def test_an_alt_is_made_funded_acted_as_and_traded_with(people: LiveExchange) -> None:
+async def test_an_alt_is_created_gets_money_and_trades(people: LiveExchange) -> None:
     async with connect(people, "carol", all_markets=True) as carol:
         alt = (await carol.create_account("Carol's desk")).body.account.id
         moved = await carol.make_transfer(carol.account_id, alt, "12.5", note="for the desk")
@@ -140,8 +140,8 @@ async def test_an_alt_is_made_funded_acted_as_and_traded_with(people: LiveExchan
         assert [owner.owner_id for owner in carol.portfolio().owners] == [carol.state.own_account_id]
 
 
-async def test_a_day_of_cut_lines_and_lost_frames_ends_with_the_exchanges_own_book(people: LiveExchange) -> None:
-    """One reader loses frames and lines at random and trades meanwhile; a new one takes snapshots; they agree."""
+async def test_after_cut_lines_and_lost_frames_the_client_has_the_exchanges_book(people: LiveExchange) -> None:
+    """One client trades while it loses frames and connections at random. A new one takes snapshots. Both agree."""
     seed = random.randrange(2**32)
     print(f"seed {seed}")
     rng = random.Random(seed)
@@ -150,7 +150,7 @@ async def test_a_day_of_cut_lines_and_lost_frames_ends_with_the_exchanges_own_bo
         await alice.subscribe(*markets)
         _lose_frames(alice.state, rng)
         async with connect(people, "bob", all_markets=True) as bob:
-            # Who reads badly is cut now and then, and until then trades on what it believes.
+            # The client that loses frames is cut now and then; until then it trades on an outdated state.
             await asyncio.gather(
                 _trade(alice, markets, rng, 60), _trade(bob, markets, rng, 60), _cut(line, rng, times=12)
             )
@@ -158,7 +158,7 @@ async def test_a_day_of_cut_lines_and_lost_frames_ends_with_the_exchanges_own_bo
                 while not alice.state.gaps:  # every lost frame may have been followed by a cut
                     await _trade(bob, markets, rng, 5)
         line.cut()
-        del alice.state.feed  # from here on it hears everything
+        del alice.state.feed  # from here on it loses no frame
         await alice.until(lambda: not alice.connected)
         await alice.until_connected()
         async with connect(people, "alice", all_markets=True) as fresh:
@@ -178,7 +178,7 @@ async def _hears(x: Exchange, placed: Reply[pb.OrderCreated]) -> None:
 
 
 def _lose_frames(state: State, rng: random.Random) -> None:
-    """Some frames never reach the state, once it is ready: gaps."""
+    """Drops some frames before they reach the state, once it is ready: gaps."""
     feed = state.feed
 
     def lossy(frame: pb.ServerFrame) -> list[Update]:
@@ -214,14 +214,14 @@ async def _cut(line: Line, rng: random.Random, times: int) -> None:
         line.cut()
 
 
-async def test_an_order_whose_answer_was_lost_is_sent_again_and_there_once(people: LiveExchange) -> None:
+async def test_an_order_whose_reply_was_lost_is_sent_again_and_exists_once(people: LiveExchange) -> None:
     async with line_to(people.port) as line, connect(people, "bob", line=line, all_markets=True) as bob:
         market = (await bob.create_market("Lost answer", *HUNDRED)).body.market.id
         await bob.subscribe(market)
         async with connect(people, "carol", markets=[market]) as watcher:
             line.deaf = True
             placing = bob.send(requests.create_order(market, BID, "40", "1", client_order_id="once"))
-            await watcher.until(lambda: len(watcher.book(market)) == 1)  # it happened, but bob cannot know
+            await watcher.until(lambda: len(watcher.book(market)) == 1)  # it was done, but Bob cannot know
             line.cut()
             placed = await placing
             assert placed.replayed
@@ -230,7 +230,7 @@ async def test_an_order_whose_answer_was_lost_is_sent_again_and_there_once(peopl
             assert len(watcher.book(market)) == 1
 
 
-async def test_an_order_is_there_once_across_a_killed_exchange(
+async def test_an_order_exists_once_after_the_exchange_is_killed(
     start_exchange: Callable[..., LiveExchange],
 ) -> None:
     exchange = start_exchange()
@@ -257,7 +257,7 @@ async def test_an_order_is_there_once_across_a_killed_exchange(
     exchange.verify()
 
 
-async def test_the_house_trades_in_every_market_and_ends_with_status_0(people: LiveExchange, tmp_path: Path) -> None:
+async def test_house_bots_trade_in_every_market_and_end_with_status_0(people: LiveExchange, tmp_path: Path) -> None:
     tokens = tmp_path / "tokens.json"
     roles = {"maker": "alice", "noise": "bob", "momentum": "carol"}
     tokens.write_text(json.dumps({role: people.token(name) for role, name in roles.items()}), encoding="utf-8")
@@ -271,4 +271,4 @@ async def test_the_house_trades_in_every_market_and_ends_with_status_0(people: L
         house.send_signal(signal.SIGTERM)
         async with asyncio.timeout(10):
             assert await house.wait() == 0
-            await x.until(lambda: len(x.book(late)) == 0)  # they took their orders back
+            await x.until(lambda: len(x.book(late)) == 0)  # they cancelled their orders

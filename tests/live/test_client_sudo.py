@@ -1,4 +1,4 @@
-"""The Python client where markets hide ids and are for some only: an operator in sudo, a student, lost sockets."""
+"""The Python client in markets that hide ids or are restricted: an operator in sudo, a student, lost sockets."""
 
 import asyncio
 import itertools
@@ -19,7 +19,7 @@ _numbers = itertools.count(1)
 
 @pytest.fixture(scope="module")
 def people(live: LiveExchange) -> LiveExchange:
-    """The exchange, after these have signed in to the pages: their accounts are open."""
+    """An exchange where these people have signed in to the pages, so that their accounts are open."""
     for name in ("alice", "bob", "carol", "operator"):
         live.browser(name).get("/")
     return live
@@ -51,13 +51,13 @@ def is_followed(x: Exchange, stream: str) -> bool:
 
 
 def restricted(x: Exchange, market: int) -> bool | None:
-    """None: no stream tells of it."""
+    """Whether the client knows the market as restricted; None if it does not know the market."""
     found = x.state.market(market)
     return found.restricted if found else None
 
 
 async def new_market(operator: Exchange, *visible_to: int, hidden: bool = False) -> int:
-    """Of an operator in sudo."""
+    """Creates a market as an operator in sudo; returns its id."""
     name = f"Market {next(_numbers)}"
     created = await operator.create_market(
         name, *HUNDRED, category="Anything", visible_to=visible_to, hide_account_ids=hidden
@@ -101,7 +101,7 @@ async def test_an_operator_in_sudo_sees_ids_that_a_student_does_not(people: Live
         assert operator.book(market) is books[0]
 
 
-async def test_a_flip_of_hidden_ids_while_connected_keeps_the_books(people: LiveExchange) -> None:
+async def test_books_stay_right_when_a_connected_market_hides_or_shows_ids(people: LiveExchange) -> None:
     async with connect(people, "operator") as operator, connect(people, "alice") as alice:
         await operator.set_sudo(on=True)
         market = await new_market(operator)
@@ -127,7 +127,7 @@ async def test_a_flip_of_hidden_ids_while_connected_keeps_the_books(people: Live
         await soon(alice, lambda: placed.body.order.id in books[1])
 
 
-async def test_a_list_changes_while_connected_and_while_away(people: LiveExchange) -> None:
+async def test_a_visibility_list_changes_while_connected_and_while_away(people: LiveExchange) -> None:
     async with (
         line_to(people.port) as line,
         connect(people, "operator") as operator,
@@ -161,12 +161,12 @@ async def test_a_list_changes_while_connected_and_while_away(people: LiveExchang
         await soon(bob, lambda: market in bob.state.markets)
         assert restricted(bob, market) is False
         await soon(alice, lambda: restricted(alice, market) is False)
-        assert market not in alice.state.markets  # asked for by name, and lost
+        assert market not in alice.state.markets  # subscribed by id, and lost
         await alice.subscribe(market)
         assert alice.book(market) is book
 
 
-async def test_an_operator_acts_as_somebody_else_through_a_lost_socket(people: LiveExchange) -> None:
+async def test_an_operator_keeps_acting_as_somebody_else_after_a_lost_socket(people: LiveExchange) -> None:
     async with line_to(people.port) as line, connect(people, "operator", line=line) as operator:
         async with connect(people, "alice") as alice:
             guest = alice.account_id

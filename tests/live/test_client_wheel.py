@@ -1,4 +1,4 @@
-"""The client as a user has it: a wheel, built of client/ alone, in an environment outside the checkout."""
+"""The client as users install it: a wheel built from client/ alone, in an environment outside the checkout."""
 
 import asyncio
 import json
@@ -18,12 +18,12 @@ from tests.client.test_readme import PROGRAMS
 from tests.live.exchange import ROOT, LiveExchange
 
 CLIENT = ROOT / "client"
-BUILT = ("build", "*.egg-info", "__pycache__")  # in a checkout, and in no release
-SECONDS_MAX = 300.0  # for pip; a program takes a few
+BUILT = ("build", "*.egg-info", "__pycache__")  # files of a checkout that no release contains
+SECONDS_MAX = 300.0  # for pip; programs take a few seconds
 
 pytestmark = pytest.mark.index
 
-# Imports every module, and shows what was imported and what could be.
+# Imports every module; prints what was imported and what else could be.
 LOOK_AROUND = """
 import importlib.util, json, pkgutil, sys
 import exchange_client as package
@@ -58,7 +58,7 @@ def pip(*arguments: str | Path, cwd: Path) -> None:
 
 @pytest.fixture(scope="module")
 def wheel(package_index: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Built of a copy: a build leaves files beside its sources."""
+    """The wheel, built from a copy, because a build leaves files beside its sources."""
     folder = tmp_path_factory.mktemp("wheel")
     shutil.copytree(CLIENT, folder / "client", ignore=shutil.ignore_patterns(*BUILT))
     pip("wheel", "--no-deps", "--wheel-dir", folder, folder / "client", cwd=folder)
@@ -68,7 +68,7 @@ def wheel(package_index: None, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 @pytest.fixture(scope="module")
 def python(wheel: Path) -> Path:
-    """The interpreter of a new environment with the wheel and what it needs."""
+    """The interpreter of a new environment that contains the wheel and its dependencies."""
     folder = wheel.parent / "environment"
     venv.create(folder, symlinks=True)
     interpreter = folder / "bin" / "python"
@@ -88,7 +88,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
     assert set(ZipFile(wheel).namelist()) == package | made
 
 
-def test_it_works_without_the_checkout(python: Path) -> None:
+def test_the_wheel_works_without_the_checkout(python: Path) -> None:
     looked = run(python, "-c", LOOK_AROUND, cwd=python.parent)
     assert looked.returncode == 0, looked.stderr
     file, version, path, found, modules = json.loads(looked.stdout)
@@ -98,7 +98,7 @@ def test_it_works_without_the_checkout(python: Path) -> None:
     assert len(modules) > 20
 
 
-def test_it_is_typed(python: Path, tmp_path: Path) -> None:
+def test_the_wheel_is_typed(python: Path, tmp_path: Path) -> None:
     program = tmp_path / "program.py"
     program.write_text(TYPED, encoding="utf-8")
     checked = run(
@@ -116,7 +116,7 @@ def test_it_is_typed(python: Path, tmp_path: Path) -> None:
     assert 'error: Argument 3 has incompatible type "float"; expected "Decimal | str"' in error
 
 
-async def test_the_readmes_bot_trades_with_it(live: LiveExchange, python: Path, tmp_path: Path) -> None:
+async def test_the_bot_of_the_readme_trades_with_the_wheel(live: LiveExchange, python: Path, tmp_path: Path) -> None:
     for name in ("alice", "bob"):
         live.browser(name).get("/")
     async with connect(live, "bob") as bob:
@@ -137,7 +137,7 @@ def connect(live: LiveExchange, name: str) -> Exchange:
 
 
 def readmes_bot(live: LiveExchange, folder: Path) -> Path:
-    """The program as Alice would save it, with the address and her token."""
+    """The program as Alice would save it, with the exchange's address and her token."""
     program = PROGRAMS[0]
     for blank, filled in (("ws://127.0.0.1:8000/ws", live.ws_url), ('token="..."', f'token="{live.token("alice")}"')):
         assert program.count(blank) == 1

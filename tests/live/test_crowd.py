@@ -1,4 +1,4 @@
-"""50 clients that do not read and 10 that flood: memory stays bounded, and honest clients go on."""
+"""50 clients do not read and 10 flood: memory stays bounded, and honest clients get answers."""
 
 import asyncio
 import json
@@ -28,19 +28,19 @@ ESTABLISHED = "01"
 HONEST = ("alice", "bob", "carol", "operator")
 FLOODERS = {
     "orders": [f"student{number}" for number in range(6)],
-    "deaf": ["student6", "student7"],  # as those, and they do not read
+    "deaf": ["student6", "student7"],  # send orders too, but do not read
     "rubbish": ["student8", "student9"],
 }
 NON_READERS = [f"student{10 + number % 8}" for number in range(50)]
 FLOOD_SECONDS = 12.0
-SILENT_SECONDS = 34.0  # from the last who falls silent on: 30 s, and a look every second
+SILENT_SECONDS = 34.0  # after the last client stops reading: 30 s, checked every second
 PAUSE_SECONDS = 0.02  # of an honest client between two orders
 STUCK_SECONDS_MAX = 30.0
-CLOSED_SECONDS_MAX = 20.0  # 5 of them for a client to answer the close
-BOOK_ORDERS = 950  # of each of those who fill it
-SNAPSHOTS = 60  # of 190 KiB: as many as a person may ask for with seven sockets; the kernel keeps some 5 MiB
-# 1 MiB that waits, a frame and 64 KiB in the transport, for each who does not read; and as much again for everything
-# that comes and goes. It took about a fifth of that.
+CLOSED_SECONDS_MAX = 20.0  # 5 s of these for the client to answer the close
+BOOK_ORDERS = 950  # of each person who fills the book
+SNAPSHOTS = 60  # of 190 KiB each: as many as a person may request over seven sockets; the kernel buffers about 5 MiB
+# For each client that does not read: 1 MiB that waits, a frame, and 64 KiB in the transport. As much again for
+# everything temporary. A run took about a fifth of this.
 GROWTH_MIB_MAX = 200
 LATENCY_SECONDS_MAX = 5.0
 STALL_SECONDS = 30.0  # limits.STALL_SECONDS_MAX
@@ -48,7 +48,7 @@ ALL = [pb.Subscription(all_markets=True)]
 
 
 async def fill_book(live: LiveExchange, market: int) -> None:
-    """So that snapshots are large."""
+    """Fills the book, so that snapshots are large."""
     for name in (*HONEST[:3], *NON_READERS[:8]):
         async with signed_in(live.ws_url, live.token(name)) as one:
             for begin in range(0, BOOK_ORDERS, 190):
@@ -59,7 +59,7 @@ async def fill_book(live: LiveExchange, market: int) -> None:
 
 @asynccontextmanager
 async def who_does_not_read(live: LiveExchange, name: str) -> AsyncIterator[RawSocket]:
-    """Reads its first snapshots, asks for more than the kernel keeps between two processes, and reads no more."""
+    """A socket that reads its first snapshots, requests more than the kernel buffers, and then stops reading."""
     async with raw_socket(live.ws_url, max_queue=1) as one:
         assert (await one.sign_in(live.token(name), subscriptions=ALL))[-1].HasField("acting_as")
         again = pb.ClientMessage(subscribe=pb.Subscribe(subscriptions=one_market(1)))
@@ -69,7 +69,7 @@ async def who_does_not_read(live: LiveExchange, name: str) -> AsyncIterator[RawS
 
 
 async def trade_honestly(live: LiveExchange, name: str, market: int, until: float) -> list[float]:
-    """One order at a time, bid and taken back. Returns how many seconds each answer took."""
+    """Places and cancels one bid after the other. Returns how many seconds each answer took."""
     taken = []
     async with signed_in(live.ws_url, live.token(name), subscriptions=ALL) as one:
         while time.monotonic() < until:
@@ -87,7 +87,7 @@ async def trade_honestly(live: LiveExchange, name: str, market: int, until: floa
 
 
 async def highest_rss(live: LiveExchange) -> int:
-    """Bytes, until cancelled."""
+    """Measures resident memory until cancelled; returns the peak in bytes."""
     highest = 0
     with suppress(asyncio.CancelledError):
         while True:
@@ -97,7 +97,7 @@ async def highest_rss(live: LiveExchange) -> int:
 
 
 async def flood(live: LiveExchange, market: int) -> dict[str, int]:
-    """What the flooders who read were told, by code."""
+    """Runs the flooders; returns how often those that read got each code."""
     arguments = ("-m", "tests.live.flood", live.ws_url, str(market), str(FLOOD_SECONDS))
     flooding = await asyncio.create_subprocess_exec(sys.executable, *arguments, cwd=ROOT, stdin=PIPE, stdout=PIPE)
     tokens = {kind: [live.token(name) for name in names] for kind, names in FLOODERS.items()}
@@ -107,7 +107,7 @@ async def flood(live: LiveExchange, market: int) -> dict[str, int]:
 
 
 async def everybody_at_once(live: LiveExchange, market: int, until: float) -> tuple[list[float], dict[str, int]]:
-    """The honest clients' seconds, sorted, and what the flooders, who stop earlier, were told."""
+    """The honest clients' answer times in seconds, sorted, and the flooders' replies. Flooders stop earlier."""
     async with asyncio.TaskGroup() as tasks:
         honest = [tasks.create_task(trade_honestly(live, name, market, until)) for name in HONEST]
         flooding = tasks.create_task(flood(live, market))
@@ -115,10 +115,10 @@ async def everybody_at_once(live: LiveExchange, market: int, until: float) -> tu
 
 
 def unsent(live: LiveExchange) -> dict[int, int]:
-    """Bytes that wait in the kernel for each client that is still connected, by the client's port.
+    """Client port -> bytes that wait in the kernel, for each client that is still connected.
 
-    A client that does not read learns of its end only when it begins to, and after a full window that may take TCP
-    minutes; so the kernel of the server is asked.
+    A client that does not read learns only later that it was closed; after a full window this may take TCP minutes.
+    So this asks the server's kernel.
     """
     port = urlsplit(live.ws_url).port
     found = {}
@@ -134,7 +134,7 @@ def ports_of(sockets: list[RawSocket]) -> set[int]:
 
 
 async def until_stuck(live: LiveExchange, sockets: list[RawSocket]) -> None:
-    """Nothing more goes out to any of them."""
+    """Waits until the kernel sends none of them anything more."""
     ports = ports_of(sockets)
     before: dict[int, int] = {}
     async with asyncio.timeout(STUCK_SECONDS_MAX):
@@ -144,7 +144,7 @@ async def until_stuck(live: LiveExchange, sockets: list[RawSocket]) -> None:
 
 
 async def until_closed(live: LiveExchange, sockets: list[RawSocket]) -> None:
-    """By the server."""
+    """Waits until the server has closed them."""
     async with asyncio.timeout(CLOSED_SECONDS_MAX):
         while ports_of(sockets) & unsent(live).keys():  # noqa: ASYNC110 - the kernel tells nobody
             await asyncio.sleep(0.1)
@@ -169,7 +169,7 @@ async def test_memory_is_bounded_and_honest_clients_go_on(start_exchange: Start)
     )
     print(f"honest: {len(taken)} answers, median {statistics.median(taken) * 1e3:.1f} ms,", end=" ")
     print(f"p99 {taken[len(taken) * 99 // 100] * 1e3:.0f} ms, longest {taken[-1] * 1e3:.0f} ms")
-    print(f"flooders were told {replies}")
+    print(f"replies to flooders: {replies}")
     assert (highest - before) / MIB < GROWTH_MIB_MAX
     assert taken[-1] < LATENCY_SECONDS_MAX
     assert replies["RATE_LIMITED"] > replies["accepted"] > 1_000
@@ -178,8 +178,8 @@ async def test_memory_is_bounded_and_honest_clients_go_on(start_exchange: Start)
     assert live.stop() == 0
 
 
-async def test_who_leaves_more_than_1_mib_unread_is_closed_at_once(start_exchange: Start) -> None:
-    """One person trades more than a limit of rates would let them; a second one on the same market reads all of it."""
+async def test_a_client_with_more_than_1_mib_unread_is_closed_at_once(start_exchange: Start) -> None:
+    """One person trades faster than rate limits would allow; a second one on the same market reads everything."""
     live = start_exchange()
     async with (
         signed_in(live.ws_url, live.token("alice"), subscriptions=ALL) as alice,
@@ -189,7 +189,7 @@ async def test_who_leaves_more_than_1_mib_unread_is_closed_at_once(start_exchang
         await fill_book(live, market)
         async with who_does_not_read(live, "carol") as carol:
             await until_stuck(live, [carol])
-            await bob.ask(subscribe=pb.Subscribe(subscriptions=one_market(market)))  # he has read all of it
+            await bob.ask(subscribe=pb.Subscribe(subscriptions=one_market(market)))  # Bob has read all of it
             bob.received.clear()
             begin = time.monotonic()
             order = pb.ClientMessage(request_id="order", create_order=bid(market, 9_000, 1))

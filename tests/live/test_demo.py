@@ -1,4 +1,4 @@
-"""The demo class: made once, however often it is asked for."""
+"""The demo class is created once, however often seed_demo runs."""
 
 import json
 import subprocess
@@ -16,7 +16,7 @@ from tests.live.tables import Tables
 
 CHIP = 10_000
 CLUB, MASKED = "Lighthouse club", "Blind auction of a chocolate bar"
-TRADING_SECONDS = 40.0  # that the house bots may take to be in every market
+TRADING_SECONDS = 40.0  # for the house bots to be in every market
 
 
 def seed(env: dict[str, str]) -> None:
@@ -25,7 +25,7 @@ def seed(env: dict[str, str]) -> None:
     assert seeding.returncode == 0, output
 
 
-def test_the_class_has_a_team_and_is_made_once(template: Template, tmp_path: Path) -> None:
+def test_the_class_has_a_team_and_is_created_once(template: Template, tmp_path: Path) -> None:
     env = template.copy(tmp_path / "demo")
     tables = Tables(env)
     seed(env)
@@ -67,7 +67,7 @@ def test_the_class_has_a_team_and_is_made_once(template: Template, tmp_path: Pat
 
 @pytest.fixture
 def seeded(template: Template, tmp_path: Path) -> Iterator[LiveExchange]:
-    """An exchange with the demo class."""
+    """Starts an exchange with the demo class."""
     exchange = LiveExchange(template, tmp_path / "class")
     assert exchange.stop() == 0
     seed(exchange.env)
@@ -76,7 +76,7 @@ def seeded(template: Template, tmp_path: Path) -> Iterator[LiveExchange]:
     exchange.close()
 
 
-def test_house_bots_trade_where_ids_are_hidden_and_know_nothing_of_the_club(seeded: LiveExchange) -> None:
+def test_house_bots_trade_where_ids_are_hidden_and_do_not_see_the_clubs_market(seeded: LiveExchange) -> None:
     tokens = seeded.folder / "house_bots.json"
     maker, alice = Door(seeded), Door(seeded, "alice")
     maker.headers["Authorization"] = f"Bearer {json.loads(tokens.read_text())['maker']}"

@@ -1,7 +1,7 @@
-"""Everybody spends the same money at once, over 50 real sockets and REST beside them: it is spent once.
+"""Everybody spends the same money at once, over 50 real sockets and REST: it is spent once.
 
-A round is about one account and all that it has: a shared one that three people act as, or one person's own over as
-many sockets as a person may have. Each of 500 commands sent together would need the whole available balance.
+A round is about one account and its whole balance. It is an account that three people share, or one person's own over
+as many sockets as a person may have. 500 commands are sent together, and each needs the whole available balance.
 """
 
 import asyncio
@@ -20,17 +20,17 @@ from tests.live.rest import Door
 from tests.live.tables import Tables
 
 ROUNDS = 20
-COMMANDS = 500  # a round
+COMMANDS = 500  # commands of a round
 SOCKETS = {"alice": 20, "bob": 15, "carol": 15}
-WHOLE = 100  # chips: what the account of a round has
+WHOLE = 100  # chips: the balance of the account of a round
 CHIP = 10_000
 SEED = 20261121
 
-Code: TypeAlias = "pb.Reason.ValueType"  # 0 if nothing was refused
+Code: TypeAlias = "pb.Reason.ValueType"  # 0 if the command was accepted
 
 
 class Buyer:
-    """One socket on which many things may be asked at once."""
+    """A socket on which many requests may wait for replies at once."""
 
     def __init__(self, name: str, socket: RawSocket, door: Door) -> None:
         self.name = name
@@ -53,7 +53,7 @@ class Buyer:
                 for message in await self._socket.receive():
                     if answer := self._waiting.pop(message.request_id, None):
                         answer.set_result(message)
-        finally:  # nothing comes any more: nobody waits for it
+        finally:  # the socket ended; nobody waits for replies
             for answer in self._waiting.values():
                 answer.cancel()
 
@@ -71,9 +71,12 @@ async def buyer(exchange: LiveExchange, name: str) -> AsyncIterator[Buyer]:
 
 
 class Scene(NamedTuple):
-    """Of a round: a market to bid in, where WHOLE chips' worth is offered at 10, and one to offer in (in one market the
-    risks of both would net); the account, one that it owns, the only owner who has credit in it (0: a user account),
-    whom a user account may pay (0: it is none); and an auction that costs WHOLE chips."""
+    """The accounts, markets and auction of a round.
+
+    One market is for bids: WHOLE chips' worth is offered there at 10. Another is for offers, because in one market the
+    risks of both would net. Further: the account, an account that it owns, the only owner with credit in it (0: a user
+    account), the account that a user account may pay (0: it is none), and an auction that costs WHOLE chips.
+    """
 
     bids: int
     offers: int
@@ -85,8 +88,11 @@ class Scene(NamedTuple):
 
 
 class Spender(NamedTuple):
-    """One way to spend all of the account. spend() answers with the code of the refusal, 0 if it passed; give_back()
-    undoes what passed, after the round's markets were settled at 10: anybody's socket will do for it."""
+    """One way to spend the account's whole balance.
+
+    spend() returns the code of the refusal, 0 if it was accepted. give_back() undoes what was accepted, after the
+    round's markets are settled at 10; any socket can do it.
+    """
 
     name: str
     spend: Callable[[Buyer], Awaitable[Code]]
@@ -94,7 +100,7 @@ class Spender(NamedTuple):
 
 
 async def settled(crowd: "Crowd") -> None:
-    """Settling cancels what rests, and pays for a position what it cost."""
+    """Nothing to do: the settlement cancels resting orders and pays for a position what it cost."""
 
 
 def order(name: str, placed: pb.CreateOrder) -> Spender:
@@ -156,7 +162,7 @@ def rest_purchase(at: Scene) -> Spender:
     return by_rest(same, at.account, f"/auctions/{at.auction}/purchase", price=str(WHOLE))
 
 
-# The kinds of spender, for a scene; None where the account cannot spend in this way. Whatever else takes money is one
+# The ways to spend, for a scene; None where the account cannot spend in this way. A new command that takes money is one
 # more line here.
 KINDS: Sequence[Callable[[Scene], Spender | None]] = (
     lambda at: order("resting bid", bid(at.bids, 500, WHOLE * 20)),
@@ -173,7 +179,7 @@ KINDS: Sequence[Callable[[Scene], Spender | None]] = (
 
 
 class Crowd:
-    """The people on their sockets, Team that the three share, and two that hold the market: one owns it, one offers."""
+    """The people on their sockets, Team that three of them share, and two others: one owns the markets, one offers."""
 
     def __init__(self, buyers: list[Buyer], umpire: Buyer, maker: Buyer) -> None:
         self.buyers, self.umpire, self.maker = buyers, umpire, maker
@@ -184,11 +190,11 @@ class Crowd:
         return [one for one in self.buyers if one.name == name]
 
     def acting_as(self, account: int) -> Buyer:
-        """Somebody who may; an account that is nobody's own is Alice's."""
+        """A person who may act as the account; Alice for accounts that are nobody's user account."""
         return next((one for one in self.buyers if one.account == account), self.buyers[0])
 
     async def found(self) -> None:
-        """Team has WHOLE chips, all of them Alice's, and so has she herself."""
+        """Gives Team WHOLE chips, all of them Alice's, and Alice herself WHOLE chips."""
         (alice, *_), (bob, *_), (carol, *_) = map(self.of, SOCKETS)
         self.alice, self.bob = alice.account, bob.account
         self.team = await self.opened(alice, "Team of spenders", self.alice)
@@ -209,12 +215,12 @@ class Crowd:
         return (await self.umpire.ask(create_market=hundred(name))).market_created.market.id
 
     async def paid(self, one: Buyer, payer: int, payee: int) -> None:
-        """The WHOLE."""
+        """Pays WHOLE chips."""
         there = pb.MakeTransfer(from_account_id=payer, to_account_id=payee, amount=WHOLE * CHIP)
         assert (await one.ask(make_transfer=there)).HasField("transfer_created")
 
     async def round(self, number: int) -> None:
-        """Everybody spends; one does. Then all is as it was before."""
+        """Everybody tries to spend; one succeeds. Afterwards restores the state before."""
         bids, offers = await self.market(f"Bids {number}"), await self.market(f"Offers {number}")
         rests = await self.maker.ask(create_order=offer(bids, 1_000, WHOLE * 10))
         assert rests.HasField("order_created")
@@ -243,7 +249,7 @@ class Crowd:
         self.won[passed[0].name] += 1
 
 
-async def test_five_hundred_at_once_spend_it_once(live: LiveExchange) -> None:
+async def test_500_simultaneous_commands_spend_the_balance_once(live: LiveExchange) -> None:
     async with AsyncExitStack() as stack:
         buyers = [
             await stack.enter_async_context(buyer(live, name)) for name, count in SOCKETS.items() for _ in range(count)

@@ -1,4 +1,4 @@
-"""The disk is full: nobody is told a success that is not there, and with room the exchange goes on by itself."""
+"""The disk is full: no lost command is acknowledged, and once there is room the exchange continues by itself."""
 
 import itertools
 import random
@@ -39,12 +39,12 @@ async def fill(live: LiveExchange, people: Sequence[Person]) -> None:
 
 
 async def order_for_ever(alice: RawSocket) -> None:
-    """Orders that leave nothing behind but their entries."""
+    """Sends orders that leave only their journal entries."""
     for number in itertools.count():
         await alice.ask(create_order=bid(1, 100, 100, time_in_force=pb.IOC, client_order_id=f"room {number}"))
 
 
-async def test_a_full_disk_ends_it_and_room_mends_it(
+async def test_a_full_disk_ends_the_exchange_and_it_recovers_with_room(
     start_exchange: Callable[..., LiveExchange], template: Template
 ) -> None:
     live = start_exchange(
@@ -56,12 +56,12 @@ async def test_a_full_disk_ends_it_and_room_mends_it(
     assert live.process is not None
     assert live.process.wait(END_SECONDS) == 1
     assert "did not take the batch: database or disk is full" in live.log.read_text()
-    assert not list((live.folder / "crash").glob("*"))  # no command is to blame
+    assert not list((live.folder / "crash").glob("*"))  # no command is quarantined
     acknowledged_are_there_once(Tables(live.env), people)
     assert sum(len(person.acknowledged) for person in people) > 100
     head = Tables(live.env).head
 
-    # Started again it reads, and ends at the next command that needs room.
+    # After a restart it serves reads, and ends at the next command that needs room.
     live.start()
     async with signed_in(live.ws_url, live.token("alice")) as alice:
         assert any(message.HasField("account_state") for message in alice.received)

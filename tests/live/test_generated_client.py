@@ -1,4 +1,4 @@
-"""A client that a generator makes of our description, as users do, trades on a live exchange."""
+"""A client generated from the API description, as users do it, trades on a live exchange."""
 
 import importlib
 import os
@@ -18,7 +18,7 @@ PACKAGE = "generated_exchange"
 
 @pytest.fixture(scope="module")
 def generated(live: LiveExchange, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """generated("api.orders.create_order") is that module of the client."""
+    """generated("api.orders.create_order") imports that module of the generated client."""
     folder = tmp_path_factory.mktemp("generated")
     generator = Path(sys.executable).parent / "openapi-python-client"
     made = subprocess.run(
@@ -30,7 +30,7 @@ def generated(live: LiveExchange, tmp_path_factory: pytest.TempPathFactory) -> I
             "--meta=none",
             "--fail-on-warning",
         ],
-        env={**os.environ, "PATH": f"{generator.parent}:{os.environ['PATH']}"},  # it tidies up with ruff
+        env={**os.environ, "PATH": f"{generator.parent}:{os.environ['PATH']}"},  # it formats its output with ruff
         capture_output=True,
         text=True,
     )
@@ -45,7 +45,7 @@ def generated(live: LiveExchange, tmp_path_factory: pytest.TempPathFactory) -> I
 
 
 class Asks:
-    """Operations of the generated client, by person."""
+    """Calls operations of the generated client as a person."""
 
     def __init__(self, live: LiveExchange, generated: Any) -> None:
         self.live = live
@@ -62,7 +62,7 @@ class Asks:
         return self(name, "orders.create_order", body=body, **more)
 
 
-def test_it_trades(live: LiveExchange, generated: Any) -> None:
+def test_a_generated_client_trades(live: LiveExchange, generated: Any) -> None:
     ask = Asks(live, generated)
     models = ask.models
     body = models.NewMarket(name="Generated", min_settlement="0", max_settlement="100")

@@ -1,4 +1,4 @@
-"""A market's past over real sockets: who gets it, what is masked, and that nobody's orders wait for it."""
+"""Histories of markets over real sockets: who gets them, what is masked, and that orders do not wait for them."""
 
 import asyncio
 import statistics
@@ -19,7 +19,7 @@ ENTRIES = 10_000
 FRAME_ORDERS = 250
 MEASURED_ORDERS = 150
 READERS = 3
-# Far above what was measured (9 ms on two busy cores); a reading that held up the matcher would take longer by itself.
+# Far above what was measured (9 ms on two busy cores). A read that blocked the matcher would take longer than this.
 LATENCY_SECONDS_MAX = 0.25
 
 ASKS = ("get_full_trade_history", "get_full_order_history", "get_market_positions")
@@ -39,7 +39,7 @@ async def everything(pages: AsyncIterator[Any], rows: str) -> list[Any]:
 
 
 async def refusals(socket: RawSocket, market: int) -> list[tuple[int, str]]:
-    """What the socket is told about the market's past; (0, "") where it gets it."""
+    """(code, message) of the refusal of each kind of history; (0, "") if it is sent."""
     replies = [await socket.ask(**request(kind, market)) for kind in ASKS]
     return [(reply.refused.code, reply.refused.message.replace(str(market), "?")) for reply in replies]
 
@@ -51,7 +51,7 @@ async def in_sudo(live: LiveExchange) -> AsyncIterator[RawSocket]:
         yield operator
 
 
-async def test_what_happened_is_told(live: LiveExchange) -> None:
+async def test_a_history_tells_what_happened(live: LiveExchange) -> None:
     async with (
         Exchange.connect(live.ws_url, live.token("alice")) as alice,
         Exchange.connect(live.ws_url, live.token("bob")) as bob,
@@ -85,7 +85,7 @@ async def test_what_happened_is_told(live: LiveExchange) -> None:
         assert held == {alice.account_id: -200, bob.account_id: 200}
 
 
-async def test_hidden_ids_are_hidden_from_all_but_sudo(live: LiveExchange) -> None:
+async def test_histories_hide_ids_from_all_but_sudo(live: LiveExchange) -> None:
     async with (
         in_sudo(live) as operator,
         signed_in(live.ws_url, live.token("carol")) as carol,
@@ -110,8 +110,8 @@ async def test_hidden_ids_are_hidden_from_all_but_sudo(live: LiveExchange) -> No
         assert (trade.buyer_id, trade.seller_id) == (0, 0)
 
 
-async def test_a_market_that_one_does_not_see_whole_has_no_history(live: LiveExchange) -> None:
-    """Also for who owns it or has traded there: the very same answer as for a market that is not there."""
+async def test_who_does_not_see_the_book_gets_no_history(live: LiveExchange) -> None:
+    """Owners and past traders too get exactly the answer for a market that does not exist."""
     async with (
         in_sudo(live) as operator,
         signed_in(live.ws_url, live.token("student2")) as owner,
@@ -135,7 +135,7 @@ async def test_a_market_that_one_does_not_see_whole_has_no_history(live: LiveExc
             assert await refusals(socket, market) == [(0, "")] * 3
 
 
-async def test_it_needs_a_sign_in_and_the_frame_goes_on(live: LiveExchange) -> None:
+async def test_a_history_needs_a_sign_in_and_the_rest_of_the_frame_is_done(live: LiveExchange) -> None:
     async with signed_in(live.ws_url, live.token("alice")) as alice:
         market = await new_market(alice)
         history = pb.ClientMessage(request_id="past", **request(ASKS[0], market))
@@ -148,7 +148,7 @@ async def test_it_needs_a_sign_in_and_the_frame_goes_on(live: LiveExchange) -> N
         assert sorted(received) == ["order", "order", "past", "past", "switch"]
 
 
-async def test_it_is_there_after_a_restart(start_exchange: Callable[..., LiveExchange]) -> None:
+async def test_a_history_survives_a_restart(start_exchange: Callable[..., LiveExchange]) -> None:
     live = start_exchange()
     async with Exchange.connect(live.ws_url, live.token("alice")) as alice:
         market = (await alice.create_market("Kept", "0", "100")).body.market.id
@@ -178,7 +178,7 @@ async def past(x: Exchange, market: int) -> list[list[Any]]:
 
 
 async def fill(live: LiveExchange, market: int) -> None:
-    """ENTRIES orders: pairs that trade."""
+    """Places ENTRIES orders, in pairs that trade."""
     async with Exchange.connect(live.ws_url, live.token("student10")) as x:
         desk = (await x.create_account("Filler")).body.account.id
         await x.make_transfer(x.account_id, desk, "5000")
@@ -189,7 +189,7 @@ async def fill(live: LiveExchange, market: int) -> None:
 
 
 async def latencies(socket: RawSocket, market: int) -> tuple[list[float], list[float]]:
-    """Seconds from an order to its answer, one after another: as asked for here, and as the exchange says itself."""
+    """Places orders one by one; the seconds to each answer, measured here and stated by the exchange."""
     taken: list[float] = []
     inside: list[float] = []
     for number in range(MEASURED_ORDERS):
@@ -205,7 +205,7 @@ async def latencies(socket: RawSocket, market: int) -> tuple[list[float], list[f
 
 
 async def read_on_and_on(live: LiveExchange, market: int, name: str, pages: list[int]) -> None:
-    """Until cancelled. `pages`: how many were read."""
+    """Reads histories until cancelled. `pages`: gets the number of rows of each page."""
     with suppress(asyncio.CancelledError):
         async with Exchange.connect(live.ws_url, live.token(name)) as x:
             while True:
@@ -216,7 +216,7 @@ async def read_on_and_on(live: LiveExchange, market: int, name: str, pages: list
 
 
 def rendered(taken: list[float], inside: list[float]) -> str:
-    """Of both the median and what 95 % stay below."""
+    """Median and 95th percentile of both, in ms."""
     return ", inside ".join(
         f"{statistics.median(one) * 1e3:.1f} / {sorted(one)[int(len(one) * 0.95)] * 1e3:.1f} ms"
         for one in (taken, inside)
@@ -251,7 +251,7 @@ async def test_orders_do_not_wait_for_histories(live: LiveExchange) -> None:
             assert len({trade.id for trade in trades}) == len(trades) == ENTRIES // 2
 
 
-async def test_too_many_at_once_are_told_so(live: LiveExchange) -> None:
+async def test_too_many_history_requests_at_once_are_refused(live: LiveExchange) -> None:
     async with signed_in(live.ws_url, live.token("student16")) as one:
         market = await new_market(one)
         asks = [pb.ClientMessage(request_id=f"p{number}", **request(ASKS[1], market)) for number in range(40)]

@@ -20,7 +20,7 @@ TRADE, TRANSFER, MANAGE, SUDO = "2", "4", "8", "16"
 
 
 def new_token(live: LiveExchange, browser: Browser, *scopes: str, account: int = 0) -> str:
-    """Made on the page, as a person makes it."""
+    """Makes a token on the page, as a person does; returns it."""
     key = re.search(r'name="key" value="([0-9a-f]{32})"', browser.get("/keys/").text)
     assert key is not None
     fields: dict[str, Any] = {"key": key[1], "name": "bot", "days": 7, "account": account or "", "scopes": scopes}
@@ -36,7 +36,7 @@ async def token_for(live: LiveExchange, name: str, *scopes: str, account: int = 
 
 
 def requests_by_scope(socket: RawSocket, market: int) -> dict[str, dict[str, Any]]:
-    """One that each scope allows; all would be carried out."""
+    """Scope -> a request that it allows; all of them would succeed."""
     return {
         TRADE: {"create_order": bid(market, 10, 100)},
         TRANSFER: {"make_transfer": pb.MakeTransfer(from_account_id=socket.account, to_account_id=3, amount=1)},
@@ -45,19 +45,19 @@ def requests_by_scope(socket: RawSocket, market: int) -> dict[str, dict[str, Any
 
 
 @pytest.mark.parametrize("scopes", [(), (TRADE,), (TRANSFER,), (MANAGE,), (TRADE, MANAGE)])
-async def test_a_token_may_what_its_scopes_say(live: LiveExchange, scopes: tuple[str, ...]) -> None:
+async def test_a_token_may_do_what_its_scopes_allow(live: LiveExchange, scopes: tuple[str, ...]) -> None:
     async with signed_in(live.ws_url, live.token("alice")) as alice, signed_in(live.ws_url, live.token("bob")):
         market = await new_market(alice)
         token = await token_for(live, "alice", *scopes)
         async with signed_in(live.ws_url, token) as socket:
             subscribed = await socket.ask(subscribe=pb.Subscribe(subscriptions=[pb.Subscription(market_id=market)]))
-            assert subscribed.HasField("subscribed")  # reading is always in
+            assert subscribed.HasField("subscribed")  # every token has scope read
             for scope, request in requests_by_scope(socket, market).items():
                 reply = await socket.ask(**request)
                 assert reply.refused.code == (0 if scope in scopes else pb.NOT_ALLOWED), (scope, reply)
 
 
-async def test_a_bound_token_is_its_account_and_no_other(live: LiveExchange) -> None:
+async def test_a_bound_token_acts_as_its_account_and_no_other(live: LiveExchange) -> None:
     async with signed_in(live.ws_url, live.token("carol")) as carol:
         market = await new_market(carol)
         alt = (await carol.ask(create_account=pb.CreateAccount(name="Carol's bot"))).account_created.account.id
@@ -77,8 +77,8 @@ async def test_a_bound_token_is_its_account_and_no_other(live: LiveExchange) -> 
                 assert (await bot.ask(**request)).refused.code == pb.ACCOUNT_NOT_FOUND, request
 
 
-async def test_losing_the_account_closes_its_sockets(live: LiveExchange) -> None:
-    """The share of an owner who leaves: within seconds, whoever looks first."""
+async def test_losing_the_account_closes_a_bound_tokens_sockets(live: LiveExchange) -> None:
+    """An owner leaves the account. The sockets close within seconds, whichever check comes first."""
     async with (
         signed_in(live.ws_url, live.token("student5")) as owner,
         signed_in(live.ws_url, live.token("student6")) as partner,
@@ -106,7 +106,7 @@ async def test_a_token_revoked_on_the_page_closes_its_sockets(live: LiveExchange
 
 
 async def test_sudo_takes_the_scope_and_the_person(live: LiveExchange) -> None:
-    """Tokens of these tests have all scopes."""
+    """The other tokens of these tests have all scopes."""
     browser = await asyncio.to_thread(live.browser, "operator")
     plain = await asyncio.to_thread(new_token, live, browser, TRADE, TRANSFER, MANAGE)
     sudo = await asyncio.to_thread(new_token, live, browser, TRADE, SUDO)
@@ -116,7 +116,7 @@ async def test_sudo_takes_the_scope_and_the_person(live: LiveExchange) -> None:
             assert reply.refused.code == (pb.NOT_ALLOWED if refusal else 0), reply
 
 
-async def test_a_bound_token_in_sudo_sees_everything_and_is_its_account(live: LiveExchange) -> None:
+async def test_a_bound_token_in_sudo_sees_everything_and_acts_as_its_account(live: LiveExchange) -> None:
     async with signed_in(live.ws_url, live.token("alice")) as alice, operators(live) as operator:
         exam = hundred("Exam of Alice")
         exam.visible_to.ids.append(alice.account)
@@ -140,7 +140,7 @@ async def operators(live: LiveExchange) -> AsyncIterator[RawSocket]:
         yield socket
 
 
-async def test_who_stops_being_an_operator_loses_the_sockets_that_they_have_as_one(live: LiveExchange) -> None:
+async def test_a_person_who_stops_being_an_operator_loses_their_sudo_sockets(live: LiveExchange) -> None:
     code = (
         "from accounts.models import User; from accounts.tokens import create_token; import json;"
         "from django.contrib.auth.models import Permission;"

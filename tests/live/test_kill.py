@@ -1,6 +1,6 @@
-"""kill -9 of the whole process under the load of real sockets, at random moments; then it is started again.
+"""Kills the exchange with SIGKILL at random moments, under the load of real sockets, and starts it again.
 
-Every acknowledged command is there once, none half, and `verify` finds nothing wrong.
+Every acknowledged command is in the journal once, none is half done, and `verify` finds nothing wrong.
 """
 
 import asyncio
@@ -27,8 +27,8 @@ Start = Callable[..., LiveExchange]
 ROUNDS = 5
 POSTGRES_ROUNDS = 2
 SOAK_ROUNDS = 25
-KILL_SECONDS = (0.05, 1.5)  # after the load began, drawn evenly
-ASKED_AGAIN = 20  # of each person's acknowledged commands, the last ones
+KILL_SECONDS = (0.05, 1.5)  # after the load began; drawn from a uniform distribution
+ASKED_AGAIN = 20  # each person repeats so many of their last acknowledged commands
 
 
 async def round_of(live: LiveExchange, people: Sequence[Person], rng: random.Random) -> None:
@@ -73,21 +73,25 @@ async def kill_and_look(live: LiveExchange, rounds: int) -> None:
     assert live.stop() == 0
 
 
-async def test_on_sqlite(start_exchange: Start) -> None:
+async def test_killed_on_sqlite_nothing_acknowledged_is_lost(start_exchange: Start) -> None:
     await kill_and_look(start_exchange(), ROUNDS)
 
 
 @pytest.mark.postgres
-async def test_on_postgresql(start_exchange: Start, postgres_template: Template) -> None:
+async def test_killed_on_postgresql_nothing_acknowledged_is_lost(
+    start_exchange: Start, postgres_template: Template
+) -> None:
     await kill_and_look(start_exchange(postgres_template), POSTGRES_ROUNDS)
 
 
 @pytest.mark.soak
-async def test_on_sqlite_for_long(start_exchange: Start) -> None:
+async def test_killed_many_times_on_sqlite_nothing_acknowledged_is_lost(start_exchange: Start) -> None:
     await kill_and_look(start_exchange(), SOAK_ROUNDS)
 
 
 @pytest.mark.soak
 @pytest.mark.postgres
-async def test_on_postgresql_for_long(start_exchange: Start, postgres_template: Template) -> None:
+async def test_killed_many_times_on_postgresql_nothing_acknowledged_is_lost(
+    start_exchange: Start, postgres_template: Template
+) -> None:
     await kill_and_look(start_exchange(postgres_template), SOAK_ROUNDS)

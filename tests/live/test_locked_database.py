@@ -1,5 +1,7 @@
-"""Another process locks the database: nobody is told a success that is not there, new commands are told BUSY, and when
-the lock is gone the exchange goes on, by itself or after a restart."""
+"""Another process locks the database. No lost command is acknowledged, and new commands are refused BUSY.
+
+When the lock is gone the exchange continues, by itself or after a restart.
+"""
 
 import asyncio
 import random
@@ -32,12 +34,12 @@ connection.execute("ROLLBACK")
 """
 DATABASE = "exchange.sqlite3"
 BUSY_AFTER_SECONDS = 1.5  # a commit that takes a second
-END_SECONDS = 20.0  # from the end of the wait to that of the process
+END_SECONDS = 20.0  # from the end of the wait to the end of the process
 
 
 @contextmanager
 def locked(live: LiveExchange, seconds: float) -> Iterator["subprocess.Popen[str]"]:
-    """By another process, for that long."""
+    """Locks the database from another process for so many seconds."""
     arguments = [sys.executable, "-c", LOCK, str(live.folder / DATABASE), str(seconds)]
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as locker:
         assert locker.stdout is not None
@@ -64,7 +66,7 @@ async def is_told_busy(socket: RawSocket, market: int) -> None:
     assert refused.refused.retry_after_ms > 0
 
 
-async def test_a_short_lock_is_waited_for(start_exchange: Start) -> None:
+async def test_the_exchange_waits_for_a_short_lock(start_exchange: Start) -> None:
     live = start_exchange()
     async with (
         signed_in(live.ws_url, live.token("alice")) as alice,
@@ -77,7 +79,7 @@ async def test_a_short_lock_is_waited_for(start_exchange: Start) -> None:
             await is_told_busy(bob, market)
             read = await bob.ask(subscribe=pb.Subscribe(subscriptions=[pb.Subscription(market_id=market)]))
             assert read.refused.code in (0, pb.BUSY)
-            # While it is locked nobody hears of the order, its asker included.
+            # While the database is locked nobody learns of the order, not even the person who placed it.
             assert is_locked(live)
             assert not any(message.request_id == "waits" for message in alice.received)
             assert Tables(live.env).book(market)[pb.BID] == []
@@ -92,7 +94,7 @@ async def test_a_short_lock_is_waited_for(start_exchange: Start) -> None:
 
 
 async def lock_under_load(live: LiveExchange, seconds: float) -> None:
-    """Longer than the exchange waits: it ends, is started again as a supervisor would, and in the end all is well."""
+    """A lock longer than the exchange waits. It ends, is restarted as by a supervisor, and loses nothing."""
     people = [Person(name, random.Random(name)) for name in NAMES]
     assert live.process is not None
     began = time.monotonic()
@@ -120,7 +122,7 @@ async def lock_under_load(live: LiveExchange, seconds: float) -> None:
 
 
 async def goes_on_when_it_can(live: LiveExchange, people: list[Person]) -> None:
-    """The first command waits for the lock once more; then everything that got no answer is asked again."""
+    """The first command waits for the lock once more. Then every request without an answer is sent again."""
     async with sockets_of(live, people) as sockets:
         for person, socket in zip(people, sockets):
             unanswered = [key for key in person.asked if key not in person.acknowledged and key not in person.refused]
@@ -128,16 +130,16 @@ async def goes_on_when_it_can(live: LiveExchange, people: list[Person]) -> None:
     acknowledged_are_there_once(Tables(live.env), people)
 
 
-async def test_a_lock_longer_than_the_wait_ends_it_and_a_restart_mends_it(start_exchange: Start) -> None:
+async def test_a_longer_lock_ends_the_exchange_and_a_restart_recovers(start_exchange: Start) -> None:
     live = start_exchange(DJANGO_SETTINGS_MODULE="tests.live.settings.impatient", DATABASE_WAIT_SECONDS="3")
     await lock_under_load(live, 6)
 
 
 @pytest.mark.soak
-async def test_a_lock_of_40_seconds(start_exchange: Start) -> None:
-    """With the exchange's own patience."""
+async def test_a_lock_of_40_seconds_ends_the_exchange_and_a_restart_recovers(start_exchange: Start) -> None:
+    """With the exchange's own wait of 30 s."""
     await lock_under_load(start_exchange(), 40)
 
 
-def test_the_exchanges_own_patience_is_30_seconds() -> None:
+def test_the_exchange_waits_30_seconds_by_default() -> None:
     assert SQLITE_OPTIONS["timeout"] == 30

@@ -1,4 +1,4 @@
-"""100,000 frames, each a valid one that has been hurt: the process lives, and nothing of what it keeps is wrong."""
+"""100,000 frames, each a mutated valid one: the process survives and its state stays right."""
 
 import asyncio
 import os
@@ -15,15 +15,15 @@ from tests.live.requests import bid, hundred, new_market, offer, one_market
 from tests.live.tables import Tables
 
 FRAMES = 100_000
-SOCKETS = 8  # signed in; two more are not, and a twentieth of the frames goes there
-VALID_FRAMES = 1_000  # of each socket, to mutate
-WINDOW = 200  # frames that a socket may be ahead of the server, which reads them all in order
+SOCKETS = 8  # signed in; two more are not, and get a twentieth of the frames
+VALID_FRAMES = 1_000  # valid frames to mutate, for each socket
+WINDOW = 200  # a socket may be so many frames ahead of the server, which reads them in order
 NUMBERS = (0, 1, 2, 3, 50, 100, 5_000, 2**31, 2**63 - 1)
 Mutation = Callable[[random.Random, bytearray], bytes]
 
 
 def valid(rng: random.Random) -> pb.ClientMessage:
-    """Any request of the contract, most of them about orders."""
+    """A random request of the contract, mostly about orders."""
     number = rng.choice(NUMBERS)
     requests = [
         {"create_order": bid(1, rng.randint(1, 9_999), rng.randint(1, 500))},
@@ -85,7 +85,7 @@ MUTATIONS: list[Mutation] = [flip, flip, flip, overwrite, overwrite, cut, insert
 
 
 def valid_frames(rng: random.Random) -> list[bytes]:
-    """Enough of them; making one costs more than hurting it."""
+    """Valid frames to mutate. They are reused, because making one costs more than mutating it."""
     sizes = [rng.choice((1, 1, 1, 1, 3)) for _ in range(VALID_FRAMES)]
     return [pb.ClientFrame(messages=[valid(rng) for _ in range(size)]).SerializeToString() for size in sizes]
 
@@ -95,14 +95,14 @@ def mutated(rng: random.Random, frames: list[bytes]) -> bytes:
 
 
 async def bombard(socket: RawSocket, rng: random.Random, frames: int, received: Counter[str]) -> None:
-    """Sends, while a reader counts what comes back. Waits for the end of every WINDOW."""
+    """Sends mutated frames while a reader counts the replies. Waits at the end of every WINDOW."""
     reader = asyncio.create_task(count(socket, received))
     valid = valid_frames(rng)
     try:
         for begin in range(0, frames, WINDOW):
             for _ in range(min(WINDOW, frames - begin)):
                 await socket.send_bytes(mutated(rng, valid))
-            await (await socket.connection.ping())  # the server's Inbox holds it back until it has read the rest
+            await (await socket.connection.ping())  # the server's Inbox answers it after it has read the rest
     finally:
         reader.cancel()
 
@@ -117,7 +117,7 @@ async def count(socket: RawSocket, received: Counter[str]) -> None:
 
 
 async def bombard_unauthenticated(url: str, rng: random.Random, frames: int, received: Counter[str]) -> None:
-    """A wrong sign-in may end the socket: then there is another."""
+    """A wrong sign-in may end the socket; then a new one is opened."""
     valid = valid_frames(rng)
     while frames > 0:
         async with raw_socket(url) as socket:

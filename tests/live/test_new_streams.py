@@ -1,4 +1,4 @@
-"""What comes to be while sockets are open is heard on them: a market by who follows all, an alt by its owner."""
+"""Open sockets receive streams created later: a new market for who follows all markets, an alt for its owner."""
 
 from proto import exchange_pb2 as pb
 from tests.live.exchange import LiveExchange
@@ -13,7 +13,7 @@ async def until_snapshot(socket: RawSocket, stream: str) -> None:
         await socket.receive()
 
 
-async def test_all_markets_hears_a_market_created_later(live: LiveExchange) -> None:
+async def test_a_follower_of_all_markets_receives_a_market_created_later(live: LiveExchange) -> None:
     async with (
         signed_in(live.ws_url, live.token("alice"), subscriptions=ALL) as from_the_start,
         signed_in(live.ws_url, live.token("bob")) as asks_later,
@@ -29,7 +29,7 @@ async def test_all_markets_hears_a_market_created_later(live: LiveExchange) -> N
             assert received.order_created.order.id == placed.order_created.order.id
 
 
-async def test_who_follows_one_market_does_not_hear_a_new_one_but_learns_of_it(live: LiveExchange) -> None:
+async def test_a_follower_of_one_market_learns_of_a_new_one_but_does_not_receive_its_stream(live: LiveExchange) -> None:
     async with (
         signed_in(live.ws_url, live.token("alice")) as alice,
         signed_in(live.ws_url, live.token("bob")) as bob,
@@ -45,7 +45,7 @@ async def test_who_follows_one_market_does_not_hear_a_new_one_but_learns_of_it(l
         assert not any(message.stream_position.stream == f"market.{second}" for message in alice.received)
 
 
-async def test_unsubscribed_streams_fall_silent(live: LiveExchange) -> None:
+async def test_unsubscribed_streams_send_nothing_more(live: LiveExchange) -> None:
     async with (
         signed_in(live.ws_url, live.token("alice"), subscriptions=ALL) as alice,
         signed_in(live.ws_url, live.token("bob")) as bob,
@@ -60,7 +60,7 @@ async def test_unsubscribed_streams_fall_silent(live: LiveExchange) -> None:
         assert alice.received_on(f"market.{first}", silent.seq) == []
 
 
-async def test_a_new_alt_is_heard_on_the_other_open_sockets_of_its_person_only(live: LiveExchange) -> None:
+async def test_only_the_owners_other_sockets_receive_a_new_alt(live: LiveExchange) -> None:
     async with (
         signed_in(live.ws_url, live.token("alice")) as one,
         signed_in(live.ws_url, live.token("alice")) as other,
@@ -82,10 +82,10 @@ async def test_a_new_alt_is_heard_on_the_other_open_sockets_of_its_person_only(l
         }
         assert streams - {""} == {"public", f"account.{bob.account}"}
         assert any(message.account_created.account.id == alt for message in bob.received)  # its name is public ...
-        assert not any(message.account_created.owners for message in bob.received)  # ... but not whose it is
+        assert not any(message.account_created.owners for message in bob.received)  # ... but its owner is not
 
 
-async def test_a_second_socket_acts_as_a_new_alt_at_once(live: LiveExchange) -> None:
+async def test_a_second_socket_can_act_as_a_new_alt_at_once(live: LiveExchange) -> None:
     async with (
         signed_in(live.ws_url, live.token("carol")) as one,
         signed_in(live.ws_url, live.token("carol")) as other,

@@ -9,7 +9,7 @@ from tests.live.requests import bid, new_market, offer, one_market
 
 
 @pytest.mark.parametrize(("buyer_name", "seller_name", "pace"), [("alice", "bob", 0), ("student0", "student1", 60)])
-async def test_taker_maker_and_watcher_hear_of_a_trade(
+async def test_taker_maker_and_watcher_receive_a_trade(
     live: LiveExchange, buyer_name: str, seller_name: str, pace: int
 ) -> None:
     async with (
@@ -51,15 +51,15 @@ async def test_taker_maker_and_watcher_hear_of_a_trade(
 
 
 def portfolios_tell_of_it(market: int, paid: pb.PortfolioUpdated, short: pb.PortfolioUpdated) -> None:
-    """2 bought at 48; and of the 3 offered 1 still rests."""
+    """2 are bought at 48; 1 of the 3 offered still rests."""
     assert [(e.market_id, e.position, e.cost) for e in paid.exposures] == [(market, 200, 200 * 4_800)]
     assert [(e.position, e.offer_size, e.offer_value) for e in short.exposures] == [(-200, 100, 480_000)]
-    # What the taker can lose is what it paid; the maker, what 3 sold at 48 can cost when they settle at 100.
+    # The taker can lose what it paid. The maker can lose what 3 sold at 48 cost at a settlement of 100.
     assert short.available == short.cash - 300 * 10_000 + 480_000
     assert paid.available == paid.cash
 
 
-async def test_orders_of_one_frame_are_answered_one_by_one_in_order(live: LiveExchange) -> None:
+async def test_orders_of_one_frame_get_one_reply_each_in_order(live: LiveExchange) -> None:
     async with signed_in(live.ws_url, live.token("alice")) as alice:
         market = await new_market(alice)
         many = [
@@ -98,8 +98,8 @@ async def test_a_cancel_and_out_reach_market_and_account(live: LiveExchange) -> 
         assert own[-1].portfolio_updated.available == own[-1].portfolio_updated.cash
 
 
-async def test_a_market_runs_through_its_day_and_pays_out(live: LiveExchange) -> None:
-    """The last example of rules section 6, and everybody hears of the end."""
+async def test_a_market_trades_closes_and_pays_out(live: LiveExchange) -> None:
+    """The last example of rules section 6; everybody receives the settlement."""
     async with (
         signed_in(live.ws_url, live.token("carol"), subscriptions=[pb.Subscription(all_markets=True)]) as carol,
         signed_in(live.ws_url, live.token("student2")) as alice,

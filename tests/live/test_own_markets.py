@@ -22,7 +22,7 @@ SNOW = {
 
 
 def hidden(browser: Browser, path: str, testid: str) -> dict[str, str]:
-    """What the form sends along, but for its token: post() finds that. AssertionError if it is not on the page."""
+    """The form's hidden fields without its CSRF token, which post() adds. AssertionError if there is no form."""
     page = browser.get(path)
     forms = re.findall(rf'<form [^>]*data-testid="{testid}".*?</form>', page.text, re.DOTALL)
     assert len(forms) == 1, page.text
@@ -34,7 +34,7 @@ def toasts(text: str) -> list[str]:
     return [unescape(words) for words in re.findall(r'data-testid="toast" data-kind="\w+">([^<]*)<', text)]
 
 
-async def test_from_the_first_form_to_the_settlement(live: LiveExchange) -> None:
+async def test_an_own_market_from_the_first_form_to_its_settlement(live: LiveExchange) -> None:
     carol = live.browser("carol")
     opened = carol.post("/markets/new/", **hidden(carol, "/markets/new/", "market-form"), **SNOW)
     assert toasts(opened.text) == ["Snow days is open."]
@@ -65,7 +65,7 @@ async def test_from_the_first_form_to_the_settlement(live: LiveExchange) -> None
     fields = hidden(carol, f"{place}settle/?price=12.25", "settle-form")
     bob_page = live.browser("bob").post(f"{place}settle/", "/accounts/", **fields)
     assert bob_page.status == 404
-    for _ in range(2):  # sent twice, done once
+    for _ in range(2):  # posted twice, done once
         done = carol.post(f"{place}settle/", "/accounts/", **fields)
         assert toasts(done.text) == ["Snow days is settled at 12.25."]
     assert settled_at(carol, place, "13") == ["Snow days is settled."]
@@ -75,12 +75,12 @@ async def test_from_the_first_form_to_the_settlement(live: LiveExchange) -> None
 
 
 def settled_at(browser: Browser, place: str, price: str) -> list[str]:
-    """What is said to who sends this price, whatever the page offers."""
+    """Posts this price, whatever the page offers; returns the messages."""
     account = hidden(browser, "/markets/new/", "market-form")["account"]
     return toasts(browser.post(f"{place}settle/", "/accounts/", price=price, account=account).text)
 
 
-async def test_who_holds_a_position_there_does_not_settle(live: LiveExchange) -> None:
+async def test_an_owner_with_a_position_cannot_settle(live: LiveExchange) -> None:
     alice = live.browser("alice")
     fields = hidden(alice, "/markets/new/", "market-form")
     place = urlsplit(alice.post("/markets/new/", **fields, **{**SNOW, "name": "Own snow"}).url).path

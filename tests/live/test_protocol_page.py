@@ -1,4 +1,4 @@
-"""docs/protocol.md does not lie: its bytes are its messages, and an exchange answers them as it says."""
+"""docs/protocol.md is true: its bytes are its messages, and an exchange answers them as it says."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -24,29 +24,29 @@ def blocks() -> Iterator[tuple[type[Message], str, bytes]]:
         yield KINDS[kind], text, bytes.fromhex(hexed)
 
 
-def test_there_are_messages_on_the_page() -> None:
+def test_the_page_has_messages() -> None:
     assert len(list(blocks())) == 8
 
 
 @pytest.mark.parametrize(("kind", "text", "data"), list(blocks()))
-def test_the_bytes_are_the_message(kind: type[Message], text: str, data: bytes) -> None:
+def test_the_bytes_on_the_page_are_its_messages(kind: type[Message], text: str, data: bytes) -> None:
     assert kind.FromString(data) == text_format.Parse(text, kind())
 
 
-def test_every_close_code_is_told() -> None:
+def test_the_page_lists_every_close_code() -> None:
     documented = set(
         re.findall(r"\b[14]\d{3}\b", PAGE.read_text().partition("## Coming back")[2].partition("\n## ")[0])
     )
     assert {str(code.value) for code in CloseCode} <= documented
 
 
-def test_the_codes_after_which_a_client_asks_again_or_mends_itself_are_told() -> None:
+def test_the_page_names_the_codes_after_which_a_client_retries_or_recovers() -> None:
     page = PAGE.read_text()
     assert all(code in page for code in ("KEY_CONFLICT", "OUTCOME_UNKNOWN", "RATE_LIMITED", "BUSY", "INVALID_FRAME"))
 
 
 def test_an_exchange_answers_as_the_page_says(start_exchange: Callable[..., LiveExchange]) -> None:
-    """The same history, then the page's own bytes; only the token, the epoch and the times are another day's."""
+    """Repeats the page's history and sends its bytes. Only the token, the epoch and the times differ."""
     exchange = start_exchange()
     page = list(blocks())
     documented = [normal(pb.ServerFrame.FromString(data)) for kind, _, data in page if kind is pb.ServerFrame]
@@ -70,7 +70,7 @@ def test_an_exchange_answers_as_the_page_says(start_exchange: Callable[..., Live
 
 @contextmanager
 def opened(exchange: LiveExchange, name: str) -> Iterator[ClientConnection]:
-    """A signed-in socket: the person's account is there from now on."""
+    """A signed-in socket. Signing in opens the person's account."""
     with connect(exchange.ws_url) as socket:
         sign_in = pb.Authenticate(token=exchange.token(name))
         socket.send(pb.ClientFrame(messages=[pb.ClientMessage(authenticate=sign_in)]).SerializeToString())
@@ -79,14 +79,14 @@ def opened(exchange: LiveExchange, name: str) -> Iterator[ClientConnection]:
 
 
 def say(socket: ClientConnection, message: pb.ClientMessage) -> None:
-    """Returns when it is done."""
+    """Sends a request and waits for its reply."""
     socket.send(pb.ClientFrame(messages=[message]).SerializeToString())
     (*_, reply) = until(socket, lambda answer: answer.request_id == message.request_id)
     assert not reply.HasField("refused"), reply
 
 
 def until(socket: ClientConnection, last: Callable[[pb.ServerMessage], bool]) -> list[pb.ServerMessage]:
-    """Every message up to the one that is awaited."""
+    """All messages up to the first for which `last` is true."""
     received: list[pb.ServerMessage] = []
     while not (received and last(received[-1])):
         for message in pb.ServerFrame.FromString(socket.recv(timeout=10, decode=False)).messages:
@@ -97,7 +97,7 @@ def until(socket: ClientConnection, last: Callable[[pb.ServerMessage], bool]) ->
 
 
 def normal(frame: pb.ServerFrame) -> pb.ServerFrame:
-    """The frame without what differs from day to day."""
+    """The frame without what differs from run to run."""
     for message in frame.messages:
         forget_times(message)
     return frame

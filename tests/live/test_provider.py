@@ -1,4 +1,4 @@
-"""Signing in with an OpenID Connect provider, and what its access tokens open: over HTTP and real sockets."""
+"""Sign-in with an OpenID Connect provider and the rights of its access tokens, over HTTP and real sockets."""
 
 import asyncio
 import base64
@@ -38,7 +38,7 @@ def school() -> Iterator[Provider]:
 
 @pytest.fixture(scope="module")
 def live(template: Template, school: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveExchange]:
-    # A proxy names addresses, so that one test's wrong tokens do not shut the others out.
+    # A proxy header sets the address, so that one test's wrong tokens do not lock out the others.
     more = {**school.environment, "TRUSTED_PROXY_COUNT": "1"}
     exchange = LiveExchange(template, tmp_path_factory.mktemp("live") / "exchange", more)
     yield exchange
@@ -46,7 +46,7 @@ def live(template: Template, school: Provider, tmp_path_factory: pytest.TempPath
 
 
 def person(live: LiveExchange, sub: str) -> dict[str, Any]:
-    """Who belongs to the provider's `sub`."""
+    """The user with this `sub` of the provider."""
     code = (
         "import json; from allauth.socialaccount.models import SocialAccount as S;"
         f"u = S.objects.get(uid={sub!r}).user; print(json.dumps(dict(id=u.pk, username=u.username, email=u.email,"
@@ -114,7 +114,7 @@ class TestSigningIn:
         alone = start_exchange(**{**school.environment, "EXCHANGE_OIDC_ISSUER": "http://127.0.0.1:9"})
         page = alone.browser().post("/sign-in/provider/", "/sign-in/")
         assert "the school cannot be reached" in page.text
-        alone.browser().sign_in("alice", "pass-alice")  # a password does it
+        alone.browser().sign_in("alice", "pass-alice")  # a password is enough
 
     @pytest.mark.browser
     async def test_in_a_browser_under_the_policy(
@@ -152,7 +152,7 @@ class TestOperators:
             assert "Operator console" not in sign_in(live.browser(), "sub-olga").text
             olga = person(live, "sub-olga")
             assert (olga["staff"], olga["operates"]) == (False, False)
-            assert browser.get("/admin/accounts/account/1/change/").status == 403  # open pages end too
+            assert browser.get("/admin/accounts/account/1/change/").status == 403  # open pages lose their session too
 
     async def test_show_afresh_at_the_provider_that_it_is_them(self, live: LiveExchange, school: Provider) -> None:
         async with signed_in(live.ws_url, live.token("alice")) as alice:
@@ -163,7 +163,7 @@ class TestOperators:
         long_ago = int(time.time()) - 3600
         school.user("sub-omar", preferred_username="omar", roles=[ROLE], auth_time=long_ago)
         browser = live.browser()
-        sign_in(browser, "sub-omar")  # the provider remembered him
+        sign_in(browser, "sub-omar")  # the provider still had his session
         signed_out(browser, PAUSE)
         school.user("sub-omar", preferred_username="omar", roles=[ROLE], auth_time=int(time.time()))
         page = sign_in(browser, "sub-omar", f"/sign-in/?next={PAUSE}")
@@ -183,12 +183,12 @@ class TestOperators:
         signed_out(browser, gift)
         page = sign_in(browser, "sub-olaf", f"/sign-in/?next={gift}")
         assert page.url == live.url + gift
-        sign_in(browser, "sub-olaf")  # without being asked again, it counts no more
+        sign_in(browser, "sub-olaf")  # without a new question to the provider, an old sign-in no longer counts
         signed_out(browser, gift)
 
 
 def signed_out(browser: Browser, page: str) -> None:
-    """The page asks who it is: by signing in again, after a press of a button."""
+    """The page asks for a new sign-in; a button starts it."""
     again = f"/sign-in/afresh/?next={page}"
     asked = browser.get(page)
     assert asked.url == browser.url + again
@@ -202,7 +202,7 @@ def key_of(text: str) -> str:
 
 
 async def refused(live: LiveExchange, token: str) -> bool:
-    """Each try comes from an address of its own."""
+    """Whether the socket refuses the token. Each try comes from an address of its own."""
     address = {"X-Forwarded-For": f"192.0.2.{next(_addresses)}"}
     async with raw_socket(live.ws_url, additional_headers=address) as socket:
         reply = (await socket.sign_in(token))[0]
@@ -211,7 +211,7 @@ async def refused(live: LiveExchange, token: str) -> bool:
 
 
 def bearer(live: LiveExchange, token: str) -> requests.Response:
-    """REST, each time from an address of its own."""
+    """A REST request with the token, each time from an address of its own."""
     return Door(live, Authorization=f"Bearer {token}", X_Forwarded_For=f"192.0.2.{next(_addresses)}").ask("GET", "/me")
 
 
@@ -226,7 +226,7 @@ class TestAccessTokens:
             assert gift.refused.code == pb.NOT_ALLOWED
 
     async def test_of_operators_turn_on_sudo_as_long_as_both_say_so(self, live: LiveExchange, school: Provider) -> None:
-        """The token names the role, and the person is an operator."""
+        """Both are needed: the token names the role, and the person is an operator."""
         school.user("sub-otto", preferred_username="otto", roles=[ROLE], auth_time=int(time.time()))
         await asyncio.to_thread(sign_in, live.browser(), "sub-otto")
         sudo = pb.SetSudo(on=True)
@@ -267,7 +267,7 @@ class TestAccessTokens:
             try:
                 answer = bearer(live, token)
             except (requests.ConnectionError, UnicodeError, requests.exceptions.InvalidHeader):
-                continue  # no header of HTTP: it did not get as far as us, or was cut off
+                continue  # not a valid HTTP header: the client or the server rejects it
             assert answer.status_code in (400, 401), name
             assert "username" not in answer.text, name
 
@@ -279,5 +279,5 @@ class TestAccessTokens:
         for name, token in forgeries(school, "sub-ida").items():
             assert await refused(live, token), name
         assert not await refused(live, school.sign("sub-ida"))
-        assert len(school.requests) <= 2  # its configuration and its keys, once: whatever keys tokens name
+        assert len(school.requests) <= 2  # its configuration and its keys, once each, whichever keys the tokens name
         assert {path for path, _ in school.requests} <= {"/.well-known/openid-configuration", "/jwks"}

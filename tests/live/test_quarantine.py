@@ -1,4 +1,4 @@
-"""A bug in a rule ends the process before anything of it is true; what led there is kept, and refused afterwards."""
+"""A bug in a rule ends the process before the command has any effect. The command is kept, and refused later."""
 
 import json
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from tests.live.tables import Tables
 END_SECONDS = 20.0
 
 
-async def test_a_command_that_breaks_a_rule(start_exchange: Callable[..., LiveExchange]) -> None:
+async def test_a_command_that_hits_a_bug_is_quarantined(start_exchange: Callable[..., LiveExchange]) -> None:
     live = start_exchange(DJANGO_SETTINGS_MODULE="tests.live.settings.planted_bug")
     assert live.process is not None
     async with signed_in(live.ws_url, live.token("alice")) as alice:

@@ -1,4 +1,4 @@
-"""The rates over real sockets: what one bucket holds back, and what not."""
+"""Rate limits over real sockets: which requests an empty bucket refuses, and which not."""
 
 import asyncio
 from collections import Counter
@@ -11,12 +11,12 @@ from tests.live.raw_socket import RawSocket, signed_in
 from tests.live.requests import bid, new_market
 
 FRAME = 250
-BURST = 1_000  # of orders
+BURST = 1_000  # orders
 REFUSED_FRAME = 256
 
 
 async def answers(socket: RawSocket, *requests: dict[str, Any]) -> list[pb.Refused]:
-    """In order; without a code where it was done. The requests travel in one frame."""
+    """Sends the requests in one frame; the refusals in order, with code 0 for what was accepted."""
     await socket.send(*(pb.ClientMessage(request_id=f"r{n}", **request) for n, request in enumerate(requests)))
     replies: dict[str, pb.Refused] = {}
     while len(replies) < len(requests):
@@ -32,14 +32,14 @@ async def codes(socket: RawSocket, *requests: dict[str, Any]) -> list[int]:
 
 
 async def empty(socket: RawSocket, request: dict[str, Any]) -> Counter[int]:
-    """Asks until it is too fast. How many got which code."""
+    """Sends the request until it is RATE_LIMITED; counts the replies by code."""
     replies: Counter[int] = Counter()
     while not replies[pb.RATE_LIMITED]:
         replies.update(await codes(socket, *[request] * FRAME))
     return replies
 
 
-async def test_orders_that_are_too_fast_hold_up_no_cancels(start_exchange: Callable[..., LiveExchange]) -> None:
+async def test_too_many_orders_do_not_block_cancels(start_exchange: Callable[..., LiveExchange]) -> None:
     live = start_exchange(RATE_FACTOR="1")
     async with (
         signed_in(live.ws_url, live.token("alice")) as phone,
@@ -54,22 +54,22 @@ async def test_orders_that_are_too_fast_hold_up_no_cancels(start_exchange: Calla
         assert replies[pb.MARKET_NOT_FOUND] >= BURST - 1
         assert replies.keys() == {pb.MARKET_NOT_FOUND, pb.RATE_LIMITED}
 
-        # All sockets of the person together; a cancel passes, and so does everybody else.
+        # All sockets of a person share a bucket. Cancels and other people pass.
         await empty(desk, nowhere)
         cancel = {"cancel_order": pb.CancelOrder(order_id=resting.order_created.order.id)}
         assert await codes(phone, cancel) == [0]
         assert await codes(phone, *[{"out": pb.Out(market_id=market)}] * FRAME) == [0] * FRAME
         assert await codes(bob, order) == [0]
 
-        # It says how long to wait, and that suffices.
+        # The refusal says how long to wait, and that is enough.
         refused = (await answers(desk, *[nowhere] * FRAME))[-1]
         assert (refused.code, 0 < refused.retry_after_ms <= 11) == (pb.RATE_LIMITED, True)
         await asyncio.sleep(refused.retry_after_ms / 1_000)
         assert (await phone.ask(**order)).HasField("order_created")
 
 
-async def test_frames_that_cannot_be_read_are_counted(start_exchange: Callable[..., LiveExchange]) -> None:
-    """The matcher never sees them; who sends them has fewer orders."""
+async def test_unreadable_frames_use_up_the_bucket(start_exchange: Callable[..., LiveExchange]) -> None:
+    """The matcher never sees them, but they leave their sender fewer orders."""
     live = start_exchange(RATE_FACTOR="1")
     async with (
         signed_in(live.ws_url, live.token("alice")) as bad,
@@ -79,12 +79,12 @@ async def test_frames_that_cannot_be_read_are_counted(start_exchange: Callable[.
         nowhere = {"create_order": bid(987_654, 1, 1)}
         await empty(good, nowhere)
         await asyncio.sleep(1.5)
-        assert await codes(good, nowhere) == [pb.MARKET_NOT_FOUND]  # about 150 are there again
+        assert await codes(good, nowhere) == [pb.MARKET_NOT_FOUND]  # about 150 are refilled
         await bad.send(*[pb.ClientMessage(request_id="empty")] * REFUSED_FRAME)
         received = 0
         while received < REFUSED_FRAME:
             received += sum(message.refused.code == pb.INVALID_FRAME for message in await bad.receive())
         replies = await codes(good, *[nowhere] * 20)
-        assert replies.count(pb.RATE_LIMITED) > 10, replies  # 10 ms bring one back
+        assert replies.count(pb.RATE_LIMITED) > 10, replies  # one is refilled every 10 ms
         assert await codes(good, {"out": pb.Out()}) == [0]
         assert await codes(bob, nowhere) == [pb.MARKET_NOT_FOUND]

@@ -1,8 +1,8 @@
-"""A reader of the streams knows what the exchange knows, whatever is lost on the way to it.
+"""A reader of the streams ends with the exchange's state, whatever is lost on the way.
 
-10,000 random commands, while an operator shares accounts, shows and hides markets, sells lamps; meanwhile the channel
-layer loses a tenth of what is published, and readers lose their connections. In the end all that they know is what a
-fresh snapshot and the tables say: to each what they may see.
+People send 10,000 random commands. An operator shares accounts, shows and hides markets and sells lamps. The channel
+layer loses a tenth of the published messages, and readers lose their connections. In the end each reader knows what a
+fresh snapshot and the tables say, as far as its person may see it.
 """
 
 import asyncio
@@ -25,10 +25,10 @@ from tests.live.tables import Tables
 
 COMMANDS = 10_000
 NAMES = ("alice", "bob", "carol", "student0")
-CUTS_SECONDS = (0.1, 0.8)  # between two cuts of a reader's line
+CUTS_SECONDS = (0.1, 0.8)  # between two cuts of a reader's connection
 FRAME_COMMANDS_MAX = 10
-IN_FLIGHT_MAX = 20  # commands of one person: small batches, and many messages to lose
-CHANGE_SECONDS = 0.02  # between two of the operator's
+IN_FLIGHT_MAX = 20  # commands in a frame: small batches, so that there are many messages to lose
+CHANGE_SECONDS = 0.02  # between two changes by the operator
 CHANGES_MAX = 2_000
 CATCH_UP_SECONDS = 40.0
 
@@ -58,7 +58,7 @@ async def ask_many(person: Person, socket: RawSocket, markets: Sequence[int], ot
 
 
 async def change_much(changes: Changes, trading: asyncio.Event, tables: Tables) -> None:
-    """While others trade, and on until every kind of command was accepted."""
+    """Changes things while others trade, and until every kind of command has been accepted."""
     for _ in range(CHANGES_MAX):
         await changes.make_one()
         if not trading.is_set() and not find_rare(tables.kinds(), least=1):
@@ -91,12 +91,12 @@ async def a_day(live: LiveExchange, owner: RawSocket, operator: RawSocket, rng: 
 
 
 def both_forms(market: int) -> tuple[str, str]:
-    """The stream of its book, and as it is told in sudo if it hides account ids."""
+    """The market's stream, and the unmasked stream that sudo gets if the market hides account ids."""
     return f"market.{market}", f"market.{market}.unmasked"
 
 
 async def until_everything_is_said(reader: Exchange, head: int) -> None:
-    """Until the exchange has told the reader that it has everything up to `head` on all its streams."""
+    """Waits until the exchange has confirmed that the reader has everything up to `head` on all its streams."""
     async with asyncio.timeout(CATCH_UP_SECONDS):
         while True:
             state = reader.state
@@ -107,7 +107,9 @@ async def until_everything_is_said(reader: Exchange, head: int) -> None:
             await asyncio.sleep(0.05)
 
 
-async def test_after_10_000_commands_lost_messages_and_cut_lines(start_exchange: Callable[..., LiveExchange]) -> None:
+async def test_readers_know_the_exchanges_state_after_lost_messages_and_cut_connections(
+    start_exchange: Callable[..., LiveExchange],
+) -> None:
     seed = int(os.environ.get("SEED", random.randrange(2**32)))
     print(f"SEED={seed}")
     live = start_exchange(DJANGO_SETTINGS_MODULE="tests.live.settings.lossy", LOSSY_SEED=str(seed))

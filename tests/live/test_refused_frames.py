@@ -1,4 +1,4 @@
-"""Frames that are refused: each gets its code, and leaves the socket and the exchange as they were."""
+"""Refused frames: each gets its code and leaves the socket and the exchange unchanged."""
 
 import json
 from collections.abc import AsyncIterator
@@ -45,7 +45,7 @@ GOOD = bid(1, 4_000, 100)
 BID = GOOD.SerializeToString()
 OUT = pb.Out(market_id=1).SerializeToString()
 
-# What is wrong -> the bytes, and the request_id that can still be read.
+# What is wrong -> the bytes, and the request_id that is still readable.
 BROKEN: dict[str, tuple[bytes, str]] = {
     "garbage": (bytes(range(255, 155, -1)), ""),
     "text in a binary frame": (b"BUY 100 GOLD", ""),
@@ -85,7 +85,7 @@ BROKEN: dict[str, tuple[bytes, str]] = {
 
 @pytest_asyncio.fixture
 async def alice(live: LiveExchange) -> AsyncIterator[RawSocket]:
-    """Signed in, with a market 1 there to be hurt."""
+    """A signed-in socket; market 1 exists."""
     async with signed_in(live.ws_url, live.token("alice")) as socket:
         if (await socket.ask(create_order=GOOD)).refused.code == pb.MARKET_NOT_FOUND:
             assert await new_market(socket) == 1
@@ -97,12 +97,12 @@ async def still_alive(socket: RawSocket) -> None:
 
 
 @pytest.mark.parametrize("what", BROKEN)
-async def test_it_is_refused_and_nothing_else_changes(live: LiveExchange, alice: RawSocket, what: str) -> None:
+async def test_a_bad_frame_is_refused_and_nothing_changes(live: LiveExchange, alice: RawSocket, what: str) -> None:
     data, request_id = BROKEN[what]
     tables = Tables(live.env)
     before = tables.digest()
     await alice.send_bytes(data)
-    # "A good message and then garbage" is no frame as a whole: nothing of it is done.
+    # "a good message and then garbage" is not a frame: none of it is done.
     refused = await alice.until(lambda message: message.HasField("refused"))
     assert (refused.refused.code, refused.request_id) == (pb.INVALID_FRAME, request_id)
     assert refused.refused.message
@@ -120,7 +120,7 @@ async def test_a_text_frame_is_refused(live: LiveExchange, alice: RawSocket) -> 
     await still_alive(alice)
 
 
-async def test_a_broken_message_leaves_its_neighbours_alone(alice: RawSocket) -> None:
+async def test_a_broken_message_does_not_affect_its_neighbours(alice: RawSocket) -> None:
     two = framed(field(1, b"two") + field(30, BID) + field(32, OUT))
     await alice.send_bytes(framed(request("one", GOOD)) + two + framed(request("three", GOOD)))
     replies: dict[str, pb.ServerMessage] = {}
@@ -131,18 +131,18 @@ async def test_a_broken_message_leaves_its_neighbours_alone(alice: RawSocket) ->
     assert replies["three"].HasField("order_created")
 
 
-async def test_more_than_1_mib_cuts_the_socket_and_only_that(live: LiveExchange, alice: RawSocket) -> None:
+async def test_more_than_1_mib_closes_that_socket_and_no_other(live: LiveExchange, alice: RawSocket) -> None:
     tables = Tables(live.env)
     before = tables.digest()
     async with signed_in(live.ws_url, live.token("alice")) as socket:
-        with suppress(ConnectionClosed):  # cut while it is being sent
+        with suppress(ConnectionClosed):  # closed while the client still sends
             await socket.send_bytes(bytes(MIB + 1))
         assert await socket.closed() in (1009, 1006)
     assert tables.digest() == before
     await still_alive(alice)
 
 
-async def test_a_status_that_is_not_said_is_no_status(live: LiveExchange, alice: RawSocket) -> None:
+async def test_a_missing_status_is_refused(live: LiveExchange, alice: RawSocket) -> None:
     reply = await alice.ask(set_market_status=pb.SetMarketStatus(market_id=1))
     assert reply.refused.code == pb.INVALID_FRAME
 
@@ -166,7 +166,7 @@ AMOUNT_FIELDS: list[tuple[str, pb.CreateOrder | pb.CreateMarket | pb.MakeTransfe
 
 async def test_negative_and_huge_numbers_are_refused_or_harmless(live: LiveExchange, alice: RawSocket) -> None:
     codes: set[int] = set()
-    async with signed_in(live.ws_url, live.token("bob")) as bob:  # who may not settle Alice's market
+    async with signed_in(live.ws_url, live.token("bob")) as bob:  # this person may not settle Alice's market
         assert bob.account == 3
         await ask_all_numbers(bob, codes)
     assert pb.INTERNAL not in codes
@@ -196,14 +196,14 @@ async def ask_all_numbers(socket: RawSocket, codes: set[int]) -> None:
             codes.add((await socket.ask(**request_)).refused.code)
 
 
-async def test_subscriptions_that_name_nothing_are_refused(alice: RawSocket) -> None:
+async def test_empty_subscriptions_are_refused(alice: RawSocket) -> None:
     for empty in (pb.Subscription(), pb.Subscription(all_markets=False), pb.Subscription(from_seq=7)):
         refused = await alice.ask(subscribe=pb.Subscribe(subscriptions=[empty]))
         assert refused.refused.code == pb.INVALID_FRAME
     await still_alive(alice)
 
 
-async def test_texts_have_their_limits(alice: RawSocket) -> None:
+async def test_too_long_texts_are_refused(alice: RawSocket) -> None:
     for key in ("k" * 37, "a\nb\x00", "\x1b[31m"):
         refused = await alice.ask(create_order=bid(1, 4_000, 100, client_order_id=key))
         assert refused.refused.code == pb.INVALID_TEXT
@@ -221,10 +221,10 @@ async def test_before_signing_in_everything_else_is_refused(live: LiveExchange, 
         assert (await socket.sign_in(live.token("alice")))[-1].HasField("acting_as")
         await still_alive(socket)
         again = await socket.ask(authenticate=pb.Authenticate(token=live.token("bob")))
-        assert again.refused.code == pb.INVALID_FRAME  # who one is does not change on an open socket
+        assert again.refused.code == pb.INVALID_FRAME  # an open socket cannot change its person
 
 
-async def test_what_was_refused_is_not_in_the_journal(live: LiveExchange, alice: RawSocket) -> None:
-    """After all of the above, in whatever order it ran."""
+async def test_the_journal_has_no_refused_command(live: LiveExchange, alice: RawSocket) -> None:
+    """Runs after all tests above, in whatever order they ran."""
     await still_alive(alice)
     live.verify()

@@ -1,4 +1,4 @@
-"""The REST door of a live exchange: one effect for one key, buckets shared with sockets, pages, books then, now."""
+"""REST of a live exchange: idempotency keys, rate limits shared with sockets, pages of lists, past books, ETags."""
 
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
@@ -22,7 +22,7 @@ AT_ONCE = 200
 # --- One effect
 
 
-def test_a_key_that_comes_200_times_at_once_acts_once(live: LiveExchange, alice: Door, bob: Door) -> None:
+def test_200_simultaneous_requests_with_one_key_act_once(live: LiveExchange, alice: Door, bob: Door) -> None:
     before = alice.get("/portfolio")["cash"]
     to = bob.get("/me")["account_id"]
     body = {"to_account_id": to, "amount": "0.0001", "note": "once"}
@@ -40,7 +40,7 @@ def test_a_key_that_comes_200_times_at_once_acts_once(live: LiveExchange, alice:
     assert float(before) - float(alice.get("/portfolio")["cash"]) == pytest.approx(0.0001)
 
 
-def test_an_orders_key_is_its_client_order_id_wherever_it_stands(alice: Door) -> None:
+def test_an_orders_key_is_its_client_order_id_in_header_or_body(alice: Door) -> None:
     market = alice.market("Keys")
     terms: dict[str, Any] = {"market_id": market, "side": "BID", "price": "1", "size": "1"}
     first = alice.post("/orders", key="mine", **terms)
@@ -69,7 +69,7 @@ async def test_a_socket_and_rest_share_a_bucket(start_exchange: Any) -> None:
     async with signed_in(exchange.ws_url, exchange.token("carol")) as socket:
         orders = [pb.ClientMessage(create_order=bid(market, 1, 1)) for _ in range(256)]
         for _ in range(6):
-            await socket.send(*orders)  # 1,536 at once: more than the burst of 1,000, refusals and all
+            await socket.send(*orders)  # 1,536 at once: more than the burst of 1,000; refused ones count too
         refused = await socket.until(lambda message: message.refused.code == pb.RATE_LIMITED)
         assert refused.refused.retry_after_ms > 0
         answer = carol.ask("POST", "/orders/out", json={})  # cancels have a bucket of their own
@@ -82,7 +82,7 @@ async def test_a_socket_and_rest_share_a_bucket(start_exchange: Any) -> None:
     assert {answer.headers["X-RateLimit-Limit"] for answer in answers} == {"1000"}
 
 
-async def test_nor_have_reads_a_bucket_for_each(start_exchange: Any) -> None:
+async def test_a_socket_and_rest_share_the_bucket_of_reads_too(start_exchange: Any) -> None:
     exchange: LiveExchange = start_exchange(RATE_FACTOR="1")
     bob = Door(exchange, "bob")
     assert bob.get("/me")
@@ -112,7 +112,7 @@ def test_reads_are_charged_and_refused_with_the_time_to_wait(start_exchange: Any
     assert carol.ask("GET", f"/markets/{market}/book").status_code == 200, "another bucket"
 
 
-def test_every_answer_tells_of_a_bucket(live: LiveExchange, alice: Door) -> None:
+def test_every_answer_states_a_bucket(live: LiveExchange, alice: Door) -> None:
     nobody = Door(live)
     wrong = Door(live, Authorization="Bearer nonsense")
     asked = [
@@ -155,7 +155,7 @@ def test_failed_sign_ins_are_counted_by_address(start_exchange: Any) -> None:
 # --- Pages
 
 
-def test_pages_stay_where_they_are_while_rows_come(alice: Door, bob: Door) -> None:
+def test_pages_do_not_shift_when_rows_are_added(alice: Door, bob: Door) -> None:
     market = alice.market("Pages")
     for _ in range(7):
         alice.order(market, "BID", "50", "1")
@@ -199,7 +199,7 @@ def test_a_statement_adds_up_on_every_page(alice: Door, bob: Door, operator: Doo
 
 @on_both_databases
 @pytest.mark.parametrize("path", ["/accounts", "/markets", "/orders", "/transfers", "/portfolio", "/status"])
-def test_reads_are_answered(alice: Door, path: str) -> None:
+def test_lists_and_details_are_answered(alice: Door, path: str) -> None:
     alice.get(path)
 
 
@@ -211,7 +211,7 @@ def units(amount: str) -> int:
 
 
 @on_both_databases
-def test_the_book_of_a_seq_is_the_book_that_was_there(alice: Door, bob: Door) -> None:
+def test_the_book_at_a_seq_is_the_book_of_that_time(alice: Door, bob: Door) -> None:
     market = alice.market("Then and now")
     then: list[Any] = []
     for n in range(12):
@@ -261,7 +261,7 @@ def test_the_book_and_its_events_make_the_later_book(alice: Door, bob: Door) -> 
 # --- ETag
 
 
-def test_what_has_not_changed_is_not_sent_again(alice: Door) -> None:
+def test_an_unchanged_answer_is_not_sent_again(alice: Door) -> None:
     market = alice.market("Tags")
     for path in (f"/markets/{market}", f"/markets/{market}/book", f"/markets/{market}/trades", "/portfolio"):
         first = alice.ask("GET", path)

@@ -1,4 +1,4 @@
-"""The board over REST: from a picture to the sale, edits of what is sent alone, purchases at the price seen."""
+"""Auctions over REST: pictures, listing, sale; edits change only the fields sent; buyers pay the price they saw."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -38,7 +38,7 @@ def upload(door: Door, **how: Any) -> requests.Response:
 
 
 @on_both_databases
-def test_from_the_listing_to_the_sale(live: LiveExchange, alice: Door, bob: Door) -> None:
+def test_an_auction_from_its_listing_to_its_sale(live: LiveExchange, alice: Door, bob: Door) -> None:
     made = alice.ask("POST", "/auctions", json={"name": " A  lamp ", "buy_now_price": "30"})
     auction = made.json()["auction"]
     at = made.headers["Location"].removeprefix("/api/v1")
@@ -63,7 +63,7 @@ def test_from_the_listing_to_the_sale(live: LiveExchange, alice: Door, bob: Door
     live.verify()
 
 
-def test_only_what_is_sent_changes_and_null_takes_the_price_away(alice: Door, bob: Door) -> None:
+def test_an_edit_changes_only_the_fields_sent_and_null_removes_the_price(alice: Door, bob: Door) -> None:
     auction = listed(alice, "Chair", description="Oak", buy_now_price="0")
     known = alice.get(f"/auctions/{auction}")
     assert known["buy_now_price"] == "0.0000", "free is a price"
@@ -84,7 +84,7 @@ def test_only_what_is_sent_changes_and_null_takes_the_price_away(alice: Door, bo
         assert alice.refused("PATCH", f"/auctions/{auction}", json=body) == (400, code, field)
 
 
-def test_what_is_withdrawn_is_not_there(alice: Door, bob: Door) -> None:
+def test_a_withdrawn_auction_is_not_found(alice: Door, bob: Door) -> None:
     auction = listed(alice, "Vase", buy_now_price="5")
     at = f"/auctions/{auction}"
     assert bob.refused("DELETE", at)[0] in (403, 409)
@@ -112,7 +112,7 @@ def test_operators_in_sudo_settle(live: LiveExchange, alice: Door, bob: Door, op
     assert before - cash(bob) == 75_000
 
 
-def test_twenty_buy_at_once_and_one_pays(live: LiveExchange, alice: Door, bob: Door) -> None:
+def test_of_twenty_simultaneous_buyers_one_pays(live: LiveExchange, alice: Door, bob: Door) -> None:
     auction, before = listed(alice, "Only one", buy_now_price="7"), cash(bob)
 
     def buy(_: int) -> int:
@@ -127,7 +127,7 @@ def test_twenty_buy_at_once_and_one_pays(live: LiveExchange, alice: Door, bob: D
 
 
 @on_both_databases
-def test_a_picture_in_a_form_or_alone_is_painted_anew_and_shown(live: LiveExchange, alice: Door) -> None:
+def test_a_picture_sent_in_a_form_or_alone_is_encoded_again_and_shown(live: LiveExchange, alice: Door) -> None:
     data = encoded(red_left()) + b"<script>"
     in_form = upload(alice, files={"picture": ("../../x.svg", data)})
     alone = upload(alice, data=data, headers=PNG)
@@ -149,7 +149,7 @@ def test_a_picture_in_a_form_or_alone_is_painted_anew_and_shown(live: LiveExchan
     assert names[1] not in kept(live)
 
 
-def test_what_is_no_picture_is_refused_and_not_kept(live: LiveExchange, alice: Door) -> None:
+def test_a_file_that_is_no_picture_is_refused_and_not_kept(live: LiveExchange, alice: Door) -> None:
     before = kept(live)
     for data in (b"GIF89a", b"<svg/>", bomb(30_000, 30_000), bytes(UPLOAD_BYTES_MAX + 1)):
         assert alice.refused("POST", "/pictures", data=data, headers=PNG) == (409, "INVALID_FRAME", "picture")
@@ -168,7 +168,7 @@ def test_what_is_no_picture_is_refused_and_not_kept(live: LiveExchange, alice: D
     assert "Traceback" not in live.log.read_text()
 
 
-def test_a_picture_needs_a_token_that_may_use_it(live: LiveExchange, alice: Door) -> None:
+def test_a_picture_needs_a_token_with_the_right_scope(live: LiveExchange, alice: Door) -> None:
     account = alice.post("/accounts", name="For pictures")["account"]["id"]
     trader = Door(live, Authorization=f"Bearer {make_keys(live, account)['trade']}")
     before = kept(live)

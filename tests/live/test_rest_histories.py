@@ -1,4 +1,4 @@
-"""A market's whole past over REST: page by page all of it, as others see it, and for nobody else."""
+"""A market's histories over REST: the pages together are complete, masked as elsewhere, and only for those who may."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ PATHS = ("/history/trades", "/history/orders", "/positions")
 
 
 def whole(door: Door, path: str, limit: int) -> list[Any]:
-    """Every page's rows, of at most so many."""
+    """The rows of all pages, each of at most `limit` rows."""
     rows: list[Any] = []
     page = door.get(path, limit=limit)
     while True:
@@ -23,7 +23,7 @@ def whole(door: Door, path: str, limit: int) -> list[Any]:
 
 
 def traded(alice: Door, bob: Door, market: int) -> tuple[int, int]:
-    """Alice bids twice, Bob sells into both, she cancels what rests: 3 trades. Her orders' ids."""
+    """Alice bids twice, Bob sells into both bids, she cancels the rest: 3 trades. Returns her orders' ids."""
     first = alice.order(market, "BID", "50", "3", client_order_id=f"secret-{market}")["order"]["id"]
     second = alice.order(market, "BID", "49", "2")["order"]["id"]
     bob.order(market, "OFFER", "50", "1")
@@ -33,7 +33,7 @@ def traded(alice: Door, bob: Door, market: int) -> tuple[int, int]:
 
 
 @on_both_databases
-def test_every_page_together_is_all_of_it(alice: Door, bob: Door) -> None:
+def test_all_pages_together_are_the_whole_history(alice: Door, bob: Door) -> None:
     market = alice.market("The whole past")
     first, second = traded(alice, bob, market)
     trades = whole(alice, f"/markets/{market}/history/trades", 1_000)
@@ -61,13 +61,13 @@ def test_every_page_together_is_all_of_it(alice: Door, bob: Door) -> None:
 
 
 def cause(change: dict[str, Any]) -> Any:
-    """Exactly one is there."""
+    """The cause of a change: exactly one field is set."""
     (kind,) = [change[name] for name in ("created", "trade_id", "cancelled") if change[name] is not None]
     return "created" if change["created"] else kind
 
 
 @on_both_databases
-def test_hidden_ids_read_0_and_others_are_one_sum(alice: Door, bob: Door, operator: Door) -> None:
+def test_hidden_ids_read_0_and_positions_of_others_are_one_sum(alice: Door, bob: Door, operator: Door) -> None:
     market = operator.market("Masked past", hide_account_ids=True)
     traded(alice, bob, market)
     for door in (alice, bob):
@@ -86,7 +86,7 @@ def test_hidden_ids_read_0_and_others_are_one_sum(alice: Door, bob: Door, operat
     assert whole(operator, f"/markets/{market}/history/trades", 10)[0]["buyer_id"] == own(alice)
 
 
-def test_who_does_not_see_the_book_sees_no_past(alice: Door, bob: Door, operator: Door) -> None:
+def test_who_does_not_see_the_book_gets_no_history(alice: Door, bob: Door, operator: Door) -> None:
     market = operator.market("Past of a few", visible_to=[own(alice), own(bob)])
     traded(alice, bob, market)
     operator.good(operator.ask("PATCH", f"/markets/{market}", json={"visible_to": [own(alice)]}))
@@ -100,5 +100,5 @@ def test_who_does_not_see_the_book_sees_no_past(alice: Door, bob: Door, operator
 
 
 def bucket(door: Door) -> str:
-    """The size of that of the class expensive."""
+    """The size of the bucket for expensive reads."""
     return str(door.ask("GET", "/statement").headers["X-RateLimit-Limit"])

@@ -1,4 +1,4 @@
-"""What REST refuses, and what it does not let one see."""
+"""What REST refuses, and what it does not show."""
 
 import json
 import subprocess
@@ -20,7 +20,7 @@ JSON = {"Content-Type": "application/json"}
 
 ORDER = {"side": "BID", "price": "10", "size": "1"}
 
-# What is wrong with an order: the field and the code.
+# The wrong fields of an order -> the field and the code of the refusal.
 BAD_ORDERS: list[tuple[dict[str, Any], str, str]] = [
     ({"colour": 1}, "INVALID_FRAME", "colour"),
     ({"price": "ten"}, "INVALID_PRICE", "price"),
@@ -42,12 +42,12 @@ BAD_ORDERS: list[tuple[dict[str, Any], str, str]] = [
 
 
 @pytest.mark.parametrize(("wrong", "code", "field"), BAD_ORDERS)
-def test_an_order_that_cannot_be_read_is_400(alice: Door, wrong: dict[str, Any], code: str, field: str) -> None:
+def test_an_unreadable_order_is_400(alice: Door, wrong: dict[str, Any], code: str, field: str) -> None:
     assert alice.refused("POST", "/orders", json={"market_id": 1, **ORDER, **wrong}) == (400, code, field)
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "body", "told"),
+    ("method", "path", "body", "expected"),
     [
         ("POST", "/orders", {"side": "BID"}, (400, "INVALID_FRAME", "market_id")),
         ("POST", "/transfers", {"to_account_id": 1, "amount": "1.00001"}, (400, "INVALID_AMOUNT", "amount")),
@@ -67,13 +67,13 @@ def test_an_order_that_cannot_be_read_is_400(alice: Door, wrong: dict[str, Any],
         ("POST", "/gifts", {"to_account_id": 2, "amount": "1"}, (403, "NOT_ALLOWED", None)),
     ],
 )
-def test_what_is_refused(
+def test_a_bad_request_gets_its_status_code_and_field(
     alice: Door, method: str, path: str, body: dict[str, Any] | None, expected: tuple[int, str, str | None]
 ) -> None:
     assert alice.refused(method, path, json=body) == expected
 
 
-def test_what_the_exchange_refuses_is_409(alice: Door) -> None:
+def test_a_refusal_by_the_exchange_is_409(alice: Door) -> None:
     order = {"market_id": alice.market("As things stand"), **ORDER}
     for wrong, code in (
         ({"price": "100.01"}, "INVALID_PRICE"),
@@ -87,11 +87,11 @@ def test_what_the_exchange_refuses_is_409(alice: Door) -> None:
     assert alice.refused("POST", settled, json={"price": "101"}) == (409, "INVALID_PRICE", None)
 
 
-def test_who_may_not(live: LiveExchange, alice: Door, operator: Door) -> None:
+def test_missing_rights_are_401_or_403(live: LiveExchange, alice: Door, operator: Door) -> None:
     for nobody in (Door(live), Door(live, Authorization="Basic YTpi"), Door(live, Authorization="Bearer no")):
         assert nobody.refused("GET", "/orders") == (401, "NOT_AUTHENTICATED", None)
         assert nobody.ask("GET", "/orders").headers["WWW-Authenticate"] == "Bearer"
-    unsure = Door(live, "operator")  # an operator who has not turned it on
+    unsure = Door(live, "operator")  # an operator who has not turned sudo on
     assert unsure.refused("POST", "/gifts", json={"to_account_id": 2, "amount": "1"})[:2] == (403, "SUDO_REQUIRED")
     assert operator.get("/me")["sudo"] is True
     assert alice.ask("GET", "/me", {"X-Sudo": "true"}).json()["code"] == "NOT_ALLOWED"
@@ -113,11 +113,11 @@ def test_who_may_not(live: LiveExchange, alice: Door, operator: Door) -> None:
         (b"", 400),  # an empty object: fields are missing
     ],
 )
-def test_a_body_that_cannot_be_read_is_400(alice: Door, body: bytes, status: int) -> None:
+def test_an_unreadable_body_is_400(alice: Door, body: bytes, status: int) -> None:
     assert alice.refused("POST", "/transfers", headers=JSON, data=body)[:2] == (status, "INVALID_FRAME")
 
 
-def test_other_media_types_and_headers_that_cannot_be_read(alice: Door) -> None:
+def test_other_media_types_and_unreadable_headers_are_refused(alice: Door) -> None:
     assert alice.refused("POST", "/transfers", data="to=1", headers={"Content-Type": "text/plain"})[0] == 415
     assert alice.refused("GET", "/me", headers={"Accept": "text/html"})[0] == 406
     for header, value in (("X-Act-As", "me"), ("X-Sudo", "yes"), ("Idempotency-Key", "k" * 37)):
@@ -129,7 +129,7 @@ def test_other_media_types_and_headers_that_cannot_be_read(alice: Door) -> None:
 # --- Acting as
 
 
-def test_one_acts_as_what_is_in_ones_tree_and_nothing_else(alice: Door, bob: Door, operator: Door) -> None:
+def test_people_act_as_accounts_in_their_tree_and_no_others(alice: Door, bob: Door, operator: Door) -> None:
     alt = alice.post("/accounts", name="Alice's desk")["account"]["id"]
     alice.post("/transfers", to_account_id=alt, amount="100")
     desk = {"X-Act-As": str(alt)}
@@ -154,7 +154,7 @@ def test_one_acts_as_what_is_in_ones_tree_and_nothing_else(alice: Door, bob: Doo
 # --- Visibility
 
 
-def test_a_restricted_market_is_not_there_for_others(alice: Door, bob: Door, operator: Door) -> None:
+def test_a_restricted_market_is_not_found_for_others(alice: Door, bob: Door, operator: Door) -> None:
     market = operator.market("Secret", visible_to=[own(alice)])
     for path in ("", "/book", "/trades", "/orders", "/events"):
         alice.get(f"/markets/{market}{path}")
@@ -171,7 +171,9 @@ def test_a_restricted_market_is_not_there_for_others(alice: Door, bob: Door, ope
     assert alice.get(f"/markets/{market}/events")["events"][0]["visible_to"] is None
 
 
-def test_who_was_listed_keeps_the_definition_and_their_own_rows_only(alice: Door, bob: Door, operator: Door) -> None:
+def test_past_traders_off_the_list_keep_the_definition_and_their_own_rows(
+    alice: Door, bob: Door, operator: Door
+) -> None:
     market = operator.market("Once listed", visible_to=[own(alice), own(bob)])
     alice.order(market, "BID", "50", "1")
     bob.order(market, "OFFER", "50", "1")
@@ -206,10 +208,10 @@ def test_hidden_ids_read_0_everywhere_but_in_sudo(alice: Door, bob: Door, operat
     assert alice.get("/orders", market_id=market)["results"][0]["account_id"] == own(alice)
 
 
-# --- Tokens that are for less
+# --- Limited tokens
 
 
-def test_a_token_is_held_to_its_scopes_and_its_account(live: LiveExchange, alice: Door) -> None:
+def test_a_token_is_limited_to_its_scopes_and_its_account(live: LiveExchange, alice: Door) -> None:
     alt = alice.post("/accounts", name="Bound")["account"]["id"]
     market = alice.market("For tokens")
     keys = make_keys(live, alt)
@@ -225,7 +227,7 @@ def test_a_token_is_held_to_its_scopes_and_its_account(live: LiveExchange, alice
 
 
 def make_keys(live: LiveExchange, alt: int) -> dict[str, str]:
-    """Tokens of Alice's, made in a process of its own on the exchange's database."""
+    """Makes tokens of Alice's, in a process of its own on the exchange's database."""
     script = f"""
 import json
 from accounts.models import Account, User
@@ -244,8 +246,8 @@ print(json.dumps({{
     return keys
 
 
-def test_a_body_in_chunks_is_read(alice: Door) -> None:
-    """It has no Content-Length; DRF would take it for empty, and cancel everywhere."""
+def test_a_chunked_body_is_read(alice: Door) -> None:
+    """It has no Content-Length. DRF would take it for empty, and orders in all markets would be cancelled."""
     here, there = (alice.market(f"Chunks {name}") for name in ("here", "there"))
     for market in (here, there):
         alice.order(market, "BID", "10", "1")
@@ -256,24 +258,24 @@ def test_a_body_in_chunks_is_read(alice: Door) -> None:
 
 
 @pytest.mark.parametrize("body", [b'{"market_id": 1e99999999999999999999}', b'{"market_id": -1E-99999999999999999999}'])
-def test_an_exponent_beyond_all_is_no_number(alice: Door, body: bytes) -> None:
+def test_a_number_with_a_huge_exponent_is_refused(alice: Door, body: bytes) -> None:
     at = alice.ask("POST", "/orders/out", {"Content-Type": "application/json"}, data=body)
     assert (at.status_code, at.json()["code"]) == (400, "INVALID_FRAME")
 
 
-def test_conditions_on_writing_say_nothing_about_reading(alice: Door) -> None:
+def test_conditions_on_writes_do_not_affect_reads(alice: Door) -> None:
     read = alice.ask("GET", "/me", {"If-Match": '"x"', "If-Unmodified-Since": "Mon, 01 Jan 2001 00:00:00 GMT"})
     assert read.status_code == 200
 
 
 @pytest.mark.parametrize("field", ["tick_size", "smallest_size"])
-def test_0_is_no_step(alice: Door, field: str) -> None:
-    """On the wire it stands for the default."""
+def test_a_tick_or_smallest_size_of_0_is_refused(alice: Door, field: str) -> None:
+    """On the wire 0 stands for the default."""
     body = {"name": f"No {field}", "min_settlement": "0", "max_settlement": "100", field: "0.00"}
     assert alice.refused("POST", "/markets", json=body) == (409, "INVALID_MARKET", None)
 
 
-def test_a_closed_market_has_the_mark_of_its_last_trade(alice: Door, bob: Door, operator: Door) -> None:
+def test_a_closed_market_is_marked_at_its_last_trade(alice: Door, bob: Door, operator: Door) -> None:
     market = alice.market("Soon settled")
     alice.order(market, "BID", "50", "1")
     bob.order(market, "OFFER", "50", "1")

@@ -1,4 +1,4 @@
-"""A command asked again with its key is done once, and answered as it was the first time (rules, section 5: keys)."""
+"""A command repeated with its key is done once and gets the first answer again (rules, section 5: keys)."""
 
 import random
 from collections.abc import Callable
@@ -25,7 +25,7 @@ def same_answer(first: pb.ServerMessage, again: pb.ServerMessage) -> None:
     assert getattr(again, kind) == getattr(first, kind)
 
 
-async def test_the_same_order_again_has_the_first_answer(live: LiveExchange) -> None:
+async def test_a_repeated_order_gets_the_first_answer(live: LiveExchange) -> None:
     async with (
         signed_in(live.ws_url, live.token("alice")) as alice,
         signed_in(live.ws_url, live.token("alice")) as other,
@@ -38,7 +38,7 @@ async def test_the_same_order_again_has_the_first_answer(live: LiveExchange) -> 
         assert (first.order_created.order.filled, len(first.order_created.trades)) == (100, 1)
         same_answer(first, await alice.ask(create_order=order))
         same_answer(first, await other.ask(create_order=order))  # the key is the account's, not the socket's
-        # Filled and gone in the meantime: the answer is still that of then.
+        # Filled in the meantime: the answer is still the first one.
         await bob.ask(create_order=offer(market, 5_000, 200))
         same_answer(first, await alice.ask(create_order=order))
         assert Tables(live.env).book(market) == {pb.BID: [], pb.OFFER: []}
@@ -60,8 +60,8 @@ async def test_a_key_used_for_something_else_is_a_conflict(live: LiveExchange) -
         assert Tables(live.env).digest() == before
 
 
-async def test_it_does_not_matter_who_repeats_it(live: LiveExchange) -> None:
-    """The key is the account's, whoever acts as it."""
+async def test_another_person_may_repeat_a_command_of_a_shared_account(live: LiveExchange) -> None:
+    """A key belongs to the account, whoever acts as it."""
     async with signed_in(live.ws_url, live.token("alice")) as alice, signed_in(live.ws_url, live.token("bob")) as bob:
         market = await new_market(alice)
         team = (await alice.ask(create_account=pb.CreateAccount(name="Team of two"))).account_created.account.id
@@ -74,8 +74,8 @@ async def test_it_does_not_matter_who_repeats_it(live: LiveExchange) -> None:
         same_answer(await alice.ask(create_order=order), await bob.ask(create_order=order))
 
 
-async def test_what_was_done_in_sudo_is_repeated_in_sudo(live: LiveExchange) -> None:
-    """A socket that comes back has sudo off."""
+async def test_a_command_done_in_sudo_must_be_repeated_in_sudo(live: LiveExchange) -> None:
+    """A new socket has sudo off."""
     sudo = pb.SetSudo(on=True)
     async with signed_in(live.ws_url, live.token("operator")) as operator:
         market = await new_market(operator)
@@ -86,7 +86,7 @@ async def test_what_was_done_in_sudo_is_repeated_in_sudo(live: LiveExchange) -> 
         assert placed.HasField("order_created")
         assert given.HasField("transfer_created")
     async with signed_in(live.ws_url, live.token("operator")) as operator:
-        same_answer(placed, await operator.ask(create_order=order))  # traders need none
+        same_answer(placed, await operator.ask(create_order=order))  # traders need no sudo
         assert (await operator.ask(gift=gift)).refused.code == pb.SUDO_REQUIRED
         await operator.ask(set_sudo=sudo)
         same_answer(given, await operator.ask(gift=gift))
@@ -102,7 +102,7 @@ async def test_a_refusal_leaves_its_key_unused(live: LiveExchange) -> None:
         assert not accepted.replayed
 
 
-async def test_twice_in_one_frame_is_once(live: LiveExchange) -> None:
+async def test_a_command_twice_in_one_frame_is_done_once(live: LiveExchange) -> None:
     async with signed_in(live.ws_url, live.token("student0")) as socket:
         market = await new_market(socket)
         order = bid(market, 5_000, 100, client_order_id="twin")
@@ -115,7 +115,7 @@ async def test_twice_in_one_frame_is_once(live: LiveExchange) -> None:
 
 
 async def everything_with_a_key(socket: RawSocket) -> list[dict[str, Any]]:
-    """Of each kind that takes a key, one that is accepted."""
+    """One request of each kind that takes a key; all are accepted."""
     market = await new_market(socket)
     settled = await new_market(socket)
     placed = await socket.ask(create_order=bid(market, 100, 100))
@@ -147,7 +147,7 @@ async def listed(socket: RawSocket, name: str) -> int:
 
 
 async def sharing_with_a_key(alice: RawSocket, bob: int) -> list[dict[str, Any]]:
-    """Alice gives Bob shares and leaves one; lists lamps."""
+    """Alice shares accounts with Bob, leaves one, and lists lamps."""
     given, left = await created_account(alice, "Given"), await created_account(alice, "Left")
     await alice.ask(share_account=pb.ShareAccount(account_id=left, receiver_id=bob))
     lamp, gone = await listed(alice, "Lamp"), await listed(alice, "Gone")
@@ -161,8 +161,10 @@ async def sharing_with_a_key(alice: RawSocket, bob: int) -> list[dict[str, Any]]
 
 
 async def sudo_with_a_key(alice: RawSocket, bob: int) -> list[dict[str, Any]]:
-    """What takes an operator in sudo, and what one buys of somebody else. Each changes a thing of its own: answers
-    tell owners and markets as they are now."""
+    """Requests that need sudo, and purchases from somebody else.
+
+    Each changes a thing of its own, because repeated answers show owners and markets as they are now.
+    """
     shown_market, paused = await new_market(alice), await new_market(alice)
     team, crew = await created_account(alice, "Team"), await created_account(alice, "Crew")
     for shared in (team, crew):
@@ -226,9 +228,8 @@ async def test_every_kind_of_command_across_a_restart(start_exchange: Start, how
     live.verify()
 
 
-async def test_the_first_reply_was_lost(live: LiveExchange) -> None:
-    """The socket is torn down right after the order was sent: it may have arrived or not, asked again it is there
-    once."""
+async def test_an_order_whose_reply_was_lost_is_done_once(live: LiveExchange) -> None:
+    """The socket is cut right after the order was sent, so it may have arrived or not. Repeated, it exists once."""
     async with signed_in(live.ws_url, live.token("student1")) as owner:
         market = await new_market(owner)
         watcher_of = one_market(market)
@@ -238,7 +239,7 @@ async def test_the_first_reply_was_lost(live: LiveExchange) -> None:
         async with signed_in(live.ws_url, live.token("student1")) as socket:
             await socket.send(pb.ClientMessage(request_id="lost", create_order=order))
             if number % 2:
-                await socket.receive()  # let it arrive; even ones may be cut off on their way
+                await socket.receive()  # let odd ones arrive; even ones may be cut off on their way
             socket.connection.transport.abort()
         async with signed_in(live.ws_url, live.token("student1")) as socket:
             replayed += (await socket.ask(create_order=order)).replayed
@@ -250,7 +251,7 @@ async def test_the_first_reply_was_lost(live: LiveExchange) -> None:
         assert len(received) == ORDERS
 
 
-async def test_orders_under_way_when_the_exchange_is_killed_are_there_once(start_exchange: Start) -> None:
+async def test_orders_under_way_when_the_exchange_is_killed_exist_once(start_exchange: Start) -> None:
     seed = random.randrange(2**32)
     print(f"seed {seed}")
     rng = random.Random(seed)

@@ -1,4 +1,4 @@
-"""What people may not do over a socket: the operators' commands, and whatever belongs to somebody else."""
+"""What people may not do over a socket: operators' commands, and anything with what belongs to somebody else."""
 
 from typing import Any
 
@@ -48,7 +48,7 @@ async def test_an_owner_may_describe_and_settle_but_not_rename_or_pause(live: Li
         assert settled.market_settled.market.status == pb.SETTLED
 
 
-async def test_somebody_elses_order_and_account_are_not_there_for_me(live: LiveExchange) -> None:
+async def test_somebody_elses_order_and_account_are_not_found(live: LiveExchange) -> None:
     async with (
         signed_in(live.ws_url, live.token("alice")) as alice,
         signed_in(live.ws_url, live.token("bob")) as bob,
@@ -70,13 +70,13 @@ async def test_somebody_elses_order_and_account_are_not_there_for_me(live: LiveE
         ]
         for request, code in asked:
             assert (await bob.ask(**request)).refused.code == code, request
-        nothing = await bob.ask(out=pb.Out(market_id=market))  # one's own orders: there are none
+        nothing = await bob.ask(out=pb.Out(market_id=market))  # cancels only own orders: there are none
         assert list(nothing.orders_cancelled.orders) == []
-        assert tables.digest() != before  # an Out that found nothing is accepted all the same, and journalled ...
-        assert [row[0] for row in tables.book(market)[pb.BID]] == [order.id]  # ... but hers is where it was
+        assert tables.digest() != before  # an Out that finds nothing is accepted and journalled ...
+        assert [row[0] for row in tables.book(market)[pb.BID]] == [order.id]  # ... but her order still rests
 
 
-async def test_what_one_acts_as_decides_whose_the_order_is(live: LiveExchange) -> None:
+async def test_an_order_belongs_to_the_account_acted_as(live: LiveExchange) -> None:
     async with signed_in(live.ws_url, live.token("student0")) as me:
         market = await new_market(me)
         alt = (await me.ask(create_account=pb.CreateAccount(name="My other self"))).account_created.account.id
@@ -86,7 +86,7 @@ async def test_what_one_acts_as_decides_whose_the_order_is(live: LiveExchange) -
         mine = await me.ask(create_order=offer(market, 9_990, 100))
         assert mine.order_created.order.account_id == alt
         too_much = await me.ask(create_order=offer(market, 100, 10_000))
-        assert too_much.refused.code == pb.INSUFFICIENT_FUNDS  # the alt's 100 chips count, not mine
+        assert too_much.refused.code == pb.INSUFFICIENT_FUNDS  # the alt's 100 chips count, not the user account's
         await me.ask(act_as=pb.ActAs(account_id=me.account))
         refused = await me.ask(cancel_order=pb.CancelOrder(order_id=mine.order_created.order.id))
         assert refused.refused.code == pb.ORDER_NOT_FOUND

@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.postgres, pytest.mark.redis]
 
 @pytest.fixture
 def split(postgres_template: Template, redis_url: str, tmp_path: Path) -> Iterator[LiveExchange]:
-    """`process` is the web process; `matcher` the other."""
+    """`process` is the web process, `matcher` the other one."""
     exchange = SplitExchange(postgres_template, tmp_path / "split", {"REDIS_URL": redis_url})
     yield exchange
     exchange.close()
@@ -64,7 +64,7 @@ async def test_orders_trade_and_survive_a_new_matcher(split: SplitExchange) -> N
         assert rest.body.order.filled == 100
         await bob.until(lambda: bob.portfolio().position(market) == 300)
         await alice.until_connected()
-        (past,) = [page async for page in alice.order_history(market)]  # read by the matcher's process
+        (past,) = [page async for page in alice.order_history(market)]  # histories are read by the matcher's process
         assert [(one.open, one.WhichOneof("cause")) for one in past.changes if one.order_id == rest.body.order.id] == [
             (100, "created"),
             (0, "trade_id"),

@@ -1,4 +1,4 @@
-"""schemathesis, by URL and with all its default checks, finds nothing: as a student, and as an operator in sudo."""
+"""schemathesis with all its default checks finds no fault: as a student, and as an operator in sudo."""
 
 import os
 import subprocess
@@ -11,17 +11,17 @@ import pytest
 from tests.live.exchange import LiveExchange
 from tests.live.rest import Door
 
-CASES_MAX = 8  # of an operation and a phase that makes up cases; the boundaries of every field come on top
+CASES_MAX = 8  # of an operation, in each phase that generates cases; boundary cases of every field come on top
 RUN_SECONDS_MAX = 600.0
-SEED = 20_261_121  # the same faults every time; SEED=... looks elsewhere
+SEED = 20_261_121  # the same cases every time; SEED=... tries others
 
 
 @pytest.mark.parametrize("who", ["alice", "operator"])
-def test_it_finds_nothing(who: str, start_exchange: Any, tmp_path: Path) -> None:
+def test_schemathesis_finds_no_fault(who: str, start_exchange: Any, tmp_path: Path) -> None:
     exchange: LiveExchange = start_exchange()
     headers = {"Authorization": f"Bearer {exchange.token(who)}"}
     if who == "operator":
-        headers |= {"X-Sudo": "true", "X-Act-As": "2"}  # as itself: made-up accounts are mostly not there
+        headers |= {"X-Sudo": "true", "X-Act-As": "2"}  # acts as its own account: random accounts mostly do not exist
     prepare(Door(exchange, who))
     seed = int(os.environ.get("SEED", SEED))
     print(f"SEED={seed}")
@@ -48,7 +48,7 @@ def test_it_finds_nothing(who: str, start_exchange: Any, tmp_path: Path) -> None
 
 
 def prepare(door: Door) -> None:
-    """Something of everything, so that the first ids are there."""
+    """Creates one object of each kind, so that the first ids exist."""
     market = door.market("Gold")
     door.order(market, "BID", "48.5", "3")
     door.post("/accounts", name="Desk")

@@ -1,4 +1,4 @@
-"""Accounts that several people own, over real sockets: a share is heard at once, and so is its end."""
+"""Shared accounts over real sockets: the beginning and the end of a share take effect at once."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -28,7 +28,7 @@ async def until_snapshot(socket: RawSocket, stream: str) -> None:
         await socket.receive()
 
 
-async def test_who_gets_a_share_hears_and_trades_at_once(live: LiveExchange) -> None:
+async def test_a_new_owner_gets_the_stream_and_trades_at_once(live: LiveExchange) -> None:
     async with (
         signed_in(live.ws_url, live.token("alice")) as alice,
         signed_in(live.ws_url, live.token("bob")) as bob,
@@ -56,8 +56,8 @@ async def test_who_gets_a_share_hears_and_trades_at_once(live: LiveExchange) -> 
     live.verify()
 
 
-async def test_a_share_of_many_accounts_is_heard_whole_and_again(live: LiveExchange) -> None:
-    """Its grants travel without snapshots (tests/markets/matching/test_entitlements.py): the hub asks for each."""
+async def test_a_share_of_many_accounts_sends_all_their_streams_and_again_when_repeated(live: LiveExchange) -> None:
+    """Entitlements travel without snapshots (tests/markets/matching/test_entitlements.py); the hub requests each."""
     async with signed_in(live.ws_url, live.token("carol")) as carol, signed_in(live.ws_url, live.token("bob")) as bob:
         top = await team_of(carol, "Top of many")
         below = [await team_of(carol, f"Below {number}", top) for number in range(20)]
@@ -87,7 +87,9 @@ async def is_revoked(live: LiveExchange, owner: RawSocket, account: int) -> pb.S
 
 
 @pytest.mark.parametrize("ends", [leaves, is_revoked])
-async def test_whose_share_ends_hears_no_more_and_acts_as_themselves(live: LiveExchange, ends: End) -> None:
+async def test_an_owner_whose_share_ends_gets_nothing_more_and_acts_as_themselves(
+    live: LiveExchange, ends: End
+) -> None:
     async with (
         signed_in(live.ws_url, live.token("alice")) as alice,
         signed_in(live.ws_url, live.token("bob")) as bob,
@@ -106,7 +108,7 @@ async def test_whose_share_ends_hears_no_more_and_acts_as_themselves(live: LiveE
         assert (await bob.ask(act_as=pb.ActAs(account_id=team))).refused.code == pb.ACCOUNT_NOT_FOUND
         paid = pb.MakeTransfer(from_account_id=alice.account, to_account_id=team, amount=1_000_000)
         unheard = await alice.ask(make_transfer=paid)
-        await asyncio.sleep(2.5)  # two beats, which repeat what a hub may have missed
+        await asyncio.sleep(2.5)  # two beats, after which hubs fetch what they missed
         own = await bobs_bot.ask(create_order=bid(market, 100, 100))
         assert own.order_created.order.account_id == bob.account
         for socket in (bob, bobs_bot):
@@ -118,7 +120,7 @@ async def test_whose_share_ends_hears_no_more_and_acts_as_themselves(live: LiveE
     live.verify()
 
 
-async def test_a_repeated_answer_does_not_tell_who_left_whose_the_money_is(live: LiveExchange) -> None:
+async def test_a_repeated_answer_does_not_show_a_former_owner_the_credits(live: LiveExchange) -> None:
     async with (
         signed_in(live.ws_url, live.token("alice")) as alice,
         signed_in(live.ws_url, live.token("bob")) as bob,
@@ -135,7 +137,7 @@ async def test_a_repeated_answer_does_not_tell_who_left_whose_the_money_is(live:
             assert not [*again.account_created.owners, *again.owners_changed.owners], again
 
 
-async def test_who_shares_and_leaves_in_one_batch_is_not_told_the_rest(live: LiveExchange) -> None:
+async def test_who_shares_and_leaves_in_one_batch_does_not_see_the_rest(live: LiveExchange) -> None:
     async with (
         signed_in(live.ws_url, live.token("alice")) as alice,
         signed_in(live.ws_url, live.token("bob")) as bob,
@@ -152,8 +154,8 @@ async def test_who_shares_and_leaves_in_one_batch_is_not_told_the_rest(live: Liv
         assert [len(reply.owners_changed.owners) for reply in replies] == [0, 0]
 
 
-async def test_who_was_away_meanwhile_begins_anew(live: LiveExchange) -> None:
-    """A resumed socket is not told what came after on streams that are not, or not yet, theirs."""
+async def test_a_change_of_shares_while_away_makes_the_socket_start_anew(live: LiveExchange) -> None:
+    """A resumed socket gets nothing from streams that are not, or not yet, its person's."""
     async with signed_in(live.ws_url, live.token("alice")) as alice:
         team = await team_of(alice, "Team of passers-by")
         async with signed_in(live.ws_url, live.token("bob")) as bob:
@@ -177,7 +179,7 @@ async def test_who_was_away_meanwhile_begins_anew(live: LiveExchange) -> None:
             assert f"account.{team}" not in streams
 
 
-async def test_refusals(live: LiveExchange) -> None:
+async def test_wrong_requests_about_shares_are_refused(live: LiveExchange) -> None:
     async with (
         signed_in(live.ws_url, live.token("alice")) as alice,
         signed_in(live.ws_url, live.token("carol")) as carol,

@@ -15,19 +15,19 @@ from realtime import limits
 from tests.live.exchange import Browser, LiveExchange, manage
 from tests.live.raw_socket import RawSocket, raw_socket, signed_in
 
-NOT_AUTHENTICATED = 4001  # as we close sockets
+NOT_AUTHENTICATED = 4001  # the close code for lost rights
 ORIGIN_REFUSED = 4003
 TOO_MANY_SOCKETS = 4029
-CLOSED_SECONDS_MAX = 15.0  # looked up every 5 s
+CLOSED_SECONDS_MAX = 15.0  # sessions and tokens are checked every 5 s
 
 
 def as_browser(browser: Browser, origin: str = "") -> dict[str, Any]:
-    """Options of a socket that a page of ours opens; or one of another origin, in the same browser."""
+    """Options of a socket that one of our pages opens, or a page of another origin in the same browser."""
     return {"origin": origin or browser.url, "additional_headers": {"Cookie": browser.cookie_header()}}
 
 
 def python(live: LiveExchange, code: str) -> None:
-    """As the admin's process, or anybody's who may write to the database."""
+    """Runs code in another process on the same database, as the admin might."""
     done = manage("shell", "--no-imports", "-c", code, env=live.env, stdout=subprocess.DEVNULL)
     assert done.wait(30) == 0
 
@@ -45,16 +45,16 @@ async def refused_with(socket: RawSocket, code: int, reason: int) -> None:
 
 
 class TestOpening:
-    async def test_a_page_of_ours_signs_in_with_its_cookie(self, live: LiveExchange) -> None:
+    async def test_our_own_page_signs_in_with_its_cookie(self, live: LiveExchange) -> None:
         browser = await asyncio.to_thread(live.browser, "alice")
         async with raw_socket(live.ws_url, **as_browser(browser)) as socket:
             assert (await socket.sign_in(""))[0].authenticated.user_id == live.people["alice"]["id"]
 
     @pytest.mark.parametrize("origin", ["http://evil.example", "http://127.0.0.1:1", "https://127.0.0.1", "null"])
-    async def test_another_origin_is_refused_whatever_it_brings(self, live: LiveExchange, origin: str) -> None:
+    async def test_another_origin_is_refused_even_with_cookie_or_token(self, live: LiveExchange, origin: str) -> None:
         browser = await asyncio.to_thread(live.browser, "alice")
         async with raw_socket(live.ws_url, **as_browser(browser, origin)) as socket:
-            with suppress(ConnectionClosed):  # it is refused before it says anything
+            with suppress(ConnectionClosed):  # refused before its first message
                 await socket.send(pb.ClientMessage(authenticate=pb.Authenticate(token=live.token("alice"))))
             await refused_with(socket, ORIGIN_REFUSED, pb.NOT_ALLOWED)
 
@@ -71,14 +71,14 @@ class TestOpening:
             await socket.send(pb.ClientMessage(authenticate=pb.Authenticate(token=token)))
             await refused_with(socket, NOT_AUTHENTICATED, pb.NOT_AUTHENTICATED)
 
-    async def test_who_says_nothing_is_closed_in_time(self, start_exchange: Callable[..., LiveExchange]) -> None:
+    async def test_a_socket_that_does_not_sign_in_is_closed(self, start_exchange: Callable[..., LiveExchange]) -> None:
         hasty = start_exchange(DJANGO_SETTINGS_MODULE="tests.live.settings.hasty")
         begin = time.monotonic()
         async with raw_socket(hasty.ws_url) as socket:
             await refused_with(socket, NOT_AUTHENTICATED, pb.NOT_AUTHENTICATED)
         assert 0.9 < time.monotonic() - begin < CLOSED_SECONDS_MAX / 3
 
-    def test_that_time_is_10_seconds(self) -> None:
+    def test_a_socket_has_10_seconds_to_sign_in(self) -> None:
         assert limits.AUTHENTICATE_SECONDS_MAX == 10
 
     async def test_a_person_has_at_most_20_sockets(self, live: LiveExchange) -> None:
@@ -92,7 +92,7 @@ class TestOpening:
 
 
 async def hold(live: LiveExchange, name: str, done: asyncio.Event) -> int:
-    """The code that it was closed with; 0 if it was let in, and then it stays open until all is done."""
+    """The close code; 0 if the socket was accepted, which then stays open until `stack` ends."""
     async with raw_socket(live.ws_url) as socket:
         if (await socket.sign_in(live.token(name)))[-1].HasField("refused"):
             assert socket.received[-1].refused.code == pb.RATE_LIMITED
@@ -131,7 +131,7 @@ class TestClosing:
             page = await asyncio.to_thread(lambda: browser.post("/password/", **fields))
             assert page.status == 200
             await asyncio.gather(is_closed_soon(socket), is_closed_soon(elsewhere))
-        # Who changed it is signed in still, under the new one.
+        # The person who changed it stays signed in.
         async with raw_socket(live.ws_url, **as_browser(browser)) as socket:
             assert (await socket.sign_in(""))[0].HasField("authenticated")
         async with raw_socket(live.ws_url, **as_browser(other)) as socket:

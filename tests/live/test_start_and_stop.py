@@ -1,4 +1,4 @@
-"""The exchange starts, is found again after a restart, and ends cleanly."""
+"""The exchange starts, keeps its state over a restart, and stops cleanly."""
 
 import asyncio
 import random
@@ -14,10 +14,10 @@ from tests.live.tables import Tables
 
 Start = Callable[..., LiveExchange]
 
-RESTART = 1012  # as we close sockets
+RESTART = 1012  # the close code of a restart
 
 
-def test_it_starts_verifies_and_ends_with_status_0(start_exchange: Start) -> None:
+def test_the_exchange_starts_verifies_and_ends_with_status_0(start_exchange: Start) -> None:
     exchange = start_exchange()
     assert exchange.browser().get("/sign-in/").status == 200
     exchange.verify()
@@ -25,7 +25,7 @@ def test_it_starts_verifies_and_ends_with_status_0(start_exchange: Start) -> Non
 
 
 @pytest.mark.postgres
-def test_it_does_so_on_postgresql(start_exchange: Start, postgres_template: Template) -> None:
+def test_the_exchange_does_so_on_postgresql(start_exchange: Start, postgres_template: Template) -> None:
     exchange = start_exchange(postgres_template)
     assert exchange.browser().get("/sign-in/").status == 200
     exchange.verify()
@@ -33,7 +33,7 @@ def test_it_does_so_on_postgresql(start_exchange: Start, postgres_template: Temp
 
 
 @pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGINT])
-async def test_a_stop_says_1012_to_every_socket_and_exits_with_0(
+async def test_a_stop_closes_every_socket_with_1012_and_exits_with_0(
     start_exchange: Start, signal_number: signal.Signals
 ) -> None:
     exchange = start_exchange()
@@ -71,7 +71,7 @@ async def test_a_stop_under_load_loses_nothing_that_was_acknowledged(start_excha
     assert await asyncio.to_thread(exchange.process.wait, STOP_SECONDS_MAX) == 0
     acknowledged_are_there_once(Tables(exchange.env), people)
     acknowledged = sum(len(person.acknowledged) for person in people)
-    # The last batch was finished and told; what came after it was told that it was not taken.
+    # The last batch was committed and acknowledged. Later commands were refused.
     keyed = len(Tables(exchange.env).keyed()) - len(markets)
     print(f"{acknowledged} acknowledged, {keyed} there")
     assert acknowledged == keyed > 100

@@ -1,4 +1,4 @@
-"""Who sees which market, over real sockets: restricted markets, hidden ids, sudo; changes take effect at once."""
+"""Who sees which market, over real sockets: restricted markets, hidden ids, sudo. Changes take effect at once."""
 
 import asyncio
 from collections.abc import Iterable
@@ -31,7 +31,7 @@ async def show_to(operator: RawSocket, market: int, accounts: Iterable[int]) -> 
 
 
 def names(messages: list[pb.ServerMessage], market: int) -> bool:
-    """Whether anything in them is about the market."""
+    """Whether any of the messages is about the market."""
     about = (f"market.{market}", f"market_id: {market}\n")
     return any(any(text in str(message) for text in about) for message in messages)
 
@@ -43,14 +43,14 @@ async def until_snapshot(socket: RawSocket, stream: str, since: int = 0) -> None
 
 
 async def unsubscribed(socket: RawSocket) -> list[str]:
-    """The streams that it was first told it hears no more; replies come in one frame with what is pushed."""
+    """The streams of the first Unsubscribed, which may come in one frame with replies."""
     async with asyncio.timeout(WAIT_SECONDS):
         while not (ended := [m.unsubscribed.streams for m in socket.received if m.HasField("unsubscribed")]):
             await socket.receive()
     return list(ended[0])
 
 
-async def test_a_restricted_market_is_there_for_those_it_is_for(live: LiveExchange) -> None:
+async def test_only_listed_accounts_see_a_restricted_market(live: LiveExchange) -> None:
     async with (
         signed_in(live.ws_url, live.token("operator"), subscriptions=EVERYTHING) as operator,
         signed_in(live.ws_url, live.token("alice"), subscriptions=EVERYTHING) as alice,
@@ -75,7 +75,9 @@ async def test_a_restricted_market_is_there_for_those_it_is_for(live: LiveExchan
         ):
             unseen = (await bob.ask(**request)).refused
             assert (unseen.code, unseen.message) == (pb.MARKET_NOT_FOUND, f"There is no market {market}."), request
-        refused = await operator.ask(create_order=bid(market, 4_000, 100))  # seeing is not trading
+        refused = await operator.ask(
+            create_order=bid(market, 4_000, 100)
+        )  # people who see a market may still not be able to trade there
         assert refused.refused.code == pb.MARKET_NOT_FOUND
         everybodys = await new_market(bob)
         await until_snapshot(bob, f"market.{everybodys}")
@@ -95,7 +97,7 @@ async def test_a_change_of_the_list_takes_effect_at_once(live: LiveExchange) -> 
         for socket in (alice, bob, carol):
             await until_snapshot(socket, f"market.{market}")
         await alice.ask(create_order=bid(market, 4_000, 200))
-        await bob.ask(create_order=offer(market, 4_000, 100))  # bob has traded, carol only bids
+        await bob.ask(create_order=offer(market, 4_000, 100))  # Bob has traded, Carol only bids
         mine = await carol.ask(create_order=bid(market, 3_000, 100))
         hidden = await show_to(operator, market, [alice.account])
         cancelled = await carol.until_received(f"account.{carol.account}", hidden)
@@ -122,7 +124,7 @@ async def test_a_change_of_the_list_takes_effect_at_once(live: LiveExchange) -> 
     live.verify()
 
 
-async def test_a_market_that_was_hidden_is_everybodys_again(live: LiveExchange) -> None:
+async def test_a_restricted_market_becomes_public_again(live: LiveExchange) -> None:
     async with (
         signed_in(live.ws_url, live.token("operator")) as operator,
         signed_in(live.ws_url, live.token("bob"), subscriptions=EVERYTHING) as bob,
@@ -136,7 +138,7 @@ async def test_a_market_that_was_hidden_is_everybodys_again(live: LiveExchange) 
             await until_snapshot(socket, f"market.{market}")
 
 
-async def test_who_was_away_meanwhile_hears_nothing_of_it(live: LiveExchange) -> None:
+async def test_a_resuming_socket_gets_nothing_of_a_market_restricted_meanwhile(live: LiveExchange) -> None:
     async with signed_in(live.ws_url, live.token("operator")) as operator:
         await sudo(operator)
         market = await new_market(operator)
@@ -156,7 +158,7 @@ async def test_who_was_away_meanwhile_hears_nothing_of_it(live: LiveExchange) ->
 
 
 async def hidden(operator: RawSocket, *others: RawSocket) -> int:
-    """A market that hides account ids, to which all are subscribed; the operator is in sudo."""
+    """A market that hides account ids. All sockets subscribe to it; the operator is in sudo."""
     await sudo(operator)
     market = await new_market(operator)
     for socket in (operator, *others):
@@ -170,7 +172,7 @@ async def hidden(operator: RawSocket, *others: RawSocket) -> int:
     return market
 
 
-async def test_hidden_ids(live: LiveExchange) -> None:
+async def test_hidden_ids_show_only_in_sudo(live: LiveExchange) -> None:
     async with (
         signed_in(live.ws_url, live.token("operator")) as operator,
         signed_in(live.ws_url, live.token("alice")) as alice,
@@ -197,7 +199,7 @@ async def test_hidden_ids(live: LiveExchange) -> None:
     live.verify()
 
 
-async def test_ids_are_hidden_and_shown_again(live: LiveExchange) -> None:
+async def test_an_operator_hides_ids_and_shows_them_again(live: LiveExchange) -> None:
     async with (
         signed_in(live.ws_url, live.token("operator")) as operator,
         signed_in(live.ws_url, live.token("alice")) as alice,
@@ -217,7 +219,7 @@ async def test_ids_are_hidden_and_shown_again(live: LiveExchange) -> None:
     live.verify()
 
 
-async def test_sudo_acts_as_anybody_and_ends(live: LiveExchange) -> None:
+async def test_sudo_acts_as_any_account_until_it_is_turned_off(live: LiveExchange) -> None:
     async with (
         signed_in(live.ws_url, live.token("operator"), subscriptions=EVERYTHING) as operator,
         signed_in(live.ws_url, live.token("alice")) as alice,

@@ -1,4 +1,4 @@
-"""Our own source files, for the tests that read them."""
+"""Our own source files, for tests that read them."""
 
 import ast
 from collections.abc import Iterator
@@ -23,5 +23,5 @@ def parse(path: Path) -> ast.Module:
 
 
 def name_of(path: Path) -> str:
-    """As people say it, and as the lists of exceptions spell it."""
+    """The path from the root, as the lists of exceptions write it."""
     return path.relative_to(ROOT).as_posix()

@@ -1,4 +1,4 @@
-"""The pages do not lie: the variables told of are those that settings read, and what the house names is there."""
+"""The documentation is true: it lists the variables that the settings read, and the files that it names exist."""
 
 import ast
 import re
@@ -21,7 +21,7 @@ def read_variables(settings: str) -> set[str]:
     return set(READ.findall(settings))
 
 
-def told_variables(page: str) -> set[str]:
+def documented_variables(page: str) -> set[str]:
     table = page.partition("## Variables")[2].partition("\n## ")[0]
     return {name for cell in ROW.findall(table) for name in re.findall(r"`(\w+)`", cell)}
 
@@ -69,31 +69,31 @@ def house() -> str:
     return (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 
 
-def test_the_variables_are_those_that_are_told_of() -> None:
+def test_the_documented_variables_are_those_that_are_read() -> None:
     settings = (ROOT / "exchange" / "settings.py").read_text(encoding="utf-8")
     page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
-    assert told_variables(page) == read_variables(settings)
+    assert documented_variables(page) == read_variables(settings)
 
 
-def test_every_file_that_the_house_names_is_there(house: str) -> None:
+def test_every_file_that_the_architecture_page_names_exists(house: str) -> None:
     named = set(named_files(house))
     assert {"realtime/hub.py", "auctions/decoder.py", "accounts/rest/views.py", "markets/engine/orders.py"} <= named
     assert missing_files(house) == set()
 
 
-def test_every_step_of_an_orders_way_is_there(house: str) -> None:
+def test_every_step_of_an_orders_way_exists(house: str) -> None:
     assert len(steps(house)) == 11
     assert [step for step in steps(house) if not defines(ROOT / step[0], step[1])] == []
 
 
 class TestThatItWouldFail:
     def test_a_variable_without_a_word(self) -> None:
-        assert read_variables('X = env.bool("NEW_ONE", default=1)') - told_variables("## Variables\n\n| `OLD` | |") == {
-            "NEW_ONE"
-        }
+        assert read_variables('X = env.bool("NEW_ONE", default=1)') - documented_variables(
+            "## Variables\n\n| `OLD` | |"
+        ) == {"NEW_ONE"}
 
     def test_a_variable_that_nobody_reads(self) -> None:
-        assert told_variables("## Variables\n\n| `A`, `GONE` | 1 | see `B` |\n") - {"A"} == {"GONE"}
+        assert documented_variables("## Variables\n\n| `A`, `GONE` | 1 | see `B` |\n") - {"A"} == {"GONE"}
 
     @pytest.mark.parametrize(
         ("page", "gone"),

@@ -51,7 +51,7 @@ PURE = {
 
 
 def imports(tree: ast.AST) -> Iterator[str]:
-    """Every module that it imports, relative ones left out (they stay in their package)."""
+    """Every module that the source imports. Relative imports are left out: they stay in their package."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -60,7 +60,7 @@ def imports(tree: ast.AST) -> Iterator[str]:
 
 
 def wrong_imports(package: str, source: ast.AST) -> list[str]:
-    """Those that point to the right. Packages beside the order (tests, the client) may not be imported at all."""
+    """Imports of packages to the right. Packages outside the order (tests, the client) may not be imported at all."""
     allowed = PACKAGES[: PACKAGES.index(package) + 1]
     ours = {*PACKAGES, "tests", "benchmarks", "exchange_client"}
     return [name for name in imports(source) if (top := name.partition(".")[0]) in ours and top not in allowed]
@@ -71,13 +71,13 @@ def impure_imports(source: ast.AST) -> list[str]:
 
 
 def wing_of(module: str) -> str:
-    """Of a module of markets: its folder, or its own name beside them (models, admin, management ...)."""
+    """The wing of a module of markets: its folder, or its own name if it is in none (models, admin, management ...)."""
     parts = module.split(".")
     return parts[1] if len(parts) > 1 and parts[0] == "markets" else ""
 
 
 def imports_of_markets(source: ast.AST) -> Iterator[str]:
-    """Modules of markets that it imports; of `from markets import x` it is markets.x."""
+    """The modules of markets that the source imports; `from markets import x` counts as markets.x."""
     for node in ast.walk(source):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name.startswith("markets."))
@@ -88,19 +88,19 @@ def imports_of_markets(source: ast.AST) -> Iterator[str]:
 
 
 def imports_across_wings(wing: str, source: ast.AST) -> list[str]:
-    """Those that the wing may not have. `wing` is "" for what lies beside the wings."""
+    """Imports that the wing may not have. `wing` is "" for modules outside the wings."""
     allowed = {wing, *WINGS[wing]} if wing else {*WINGS, *BESIDE_THE_WINGS} - BEHIND_THE_GATEWAY
     return [name for name in imports_of_markets(source) if wing_of(name) not in allowed]
 
 
 def relative_climbs(source: ast.AST) -> list[str]:
-    """`from .. import x` could leave a package unseen."""
+    """`from .. import x` could leave its package unnoticed."""
     found = (node for node in ast.walk(source) if isinstance(node, ast.ImportFrom) and node.level > 1)
     return [f"line {node.lineno}" for node in found]
 
 
 def imports_inside_functions(source: ast.AST) -> list[str]:
-    """They hide a cycle; so do imports by name at run time."""
+    """Imports inside functions can hide a cycle; so can imports by name at run time."""
     functions = (node for node in ast.walk(source) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
     inside = (node for function in functions for node in ast.walk(function))
     return [f"line {node.lineno}" for node in inside if isinstance(node, ast.Import | ast.ImportFrom)]
@@ -123,7 +123,7 @@ def test_a_wing_imports_only_what_it_may(wing: str) -> None:
     assert {name: names for name, names in found.items() if names} == {}
 
 
-def test_what_lies_beside_the_wings_leaves_the_matcher_alone() -> None:
+def test_modules_outside_the_wings_do_not_import_the_matcher() -> None:
     beside = [path for path in files_of("markets") if path.relative_to(ROOT).parts[1] not in (*WINGS, "management")]
     found = {name_of(path): imports_across_wings("", parse(path)) for path in beside}
     assert {name: names for name, names in found.items() if names} == {}
@@ -134,7 +134,7 @@ def test_every_module_of_markets_is_in_a_wing_or_where_django_looks() -> None:
     assert found - {"__init__"} == {*WINGS, *BESIDE_THE_WINGS} - {"migrations"}
 
 
-def test_the_page_of_the_house_tells_of_these_wings() -> None:
+def test_the_architecture_page_lists_these_wings() -> None:
     page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `(\w+)/` \| .+ \| ([\w, ]+) \|$", page, re.MULTILINE)
     documented = {wing: {*imports.split(", ")} - {"nothing"} for wing, imports in rows if wing in WINGS}
@@ -150,7 +150,7 @@ def test_nothing_is_imported_inside_a_function_or_from_above() -> None:
     assert {name: lines for name, lines in found.items() if lines} == {}
 
 
-def test_there_are_no_drawers() -> None:
+def test_there_are_no_catch_all_modules() -> None:
     names = {path.stem for path in files_of(*PACKAGES)} | {part for path in files_of(*PACKAGES) for part in path.parts}
     assert names & DRAWERS == set()
 

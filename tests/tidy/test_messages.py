@@ -1,4 +1,4 @@
-"""The messages of the channel layer are described and built in one place, and somebody handles each of them."""
+"""Each message of the channel layer is described and built in one place, and something handles it."""
 
 import ast
 from collections import Counter
@@ -34,7 +34,7 @@ def described(tree: ast.Module) -> list[tuple[str, str]]:
 
 
 def builders(tree: ast.Module) -> list[tuple[str, str]]:
-    """(kind, class that it says to return) of each function, for every kind that it builds."""
+    """(kind, return type) of each function, for every kind that it builds."""
     return [
         (kind, ast.unparse(node.returns))
         for node in tree.body
@@ -44,7 +44,7 @@ def builders(tree: ast.Module) -> list[tuple[str, str]]:
 
 
 def built(tree: ast.AST) -> Iterator[tuple[str, int]]:
-    """(type, line) of every dict that gets a "type": written down, as a keyword of a call, or assigned."""
+    """(type, line) of every dict that gets a "type": in a literal, as a keyword of a call, or by assignment."""
     pairs: list[tuple[object, ast.expr]] = []
     for node in ast.walk(tree):
         match node:
@@ -62,7 +62,7 @@ def built(tree: ast.AST) -> Iterator[tuple[str, int]]:
 
 
 def built_elsewhere(tree: ast.Module, kinds: Mapping[str, str]) -> list[str]:
-    """The lines that build a message of one of these kinds, or call its TypedDict."""
+    """Lines that build a message of one of these kinds or call its TypedDict."""
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
     named = [(ast.unparse(call.func), call.lineno) for call in calls]
     found = [one for one in built(tree) if one[0] in kinds] + [one for one in named if one[0] in kinds.values()]
@@ -70,7 +70,7 @@ def built_elsewhere(tree: ast.Module, kinds: Mapping[str, str]) -> list[str]:
 
 
 def handled(tree: ast.AST) -> set[str]:
-    """What `message["type"]` is compared with, or matched against."""
+    """The values that `message["type"]` is compared with or matched against."""
     found = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Match) and is_type(node.subject):

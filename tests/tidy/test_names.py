@@ -1,4 +1,4 @@
-"""No package names anything of a package to its right in a string either. test_layers.py looks at what it imports."""
+"""Strings and templates of a package name nothing of packages to its right. test_layers.py checks imports."""
 
 import ast
 import re
@@ -60,7 +60,7 @@ def wrong_names(package: str, source: ast.AST) -> list[str]:
 
 
 def wrong_names_of_template(package: str, template: str) -> list[str]:
-    """The strings in its tags (url, include, extends, static ...), and the tag libraries that it loads."""
+    """The strings in a template's tags (url, include, extends, static ...), and the tag libraries that it loads."""
     found = []
     for match in TAG.finditer(template):
         tag = match[1] or match[2] or ""
@@ -72,7 +72,7 @@ def wrong_names_of_template(package: str, template: str) -> list[str]:
 
 
 def templates_of(package: str) -> list[Path]:
-    """Those in its folder. The others belong to the composition root: base.html, admin/, account/ ..."""
+    """The package's templates: those in its folder. Others (base.html, admin/, account/ ...) belong to exchange."""
     return sorted((TEMPLATES / package).rglob("*.html"))
 
 

@@ -1,4 +1,4 @@
-"""The committed protobuf code is what the generator makes of the contract now."""
+"""The committed protobuf code is what the generator makes from the current contract."""
 
 import shutil
 import subprocess
@@ -43,7 +43,7 @@ def test_generated_code_is_fresh(tmp_path: Path) -> None:
 
 
 def test_the_client_has_the_same_code() -> None:
-    """Byte for byte: a process that imports both has one set of message classes, not a conflict of two."""
+    """Byte for byte, because a process may import both: equal files share their message classes, others conflict."""
     for name in GENERATED:
         copy = ROOT / "client/exchange_client" / Path(name).name
         assert copy.read_bytes() == (ROOT / name).read_bytes(), "run: make proto"

@@ -1,4 +1,4 @@
-"""The same numbers and names in the engine, on the wire and in the tables."""
+"""Enums have the same numbers and names in the engine, on the wire and in the tables."""
 
 from enum import IntEnum
 from typing import Any
@@ -12,7 +12,7 @@ from markets import models as market_models
 from markets.engine import commands, errors, events
 from proto import exchange_pb2
 
-# Engine enum -> its name on the wire. Zero is UNSPECIFIED there, unless the engine gives it a meaning.
+# Engine enum -> its name on the wire. On the wire 0 is UNSPECIFIED, unless the engine gives it a meaning.
 ON_THE_WIRE: dict[type[IntEnum], str] = {
     errors.Reason: "Reason",
     commands.MarketStatus: "MarketStatus",
@@ -39,7 +39,7 @@ def numbers(enum: type[IntEnum]) -> dict[str, int]:
 
 
 def enums_of_the_wire() -> dict[str, Any]:
-    """By name, with the message's before it where a message holds it."""
+    """Name -> enum of the wire. The name of an enum inside a message begins with the message's."""
     wire: Any = exchange_pb2.DESCRIPTOR
     held = {
         f"{message.name}.{enum.name}": enum
@@ -50,7 +50,7 @@ def enums_of_the_wire() -> dict[str, Any]:
 
 
 def wire_numbers(name: str) -> dict[str, int]:
-    """Without the member that only says that nothing was said."""
+    """The members without UNSPECIFIED."""
     described = enums_of_the_wire()[name]
     return {value.name: value.number for value in described.values if not value.name.endswith("_UNSPECIFIED")}
 
@@ -80,8 +80,8 @@ def test_every_enum_of_the_engine_is_compared() -> None:
     assert ours == set(ON_THE_WIRE)
 
 
-def test_only_what_has_no_meaning_of_its_own_is_unspecified() -> None:
-    """Zero is what an old client sends without knowing: it must be harmless, or say nothing."""
+def test_0_is_unspecified_unless_it_has_a_meaning() -> None:
+    """An old client sends 0 for a field it does not know, so 0 must be harmless or mean nothing."""
     for name in ON_THE_WIRE.values():
         zero = enums_of_the_wire()[name].values_by_number[0]
         assert zero.name.endswith("_UNSPECIFIED") or zero.name in {"GTC", "CANCEL_RESTING"}

@@ -10,7 +10,7 @@ FILE_LINES_MAX = 400
 CLASS_LINES_MAX = 250
 FUNCTION_LINES_MAX = 40
 
-# What is larger, with its present size. Never add or raise: split. When one shrinks, write the new figure here.
+# What is larger, with its current size. Never add or raise one: split it. When one shrinks, lower its figure.
 LARGE_FILES: dict[str, int] = {}
 LARGE_CLASSES = {
     "realtime/hub.py:Hub": 284,
@@ -36,7 +36,7 @@ def definitions(tree: ast.AST, prefix: str = "") -> Iterator[tuple[str, Definiti
 
 
 def lines_of(node: Definition) -> int:
-    """A decorator and a docstring count: they are read too."""
+    """A decorator and a docstring count: people read them too."""
     first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
     return (node.end_lineno or node.lineno) - first + 1
 
@@ -62,7 +62,7 @@ def function_sizes(paths: Iterator[Path]) -> dict[str, int]:
 
 
 def complaints(sizes: Mapping[str, int], limit: int, exceptions: Mapping[str, int]) -> list[str]:
-    """What grew over the limit or over its listed size, and listed figures that are no longer true."""
+    """What is over the limit or over its listed size, and listed figures that are too large."""
     grown = [
         f"{name}: {size} lines, at most {exceptions.get(name, limit)}"
         for name, size in sizes.items()

@@ -1,4 +1,4 @@
-"""One version, stated once: client/pyproject.toml. The exchange reads it there, the client from its own metadata."""
+"""The version is stated once, in client/pyproject.toml. The exchange reads it there, the client from its metadata."""
 
 import re
 from pathlib import Path
@@ -38,7 +38,7 @@ def test_it_is_stated_once() -> None:
 
 
 def test_the_installed_client_has_it() -> None:
-    """After a change of the version: make."""
+    """If this fails after a change of the version, run make."""
     assert exchange_client.__version__ == settings.VERSION
 
 
