@@ -87,7 +87,7 @@ class TestWhatIsKept:
         kept = opened(pictures.cleaned(encoded(red_left().convert("CMYK"), "JPEG", quality=95)))
         assert near(kept.getpixel((5, 10)), RED)
 
-    def test_shows_through_where_the_picture_did(self) -> None:
+    def test_keeps_transparency(self) -> None:
         clear = Image.new("RGBA", (10, 10), (0, 0, 0, 0))
         assert opened(pictures.cleaned(encoded(clear))).getpixel((5, 5))[3] == 0  # type: ignore[index]
         palette = Image.new("P", (10, 10), 3)
@@ -121,7 +121,7 @@ class TestWhatIsHidden:
 
     @pytest.mark.parametrize("more", [b"<script>alert(1)</script>", b"PK\x03\x04" + bytes(500), b"\n/*<html>*/=1;"])
     @pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "WEBP"])
-    def test_what_was_appended_is_gone(self, kind: str, more: bytes) -> None:
+    def test_appended_bytes_are_gone(self, kind: str, more: bytes) -> None:
         kept = pictures.cleaned(encoded(red_left(), kind) + more)
         assert more.strip(b"\0") not in kept
         assert opened(kept).size == (40, 20)
@@ -134,7 +134,7 @@ class TestWhatIsHidden:
             assert near(kept.convert("RGB").getpixel((10, 10)), RED)
 
     @pytest.mark.parametrize("name", ["../../etc/passwd", "a/b.png", "x.svg", "\\windows.png", "x" * 300 + ".png"])
-    def test_what_the_file_was_called_does_not_matter(self, name: str, folder: Path) -> None:
+    def test_the_files_name_does_not_matter(self, name: str, folder: Path) -> None:
         kept = keep(encoded(red_left()), name)
         assert [path.name for path in folder.iterdir()] == [kept]
         assert {path.name for path in folder.parent.iterdir()} == {"pictures"}
@@ -147,7 +147,7 @@ class TestWhatIsRefused:
     @pytest.mark.parametrize(
         "data", [SVG, b"hello", b"GIF89a", b"%PDF-1.4", encoded(red_left(), "BMP"), encoded(red_left(), "TIFF")]
     )
-    def test_what_is_no_picture(self, data: bytes, folder: Path) -> None:
+    def test_a_file_that_is_no_picture(self, data: bytes, folder: Path) -> None:
         assert refusal(data) == "This is no picture that can be read: send a whole JPEG, PNG, WebP or GIF."
         assert not folder.exists()
 
@@ -156,7 +156,7 @@ class TestWhatIsRefused:
         data = encoded(Image.effect_noise((200, 200), 80).convert("RGB"), kind)
         assert "send a whole JPEG" in refusal(data[: len(data) // 2])
 
-    def test_nothing(self) -> None:
+    def test_an_empty_file(self) -> None:
         assert refusal(b"") == "The file of the picture is empty."
 
     def test_more_than_5_mb(self) -> None:
@@ -224,7 +224,7 @@ def test_the_largest_pictures_take_less_than_200_mib(mode: str, kind: str, optio
 
 
 @pytest.mark.parametrize("size", [(50_000, 50_000), (16_001, 1_000)])
-def test_a_bomb_takes_none(size: tuple[int, int]) -> None:
+def test_a_decompression_bomb_takes_no_memory(size: tuple[int, int]) -> None:
     memory, status = peak_bytes(bomb(*size))
     assert status == decoder.REFUSED
     assert memory < 60 * MIB
@@ -237,7 +237,9 @@ def test_a_photograph_of_a_phone_is_taken() -> None:
     assert opened(pictures.cleaned(photograph)).size == (1_600, 1_200)
 
 
-def test_of_what_no_auction_shows_only_the_newest_stay(db: None, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_pictures_without_an_auction_only_the_newest_stay(
+    db: None, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     names = [pictures.store(b"picture") for _ in range(6)]
     for age, name in enumerate(reversed(names)):
         os.utime(folder / name, ns=(0, 10**18 - age))
@@ -252,7 +254,7 @@ def test_of_what_no_auction_shows_only_the_newest_stay(db: None, folder: Path, m
     assert {path.name for path in folder.iterdir()} == {names[0], *names[-2:]}
 
 
-def test_only_what_no_auction_shows_is_discarded(db: None, folder: Path) -> None:
+def test_only_pictures_without_an_auction_are_discarded(db: None, folder: Path) -> None:
     seller = Account.objects.create(
         id=2, name="A", name_key="a", kind=AccountKind.ALT, cash=0, available=0, creator=0, seq=1
     )

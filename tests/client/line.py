@@ -1,4 +1,4 @@
-"""A line between a client and an exchange that a test can cut, or make deaf."""
+"""A connection between a client and an exchange that a test can cut, or make lose what the exchange sends."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,7 +8,7 @@ CHUNK_BYTES = 65536
 
 
 class Line:
-    """Relays to `port`. While `deaf`, what the exchange says is lost; a deaf line is no use any more and is cut."""
+    """Relays to `port`. While `deaf`, it drops what the exchange sends; a connection that dropped bytes must be cut."""
 
     def __init__(self, port: int) -> None:
         self.url = ""
@@ -17,7 +17,7 @@ class Line:
         self._writers: set[asyncio.StreamWriter] = set()
 
     def cut(self) -> int:
-        """Ends every connection without a word. Returns how many there were."""
+        """Ends every connection without a close frame. Returns how many there were."""
         self.deaf = False
         cut, self._writers = self._writers, set()
         for writer in cut:

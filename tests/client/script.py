@@ -1,4 +1,4 @@
-"""The exchange's side of a conversation, said by the test: messages, and a server that sends what it is told."""
+"""A scripted exchange for tests of the client: builders of its messages, and a server that sends them on demand."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -57,7 +57,7 @@ def trade(number: int, price: int, size: int, maker_order: int, maker_open: int)
 
 
 def cancelled(*orders: tuple[int, int]) -> pb.OrdersCancelled:
-    """(order, what still rests of it)."""
+    """(order, how much of it still rests)."""
     return pb.OrdersCancelled(
         orders=[pb.CancelledOrder(order_id=number, market_id=1, open=rest) for number, rest in orders]
     )
@@ -72,7 +72,7 @@ def ready(account: int = OWN) -> pb.ServerMessage:
 
 
 def first_snapshots() -> list[pb.ServerMessage]:
-    """Alice has 1,000 chips; in market 1 a bid of 10 @ 40 and an offer of 5 @ 60 rest, Bob's both; seq 10."""
+    """Snapshots at seq 10. Alice has 1,000 chips. In market 1 Bob's bid of 10 @ 40 and his offer of 5 @ 60 rest."""
     market = pb.Market(id=1, name="Rain", min_settlement=0, max_settlement=10_000, tick_size=1, smallest_size=1)
     market.status = pb.OPEN
     alice = pb.Account(id=OWN, name="Alice", kind=pb.USER)
@@ -117,7 +117,7 @@ class Socket:
         await self.send(say(body, seq=seq, reply_to=request.request_id, replayed=replayed))
 
     async def welcome(self, epoch: int = EPOCH) -> pb.Authenticate:
-        """The whole opening with first_snapshots. Returns what the client said."""
+        """Signs the client in and sends first_snapshots. Returns the client's Authenticate."""
         hello = await self.request()
         await self.send(authenticated(epoch), *first_snapshots(), ready())
         return hello.authenticate
@@ -126,12 +126,12 @@ class Socket:
         await self._socket.close(code)
 
     def cut(self) -> None:
-        """The line is dead: no close frame."""
+        """Ends the connection without a close frame."""
         self._socket.transport.abort()
 
 
 class FakeExchange:
-    """Listens; each new socket waits to be accepted by the test."""
+    """A server. The test accepts each new socket."""
 
     def __init__(self) -> None:
         self.url = ""
@@ -157,7 +157,7 @@ async def fake_exchange() -> AsyncIterator[FakeExchange]:
 
 @asynccontextmanager
 async def connected(server: FakeExchange, **options: Any) -> AsyncIterator[tuple[Exchange, Socket]]:
-    """A client that is ready, and the other end of its socket. It does not come back if the socket is lost."""
+    """A ready client and the other end of its socket. The client does not reconnect if the socket is lost."""
     opening = asyncio.create_task(welcome(server))
     async with Exchange.connect(server.url, "secret", markets=[1], backoff=Backoff(attempts=0), **options) as x:
         yield x, await opening

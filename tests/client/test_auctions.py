@@ -1,4 +1,4 @@
-"""The auction board as the client knows it."""
+"""Auctions as the client knows them."""
 
 import asyncio
 
@@ -9,8 +9,8 @@ from exchange_client.state import State
 from tests.client.script import OWN, FakeExchange, connected, frame, piece, snapshot
 
 
-def test_the_board() -> None:
-    """A snapshot names all but the withdrawn ones; what is withdrawn goes away."""
+def test_the_client_follows_the_auction_board() -> None:
+    """A snapshot has all auctions but withdrawn ones. A withdrawn auction disappears."""
     lamp = pb.Auction(id=1, name="Lamp", status=pb.Auction.OPEN, buy_now_price=0)
     state = State()
     board = state.public.auctions
@@ -31,7 +31,7 @@ def test_the_board() -> None:
     assert board == {}, "a snapshot begins a new board"
 
 
-async def test_of_an_auction_it_waits_for_the_board_and_for_the_money(server: FakeExchange) -> None:
+async def test_until_heard_waits_for_the_board_and_for_the_payment(server: FakeExchange) -> None:
     async with connected(server) as (x, socket):
         buying = x.send(requests.buy_auction(6, "2"))
         sold = pb.AuctionSettled(auction=pb.Auction(id=6, seller_id=9, buyer_id=OWN, settle_price=20_000))
@@ -47,4 +47,4 @@ async def test_of_an_auction_it_waits_for_the_board_and_for_the_money(server: Fa
         listed = pb.AuctionCreated(auction=pb.Auction(id=7, seller_id=OWN, name="Lamp"))
         await socket.reply(await socket.request(), listed, seq=22)
         await socket.send(*piece("public", 21, 22, listed))
-        await x.until_heard(await listing)  # no money, so the account's stream says nothing
+        await x.until_heard(await listing)  # no payment, so the account's stream has no message

@@ -1,4 +1,4 @@
-"""The strategies, as the functions they are."""
+"""The bots' strategies, which are functions of a market and a portfolio."""
 
 import random
 from typing import Any
@@ -18,7 +18,7 @@ CASH = 100_000 * 10_000
 
 
 class Desk:
-    """One market as a bot sees it, whose wishes all come true and do not trade."""
+    """One market as a bot sees it. All its commands are accepted, and its orders do not trade."""
 
     def __init__(
         self, *, low: int = 0, high: int = 10_000, tick: int = 10, smallest: int = 100, masked: bool = False
@@ -91,7 +91,7 @@ def test_the_maker_replaces_only_what_is_wrong_and_cancels_first() -> None:
     assert 0 < most <= 8
 
 
-def test_the_maker_leans_against_its_position_and_stops_at_its_limit() -> None:
+def test_the_maker_shifts_its_quotes_against_its_position_and_stops_at_its_limit() -> None:
     def best_bid(position: int) -> int | None:
         desk = Desk()
         desk.holds(position)
@@ -106,14 +106,14 @@ def test_the_maker_leans_against_its_position_and_stops_at_its_limit() -> None:
     assert full is None
 
 
-def test_the_maker_never_reaches_what_others_quote() -> None:
+def test_the_maker_never_crosses_the_quotes_of_others() -> None:
     desk = Desk()
-    desk.others(1, pb.OFFER, 4800)  # below what it believes
+    desk.others(1, pb.OFFER, 4800)  # below its own estimate
     orders = placed(desk.step(MarketMaker(random.Random(1))))
     assert max(order.price for order in orders if order.side == pb.BID) == 4790
 
 
-def test_the_maker_follows_what_is_traded() -> None:
+def test_the_maker_follows_the_last_trades() -> None:
     desk, bot = Desk(), MarketMaker(random.Random(1))
     desk.prices(8000)
     desk.portfolio.cash = CASH
@@ -141,8 +141,8 @@ def test_the_noise_trader_stays_within_the_market_and_its_number_of_orders() -> 
 
 
 @pytest.mark.parametrize("kind", [MarketMaker, NoiseTrader, MomentumTrader])
-def test_where_account_ids_are_hidden_they_do_the_same(kind: type[Bot]) -> None:
-    """Their own orders they know by id, from their account's stream."""
+def test_bots_do_the_same_where_account_ids_are_hidden(kind: type[Bot]) -> None:
+    """Bots know their own orders by id, from their account's stream."""
 
     def day(*, masked: bool) -> list[tuple[int, int, int]]:
         desk, bot, others = Desk(masked=masked), kind(random.Random(1)), random.Random(2)
@@ -159,8 +159,8 @@ def test_where_account_ids_are_hidden_they_do_the_same(kind: type[Bot]) -> None:
     assert day(masked=True) == day(masked=False) != []
 
 
-def test_the_maker_stands_beside_its_own_quotes_where_ids_are_hidden() -> None:
-    """Taken for somebody else's, they would drive it away from itself."""
+def test_the_maker_knows_its_own_quotes_where_ids_are_hidden() -> None:
+    """If it took them for somebody else's, it would move its quotes away from them."""
     desk, bot = Desk(masked=True), MarketMaker(random.Random(1))
     for _ in range(50):
         desk.step(bot)
@@ -172,13 +172,13 @@ def test_the_maker_stands_beside_its_own_quotes_where_ids_are_hidden() -> None:
 
 
 @pytest.mark.parametrize(("position", "side"), [(10**6, pb.OFFER), (-(10**6), pb.BID)])
-def test_the_noise_trader_trades_back_what_is_too_much(position: int, side: int) -> None:
+def test_the_noise_trader_reduces_a_position_that_is_too_large(position: int, side: int) -> None:
     desk, bot = Desk(), NoiseTrader(random.Random(1))
     desk.holds(position)
     assert {body.side for _ in range(50) for body in placed(desk.step(bot))} == {side}
 
 
-def test_a_trend_needs_trades_and_a_difference() -> None:
+def test_a_trend_needs_enough_trades_and_a_large_enough_change() -> None:
     desk = Desk()
     desk.prices(*range(5000, 5000 + 100 * (SLOW_TRADES - 1), 100))
     assert trend(desk.view) == 0
@@ -195,7 +195,7 @@ def momentum(desk: Desk) -> list[pb.CreateOrder]:
     return [body for _ in range(20) for body in placed(desk.step(bot))]
 
 
-def test_the_momentum_trader_takes_with_the_trend_and_goes_back_to_flat_without() -> None:
+def test_the_momentum_trader_takes_with_the_trend_and_closes_its_position_without() -> None:
     desk = Desk()
     desk.others(1, pb.OFFER, 6000)
     desk.others(2, pb.BID, 4000)
@@ -207,7 +207,7 @@ def test_the_momentum_trader_takes_with_the_trend_and_goes_back_to_flat_without(
     assert {(body.side, body.price, body.size) for body in momentum(desk)} == {(pb.OFFER, 4000, 100)}
 
 
-def test_the_momentum_trader_buys_nothing_that_nobody_offers() -> None:
+def test_the_momentum_trader_buys_nothing_if_nobody_offers() -> None:
     desk = Desk()
     desk.prices(*range(5000, 8000, 100))
     assert momentum(desk) == []
@@ -221,7 +221,7 @@ def test_the_same_seed_does_the_same() -> None:
     assert day(1) == day(1) != day(2)
 
 
-def test_prices_go_on_the_tick_within_the_bounds_and_sizes_are_at_least_the_smallest() -> None:
+def test_prices_are_on_the_tick_within_the_bounds_and_sizes_at_least_the_smallest() -> None:
     market = Desk(low=-100, high=200, tick=10, smallest=50).view.market
     assert [on_tick(price, market) for price in (-500, -11, 19, 500)] == [-100, -20, 10, 200]
     assert [size_for(value, 300, market) for value in (0, 300 * 120, 10**6)] == [50, 100, 3300]

@@ -1,4 +1,4 @@
-"""Every command of the contract, as a method of the client and on the wire."""
+"""Every command of the contract: the client's method and the message that it sends."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -145,7 +145,7 @@ COMMANDS: list[tuple[Callable[[Exchange], Awaitable[Any]], Message, Message]] = 
 
 
 @pytest.mark.parametrize(("call", "sent", "answer"), COMMANDS, ids=[type(item[1]).__name__ for item in COMMANDS])
-async def test_every_command(
+async def test_every_command_sends_its_message(
     server: FakeExchange, call: Callable[[Exchange], Awaitable[Any]], sent: Message, answer: Message
 ) -> None:
     async with connected(server) as (x, socket):

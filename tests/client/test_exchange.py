@@ -1,4 +1,4 @@
-"""Commands, answers and errors, against a scripted exchange."""
+"""Commands, replies and errors, against a scripted exchange."""
 
 import asyncio
 from decimal import Decimal
@@ -39,7 +39,9 @@ from tests.client.script import (
 )
 
 
-async def test_it_opens_with_a_token_and_subscriptions_and_is_complete_when_it_is_open(server: FakeExchange) -> None:
+async def test_it_signs_in_with_token_and_subscriptions_and_its_state_is_complete_when_open(
+    server: FakeExchange,
+) -> None:
     async def other_end() -> None:
         socket = await server.accept()
         hello = await socket.welcome()
@@ -54,7 +56,7 @@ async def test_it_opens_with_a_token_and_subscriptions_and_is_complete_when_it_i
     await checked
 
 
-async def test_an_order_goes_out_in_whole_numbers_and_its_answer_comes_back(server: FakeExchange) -> None:
+async def test_an_order_is_sent_in_whole_numbers_and_its_reply_is_returned(server: FakeExchange) -> None:
     async with connected(server) as (x, socket):
         placing = asyncio.create_task(x.place(1, BID, "48.25", Decimal("10"), time_in_force=IOC))
         request = await socket.request()
@@ -64,7 +66,7 @@ async def test_an_order_goes_out_in_whole_numbers_and_its_answer_comes_back(serv
         await socket.reply(request, pb.OrderCreated(order=order(5, BID, 4825, 1000)), seq=21)
         placed = await placing
         assert (placed.body.order.id, placed.seq, placed.replayed) == (5, 21, False)
-        assert 5 not in x.book(1)  # the stream will say so
+        assert 5 not in x.book(1)  # a reply changes no state; the stream does
 
 
 async def test_subscribe_waits_for_the_snapshot_in_whichever_order_it_comes(server: FakeExchange) -> None:
@@ -80,7 +82,7 @@ async def test_subscribe_waits_for_the_snapshot_in_whichever_order_it_comes(serv
         assert x.market(2).market.name == "Snow"
 
 
-async def test_many_travel_in_one_frame_and_are_answered_one_by_one(server: FakeExchange) -> None:
+async def test_many_requests_travel_in_one_frame_and_get_one_reply_each(server: FakeExchange) -> None:
     async with connected(server) as (x, socket):
         answers = x.send_many(
             [requests.cancel_order(1), requests.create_order(1, BID, "41", "1", post_only=True), requests.out()]
@@ -101,7 +103,7 @@ async def test_many_travel_in_one_frame_and_are_answered_one_by_one(server: Fake
         assert second.code == pb.POST_ONLY_WOULD_TRADE
 
 
-def test_frames_hold_what_the_exchange_takes() -> None:
+def test_frames_stay_within_the_exchanges_limits() -> None:
     small = [pb.ClientMessage(request_id=str(number), out=pb.Out()) for number in range(FRAME_MESSAGES * 2 + 1)]
     frames = [pb.ClientFrame.FromString(data) for data in pack(small)]
     assert [len(frame.messages) for frame in frames] == [FRAME_MESSAGES, FRAME_MESSAGES, 1]
@@ -129,7 +131,7 @@ async def test_a_refusal_is_an_error_with_its_code(server: FakeExchange, code: i
         assert (caught.value.code, caught.value.retry_after) == (code, 1.5)
 
 
-async def test_an_unknown_outcome_can_be_asked_again_with_the_same_key(server: FakeExchange) -> None:
+async def test_a_request_with_unknown_outcome_can_be_repeated_with_its_key(server: FakeExchange) -> None:
     async with connected(server) as (x, socket):
         placing = asyncio.create_task(x.place(1, BID, "40", "10"))
         first = await socket.request()
@@ -143,15 +145,15 @@ async def test_an_unknown_outcome_can_be_asked_again_with_the_same_key(server: F
         assert (await again).replayed
 
 
-async def test_no_answer_in_time_is_an_unknown_outcome(server: FakeExchange) -> None:
+async def test_no_reply_in_time_is_an_unknown_outcome(server: FakeExchange) -> None:
     async with connected(server, answer_seconds=0.05) as (x, socket):
         with pytest.raises(OutcomeUnknown, match=r"no reply in 0\.05 s"):
             await x.out()
         late = await socket.request()
-        await socket.reply(late, pb.OrdersCancelled())  # nobody waits for it, and nobody minds
+        await socket.reply(late, pb.OrdersCancelled())  # a late reply that nobody waits for is ignored
 
 
-async def test_an_answer_of_the_wrong_kind_is_an_error(server: FakeExchange) -> None:
+async def test_a_reply_of_the_wrong_kind_is_an_error(server: FakeExchange) -> None:
     async with connected(server) as (x, socket):
         asking = x.send(Request.of(pb.Out(), pb.OrderCreated))
         await socket.reply(await socket.request(), pb.OrdersCancelled())
@@ -159,7 +161,7 @@ async def test_an_answer_of_the_wrong_kind_is_an_error(server: FakeExchange) -> 
             await asking
 
 
-async def test_commands_wait_until_it_is_known_who_gives_them(server: FakeExchange) -> None:
+async def test_commands_wait_until_the_acting_account_is_known(server: FakeExchange) -> None:
     async with connected(server) as (x, socket):
         switching = x.send(requests.act_as(8))
         with pytest.raises(ExchangeError, match="act_as is on its way"):
@@ -171,7 +173,7 @@ async def test_commands_wait_until_it_is_known_who_gives_them(server: FakeExchan
             x.send_many([requests.act_as(3), requests.out()])
 
 
-async def test_requests_that_wait_for_answers_are_bounded(
+async def test_the_number_of_requests_without_a_reply_is_bounded(
     server: FakeExchange, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pending, "PENDING_MAX", 100)
@@ -180,10 +182,10 @@ async def test_requests_that_wait_for_answers_are_bounded(
         with pytest.raises(TooManyPending):
             x.send(requests.out())
     for answer in unanswered:
-        assert isinstance(answer.exception(), OutcomeUnknown)  # it was sent, and we left
+        assert isinstance(answer.exception(), OutcomeUnknown)  # it was sent, but we stopped waiting
 
 
-async def test_the_state_shows_what_an_answer_said_after_until_heard(server: FakeExchange) -> None:
+async def test_after_until_heard_the_state_shows_what_the_reply_said(server: FakeExchange) -> None:
     async with connected(server) as (x, socket):
         placing = x.send(requests.create_order(1, BID, "40", "10"))
         created = pb.OrderCreated(order=order(5, BID, 4000, 1000, account=OWN))
@@ -196,7 +198,7 @@ async def test_the_state_shows_what_an_answer_said_after_until_heard(server: Fak
         assert list(x.portfolio().orders) == [5]
         cancelling = x.send(requests.out())
         await socket.reply(await socket.request(), pb.OrdersCancelled(), seq=22)
-        await x.until_heard(await cancelling)  # at once: there was nothing to cancel, so no stream tells of it
+        await x.until_heard(await cancelling)  # returns at once: nothing was cancelled, so no stream has a message
 
 
 async def test_updates_come_in_order_and_of_the_streams_asked_for(server: FakeExchange) -> None:
@@ -213,10 +215,10 @@ async def test_updates_come_in_order_and_of_the_streams_asked_for(server: FakeEx
             "BookCleared",
         ]
         assert [(await anext(of_market)).seq for _ in range(2)] == [21, 22]
-    assert [update async for update in of_all] == []  # closed by us: just the end
+    assert [update async for update in of_all] == []  # closed by us: the iterator ends without an error
 
 
-async def test_who_does_not_read_the_updates_is_told_and_costs_no_memory(server: FakeExchange) -> None:
+async def test_unread_updates_raise_an_error_and_take_no_memory(server: FakeExchange) -> None:
     async with connected(server) as (x, socket):
         updates = x.updates(limit=2)
         for seq in range(21, 26):
@@ -228,7 +230,7 @@ async def test_who_does_not_read_the_updates_is_told_and_costs_no_memory(server:
         assert [update async for update in updates] == []
 
 
-async def test_a_lost_connection_that_is_given_up_says_so_everywhere(server: FakeExchange) -> None:
+async def test_after_giving_up_a_lost_connection_every_call_raises(server: FakeExchange) -> None:
     async with connected(server) as (x, socket):
         updates = x.updates()
         placing = x.send(requests.create_order(1, BID, "40", "10"))
@@ -246,7 +248,7 @@ async def test_a_lost_connection_that_is_given_up_says_so_everywhere(server: Fak
             await anext(x.updates())
 
 
-async def test_a_refused_token_is_the_end(server: FakeExchange) -> None:
+async def test_a_refused_token_ends_the_client(server: FakeExchange) -> None:
     async def other_end() -> None:
         socket = await server.accept()
         await socket.reply(await socket.request(), pb.Refused(code=pb.NOT_AUTHENTICATED, message="unknown token"))
@@ -258,7 +260,7 @@ async def test_a_refused_token_is_the_end(server: FakeExchange) -> None:
     await refusing
 
 
-async def test_a_person_without_an_account_can_make_one(server: FakeExchange) -> None:
+async def test_a_person_without_an_account_can_create_one(server: FakeExchange) -> None:
     async def other_end() -> Socket:
         socket = await server.accept()
         await socket.request()
@@ -272,7 +274,7 @@ async def test_a_person_without_an_account_can_make_one(server: FakeExchange) ->
 
 
 @pytest.mark.parametrize("garbage", [b"\xff\xff\xff", "text"])
-async def test_what_is_no_frame_ends_the_socket(server: FakeExchange, garbage: bytes | str) -> None:
+async def test_an_unreadable_frame_ends_the_socket(server: FakeExchange, garbage: bytes | str) -> None:
     async with connected(server) as (x, socket):
         await socket.send_raw(garbage)
         with pytest.raises(ConnectionLost, match="gave up"):
@@ -290,7 +292,7 @@ async def test_a_refusal_that_names_no_request_ends_nothing(
     assert "INVALID_FRAME: too large" in caplog.text
 
 
-def test_an_address_that_is_none_is_refused_at_once() -> None:
+def test_an_invalid_address_is_refused_at_once() -> None:
     with pytest.raises(InvalidURI):
         Exchange.connect("http://127.0.0.1/", "secret")
 

@@ -1,4 +1,4 @@
-"""Streams of markets in their forms: a book with or without the ids that it hides, summaries, and who is told what."""
+"""The forms of a market's stream: masked, unmasked and summary; and which definitions the client keeps."""
 
 import pytest
 from exchange_client import exchange_pb2 as pb
@@ -26,7 +26,7 @@ Messages = list[pb.ServerMessage]
 
 @pytest.fixture
 def state() -> State:
-    """At seq 10, as first_snapshots says."""
+    """A state at seq 10, after first_snapshots."""
     state = State()
     state.hello("secret", markets=[1])
     state.feed(frame(authenticated(), *first_snapshots(), ready()))
@@ -42,7 +42,7 @@ def ended(*streams: str, asked: bool = False) -> pb.ServerMessage:
 
 
 def book_snapshot(form: str, seq: int, account: int, name: str = "Rain") -> Messages:
-    """The book anew, in this form: one bid of 7."""
+    """A new snapshot of the book in this form, with one bid: order 7."""
     bid = order(7, pb.BID, 4100, 100, account=account)
     return snapshot(form, seq, pb.Markets(markets=[market(name)]), pb.Orders(orders=[bid]))
 
@@ -52,7 +52,7 @@ def sudo_set(on: bool, *, asked: bool = True) -> pb.ServerMessage:
 
 
 def in_sudo(state: State) -> None:
-    """The market hides ids, which are seen from here on."""
+    """The market hides ids; sudo shows them from here on."""
     state.switch()
     state.feed(frame(ended(PLAIN), *book_snapshot(UNMASKED, 12, account=9), sudo_set(True)))
     state.switched()
@@ -76,7 +76,7 @@ def test_sudo_shows_ids_in_the_same_book_and_hides_them_again(state: State) -> N
 
 
 def test_the_book_is_there_between_the_end_of_one_form_and_the_snapshot_of_the_other(state: State) -> None:
-    """They need not fit into one frame."""
+    """The end and the snapshot may come in different frames."""
     book = state.markets[1].book
     state.switch()
     state.feed(frame(ended(PLAIN)))
@@ -92,7 +92,7 @@ def test_the_book_is_there_between_the_end_of_one_form_and_the_snapshot_of_the_o
 
 
 @pytest.mark.parametrize("ends_first", [True, False])
-def test_a_flip_of_hide_account_ids_keeps_the_book_in_either_order(state: State, ends_first: bool) -> None:
+def test_a_change_of_hide_account_ids_keeps_the_book_in_either_order(state: State, ends_first: bool) -> None:
     in_sudo(state)
     book = state.markets[1].book
     messages = [[ended(UNMASKED)], book_snapshot(PLAIN, 20, account=8, name="Open book")]
@@ -100,7 +100,7 @@ def test_a_flip_of_hide_account_ids_keeps_the_book_in_either_order(state: State,
         state.feed(frame(*part))
         assert state.markets[1].book is book
         assert len(book) == 1
-    late = piece(UNMASKED, 0, 21, cancelled((7, 0)))  # of the form that has ended: said before, heard after
+    late = piece(UNMASKED, 0, 21, cancelled((7, 0)))  # of the form that has ended: sent before its end, received after
     state.feed(frame(*late, *piece(PLAIN, 20, 21, cancelled((7, 60)))))
     assert [(resting.account_id, resting.open) for resting in book.bids] == [(8, 60)]
     assert (state.markets[1].market.name, state.heard(PLAIN), state.heard(UNMASKED)) == ("Open book", 21, None)
@@ -109,7 +109,7 @@ def test_a_flip_of_hide_account_ids_keeps_the_book_in_either_order(state: State,
     assert len(book) == 1
 
 
-def test_a_market_that_one_may_not_see_any_more_is_gone_at_once(state: State) -> None:
+def test_a_market_that_may_no_longer_be_seen_disappears_at_once(state: State) -> None:
     book = state.markets[1].book
     state.feed(frame(ended(PLAIN)))
     assert state.markets == {}
@@ -120,13 +120,13 @@ def test_a_market_that_one_may_not_see_any_more_is_gone_at_once(state: State) ->
     assert state.lost == set()
 
 
-def test_what_sudo_alone_showed_is_gone_with_it(state: State) -> None:
+def test_markets_that_only_sudo_showed_disappear_with_it(state: State) -> None:
     in_sudo(state)
     secret = snapshot("market.5", 13, pb.Markets(markets=[market("Secret", 5)]))
     guest = snapshot("account.8", 13, pb.AccountState(account=pb.Account(id=8, name="Bob"), cash=5))
     state.feed(frame(*secret, *guest, say(pb.ActingAs(account_id=8), reply_to="3")))
     assert (set(state.markets), set(state.portfolios), state.account_id) == ({1, 5}, {OWN, 8}, 8)
-    # The password was asked for too long ago: nobody has asked for this.
+    # The password was entered too long ago, so the exchange ends sudo unasked.
     masked, mine = book_snapshot(PLAIN, 14, account=0), say(pb.ActingAs(account_id=OWN))
     state.feed(frame(ended("account.8", UNMASKED, "market.5"), *masked, mine, sudo_set(False, asked=False)))
     assert (set(state.markets), set(state.portfolios), state.account_id) == ({1}, {OWN}, OWN)
@@ -144,7 +144,7 @@ def test_a_refused_switch_leaves_everything_as_it_is(state: State) -> None:
     assert state.markets == {}
 
 
-def test_what_was_heard_in_sudo_is_not_resumed_and_its_book_stays_the_same(state: State) -> None:
+def test_a_stream_of_sudo_is_not_resumed_and_its_book_stays(state: State) -> None:
     in_sudo(state)
     book = state.markets[1].book
     hello = state.hello("secret", markets=[1])
@@ -159,7 +159,7 @@ def test_what_was_heard_in_sudo_is_not_resumed_and_its_book_stays_the_same(state
     assert [resting.account_id for resting in book.bids] == [9]
 
 
-def test_trades_are_told_once_whatever_the_form(state: State) -> None:
+def test_trades_are_reported_once_whatever_the_form(state: State) -> None:
     in_sudo(state)
     state.feed(frame(*piece(UNMASKED, 12, 13, pb.Trades(trades=[trade(1, 4100, 50, 7, 50)]))))
     state.feed(frame(*piece(PLAIN, 0, 13, pb.Trades(trades=[trade(1, 4100, 50, 7, 50)]))))
@@ -174,7 +174,7 @@ def name_of(state: State, number: int = 1) -> str | None:
     return found.name if found else None
 
 
-def test_the_newest_definition_counts_whichever_stream_tells_it(state: State) -> None:
+def test_the_newest_definition_counts_whichever_stream_sends_it(state: State) -> None:
     state.feed(frame(*piece("public", 10, 12, pb.MarketUpdated(market=market("Drizzle")))))
     assert name_of(state) == "Drizzle"
     state.feed(frame(*piece(PLAIN, 10, 13, pb.MarketUpdated(market=market("Storm")))))
@@ -184,7 +184,9 @@ def test_the_newest_definition_counts_whichever_stream_tells_it(state: State) ->
 
 
 @pytest.mark.parametrize("withdrawn_first", [True, False])
-def test_a_market_that_becomes_restricted_is_still_known_where_it_is_told(state: State, withdrawn_first: bool) -> None:
+def test_a_market_that_becomes_restricted_is_still_known_to_those_who_get_its_definition(
+    state: State, withdrawn_first: bool
+) -> None:
     secret = market("Secret")
     secret.restricted = True
     public = piece("public", 10, 12, pb.MarketWithdrawn(market_id=1))
@@ -195,20 +197,20 @@ def test_a_market_that_becomes_restricted_is_still_known_where_it_is_told(state:
     assert name_of(state) == "Secret"
     state.feed(frame(ended(PLAIN)))  # no longer listed ...
     state.feed(frame(*piece(ACCOUNT, 12, 13, pb.MarketUpdated(market=market("Kept")))))
-    assert name_of(state) == "Kept"  # ... but its owner, or has traded there
+    assert name_of(state) == "Kept"  # ... but the owner, or a past trader
     state.feed(frame(*piece(ACCOUNT, 13, 14, pb.MarketWithdrawn(market_id=1))))
     assert name_of(state) is None
     assert state.market_ids() == set()
 
 
-def test_a_snapshot_of_a_stream_replaces_the_definitions_that_it_told(state: State) -> None:
+def test_a_snapshot_of_a_stream_replaces_the_definitions_that_it_sent(state: State) -> None:
     state.feed(frame(*snapshot(ACCOUNT, 12, pb.AccountState(), pb.Markets(markets=[market("Secret", 5)]))))
     assert state.market_ids() == {1, 5}
     state.feed(frame(*snapshot(ACCOUNT, 13, pb.AccountState())))
     assert state.market_ids() == {1}
 
 
-def test_a_restricted_market_that_one_only_knows_is_not_followed_by_who_follows_all() -> None:
+def test_following_all_markets_leaves_out_a_restricted_one_without_a_visible_book() -> None:
     state = State()
     state.hello("secret", all_markets=True)
     state.feed(frame(authenticated(), *first_snapshots(), ready()))
@@ -216,7 +218,7 @@ def test_a_restricted_market_that_one_only_knows_is_not_followed_by_who_follows_
     state.feed(frame(authenticated(), *piece(ACCOUNT, 10, 12, pb.MarketCreated(market=market("Secret", 5))), ready()))
     assert set(state.markets) == {1}
     assert name_of(state, 5) == "Secret"
-    hello = state.hello("secret", all_markets=True)  # it may be seen all the same: the exchange says which
+    hello = state.hello("secret", all_markets=True)  # it may be visible all the same: the exchange decides
     assert [(item.market_id, item.from_seq) for item in hello.subscriptions] == [(0, 10), (5, 0)]
     state.feed(frame(authenticated(), ended("market.5"), ready()))
     assert set(state.markets) == {1}
@@ -234,7 +236,7 @@ def with_summary(state: State) -> dict[int, pb.MarketSummary]:
     return state.summaries
 
 
-def test_a_summary_is_a_line_and_no_book(state: State) -> None:
+def test_a_summary_gives_a_line_and_no_book(state: State) -> None:
     summaries = with_summary(state)
     state.feed(frame(ended(PLAIN, asked=True)))
     assert (summaries[1].bid, set(state.markets)) == (4000, set())
@@ -243,11 +245,11 @@ def test_a_summary_is_a_line_and_no_book(state: State) -> None:
     state.feed(frame(ended(SUMMARY)))
     assert summaries == {}
     assert state.lost == set()
-    assert name_of(state) == "Rain"  # as the public stream tells it
+    assert name_of(state) == "Rain"  # as the public stream defines it
 
 
-def test_a_line_may_be_told_after_up_to_date_has_passed_its_command(state: State) -> None:
-    """It is made up to 0.25 s later, with the seq of the moment."""
+def test_a_summary_may_come_after_up_to_date_has_passed_its_command(state: State) -> None:
+    """A summary is made up to 0.25 s later, with the seq of that moment."""
     summaries = with_summary(state)
     state.feed(frame(say(pb.UpToDate(seq=20, epoch=EPOCH))))
     assert state.heard(PLAIN) == 20
@@ -255,7 +257,7 @@ def test_a_line_may_be_told_after_up_to_date_has_passed_its_command(state: State
     assert summaries[1].bid == 4200
 
 
-def test_summaries_are_asked_for_anew_by_every_hello(state: State) -> None:
+def test_every_sign_in_subscribes_to_summaries_again(state: State) -> None:
     with_summary(state)
     hello = state.hello("secret", markets=[1], summaries=True)
     assert hello.epoch == EPOCH

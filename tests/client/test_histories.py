@@ -1,4 +1,4 @@
-"""Histories, page after page, against a scripted exchange."""
+"""Histories, page by page, against a scripted exchange."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -20,7 +20,7 @@ each = pytest.mark.parametrize(("call", "asks", "answer"), HISTORIES, ids=[item[
 
 
 async def read(server: FakeExchange, call: Callable[[Exchange], AsyncIterator[Any]], *answers: Message) -> list[Any]:
-    """The pages that the iterator yields, while the exchange gives these answers."""
+    """What the client requested, and the pages that its iterator yields, while the exchange gives these answers."""
     asked: list[Message] = []
 
     async def other_end() -> Socket:
@@ -40,7 +40,7 @@ async def read(server: FakeExchange, call: Callable[[Exchange], AsyncIterator[An
 
 
 @each
-async def test_every_page_is_asked_for_after_the_one_before(
+async def test_each_page_is_requested_after_the_one_before(
     server: FakeExchange,
     call: Callable[[Exchange], AsyncIterator[Any]],
     asks: Callable[..., Message],
@@ -53,7 +53,7 @@ async def test_every_page_is_asked_for_after_the_one_before(
 
 
 @each
-async def test_it_waits_and_asks_again(
+async def test_a_busy_exchange_is_asked_again_after_a_wait(
     server: FakeExchange,
     call: Callable[[Exchange], AsyncIterator[Any]],
     asks: Callable[..., Message],
@@ -68,7 +68,7 @@ async def test_it_waits_and_asks_again(
 
 
 @each
-async def test_another_refusal_ends_it(
+async def test_another_refusal_ends_the_history(
     server: FakeExchange,
     call: Callable[[Exchange], AsyncIterator[Any]],
     asks: Callable[..., Message],

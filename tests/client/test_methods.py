@@ -1,4 +1,4 @@
-"""The commands of Exchange are the functions of requests: same parameters and texts, typed, each in one place."""
+"""The commands of Exchange are the functions of requests: the same parameters, types and docstrings."""
 
 import asyncio
 import inspect
@@ -12,9 +12,9 @@ from exchange_client import exchange_pb2 as pb
 from tests.client.script import FakeExchange, cancelled, connected, order
 
 NAMED = {"place": "create_order", "cancel": "cancel_order"}
-# With `*markets` rather than a list; subscribe waits for the snapshots too.
+# These take `*markets` rather than a list; subscribe also waits for the snapshots.
 WRITTEN = {"subscribe", "unsubscribe"}
-# Iterators over the pages of these are trade_history, order_history and positions.
+# Their iterators over pages are trade_history, order_history and positions.
 PAGES = {"get_full_trade_history", "get_full_order_history", "get_market_positions"}
 
 
@@ -56,7 +56,7 @@ def test_help_shows_parameters_and_text() -> None:
 
 
 async def test_type_checkers_know_parameters_and_replies(server: FakeExchange) -> None:
-    """mypy checks this too: each ignore below is an error where there is nothing to ignore."""
+    """mypy checks this too: an ignore below without an error to ignore is an error itself."""
     async with connected(server) as (x, socket):
         with pytest.raises(TypeError):
             await x.place(1)  # type: ignore[call-arg]

@@ -1,4 +1,4 @@
-"""The package stands by itself, and beside the exchange's own code. tests/live/test_client_wheel.py installs it."""
+"""The package works alone and beside the exchange's own code. tests/live/test_client_wheel.py installs it."""
 
 import ast
 import subprocess
@@ -24,7 +24,7 @@ def test_both_generated_modules_in_one_process_are_the_same_messages() -> None:
 
 
 def test_it_imports_nothing_of_the_exchange() -> None:
-    """Started in an interpreter that does not see the checkout."""
+    """Runs in an interpreter that does not see the checkout."""
     subprocess.run([sys.executable, "-I", "-c", "import exchange_client.bots.house"], check=True, cwd="/")
     tops = {
         name.partition(".")[0]
@@ -35,7 +35,7 @@ def test_it_imports_nothing_of_the_exchange() -> None:
     assert tops - set(sys.stdlib_module_names) == {"exchange_client", "google", "websockets"}
 
 
-def test_what_it_needs_is_what_the_exchange_pins() -> None:
+def test_its_requirements_allow_the_versions_that_the_exchange_pins() -> None:
     project = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
     pinned = dict(line.split("#")[0].strip().split("==") for line in lines if "==" in line)
@@ -43,7 +43,7 @@ def test_what_it_needs_is_what_the_exchange_pins() -> None:
         assert requirement.specifier.contains(pinned[requirement.name])
 
 
-async def test_sockets_name_the_client_and_its_version(server: FakeExchange) -> None:
+async def test_the_user_agent_names_the_client_and_its_version(server: FakeExchange) -> None:
     async with connected(server) as (_, socket):
         assert socket.user_agent == f"exchange-client/{__version__}"
 

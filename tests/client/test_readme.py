@@ -1,4 +1,4 @@
-"""The programs in client/README.md are programs; the one in the root's README is the first of them."""
+"""The programs in client/README.md are valid; the root's README shows the first of them."""
 
 import ast
 import asyncio
@@ -22,13 +22,13 @@ def programs(page: Path) -> list[str]:
 PROGRAMS = programs(README)
 
 
-def test_each_is_python() -> None:
+def test_each_program_is_valid_python() -> None:
     assert len(PROGRAMS) == 4
     for program in PROGRAMS:
         compile(program, str(README), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
 
 
-def test_the_first_page_shows_the_first_of_them() -> None:
+def test_the_root_readme_shows_the_first_program() -> None:
     assert programs(ROOT / "README.md") == PROGRAMS[:1]
 
 

@@ -1,4 +1,4 @@
-"""Lost sockets: back-off, resuming, and commands that happen once."""
+"""Lost sockets: back-off, resuming, and commands that are done once."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -29,14 +29,14 @@ async def connected(server: FakeExchange) -> AsyncIterator[tuple[Exchange, Socke
 
 
 async def come_back(server: FakeExchange) -> tuple[Socket, pb.Authenticate]:
-    """The exchange's end of the next socket, ready, without snapshots: everything was heard."""
+    """The exchange's end of the next socket, ready. It sends no snapshots: the client missed nothing."""
     socket = await server.accept()
     hello = (await socket.request()).authenticate
     await socket.send(authenticated(), ready(hello.act_as))
     return socket, hello
 
 
-async def test_it_resumes_where_it_stood_and_the_book_goes_on(server: FakeExchange) -> None:
+async def test_the_client_resumes_where_it_stood_and_its_book_continues(server: FakeExchange) -> None:
     async with connected(server) as (x, socket):
         book = x.book(1)
         await socket.send(*piece("market.1", 10, 14, cancelled((2, 0))), say(pb.UpToDate(seq=15, epoch=EPOCH)))
@@ -47,7 +47,7 @@ async def test_it_resumes_where_it_stood_and_the_book_goes_on(server: FakeExchan
         hello = (await socket.request()).authenticate
         assert (hello.epoch, hello.from_seq, hello.act_as) == (EPOCH, 15, OWN)
         assert [(item.market_id, item.from_seq) for item in hello.subscriptions] == [(1, 17)]
-        # What came meanwhile, and something once more.
+        # New messages, and one that the client has already.
         await socket.send(
             authenticated(),
             *piece("market.1", 14, 17, pb.OrderCreated(order=order(3, BID, 4100, 100))),
@@ -59,7 +59,7 @@ async def test_it_resumes_where_it_stood_and_the_book_goes_on(server: FakeExchan
         assert x.state.gaps == 0
 
 
-async def test_a_request_without_an_answer_is_sent_again_with_its_key(server: FakeExchange) -> None:
+async def test_a_request_without_a_reply_is_sent_again_with_its_key(server: FakeExchange) -> None:
     async with connected(server) as (x, socket):
         placing = x.send(requests.create_order(1, BID, "40", "10"))
         transferring = x.send(requests.make_transfer(OWN, 9, "1"))
@@ -87,9 +87,9 @@ async def test_an_answered_request_is_not_sent_again(server: FakeExchange) -> No
         await second
 
 
-async def test_what_could_happen_twice_is_not_sent_again(server: FakeExchange) -> None:
+async def test_a_request_without_a_key_is_not_sent_again(server: FakeExchange) -> None:
     async with connected(server) as (x, socket):
-        # No key, by the author's own will.
+        # The bot's author chose to send no key.
         asking = x.send(Request(pb.CreateOrder(market_id=1, side=BID, price=1, size=1), pb.OrderCreated))
         await socket.request()
         socket.cut()
@@ -115,7 +115,7 @@ async def test_a_request_is_sent_four_times_at_most(server: FakeExchange) -> Non
             await asking
 
 
-async def test_a_request_that_nobody_waits_for_any_more_is_not_sent_again(server: FakeExchange) -> None:
+async def test_an_abandoned_request_is_not_sent_again(server: FakeExchange) -> None:
     async with connected(server) as (x, socket):
         asking = x.send(requests.out())
         await socket.request()
@@ -127,11 +127,11 @@ async def test_a_request_that_nobody_waits_for_any_more_is_not_sent_again(server
         assert (await socket.request()).out.key == "next"
 
 
-async def test_a_request_is_not_sent_again_in_another_accounts_name(server: FakeExchange) -> None:
+async def test_a_request_is_not_sent_again_as_another_account(server: FakeExchange) -> None:
     async with connected(server) as (x, socket):
         asking = x.send(requests.out())
         await socket.request()
-        await socket.send(say(pb.ActingAs(account_id=8)))  # put back by the exchange
+        await socket.send(say(pb.ActingAs(account_id=8)))  # the exchange switched the account
         await x.until(lambda: x.account_id == 8)
         socket.cut()
         _, hello = await come_back(server)
@@ -140,7 +140,7 @@ async def test_a_request_is_not_sent_again_in_another_accounts_name(server: Fake
             await asking
 
 
-async def test_while_there_is_no_connection_commands_say_so(server: FakeExchange) -> None:
+async def test_commands_without_a_connection_raise_an_error(server: FakeExchange) -> None:
     async with connected(server) as (x, socket):
         socket.cut()
         socket = await server.accept()
@@ -162,7 +162,7 @@ async def test_subscriptions_made_later_are_made_again(server: FakeExchange) -> 
             await asking
         socket.cut()
         _, hello = await come_back(server)
-        # Who follows all follows market 1 again too, and of what it did not hear it needs a snapshot.
+        # A client that follows all markets follows market 1 again too, and needs a snapshot for what it missed.
         assert [(item.market_id, item.all_markets) for item in hello.subscriptions] == [(0, True), (1, False)]
         assert hello.subscriptions[1].from_seq == 0
 
@@ -192,7 +192,7 @@ async def test_a_restarted_exchange_replaces_everything(server: FakeExchange) ->
         assert len(book) == 2
 
 
-async def test_a_gap_that_stays_makes_it_connect_anew(server: FakeExchange) -> None:
+async def test_a_lasting_gap_makes_the_client_reconnect(server: FakeExchange) -> None:
     async with connected(server) as (x, socket):
         await socket.send(*piece("market.1", 11, 12, cancelled((1, 0))))
         for _ in range(2):
@@ -203,7 +203,7 @@ async def test_a_gap_that_stays_makes_it_connect_anew(server: FakeExchange) -> N
         assert x.state.gaps == 1
 
 
-async def test_a_connection_that_held_makes_earlier_failures_forgotten(
+async def test_a_lasting_connection_resets_the_count_of_failures(
     server: FakeExchange, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(session, "HELD_SECONDS", 0.0)
@@ -214,14 +214,14 @@ async def test_a_connection_that_held_makes_earlier_failures_forgotten(
         await x.until_connected()
 
 
-async def test_a_silent_exchange_is_left(server: FakeExchange, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_client_leaves_a_silent_exchange(server: FakeExchange, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "SILENCE_SECONDS", 0.05)
     async with connected(server) as (x, _):
         await come_back(server)
         await x.until_connected()
 
 
-async def test_nobody_there_is_tried_several_times_and_then_said(unused_tcp_port: int) -> None:
+async def test_an_unreachable_exchange_is_tried_several_times_before_an_error(unused_tcp_port: int) -> None:
     with pytest.raises(ConnectionLost, match="gave up connecting"):
         async with Exchange.connect(f"ws://127.0.0.1:{unused_tcp_port}/ws", "secret", backoff=at_once(attempts=2)):
             pass
@@ -249,6 +249,6 @@ def test_after_a_restart_clients_come_back_spread_over_five_seconds() -> None:
     assert 4.5 < max(waits) <= 5
 
 
-def test_it_can_try_for_ever() -> None:
+def test_the_client_can_retry_for_ever() -> None:
     backoff = Backoff(attempts=None, draw=lambda low, high: high)
     assert [backoff.wait_after(1006) for _ in range(2000)][-1] == 10

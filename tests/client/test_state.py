@@ -1,4 +1,4 @@
-"""The reader of streams: snapshot + stream = book, and nothing twice, nothing after a gap."""
+"""The reader of streams: snapshot + stream = book. It applies nothing twice, and nothing after a gap."""
 
 import random
 
@@ -29,7 +29,7 @@ ACCOUNT = f"account.{OWN}"
 
 @pytest.fixture
 def state() -> State:
-    """At seq 10, as first_snapshots says."""
+    """A state at seq 10, after first_snapshots."""
     state = State()
     state.hello("secret", markets=[1])
     state.feed(frame(authenticated(), *first_snapshots(), ready()))
@@ -37,7 +37,7 @@ def state() -> State:
 
 
 def rests(book: Book) -> list[tuple[int, int]]:
-    """(id, open) of the bids and then of the offers, in priority order."""
+    """(id, open size) of the bids, then of the offers, in priority order."""
     return [(order.id, order.open) for side in (book.bids, book.offers) for order in side]
 
 
@@ -119,7 +119,7 @@ def test_a_closed_market_has_no_book(state: State) -> None:
     assert market.status == pb.CLOSED
 
 
-def test_a_piece_heard_before_is_dropped(state: State) -> None:
+def test_a_message_received_before_is_dropped(state: State) -> None:
     created = piece(MARKET, 10, 11, pb.OrderCreated(order=order(3, pb.BID, 4000, 200)))
     gone = piece(MARKET, 11, 12, cancelled((3, 0)))
     state.feed(frame(*created, *gone))
@@ -128,19 +128,19 @@ def test_a_piece_heard_before_is_dropped(state: State) -> None:
     assert state.gaps == 0
 
 
-def test_a_piece_after_a_gap_is_passed_over_until_a_snapshot_comes(state: State) -> None:
+def test_messages_after_a_gap_are_ignored_until_a_snapshot_comes(state: State) -> None:
     missed = piece(MARKET, 11, 12, pb.OrderCreated(order=order(4, pb.BID, 4100, 1)))
     assert state.feed(frame(*missed)) == []
     assert state.gaps == 1
     state.feed(frame(say(pb.UpToDate(seq=13, epoch=EPOCH))))
-    assert state.heard(MARKET) == 10  # not 13: of this stream something is missing
+    assert state.heard(MARKET) == 10  # not 13: this stream has a gap
     assert state.heard(ACCOUNT) == 13
     state.feed(frame(*snapshot(MARKET, 12, pb.Orders(orders=[order(4, pb.BID, 4100, 1)]))))
     state.feed(frame(*piece(MARKET, 12, 14, pb.OrderCreated(order=order(5, pb.BID, 4000, 7)))))
     assert rests(state.markets[1].book) == [(4, 1), (5, 7)]
 
 
-def test_a_gap_is_also_filled_by_the_missing_pieces(state: State) -> None:
+def test_the_missing_messages_fill_a_gap_too(state: State) -> None:
     first = piece(MARKET, 10, 11, pb.OrderCreated(order=order(3, pb.BID, 4000, 200)))
     second = piece(MARKET, 11, 12, cancelled((1, 0)))
     state.feed(frame(*second))
@@ -148,7 +148,7 @@ def test_a_gap_is_also_filled_by_the_missing_pieces(state: State) -> None:
     assert rests(state.markets[1].book) == [(3, 200), (2, 500)]
 
 
-def test_a_gap_that_the_exchange_does_not_know_of_makes_the_next_hello_start_anew(state: State) -> None:
+def test_after_a_gap_unknown_to_the_exchange_the_next_sign_in_starts_anew(state: State) -> None:
     state.feed(frame(*piece(MARKET, 11, 12, cancelled((1, 0)))))
     up_to_date = frame(say(pb.UpToDate(seq=13, epoch=EPOCH)))
     stuck = []
@@ -165,7 +165,7 @@ def test_up_to_date_of_another_epoch_says_nothing_about_this_one(state: State) -
     assert state.heard(MARKET) == 10
 
 
-def test_pieces_of_several_streams_in_one_frame_go_each_to_its_own(state: State) -> None:
+def test_messages_of_several_streams_in_one_frame_go_to_their_streams(state: State) -> None:
     fill = pb.Fill(order_id=5, market_id=1, open=0)
     state.feed(
         frame(
@@ -178,7 +178,7 @@ def test_pieces_of_several_streams_in_one_frame_go_each_to_its_own(state: State)
     assert 2 not in state.markets
     state.feed(frame(*piece(ACCOUNT, 11, 12, pb.Fills(account_id=OWN, fills=[fill]))))
     assert state.portfolios[OWN].orders == {}
-    assert 5 in state.markets[1].book  # the book hears of it on the market's stream
+    assert 5 in state.markets[1].book  # the market's stream changes the book
 
 
 def test_a_reply_changes_nothing(state: State) -> None:
@@ -194,7 +194,7 @@ def test_what_comes_after_a_reply_is_not_of_the_stream_before_it(state: State) -
 
 
 def test_trades_in_a_snapshot_are_older_than_its_book(state: State) -> None:
-    """What rested of the maker then is not what rests of it now."""
+    """The maker's open size in the trade is not its open size now."""
     rest = pb.Orders(orders=[order(2, pb.OFFER, 6000, 500, open_=100)])
     state.feed(frame(*snapshot(MARKET, 12, rest, pb.Trades(trades=[trade(1, 6000, 100, 2, 400)]))))
     assert rests(state.markets[1].book) == [(2, 100)]
@@ -226,7 +226,7 @@ def test_portfolio_follows_money_exposures_owners_and_transfers(state: State) ->
     assert [owner.owner_id for owner in portfolio.owners] == [4]
 
 
-def test_a_new_account_is_heard_from_its_first_message_on(state: State) -> None:
+def test_a_new_account_is_followed_from_its_first_message_on(state: State) -> None:
     alt = pb.Account(id=12, name="Alice's alt", kind=pb.ALT)
     created = pb.AccountCreated(account=alt, owners=[pb.Owner(owner_id=OWN)])
     state.feed(frame(*piece("account.12", 0, 11, created), *piece("public", 10, 11, pb.AccountCreated(account=alt))))
@@ -234,7 +234,7 @@ def test_a_new_account_is_heard_from_its_first_message_on(state: State) -> None:
     assert state.public.accounts[12].kind == pb.ALT
 
 
-def test_unknown_messages_and_streams_are_passed_over(state: State) -> None:
+def test_unknown_messages_and_streams_are_ignored(state: State) -> None:
     updates = state.feed(
         frame(
             pb.ServerMessage(seq=11),
@@ -246,7 +246,7 @@ def test_unknown_messages_and_streams_are_passed_over(state: State) -> None:
     assert len(state.markets[1].book) == 2
 
 
-def test_hello_resumes_where_everything_was_heard(state: State) -> None:
+def test_a_sign_in_resumes_from_where_every_stream_was_complete(state: State) -> None:
     state.feed(frame(*piece(MARKET, 10, 15, pb.OrderCreated(order=order(3, pb.BID, 4000, 200)))))
     hello = state.hello("secret", act_as=OWN, markets=[1, 2])
     assert (hello.epoch, hello.from_seq, hello.act_as) == (EPOCH, 10, OWN)
@@ -258,7 +258,7 @@ def test_hello_resumes_where_everything_was_heard(state: State) -> None:
 
 
 def resumed(*, all_markets: bool) -> State:
-    """At seq 10, connecting again; the exchange has just let it in."""
+    """A state at seq 10 that reconnects; the exchange has just accepted the sign-in."""
     state = State()
     state.hello("secret", markets=[1], all_markets=all_markets)
     state.feed(frame(authenticated(), *first_snapshots(), ready()))
@@ -267,8 +267,8 @@ def resumed(*, all_markets: bool) -> State:
     return state
 
 
-def test_a_market_made_while_we_were_away_is_heard_from_its_beginning() -> None:
-    """Its stream's pieces continue from wherever the matcher started, which is before we left."""
+def test_a_market_created_while_away_is_followed_from_its_beginning() -> None:
+    """The first prev_seq of its stream is where the matcher started, which is before we left."""
     state = resumed(all_markets=True)
     quiet, busy = pb.Market(id=8, name="Hail", status=pb.OPEN), pb.Market(id=9, name="Snow", status=pb.OPEN)
     state.feed(
@@ -286,7 +286,7 @@ def test_a_market_made_while_we_were_away_is_heard_from_its_beginning() -> None:
     assert state.gaps == 0
 
 
-def test_it_is_heard_too_if_the_public_stream_came_as_a_snapshot() -> None:
+def test_it_is_followed_too_if_the_public_stream_came_as_a_snapshot() -> None:
     state = resumed(all_markets=True)
     markets = pb.Markets(markets=[pb.Market(id=1, name="Rain"), pb.Market(id=9, name="Snow")])
     state.feed(frame(*snapshot("public", 20, markets), ready()))
@@ -295,13 +295,13 @@ def test_it_is_heard_too_if_the_public_stream_came_as_a_snapshot() -> None:
 
 
 def test_a_market_whose_first_snapshot_was_lost_with_the_connection_is_asked_for() -> None:
-    """The public stream had told of it, and will not again."""
+    """The public stream had defined it and will not do so again."""
     state = resumed(all_markets=True)
     state.feed(frame(ready()))
     state.feed(frame(*piece("public", 10, 12, pb.MarketCreated(market=pb.Market(id=9, name="Snow")))))
     hello = state.hello("secret", all_markets=True)
     subscribed = [(item.all_markets, item.market_id, item.from_seq) for item in hello.subscriptions]
-    assert subscribed == [(True, 0, 10), (False, 9, 0)]  # the last word on a stream counts
+    assert subscribed == [(True, 0, 10), (False, 9, 0)]  # the last subscription of a stream counts
 
 
 def test_a_new_market_is_not_followed_unless_all_are() -> None:
@@ -311,7 +311,7 @@ def test_a_new_market_is_not_followed_unless_all_are() -> None:
     assert set(state.markets) == {1}
 
 
-def test_an_account_made_while_we_were_away_is_ours_from_its_beginning() -> None:
+def test_an_account_created_while_away_is_followed_from_its_beginning() -> None:
     state = resumed(all_markets=False)
     alt = pb.Account(id=12, name="Alice's alt", kind=pb.ALT)
     created = pb.AccountCreated(account=alt, owners=[pb.Owner(owner_id=OWN)])
@@ -324,7 +324,7 @@ def test_an_account_made_while_we_were_away_is_ours_from_its_beginning() -> None
     assert state.portfolios[13].cash == 6
 
 
-def test_hello_starts_anew_when_the_first_snapshots_did_not_all_come() -> None:
+def test_a_sign_in_starts_anew_if_some_first_snapshots_did_not_come() -> None:
     state = State()
     state.hello("secret", markets=[1])
     state.feed(frame(authenticated(), *first_snapshots()))
@@ -332,7 +332,7 @@ def test_hello_starts_anew_when_the_first_snapshots_did_not_all_come() -> None:
     assert (hello.epoch, hello.from_seq, hello.subscriptions[0].from_seq) == (0, 0, 0)
 
 
-def test_half_a_snapshot_is_forgotten_with_its_socket(state: State) -> None:
+def test_an_incomplete_snapshot_is_dropped_with_its_socket(state: State) -> None:
     begin, orders, end = snapshot(MARKET, 12, pb.Orders(orders=[order(7, pb.BID, 4100, 100)]))
     state.feed(frame(begin, orders))
     state.hello("secret", markets=[1])
@@ -340,7 +340,7 @@ def test_half_a_snapshot_is_forgotten_with_its_socket(state: State) -> None:
     assert rests(state.markets[1].book) == [(2, 500)]
 
 
-def test_a_new_epoch_replaces_all_and_drops_what_it_does_not_bring(state: State) -> None:
+def test_a_new_epoch_replaces_the_state_and_drops_what_it_does_not_send(state: State) -> None:
     state.feed(frame(*snapshot("market.2", 10, pb.Orders())))
     state.hello("secret", markets=[1])
     state.feed(frame(authenticated(EPOCH + 1), *first_snapshots()))
@@ -354,13 +354,13 @@ def test_unsubscribed_streams_are_forgotten(state: State) -> None:
     state.feed(frame(say(pb.Unsubscribed(streams=[MARKET]), reply_to="1")))
     assert state.markets == {}
     assert state.heard(MARKET) is None
-    market = state.market(1)  # the public stream still knows it
+    market = state.market(1)  # the public stream still defines it
     assert market is not None
     assert market.name == "Rain"
 
 
-def test_a_random_day_builds_the_book_that_a_list_builds() -> None:
-    """Against the simplest book there is: a list of orders, sorted by price and age."""
+def test_random_messages_build_the_same_book_as_a_simple_list() -> None:
+    """Compares with the simplest book: a list of orders, sorted by price and age."""
     seed = random.randrange(2**32)
     print(f"seed {seed}")
     rng = random.Random(seed)

@@ -23,13 +23,13 @@ from tests.client.script import (
 )
 
 GUEST = 8  # somebody else's account
-SECRET = "market.5"  # an operator sees it in sudo only
+SECRET = "market.5"  # operators see it only in sudo
 MARKETS = [1, 5]
 
 
 @asynccontextmanager
 async def operating(server: FakeExchange, **options: Any) -> AsyncIterator[tuple[Exchange, Socket]]:
-    """In sudo, acting as the guest, following markets 1 and 5."""
+    """A client in sudo that acts as the guest and follows markets 1 and 5."""
     opening = asyncio.create_task(welcome(server))
     backoff = Backoff(first=0.01, most=0.01, restart=0.01, attempts=5)
     async with Exchange.connect(server.url, "secret", markets=[1], backoff=backoff, **options) as x:
@@ -74,7 +74,7 @@ async def answer_act_as(socket: Socket, request: pb.ClientMessage) -> None:
 
 
 async def come_back(server: FakeExchange) -> tuple[Socket, list[pb.ClientMessage]]:
-    """Signed in again, without sudo; then what the client says next."""
+    """Accepts the client's new socket, signed in without sudo. Returns it and the client's next requests."""
     socket = await server.accept()
     hello = (await socket.request()).authenticate
     assert (hello.act_as, hello.epoch, hello.from_seq) == (0, 0, 0)
@@ -83,7 +83,7 @@ async def come_back(server: FakeExchange) -> tuple[Socket, list[pb.ClientMessage
     return socket, await socket.receive()
 
 
-async def test_sudo_is_turned_on_again_before_what_needs_it(server: FakeExchange) -> None:
+async def test_sudo_is_turned_on_again_before_requests_that_need_it(server: FakeExchange) -> None:
     async with operating(server) as (x, socket):
         book, portfolio = x.book(1), x.portfolio()
         giving = x.send(requests.gift(OWN, "1", key="gift"))
@@ -91,7 +91,7 @@ async def test_sudo_is_turned_on_again_before_what_needs_it(server: FakeExchange
         socket.cut()
         socket, (sudo, again, act_as) = await come_back(server)
         assert (x.connected, x.state.sudo) == (False, False)
-        assert len(x.book(5)) == 0  # there all the while
+        assert len(x.book(5)) == 0  # never gone
         await answer_sudo(socket, sudo)
         await answer_subscribe(socket, again)
         await answer_act_as(socket, act_as)
@@ -107,7 +107,7 @@ async def test_sudo_is_turned_on_again_before_what_needs_it(server: FakeExchange
         assert set(x.state.markets) == {1, 5}
 
 
-async def test_an_operator_who_is_none_any_more_goes_on_without_sudo(server: FakeExchange) -> None:
+async def test_a_former_operator_continues_without_sudo(server: FakeExchange) -> None:
     async with operating(server) as (x, socket):
         giving = x.send(requests.gift(OWN, "1"))
         await socket.request()
@@ -123,7 +123,7 @@ async def test_an_operator_who_is_none_any_more_goes_on_without_sudo(server: Fak
         socket.cut()
         socket = await server.accept()
         hello = (await socket.request()).authenticate
-        assert [item.market_id for item in hello.subscriptions] == [1]  # not for ever
+        assert [item.market_id for item in hello.subscriptions] == [1]  # market 5 is not asked for again
         await socket.send(authenticated(), ready())
         await x.until_connected()
 
@@ -181,7 +181,7 @@ async def test_a_socket_that_is_lost_while_sudo_is_turned_on_starts_anew(server:
 
 
 @pytest.mark.parametrize("while_away", [False, True])
-async def test_a_market_that_may_not_be_seen_any_more_is_asked_for_once_more_at_most(
+async def test_a_market_that_may_no_longer_be_seen_is_subscribed_once_more_at_most(
     server: FakeExchange, while_away: bool
 ) -> None:
     opening = asyncio.create_task(welcome(server))
@@ -211,7 +211,7 @@ async def test_a_market_that_may_not_be_seen_any_more_is_asked_for_once_more_at_
         assert [item.market_id for item in (await socket.request()).authenticate.subscriptions] == [1]
 
 
-async def test_summaries_come_again_after_a_lost_socket(server: FakeExchange) -> None:
+async def test_summaries_continue_after_a_lost_socket(server: FakeExchange) -> None:
     line = pb.MarketSummary(market_id=1, status=pb.OPEN, bid=4000)
 
     async def other_end() -> Socket:

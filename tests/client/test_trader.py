@@ -1,4 +1,4 @@
-"""The trader around a strategy, and the house as a process."""
+"""The trader that runs a strategy, and the house bots as a process."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ from tests.client.script import FakeExchange, Socket, order, piece, say, snapsho
 
 @pytest.fixture
 def short_farewell(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The scripts below do not answer the last Out."""
+    """Shortens a wait: the scripts below do not answer the last Out."""
     monkeypatch.setattr(trader, "FAREWELL_SECONDS", 0.05)
 
 
@@ -43,7 +43,7 @@ async def trading(server: FakeExchange, bot: Bot) -> AsyncIterator[tuple[asyncio
 
 
 class Wants:
-    """A bot that asks for an order at each step, and remembers where."""
+    """A bot that places an order at each step and remembers the market."""
 
     name = "Wants"
 
@@ -56,7 +56,7 @@ class Wants:
 
 
 @pytest.mark.usefixtures("short_farewell")
-async def test_the_trader_takes_open_markets_in_turn_and_new_ones_too(server: FakeExchange) -> None:
+async def test_the_trader_visits_open_markets_in_turn_including_new_ones(server: FakeExchange) -> None:
     bot = Wants(random.Random(1))
     async with trading(server, bot) as (_, socket):
         await socket.reply(await socket.request(), pb.Refused(code=pb.MARKET_PAUSED))
@@ -70,7 +70,7 @@ async def test_the_trader_takes_open_markets_in_turn_and_new_ones_too(server: Fa
 
 
 @pytest.mark.usefixtures("short_farewell")
-async def test_the_trader_begins_afresh_when_it_runs_out_of_money(server: FakeExchange) -> None:
+async def test_the_trader_cancels_its_orders_when_it_runs_out_of_money(server: FakeExchange) -> None:
     async with trading(server, Wants(random.Random(1))) as (_, socket):
         await socket.reply(await socket.request(), pb.Refused(code=pb.INSUFFICIENT_FUNDS))
         out = await socket.request()
@@ -101,7 +101,7 @@ async def test_the_trader_goes_on_after_a_lost_connection(server: FakeExchange) 
         assert (await socket.request()).create_order.client_order_id != first.create_order.client_order_id
 
 
-async def test_the_trader_takes_back_its_orders_when_it_is_stopped(server: FakeExchange) -> None:
+async def test_the_trader_cancels_its_orders_when_it_is_stopped(server: FakeExchange) -> None:
     async with trading(server, Wants(random.Random(1))) as (task, socket):
         await socket.request()
         task.cancel()
@@ -123,10 +123,10 @@ async def test_the_trader_ends_when_its_token_is_revoked(server: FakeExchange) -
 
 
 @pytest.mark.usefixtures("short_farewell")
-async def test_the_trader_passes_by_markets_that_its_account_may_not_trade_until_that_changes(
+async def test_the_trader_skips_markets_that_its_account_may_not_trade_until_that_changes(
     server: FakeExchange,
 ) -> None:
-    """One may see a market through another account of one's own."""
+    """A person may see a market through another of their accounts."""
     bot = Wants(random.Random(1))
     async with trading(server, bot) as (_, socket):
         other = pb.Markets(markets=[pb.Market(id=2, name="Theirs", status=pb.OPEN, restricted=True)])
@@ -163,7 +163,7 @@ async def test_the_house_runs_its_bots_and_ends_cleanly_on_sigterm(server: FakeE
         assert await process.wait() == 0
 
 
-async def test_one_bot_that_cannot_go_on_does_not_stop_the_others_but_the_last_does(
+async def test_a_failed_bot_does_not_stop_the_others_but_the_last_one_ends_the_house(
     server: FakeExchange, tmp_path: Path
 ) -> None:
     tokens = tmp_path / "tokens.json"
@@ -185,16 +185,14 @@ async def test_one_bot_that_cannot_go_on_does_not_stop_the_others_but_the_last_d
 
 
 @pytest.mark.parametrize("text", ["[]", "{}", '{"maker": 1}', '{"maker": "m", "taker": "t"}', "no json"])
-def test_a_file_of_something_else_is_said_to_be_wrong(
-    text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_wrong_file_gives_an_error_message(text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     tokens = tmp_path / "tokens.json"
     tokens.write_text(text, encoding="utf-8")
     assert house.main(["--url", "ws://127.0.0.1:1/ws", "--tokens-file", str(tokens)]) == house.EXIT_USAGE
     assert str(tokens) in capsys.readouterr().err
 
 
-def test_a_file_that_is_not_there_is_said_to_be_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_file_gives_an_error_message(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     missing = tmp_path / "missing.json"
     assert house.main(["--url", "ws://127.0.0.1:1/ws", "--tokens-file", str(missing)]) == house.EXIT_USAGE
     assert "No such file" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""Chips in, whole numbers out, exactly."""
+"""Conversion of chips to whole numbers is exact."""
 
 from decimal import Decimal
 from typing import Any
@@ -29,7 +29,7 @@ def test_amounts_are_ten_thousandths() -> None:
 
 
 @pytest.mark.parametrize("value", [48.25, 48, True, None, b"48"])
-def test_what_could_be_inexact_or_ambiguous_is_a_type_error(value: Any) -> None:
+def test_an_inexact_or_ambiguous_value_is_a_type_error(value: Any) -> None:
     with pytest.raises(TypeError, match="Decimal or str"):
         price_units(value)
 
@@ -37,13 +37,13 @@ def test_what_could_be_inexact_or_ambiguous_is_a_type_error(value: Any) -> None:
 @pytest.mark.parametrize(
     "text", ["48.255", "0.001", "1e-400000000", "NaN", "Infinity", "1e30", "1e400000000", "chips", ""]
 )
-def test_what_two_decimals_cannot_say_is_a_value_error(text: str) -> None:
+def test_a_price_that_two_decimals_cannot_hold_is_a_value_error(text: str) -> None:
     with pytest.raises(ValueError, match=r"decimals|too large|not a number"):
         price_units(text)
 
 
 @given(st.integers(-(2**63), 2**63 - 1))
-def test_every_int64_goes_out_and_comes_back(units: int) -> None:
+def test_every_int64_is_converted_and_back(units: int) -> None:
     assert price_units(price_decimal(units)) == units
     assert size_units(str(size_decimal(units))) == units
     assert amount_units(amount_decimal(units)) == units

@@ -1,6 +1,6 @@
 """Values from the environment: the secret of a data directory, amounts of money, the sign-in provider.
 
-The secret is written once, as a whole, and only its user may read it. Amounts are exact. A provider must be trustworthy.
+The secret is written once, as a whole, and only its user may read it. Amounts are exact. A provider must be safe.
 """
 
 import stat

@@ -13,7 +13,7 @@ READ = re.compile(r'env\.\w+\(\s*"(\w+)"')
 ROW = re.compile(r"^\| (.+?) \| ", re.MULTILINE)
 FILE = re.compile(r"`([\w/]+\.(?:py|md|proto))(?:: \w+)?`")
 STEP = re.compile(r"^ {4,}(?:\d+)? +([a-z_]+/[\w/.]*) +([A-Za-z_.]+)", re.MULTILINE)
-TOP = (*PACKAGES, "tests", "docs", "client")  # what begins with one of these is a path from the root
+TOP = (*PACKAGES, "tests", "docs", "client")  # paths from the root begin with one of these
 INSIDE_MARKETS = ("Inside `markets/`:", "## Adding a command")  # below these headings bare names are files of markets
 
 
@@ -27,7 +27,7 @@ def documented_variables(page: str) -> set[str]:
 
 
 def named_files(page: str) -> Iterator[str]:
-    """Paths from the root. A bare name is a file of the package whose row it stands in, or of its part's row."""
+    """Paths from the root. A bare name is a file of the package, or part of it, in whose row it stands."""
     package = ""
     for line in page.splitlines():
         if line.startswith(INSIDE_MARKETS):
@@ -48,12 +48,12 @@ def missing_files(page: str) -> set[str]:
 
 
 def steps(page: str) -> list[tuple[str, str]]:
-    """Of the way of an order: (file or folder, Class, function or Class.method)."""
+    """The steps of "The way of one order": (file or folder, symbol). A symbol is a class, function or Class.method."""
     return STEP.findall(page.partition("## The way of one order")[2].partition("\n## ")[0])
 
 
 def defines(path: Path, symbol: str) -> bool:
-    """Whether this file, or one in this folder, defines it."""
+    """Whether this file, or one in this folder, defines the symbol."""
     files = path.glob("*.py") if path.is_dir() else [path] if path.exists() else []
     return any(_holds(parse(file).body, symbol.split(".")) for file in files)
 
@@ -65,7 +65,7 @@ def _holds(body: list[ast.stmt], names: list[str]) -> bool:
 
 
 @pytest.fixture
-def house() -> str:
+def architecture() -> str:
     return (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 
 
@@ -75,24 +75,24 @@ def test_the_documented_variables_are_those_that_are_read() -> None:
     assert documented_variables(page) == read_variables(settings)
 
 
-def test_every_file_that_the_architecture_page_names_exists(house: str) -> None:
-    named = set(named_files(house))
+def test_every_file_that_the_architecture_page_names_exists(architecture: str) -> None:
+    named = set(named_files(architecture))
     assert {"realtime/hub.py", "auctions/decoder.py", "accounts/rest/views.py", "markets/engine/orders.py"} <= named
-    assert missing_files(house) == set()
+    assert missing_files(architecture) == set()
 
 
-def test_every_step_of_an_orders_way_exists(house: str) -> None:
-    assert len(steps(house)) == 11
-    assert [step for step in steps(house) if not defines(ROOT / step[0], step[1])] == []
+def test_every_step_of_an_orders_way_exists(architecture: str) -> None:
+    assert len(steps(architecture)) == 11
+    assert [step for step in steps(architecture) if not defines(ROOT / step[0], step[1])] == []
 
 
 class TestThatItWouldFail:
-    def test_a_variable_without_a_word(self) -> None:
+    def test_on_an_undocumented_variable(self) -> None:
         assert read_variables('X = env.bool("NEW_ONE", default=1)') - documented_variables(
             "## Variables\n\n| `OLD` | |"
         ) == {"NEW_ONE"}
 
-    def test_a_variable_that_nobody_reads(self) -> None:
+    def test_on_a_documented_variable_that_nobody_reads(self) -> None:
         assert documented_variables("## Variables\n\n| `A`, `GONE` | 1 | see `B` |\n") - {"A"} == {"GONE"}
 
     @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ class TestThatItWouldFail:
             ("Inside `markets/`:\n\n| `engine/` | `gone.py`, `book.py` |", "markets/engine/gone.py"),
         ],
     )
-    def test_a_file_that_is_gone(self, page: str, gone: str) -> None:
+    def test_on_a_file_that_is_gone(self, page: str, gone: str) -> None:
         assert missing_files(page) == {gone}
 
     @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ class TestThatItWouldFail:
             ("markets/matching/matcher.py", "Matcher.gone"),
         ],
     )
-    def test_a_step_that_is_gone(self, step: tuple[str, str]) -> None:
+    def test_on_a_step_that_is_gone(self, step: tuple[str, str]) -> None:
         text = f"## The way of one order\n\n     9  {step[0]}   {step[1]}    replies first"
         assert steps(text) == [step]
         assert not defines(ROOT / step[0], step[1])

@@ -62,7 +62,7 @@ def function_sizes(paths: Iterator[Path]) -> dict[str, int]:
 
 
 def complaints(sizes: Mapping[str, int], limit: int, exceptions: Mapping[str, int]) -> list[str]:
-    """What is over the limit or over its listed size, and listed figures that are too large."""
+    """What is over the limit or over its listed size, and listed figures that are no longer true."""
     grown = [
         f"{name}: {size} lines, at most {exceptions.get(name, limit)}"
         for name, size in sizes.items()
