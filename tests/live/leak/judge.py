@@ -16,6 +16,20 @@ Rule = Callable[[Received, Any], None]
 
 EXAMPLES = 5  # printed for each kind of complaint
 
+# Kinds of message that anybody who is signed in may see. Every other kind needs a rule (test_completeness.py).
+PUBLIC = (
+    "authenticated",
+    "acting_as",
+    "sudo_set",
+    "up_to_date",
+    "accounts",
+    "auctions",
+    "auction_created",
+    "auction_updated",
+    "auction_withdrawn",
+    "auction_settled",
+)
+
 
 class Complaints:
     """Counts leaks by kind and keeps some examples."""
@@ -36,6 +50,10 @@ class Complaints:
         )
 
 
+def _allow(h: Received, body: Any) -> None:
+    """The rule of what everybody may see."""
+
+
 class Judge:
     def __init__(self, truth: Truth, recording: Recording, complaints: Complaints) -> None:
         self.truth = truth
@@ -46,11 +64,12 @@ class Judge:
         self._recording = recording
         self._here: Received | None = None
         self._had_sudo = False  # at any time so far: then they could see everything once
-        self._rules = self._rules_of_kinds()
+        self._rules = self.rules()
 
-    def _rules_of_kinds(self) -> dict[str, Rule]:
-        """Kind of message -> its rule. Kinds without a rule are public, such as auctions and names of accounts."""
+    def rules(self) -> dict[str, Rule]:
+        """Kind of message -> its rule. TextJudge searches the texts of refusals."""
         return {
+            **dict.fromkeys(PUBLIC, _allow),
             **dict.fromkeys(("stream_position", "snapshot_begin", "snapshot_end"), _of("stream", self._stream)),
             "subscribed": _each("streams", self._stream),
             "unsubscribed": self._unsubscribed,
@@ -81,10 +100,8 @@ class Judge:
             self._had_sudo |= one.sudo
             if not self.user and (one.kind != "refused" or one.message.seq):
                 self._complain("something for nobody")
-            if one.kind == "refused":
-                continue  # TextJudge searches its text
-            if (rule := self._rules.get(one.kind)) is not None:
-                rule(one, getattr(one.message, one.kind))
+            if one.kind != "refused":
+                self._rules[one.kind](one, getattr(one.message, one.kind))
 
     def _complain(self, kind: str) -> None:
         one = self._here
