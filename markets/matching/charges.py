@@ -1,4 +1,4 @@
-"""Charges against a person's rates that come without a command: they never wait in a batch."""
+"""Charges a person's buckets for work that is no command. Such a charge never waits in a batch."""
 
 from markets.engine.errors import Rejected
 from markets.wire import codec
@@ -8,12 +8,12 @@ from realtime.messages import ChargeMessage, DrawMessage
 
 
 def charge(rates: Buckets, message: ChargeMessage, now_us: int) -> None:
-    """For what a hub refused by itself, such as frames that it cannot read. A bucket with too little is emptied."""
+    """Charges for what a hub refused by itself, such as an unreadable frame. Too small a bucket is emptied."""
     rates.drain(message["user"], message["rate_class"], message["sudo"], now_us, message["cost"])
 
 
 def draw(rates: Buckets, message: DrawMessage, now_us: int) -> pb.ServerMessage:
-    """For work done elsewhere, such as a page. The answer, or the refusal, tells what is left."""
+    """Charges for work done elsewhere, such as a page. Returns an empty answer or a refusal, each with what is left."""
     user, rate_class, sudo = message["user"], message["rate_class"], message["sudo"]
     answer = pb.ServerMessage()
     try:

@@ -1,4 +1,4 @@
-"""The serialized consumer of the channel "matching": one instance, one message after another, into the inbox."""
+"""The consumer of the channel "matching". One instance puts one message after another into the matcher's inbox."""
 
 from collections.abc import Awaitable, Callable
 from typing import cast
@@ -10,7 +10,7 @@ from realtime.messages import ToMatcher
 
 
 class MatchingConsumer(AsyncConsumer):
-    """Does nothing but hand over: the Matcher owns the engine, and its inbox has the limit."""
+    """Only hands messages over. The Matcher owns the engine, and its inbox has the limit."""
 
     matcher: Matcher
 
@@ -18,6 +18,6 @@ class MatchingConsumer(AsyncConsumer):
         self.matcher = matcher
 
     async def __call__(self, scope: object, receive: Callable[[], Awaitable[object]], send: object) -> None:
-        """Own loop: the stock one hops to a thread before every message to look after database connections."""
+        """Replaces the stock loop, which switches to a thread before every message to tend database connections."""
         while True:
             await self.matcher.offer(cast(ToMatcher, await receive()))

@@ -1,8 +1,8 @@
-"""Histories that are asked for through the queue: who may have one is decided in the matcher's order, the reading is
-done on a thread of its own, and what may be told is decided again when it is sent.
+"""Answers requests for a market's history.
 
-So a reading that takes long holds up no batch, and nobody gets what was hidden from them meanwhile. Answers come when
-they are ready, behind those of commands that were sent later.
+The matcher decides in its order who may have one. A thread of its own reads it, so that a long reading holds up no
+batch. Before the answer is sent, the matcher checks again what the asker may see, so that nobody gets what was hidden
+meanwhile. Answers come when they are ready: commands that were sent later may be answered earlier.
 """
 
 import asyncio
@@ -34,13 +34,13 @@ from realtime.messages import HistoryMessage, SocketControl
 
 logger = logging.getLogger(__name__)
 
-WAITING_MAX = 64  # readings, under way or waiting for the thread
+WAITING_MAX = 64  # readings of everybody, under way or waiting for the thread
 WAITING_OF_PERSON_MAX = 4
-PIECE_ROWS = 1_000  # read at a time, until the frame is full
-PAGE_BYTES_MAX = SERVER_FRAME_BYTES_MAX - KIB  # of a page's rows; the rest is for what is round them
-ROW_OVERHEAD_BYTES = 4  # tag and length
+PIECE_ROWS = 1_000  # rows read at a time, until the frame is full
+PAGE_BYTES_MAX = SERVER_FRAME_BYTES_MAX - KIB  # the rows of a page; the rest of the frame is for what surrounds them
+ROW_OVERHEAD_BYTES = 4  # tag and length of a row
 
-# Each request, its answer, and the field of the answer's rows.
+# Kind of request -> member of its answer, and the field of the answer's rows.
 KINDS = {
     "get_full_trade_history": ("trade_history", "trades"),
     "get_full_order_history": ("order_history", "changes"),
@@ -49,14 +49,14 @@ KINDS = {
 
 
 class Visibility(NamedTuple):
-    """How somebody sees a market's past: whether ids are masked, and which accounts they may still see then."""
+    """How somebody sees a market's history: whether account ids are masked, and which they see nevertheless."""
 
     masked: bool
     own: tuple[int, ...]
 
 
 class Reading:
-    """One request on its way. `frame`: the answer as `visibility` allows it; None: the reading failed."""
+    """One request under way. `frame` is the answer as `visibility` allows it; None if the reading failed."""
 
     __slots__ = ("asker", "frame", "message", "request", "visibility")
 
@@ -70,8 +70,8 @@ class Reading:
         self.frame: bytes | None = None
 
 
-class Archive:
-    """`wake` is called when something is there for answers()."""
+class HistoryRequests:
+    """The histories under way. Calls `wake` when answers() has something to yield."""
 
     def __init__(self, engine: Engine, journal: Journal, rates: Buckets, wake: Callable[[], None]) -> None:
         self.engine = engine
@@ -87,12 +87,15 @@ class Archive:
         return self._waiting.total()
 
     def ask(self, message: HistoryMessage, request: pb.ClientMessage, asker: Asker, now_us: int) -> Answer | None:
-        """Between two batches. None: the answer comes with answers()."""
+        """Refuses the request, or begins the reading and returns None: then the answer comes with answers().
+
+        Call it between two batches.
+        """
         kind = request.WhichOneof("message") or ""
         try:
             self.rates.charge(asker.user, class_of(kind), asker.sudo, now_us)
             if kind not in KINDS:
-                raise Rejected(Reason.INVALID_FRAME, "This asks for no history.")
+                raise Rejected(Reason.INVALID_FRAME, "This is no request for a history.")
             check_rights(kind, getattr(request, kind), asker.account, asker.rights)
             visibility = self._visibility(request, asker)
             if self.waiting >= WAITING_MAX or self._waiting[asker.user] >= WAITING_OF_PERSON_MAX:
@@ -104,8 +107,10 @@ class Archive:
         return None
 
     def answers(self) -> Iterator[tuple[HistoryMessage, Answer]]:
-        """Of what has been read, to be sent at once, after a commit. If the asker's visibility of the market changed
-        during the reading, it is read again."""
+        """Yields the answers that are ready. Call it after a commit, and send them at once.
+
+        If the asker's visibility of the market changed during the reading, the history is read again.
+        """
         finished, self.finished = self.finished, []
         for reading in finished:
             answer = self._answer(reading)
@@ -126,13 +131,13 @@ class Archive:
         except Rejected as rejected:
             return _refusal(reading.request, rejected)
         control: SocketControl = {}
-        if reading.asker.sudo:  # the socket may not have it on any more: only its hub knows
-            over = Rejected(Reason.SUDO_REQUIRED, "Sudo was turned off before the history was read.")
-            control["unless_sudo"] = _refusal(reading.request, over, True).frames
+        if reading.asker.sudo:  # sudo may be off by now: only the socket's hub knows
+            ended = Rejected(Reason.SUDO_REQUIRED, "Sudo was turned off before the history was read.")
+            control["unless_sudo"] = _refusal(reading.request, ended, True).frames
         return Answer([reading.frame], control)
 
     def _visibility(self, request: pb.ClientMessage, asker: Asker) -> Visibility:
-        """Rejected MARKET_NOT_FOUND unless they see the market with its book."""
+        """How the asker sees the market now. Rejected MARKET_NOT_FOUND unless they see it with its book."""
         kind = request.WhichOneof("message") or ""
         id = getattr(request, kind).market_id
         market = self.engine.markets.get(id)
@@ -148,7 +153,7 @@ class Archive:
 
     def _done(self, reading: Reading, future: asyncio.Future[bytes]) -> None:
         if future.cancelled():
-            return  # the loop is ending
+            return  # the loop ends
         if error := future.exception():
             logger.error("A history could not be read.", exc_info=error)
         reading.frame = None if error else future.result()
@@ -165,17 +170,17 @@ def _refusal(request: pb.ClientMessage, rejected: Rejected, operator: bool = Fal
 
 
 def read(connection: BaseDatabaseWrapper, request: pb.ClientMessage, visibility: Visibility) -> bytes:
-    """The page that is asked for, as the frame of its answer."""
+    """Reads the requested page. Returns the frame of its answer; its seq is the journal's head when reading began."""
     kind = request.WhichOneof("message") or ""
-    wish = getattr(request, kind)
+    body = getattr(request, kind)
     member, field = KINDS[kind]
     frame = pb.ServerFrame()
     reply = frame.messages.add(request_id=request.request_id, seq=histories.read_head(connection))
     page = getattr(reply, member)
-    page.market_id, page.next, page.more = wish.market_id, wish.after, True
-    rows, wanted, size = getattr(page, field), histories.bound_rows(wish.limit), 0
+    page.market_id, page.next, page.more = body.market_id, body.after, True
+    rows, wanted, size = getattr(page, field), histories.bound_rows(body.limit), 0
     while page.more and wanted:
-        piece = _piece(connection, kind, wish.market_id, page.next, wanted, visibility)
+        piece = _piece(connection, kind, body.market_id, page.next, wanted, visibility)
         page.more = piece.more
         for number, row in piece.rows:
             written = rows.add()
@@ -193,7 +198,7 @@ def read(connection: BaseDatabaseWrapper, request: pb.ClientMessage, visibility:
 def _piece(
     connection: BaseDatabaseWrapper, kind: str, market: int, after: int, wanted: int, visibility: Visibility
 ) -> Page[Traded] | Page[Change] | Page[Position]:
-    """The next rows; positions all at once, so that they are of one moment."""
+    """The next rows. Positions are read all at once, so that they are of one moment."""
     if kind == "get_full_trade_history":
         return histories.read_trades(connection, market, after, min(wanted, PIECE_ROWS))
     if kind == "get_full_order_history":

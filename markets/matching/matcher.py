@@ -1,7 +1,7 @@
-"""The matcher: takes what waits, applies it, makes it durable, tells the world. In that order, one batch at a time.
+"""The matcher takes what waits, applies it, commits it and publishes it. It does one batch at a time, in that order.
 
 It is the only owner of an Engine and the only clock. Nothing of a batch, refusals included, leaves before its commit.
-A refusal is an answer; any other exception ends the process, and starting again is the only recovery.
+A refusal is an answer. Any other exception ends the process, and starting again is the only recovery.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from markets.engine.visibility import NOTHING, market_not_found
 from markets.journal.entries import Outcome
 from markets.journal.journal import Journal, JournalUnavailable
 from markets.matching import charges
-from markets.matching.history_requests import Archive
+from markets.matching.history_requests import HistoryRequests
 from markets.matching.publisher import Publisher
 from markets.matching.quarantine import Quarantine
 from markets.matching.sessions import Answer, Sessions
@@ -53,13 +53,13 @@ logger = logging.getLogger(__name__)
 
 BATCH_COMMANDS_MAX = 512
 INBOX_COMMANDS_MAX = 20_000
-EXPIRES_US = 5_000_000  # what waited longer is refused, never executed
-BUSY_AFTER_SECONDS = 1.0  # a commit that takes longer: the database is locked, new commands are told so
-ORIGINS_MAX = 100_000  # whose last number is remembered
+EXPIRES_US = 5_000_000  # a request that waited longer is refused, never executed
+BUSY_AFTER_SECONDS = 1.0  # while a commit takes longer, the database is locked and new requests get BUSY
+ORIGINS_MAX = 100_000  # origins for which the last number is remembered
 
 Queued = RequestMessage | ResyncMessage  # what waits in the inbox
 
-EXPIRED = Rejected(Reason.EXPIRED, f"This waited over {EXPIRES_US // 1_000_000} s and was not executed.")
+EXPIRED = Rejected(Reason.EXPIRED, f"The request waited over {EXPIRES_US // 1_000_000} s and was not executed.")
 
 
 def utc_us() -> int:
@@ -67,7 +67,7 @@ def utc_us() -> int:
 
 
 class Slot:
-    """The place of one answer: a message that is ready, or the outcome (or its repetition) it is made from."""
+    """The place of one answer. It holds a message that is ready, or the events from which the message is made."""
 
     __slots__ = ("command", "events", "message", "request_id", "same_body", "seq")
 
@@ -76,12 +76,12 @@ class Slot:
         self.message: pb.ServerMessage | None = None
         self.seq = 0
         self.events: list[Event] | None = None
-        self.command: Command | None = None  # set: repeats the accepted command `seq`
+        self.command: Command | None = None  # if set, it repeats the accepted command `seq`
         self.same_body = True
 
 
 class Frame(NamedTuple):
-    """One message of commands and their answers."""
+    """One message of commands, with the slots of their answers."""
 
     message: CommandMessage
     asker: Asker
@@ -112,7 +112,7 @@ class Matcher:
         self._inbox: deque[Queued] = deque()
         self._waiting = 0  # commands in the inbox
         self._wake = asyncio.Event()
-        self.archive = Archive(engine, journal, self.rates, self._wake.set)
+        self.history_requests = HistoryRequests(engine, journal, self.rates, self._wake.set)
         self._idle = asyncio.Event()
         self._idle.set()
         self._seen: OrderedDict[str, int] = OrderedDict()  # origin -> last number
@@ -122,7 +122,7 @@ class Matcher:
     # --- The inbox
 
     async def offer(self, message: ToMatcher) -> None:
-        """Takes a message of the queue, or answers BUSY at once: never blocks, never drops in silence."""
+        """Takes a message of the queue, or answers BUSY at once. It never drops a message in silence."""
         if message["type"] == "charge":
             charges.charge(self.rates, message, self.clock())
             return
@@ -143,7 +143,7 @@ class Matcher:
         self._wake.set()
 
     def _take(self) -> list[Queued]:
-        """All that waits, at most BATCH_COMMANDS_MAX commands (a frame of several is not torn apart)."""
+        """Takes what waits: about BATCH_COMMANDS_MAX commands at most, since the last frame is not divided."""
         taken: list[Queued] = []
         room = BATCH_COMMANDS_MAX
         while self._inbox and room > 0:
@@ -156,17 +156,17 @@ class Matcher:
     # --- The loop
 
     async def run(self) -> None:
-        """Batch after batch until cancelled. Raises what broke it: then the process has to end."""
+        """Does batch after batch until it is cancelled. Raises what broke a batch: then the process must end."""
         beat = asyncio.create_task(self._publisher.beat())
         try:
             while True:
                 await self._wake.wait()
-                while self._inbox or self.archive.finished:
+                while self._inbox or self.history_requests.finished:
                     await self._step_or_keep(self._take())
                     await self._publisher.send_summaries(self._wake)
                 self._wake.clear()
                 await self._publisher.send_summaries(self._wake)
-                if not self._inbox and not self.archive.waiting:
+                if not self._inbox and not self.history_requests.waiting:
                     self._idle.set()
         finally:
             beat.cancel()
@@ -176,8 +176,8 @@ class Matcher:
         self._stopping = True
         await self._idle.wait()
 
-    async def found(self) -> None:
-        """The first command of an empty journal: the house."""
+    async def create_house(self) -> None:
+        """Commits the first command of an empty journal, which creates the house."""
         if self.engine.seq:
             return
         command = CreateHouse(0, 0, True, "")
@@ -195,8 +195,8 @@ class Matcher:
             raise
 
     async def step(self, batch: list[Queued]) -> None:
-        """One batch: reads first, then the commands; commit; then the answers and the streams. Reads start the reading
-        of histories; the answers include the histories that have been read by now."""
+        """Does one batch: reads, then commands, then the commit, then answers, then streams. A read may only begin to
+        read a history. The answers include the histories that are ready by now."""
         now_us = max(self.clock(), self.engine.at_us)
         fresh = [message for message in batch if not self._is_repeat(message)]
         resynced = [(m["reply"], await self.sessions.resync(m["streams"])) for m in fresh if m["type"] == "resync"]
@@ -217,7 +217,7 @@ class Matcher:
         committed_us = max(self.clock(), now_us)
         await self._repeat(frames)
         answers += [(frame.message, self._answer(frame, now_us, committed_us)) for frame in frames]
-        answers += self.archive.answers()
+        answers += self.history_requests.answers()
         for channel, streams in resynced:
             for stream in streams:
                 await self._publisher.send_to(channel, stream)
@@ -225,7 +225,7 @@ class Matcher:
         await self._publisher.send(messages, publication, changed)
 
     def _begin_commit(self, outcomes: list[Outcome], changed: Changed) -> Awaitable[None]:
-        """The journal's thread is at work on it while the streams are encoded here."""
+        """Begins the commit on the journal's thread. Meanwhile the loop encodes the streams."""
         if not outcomes:
             return asyncio.sleep(0)
         self.watch.check(changed)
@@ -233,7 +233,7 @@ class Matcher:
         return self.journal.commit(self.engine, outcomes, changed)
 
     def _is_repeat(self, message: Queued) -> bool:
-        """The layer may deliver late or twice: what an origin has sent before is dropped."""
+        """Whether the origin has sent this number or a later one before: the layer may deliver late or twice."""
         if message["type"] == "resync":
             return False
         origin, number = message["origin"], message["number"]
@@ -248,16 +248,16 @@ class Matcher:
     # --- Reads and commands
 
     async def _read(self, message: SessionMessage | HistoryMessage, now_us: int) -> Answer | None:
-        """None: the answer follows."""
+        """Answers a request that changes nothing. None if its answer follows later."""
         request = _parsed(message).messages[0]
         if now_us - message["received_us"] > EXPIRES_US:
             return Answer([encoded(codec.refusal(request.request_id, EXPIRED))], None)
         if message["type"] == "history":
-            return self.archive.ask(message, request, self._asker(message), now_us)
+            return self.history_requests.ask(message, request, self._asker(message), now_us)
         return await self.sessions.answer(request, self._asker(message), message["subscriptions"], now_us)
 
     def _apply(self, message: CommandMessage, at_us: int, outcomes: list[Outcome]) -> Frame:
-        """Applies the commands of one frame; accepted ones become outcomes."""
+        """Applies the commands of one frame. Accepted ones are added to `outcomes`."""
         asker = self._asker(message)
         late = at_us - message["received_us"] > EXPIRES_US
         slots = []
@@ -274,7 +274,7 @@ class Matcher:
         return Frame(message, asker, slots)
 
     def _asker(self, message: RequestMessage) -> Asker:
-        """Account 0 stands for the person's own."""
+        """Who asks. Account 0 stands for the token's account if it is bound, otherwise for the person's own."""
         user = message["user"]
         rights = Rights(*message["rights"])
         account = message["account"] or rights.bound or self.engine.people.get(user, 0)
@@ -291,9 +291,9 @@ class Matcher:
         except Rejected:
             raise
         except Exception:
-            logger.exception("could not translate a message of user %s", asker.user)
-            raise Rejected(Reason.INTERNAL, "The exchange could not read this; nothing happened.") from None
-        if asker.rights.bound:  # less than the engine knows of the person
+            logger.exception("could not decode a message of user %s", asker.user)
+            raise Rejected(Reason.INTERNAL, "The exchange could not read this request. Nothing changed.") from None
+        if asker.rights.bound:  # the token may see less than the person, whom the engine knows
             self._check_known(command, asker)
         try:
             slot.events = self.engine.apply(command, at_us)
@@ -306,7 +306,7 @@ class Matcher:
     # --- Answers
 
     async def _repeat(self, frames: list[Frame]) -> None:
-        """Finds the first answer of every repeated command, or refuses a key that was used for something else."""
+        """Finds the first answer of every repeated command. Refuses a key that was used for another command."""
         repeats = [(slot, frame.asker) for frame in frames for slot in frame.slots if slot.command is not None]
         if not repeats:
             return
@@ -323,16 +323,16 @@ class Matcher:
                 self.refused += 1
 
     def _check_known(self, command: Any, asker: Asker) -> None:
-        """Rejected if the command is about a market that is not there, or not any more, for this sign-in."""
+        """Rejected MARKET_NOT_FOUND if the command names a market that this sign-in may not know, or no longer."""
         if not self._is_known(command, asker):
             raise market_not_found(command.market)
 
-    def _is_known(self, thing: Any, asker: Asker) -> bool:
-        market = self.engine.markets.get(getattr(thing, "market", 0))
+    def _is_known(self, subject: Any, asker: Asker) -> bool:
+        market = self.engine.markets.get(getattr(subject, "market", 0))
         return market is None or asker.degree(self.engine, market) > NOTHING
 
     def _answer(self, frame: Frame, sequenced_us: int, committed_us: int) -> Answer:
-        """The frame's replies, in order, joined."""
+        """The frame's replies in order, joined."""
         answer = pb.ServerFrame()
         for slot in frame.slots:
             message = answer.messages.add()
@@ -348,20 +348,20 @@ class Matcher:
             message.sequenced_us = sequenced_us
             message.committed_us = committed_us
         if frame.message["limits"]:
-            self._tell_limits(answer, frame, sequenced_us)
+            self._write_limits(answer, frame, sequenced_us)
         if answer.ByteSize() <= SERVER_FRAME_BYTES_MAX:
             return Answer([answer.SerializeToString()], None)
         return Answer(list(joined(encoded(message) for message in answer.messages)), None)
 
-    def _tell_limits(self, answer: pb.ServerFrame, frame: Frame, now_us: int) -> None:
+    def _write_limits(self, answer: pb.ServerFrame, frame: Frame, now_us: int) -> None:
         for request, message in zip(_parsed(frame.message).messages, answer.messages):
             kind = request.WhichOneof("message")
-            if kind in REQUESTS:  # what is no request was charged to no bucket
+            if kind in REQUESTS:  # anything else was charged to no bucket
                 left = self.rates.left(frame.asker.user, class_of(kind), frame.asker.sudo, now_us)
                 codec.write_limits(message, left)
 
     async def _send_answers(self, answers: list[tuple[RequestMessage, Answer]]) -> None:
-        """One message per process that asked."""
+        """Sends one message to each process that asked."""
         replies: dict[str, list[Reply]] = {}
         for message, answer in answers:
             reply = (message["origin"], message["number"], answer.frames, answer.control)
@@ -376,15 +376,18 @@ class Matcher:
 
 
 def _check_repeat(command: Any, first: Any, seq: int) -> None:
-    """Rejected if the first command with the key was another one, or needed sudo that is off now."""
+    """Rejected if the first command with the key was another one, or was made in sudo that is off now.
+
+    A trading command's answer needs no sudo.
+    """
     if not same_request(command, first):
-        raise Rejected(Reason.KEY_CONFLICT, f"The key {command.key} was used for something else, in entry {seq}.")
+        raise Rejected(Reason.KEY_CONFLICT, f"The key {command.key} was used for another command, in entry {seq}.")
     if first.sudo and not command.sudo and not isinstance(command, TRADING):
-        raise Rejected(Reason.SUDO_REQUIRED, f"Entry {seq} was made in sudo: turn it on to have its answer again.")
+        raise Rejected(Reason.SUDO_REQUIRED, f"Entry {seq} was made in sudo. Turn sudo on to get its answer again.")
 
 
 def _count(message: Queued) -> int:
-    """Of its commands; anything else counts as one."""
+    """How many commands the message counts as. A resync counts as one."""
     return 1 if message["type"] == "resync" else message["count"]
 
 

@@ -1,4 +1,4 @@
-"""Commands while no exchange runs: the same messages through a Matcher of one's own, under the matcher's lock."""
+"""Runs commands while no exchange runs: the same messages go through a Matcher of this process, under its lock."""
 
 import asyncio
 import itertools
@@ -19,7 +19,7 @@ from realtime.rights import Rights
 
 
 class OfflineExchange:
-    """`with OfflineExchange() as exchange:` holds the lock; markets.journal.lock.MatcherRuns if an exchange runs."""
+    """`with OfflineExchange() as exchange:` holds the lock. Raises journal.lock.MatcherRuns if an exchange runs."""
 
     def __init__(self) -> None:
         self._lock = MatcherLock()
@@ -31,7 +31,7 @@ class OfflineExchange:
         self._journal = Journal()
         self._loop = asyncio.new_event_loop()
         self._matcher: Matcher = load_matcher(self._layer, self._journal)
-        self._loop.run_until_complete(self._matcher.found())
+        self._loop.run_until_complete(self._matcher.create_house())
         return self
 
     def __exit__(
@@ -42,7 +42,7 @@ class OfflineExchange:
         self._lock.__exit__(kind, error, trace)
 
     def ask(self, user: int, message: ClientMessage, *, account: int = 0, sudo: bool = False) -> ServerMessage:
-        """As realtime.gateway.ask_sync(): the reply after the commit; RequestFailed if it was refused."""
+        """Returns the reply after the commit, like realtime.gateway.ask_sync(). RequestFailed if it was refused."""
         request: Request = {
             "origin": "offline",
             "number": next(self._numbers),
@@ -63,7 +63,7 @@ class OfflineExchange:
 
 
 class _Recorder(BaseChannelLayer):
-    """A layer on which nobody listens; it keeps the last reply."""
+    """A layer without hubs. It keeps the last reply."""
 
     last = b""
 
@@ -72,4 +72,4 @@ class _Recorder(BaseChannelLayer):
         self.last = b"".join(frames)
 
     async def group_send(self, group: str, message: Mapping[str, object]) -> None:
-        """There is no hub."""
+        """Drops the message: there is no hub."""

@@ -1,4 +1,4 @@
-"""What the matcher tells the world after a commit: replies to processes, streams to groups, and a beat every second."""
+"""Sends what the matcher publishes: after a commit, replies to processes and streams to groups; a beat every second."""
 
 import asyncio
 import logging
@@ -26,11 +26,11 @@ from realtime.messages import (
 logger = logging.getLogger(__name__)
 
 BEAT_SECONDS = 1.0
-SUMMARY_SECONDS = 0.25  # between two lines of a market
+SUMMARY_SECONDS = 0.25  # between two rounds of summaries
 
 
 class Publisher:
-    """`published` is the last entry of the journal whose events have been sent."""
+    """`published` is the seq of the last journal entry whose events have been sent."""
 
     def __init__(self, layer: BaseChannelLayer, streams: Streams, epoch: int) -> None:
         self.layer = message_layer(layer)
@@ -38,25 +38,31 @@ class Publisher:
         self.entitlements = Entitlements(streams)
         self.epoch = epoch
         self.published = streams.engine.seq
-        self._head = streams.engine.seq  # up to here summaries have been sent too
-        self._summaries_at = 0.0  # time.monotonic() from which on the next may be sent
+        self._head = streams.engine.seq  # the seq up to which summaries have been sent too
+        self._summaries_at = 0.0  # time.monotonic() at which the next may be sent
         self._summaries_wait: asyncio.TimerHandle | None = None
 
     async def send_to(self, channel: str, message: ToHub) -> None:
-        """To one process. One that is full or gone loses it: its askers time out with OUTCOME_UNKNOWN and ask again."""
+        """Sends to one process. If it is full or gone, the message is lost.
+
+        Its askers then time out with OUTCOME_UNKNOWN, and ask again.
+        """
         try:
             await self.layer.send(channel, message)
         except ChannelFull:
             logger.warning("the process behind %s does not read its answers", channel)
 
     async def reply(self, message: RequestMessage | DrawMessage, frames: list[bytes]) -> None:
-        """To whoever sent the message, at once."""
+        """Replies at once to the sender of the message."""
         reply = (message["origin"], message["number"], frames, None)
         await self.send_to(message["reply"], replies_message([reply]))
 
     async def send(self, messages: list[EncodedMessage], publication: Publication, changed: Changed) -> None:
-        """Sends a batch that is committed. First the changes that take access away; then the streams, those without a
-        group of their own in one message to all hubs; last the streams that open sockets may follow from now on."""
+        """Sends a committed batch.
+
+        First come the changes that take access away. Then come the streams; those without a group of their own go to
+        all hubs in one message. Last come the streams that open sockets may follow from now on.
+        """
         if changes := self.entitlements.changes(changed):
             await self.layer.group_send(HUBS, changes)
         private = []
@@ -75,8 +81,10 @@ class Publisher:
             self._head = self.published
 
     async def send_summaries(self, wake: asyncio.Event) -> None:
-        """Between two batches: sends a summary of every market that has changed, at most once in SUMMARY_SECONDS. If it
-        is too early, `wake` is set when it is time."""
+        """Sends a summary of every market that has changed, at most once in SUMMARY_SECONDS.
+
+        Call it between two batches. If it is too early, it sets `wake` when it is time.
+        """
         if not self.streams.has_summaries_due:
             return
         wait = self._summaries_at - time.monotonic()
@@ -92,7 +100,7 @@ class Publisher:
         self._head = self.published
 
     async def beat(self) -> None:
-        """Every second tells all hubs what they need to notice that they have missed a message."""
+        """Sends all hubs a beat every second. It shows them whether they have missed a message."""
         while True:
             beat = beat_message(self.epoch, self._head, self.streams.recent(), self.entitlements.recent())
             await self.layer.group_send(HUBS, beat)

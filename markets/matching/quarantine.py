@@ -1,6 +1,7 @@
-"""Commands that ended a process: kept in var/crash, refused QUARANTINED after the restart, so that none can loop it.
+"""Keeps commands that ended a process in var/crash, and refuses them after the restart.
 
-An operator who has mended the cause removes the file. One file per crash: the raw messages of the batch as JSON.
+Otherwise a command that is sent again could end the process again and again. Each crash has one file: the raw messages
+of the batch as JSON. An operator removes the file when the cause is mended.
 """
 
 import json
@@ -20,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 
 class Kept(TypedDict):
-    """A frame of commands, as the file has it."""
+    """One frame of commands in the file."""
 
     user: int
     account: int
@@ -29,6 +30,8 @@ class Kept(TypedDict):
 
 
 class Quarantine:
+    """The commands in the files of a folder, which is read once at the start."""
+
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._known: set[bytes] = set()
@@ -36,12 +39,14 @@ class Quarantine:
             self._known.update(_fingerprints(json.loads(path.read_text())))
 
     def check(self, asker: Asker, request: pb.ClientMessage) -> None:
-        """Rejected QUARANTINED if this was in a batch that ended the process."""
+        """Rejected QUARANTINED if the same user's request was in a batch that ended the process."""
         if self._known and _fingerprint(asker.user, request) in self._known:
-            raise Rejected(Reason.QUARANTINED, "This very command was there when the exchange failed; it is set aside.")
+            raise Rejected(
+                Reason.QUARANTINED, "The exchange failed when it ran this command. The command is set aside."
+            )
 
     def keep(self, batch: Iterable[RequestMessage | ResyncMessage], at_us: int) -> None:
-        """Writes down what was being done when it broke."""
+        """Writes the commands of the batch that broke the matcher to a new file."""
         commands: list[Kept] = [
             {"user": m["user"], "account": m["account"], "sudo": m["sudo"], "data": b64encode(m["data"]).decode()}
             for m in batch
@@ -60,7 +65,7 @@ def _fingerprints(commands: list[Kept]) -> Iterable[bytes]:
 
 
 def _fingerprint(user: int, request: pb.ClientMessage) -> bytes:
-    """Of who asked for what; the request_id, which differs from try to try, is left out."""
+    """A hash of the user and the request without its request_id, which differs from try to try."""
     bare = pb.ClientMessage()
     bare.CopyFrom(request)
     bare.request_id = ""

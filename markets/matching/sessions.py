@@ -1,7 +1,7 @@
-"""What a socket asks about itself: who it is, what it acts as, what it follows. Reads: nothing here changes the engine.
+"""Answers a socket's requests about itself: who it is, what it acts as, what it follows. Never changes the engine.
 
-The answer has two parts: frames for the socket, and a control part that the hub of its process obeys. The matcher knows
-no connections: a session message brings the subscriptions of its socket.
+An answer has two parts: frames for the socket, and a control part that the hub of its process obeys. The matcher knows
+no connections. A session message therefore brings the subscriptions of its socket.
 """
 
 from collections.abc import Iterable, Sequence
@@ -32,6 +32,8 @@ class Answer(NamedTuple):
 
 
 class Sessions:
+    """Answers session messages between two batches."""
+
     def __init__(self, streams: Streams, entitlements: Entitlements, rates: Buckets, epoch: int) -> None:
         self.streams = streams
         self.entitlements = entitlements
@@ -42,7 +44,7 @@ class Sessions:
     async def answer(
         self, message: pb.ClientMessage, asker: Asker, subscriptions: SocketSubscriptions, now_us: int
     ) -> Answer:
-        """A refusal is an answer without control."""
+        """Answers one request. A refusal is an answer without control."""
         kind = message.WhichOneof("message") or ""
         try:
             self._charge(kind, message, asker, now_us)
@@ -58,7 +60,7 @@ class Sessions:
                     return await self._subscribe(message, asker, now_us)
                 case "unsubscribe":
                     return self._unsubscribe(message, asker, now_us)
-            raise Rejected(Reason.INVALID_FRAME, "This is not about the connection.")
+            raise Rejected(Reason.INVALID_FRAME, "This is no request about the connection.")
         except Rejected as rejected:
             return Answer([encoded(codec.refusal(message.request_id, rejected, asker.rights.operator))], None)
 
@@ -66,12 +68,12 @@ class Sessions:
         request = message.authenticate
         own = self.engine.people.get(asker.user)
         if own is None:
-            raise Rejected(Reason.ACCOUNT_NOT_FOUND, "You have no user account yet: sign in to the pages once.")
+            raise Rejected(Reason.ACCOUNT_NOT_FOUND, "You have no user account yet. Sign in to the pages once.")
         acting = self._acting(asker, request.act_as or asker.rights.bound or own)
         same_epoch = request.epoch == self.epoch
         anew = same_epoch and self.entitlements.changed_since(asker.user, request.from_seq)
         resumes = same_epoch and not anew
-        hello = pb.Authenticated(
+        authenticated_as = pb.Authenticated(
             user_id=asker.user,
             account_id=own,
             name=self.engine.accounts[own].name,
@@ -80,12 +82,12 @@ class Sessions:
             at_us=now_us,
             anew=anew,
         )
-        pieces = [self._reply(message, authenticated=hello)]
+        pieces = [self._reply(message, authenticated=authenticated_as)]
         wanted = dict.fromkeys([PUBLIC, *self._accounts(asker)], request.from_seq if resumes else 0)
         followed, unseen = self._streams_of(request.subscriptions, asker)
         wanted |= followed if resumes else dict.fromkeys(followed, 0)
-        pieces += await self._states(wanted, asker, now_us)
-        if unseen:  # it may have been seen before the connection was lost
+        pieces += await self._catch_up(wanted, asker, now_us)
+        if unseen:  # the socket may have followed it before the connection was lost
             pieces.append(encoded(pb.ServerMessage(unsubscribed=pb.Unsubscribed(streams=unseen))))
         pieces.append(self._reply(message, acting_as=pb.ActingAs(account_id=acting)))
         control = self._joining(wanted, request.subscriptions)
@@ -95,12 +97,12 @@ class Sessions:
     async def _act_as(
         self, message: pb.ClientMessage, asker: Asker, subscriptions: SocketSubscriptions, now_us: int
     ) -> Answer:
-        """In sudo a socket follows somebody else's account for as long as it acts as it."""
+        """Changes the account acted as. In sudo a socket follows another person's account only while it acts as it."""
         acting = self._acting(asker, message.act_as.account_id)
-        mine = {stream_of_account(acting), *self._accounts(asker)}
-        others = [stream for stream in subscriptions["streams"] if named(stream).kind == ACCOUNT and stream not in mine]
+        own = {stream_of_account(acting), *self._accounts(asker)}
+        others = [stream for stream in subscriptions["streams"] if named(stream).kind == ACCOUNT and stream not in own]
         join = {} if stream_of_account(acting) in subscriptions["streams"] else {stream_of_account(acting): 0}
-        pieces = _unsubscribed(others) + await self._states(join, asker, now_us)
+        pieces = _unsubscribed(others) + await self._catch_up(join, asker, now_us)
         pieces.append(self._reply(message, acting_as=pb.ActingAs(account_id=acting)))
         control: SocketControl = {
             "account": acting,
@@ -114,7 +116,7 @@ class Sessions:
         wanted, unseen = self._streams_of(requested, asker)
         if unseen:
             raise market_not_found(named(unseen[0]).id)
-        pieces = await self._states(wanted, asker, now_us)
+        pieces = await self._catch_up(wanted, asker, now_us)
         pieces.append(self._reply(message, subscribed=pb.Subscribed(streams=wanted)))
         return Answer(list(joined(pieces)), self._joining(wanted, requested))
 
@@ -132,15 +134,16 @@ class Sessions:
     async def _set_sudo(
         self, message: pb.ClientMessage, asker: Asker, subscriptions: SocketSubscriptions, now_us: int
     ) -> Answer:
-        """What the socket follows goes on in the form for its new rights. What it may not follow any more ends."""
+        """Turns sudo on or off. The socket keeps what it may still follow, in the form for its new rights."""
         on = message.set_sudo.on
         if on and not asker.rights.operator:
             raise Rejected(Reason.NOT_ALLOWED, SUDO_REFUSED)
-        then = asker._replace(sudo=on)
-        acting = self._acting_or_own(then)
-        keeps = {PUBLIC, stream_of_account(acting), *self._accounts(then), *self._markets_followed(subscriptions, then)}
+        new_asker = asker._replace(sudo=on)
+        acting = self._acting_or_own(new_asker)
+        followed = self._markets_followed(subscriptions, new_asker)
+        keeps = {PUBLIC, stream_of_account(acting), *self._accounts(new_asker), *followed}
         join = dict.fromkeys(sorted(keeps.difference(subscriptions["streams"])), 0)
-        pieces = await self._states(join, asker, now_us)
+        pieces = await self._catch_up(join, asker, now_us)
         if acting != asker.account:
             pieces.append(encoded(pb.ServerMessage(acting_as=pb.ActingAs(account_id=acting))))
         pieces.append(self._reply(message, sudo_set=pb.SudoSet(on=on)))
@@ -153,7 +156,7 @@ class Sessions:
         return Answer(list(joined(pieces)), control)
 
     def _markets_followed(self, subscriptions: SocketSubscriptions, asker: Asker) -> Iterable[str]:
-        """The streams of markets that a socket with these subscriptions follows if it may see what the asker may."""
+        """The streams of markets that these subscriptions stand for, limited to what the asker may see."""
         books, summaries = subscriptions["all_markets"], subscriptions["all_summaries"]
         followed = [name for name in map(named, subscriptions["streams"]) if name.kind == MARKET]
         for market in self.engine.markets.values() if books or summaries else ():
@@ -166,11 +169,14 @@ class Sessions:
 
     # --- For hubs
 
-    async def resync(self, standing: dict[str, int]) -> list[ResyncedMessage]:
-        """For a hub that missed something: what each stream published after the seq where the hub stands, or else a
-        snapshot. Streams that do not exist are left out."""
+    async def resync(self, hub_seqs: dict[str, int]) -> list[ResyncedMessage]:
+        """Brings a hub that missed something up to date.
+
+        `hub_seqs` maps each stream to the last seq that the hub has. The answer has what the stream published since,
+        or a snapshot. Streams that do not exist are left out.
+        """
         answers = []
-        for stream, from_seq in standing.items():
+        for stream, from_seq in hub_seqs.items():
             if not self.streams.exists(stream):
                 continue
             missed = await self.streams.resume(stream, from_seq)
@@ -181,7 +187,7 @@ class Sessions:
     # --- Who asks
 
     def _acting(self, asker: Asker, account: int) -> int:
-        """Rejected ACCOUNT_NOT_FOUND if it is not theirs to act as, or not the one that the token is bound to."""
+        """Returns the account. Rejected ACCOUNT_NOT_FOUND if the asker or their token may not act as it."""
         if asker.rights.bound not in (0, account):
             raise not_theirs(account)
         return self.engine.find_acting_account(asker.user, account, asker.sudo).id
@@ -193,7 +199,7 @@ class Sessions:
             return asker.rights.bound or self.engine.people[asker.user]
 
     def _accounts(self, asker: Asker) -> list[str]:
-        """The streams of the accounts that are theirs, own user account first."""
+        """The streams of the accounts that they may act as without sudo, own user account first."""
         bound = asker.rights.bound
         return [stream_of_account(bound)] if bound else self.streams.of_person(asker.user)
 
@@ -201,8 +207,10 @@ class Sessions:
         return asker.degree(self.engine, market) == WHOLE
 
     def _charge(self, kind: str, message: pb.ClientMessage, asker: Asker, now_us: int) -> None:
-        """Before anything else, so that what is refused costs as much. To leave streams is not heavy, and what takes
-        rights away is never held up."""
+        """Charges before anything else, so that a refused request costs as much.
+
+        To leave streams is never heavy. To turn sudo off is never refused.
+        """
         rate_class = class_of(kind)
         if kind == "set_sudo" and not message.set_sudo.on:
             self.rates.drain(asker.user, rate_class, asker.sudo, now_us, 1)
@@ -216,8 +224,10 @@ class Sessions:
     # --- Streams
 
     def _streams_of(self, requested: Sequence[pb.Subscription], asker: Asker) -> tuple[dict[str, int], list[str]]:
-        """The streams named, each with the seq to resume from; and those of markets that are not there for the asker.
-        Rejected if none is named."""
+        """The requested streams, each with the seq to resume from; and the streams of markets hidden from the asker.
+
+        Rejected INVALID_FRAME if a subscription names no stream.
+        """
         streams: dict[str, int] = {}
         unseen: list[str] = []
         everything = any(one.all_markets or one.market_summary for one in requested)
@@ -239,17 +249,20 @@ class Sessions:
                     raise Rejected(Reason.INVALID_FRAME, "A subscription names a market, all of them, or summaries.")
         return streams, unseen
 
-    async def _states(self, wanted: dict[str, int], asker: Asker, now_us: int) -> list[bytes]:
-        """What the socket needs to stand at the head on each stream: what came after its seq, or a snapshot. Snapshots
-        of accounts are made each time, so large ones are paid for by their size; those of books are kept."""
+    async def _catch_up(self, wanted: dict[str, int], asker: Asker, now_us: int) -> list[bytes]:
+        """The pieces that bring the socket to the head of each stream: what came after its seq, or a snapshot.
+
+        Snapshots of books are kept. Others are made each time, so they cost tokens by their size.
+        """
         pieces: list[bytes] = []
-        made = 0
+        snapshot_bytes = 0
         for stream, from_seq in wanted.items():
             missed = await self.streams.resume(stream, from_seq) if from_seq else None
-            state = await self.streams.snapshot(stream) if missed is None else missed
-            made += sum(map(len, state)) if missed is None and named(stream).kind != MARKET else 0
-            pieces += state
-        self.rates.drain(asker.user, "read", asker.sudo, now_us, made // SNAPSHOT_BYTES_A_TOKEN)
+            added = await self.streams.snapshot(stream) if missed is None else missed
+            if missed is None and named(stream).kind != MARKET:
+                snapshot_bytes += sum(map(len, added))
+            pieces += added
+        self.rates.drain(asker.user, "read", asker.sudo, now_us, snapshot_bytes // SNAPSHOT_BYTES_A_TOKEN)
         return pieces
 
     def _joining(self, wanted: dict[str, int], requested: Sequence[pb.Subscription]) -> SocketControl:
@@ -257,12 +270,12 @@ class Sessions:
         control["join"] = dict.fromkeys(wanted, self.engine.seq)
         return control
 
-    def _reply(self, message: pb.ClientMessage, **what: Any) -> bytes:
-        return encoded(pb.ServerMessage(request_id=message.request_id, seq=self.engine.seq, **what))
+    def _reply(self, message: pb.ClientMessage, **member: Any) -> bytes:
+        return encoded(pb.ServerMessage(request_id=message.request_id, seq=self.engine.seq, **member))
 
 
 def _following_all(requested: Sequence[pb.Subscription], on: bool) -> SocketControl:
-    """Turns on or off what is requested of every market. Anything else stays as it is."""
+    """Turns requested subscriptions to all markets or all summaries on or off. Others stay as they are."""
     control: SocketControl = {}
     if any(one.all_markets for one in requested):
         control["all_markets"] = on

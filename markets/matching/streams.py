@@ -1,6 +1,6 @@
-"""The numbered streams as the matcher publishes them: positions, recent messages, snapshots, resuming.
+"""Keeps the numbered streams: their positions, recent messages and snapshots, and how a socket resumes.
 
-Everything here is asked between two batches, so it shows the state that was committed last and carries its seq.
+Reads happen between two batches. So they show the state that was committed last, and carry its seq.
 """
 
 import asyncio
@@ -20,15 +20,17 @@ from realtime.groups import ACCOUNT, MARKET, PUBLIC, SUMMARY, UNMASKED, named, s
 
 BUFFERED_PER_STREAM = 1_000  # messages
 BUFFERED_BYTES_MAX = 64 * 1024 * 1024  # of all streams together
-RECENT_BEATS = 10  # beats that repeat what is recent, in case a layer lost it
-SUMMARY_PIECE = 100  # summaries that are made at a time
-REPLAYED_ENTRIES_MAX = 10_000  # journal entries read to resume a stream; and by all in a burst, then
-REPLAYED_ENTRIES_A_BEAT = 2_000  # as many, so that nobody's resuming holds up orders: a snapshot does as well
-REPLAY_PIECE = 100  # entries that are told at a time
+RECENT_BEATS = 10  # how many beats repeat a change, in case a layer lost it
+SUMMARY_PIECE = 100  # summaries made at a time
+# How many journal entries all who resume may read at once, and how many more with each beat. More would hold up orders,
+# and a snapshot does as well.
+REPLAYED_ENTRIES_MAX = 10_000
+REPLAYED_ENTRIES_A_BEAT = 2_000
+REPLAY_PIECE = 100  # entries replayed at a time
 
 
 class EncodedMessage:
-    """One message of a stream. Its data is emptied when it leaves the buffer."""
+    """One message of a stream. Its data becomes empty when it leaves the buffer."""
 
     __slots__ = ("data", "prev_seq", "seq", "stream")
 
@@ -40,30 +42,32 @@ class EncodedMessage:
 
     @property
     def item(self) -> tuple[str, int, int, bytes]:
-        """As it travels to the hubs."""
+        """The form in which it is sent to hubs."""
         return self.stream, self.prev_seq, self.seq, self.data
 
 
 class Streams:
+    """All streams of one matcher in one epoch."""
+
     def __init__(self, engine: Engine, journal: Journal) -> None:
         self.engine = engine
         self.journal = journal
-        self.start_seq = engine.seq  # nobody of this epoch stands below
-        self._floor = 0  # visibility changed here: whoever resumes from below gets a snapshot
+        self.start_seq = engine.seq  # no position of this epoch is lower
+        self._floor = 0  # visibility changed at this seq: who resumes from a lower one gets a snapshot
         self.last: dict[str, int] = {}  # stream -> seq of its last message
         self._recent: deque[dict[str, None]] = deque([{}], maxlen=RECENT_BEATS)
         self._buffers: dict[str, deque[EncodedMessage]] = {}  # by stream
-        self._buffered: deque[EncodedMessage] = deque()  # all of them, in order
+        self._buffered: deque[EncodedMessage] = deque()  # of all streams, in order
         self._buffered_bytes = 0
         self._books: dict[tuple[int, bool], list[bytes]] = {}  # (market, masked) -> encoded snapshot, until it changes
-        self._replayable = REPLAYED_ENTRIES_MAX  # journal entries, now
-        self.summaries_wanted = False  # somebody has subscribed to them
-        self._due: dict[int, bool] = {}  # markets whose summary has changed; True: the definition too
+        self._replayable = REPLAYED_ENTRIES_MAX  # journal entries that may be read now
+        self.summaries_wanted = False  # somebody has subscribed to summaries
+        self._due: dict[int, bool] = {}  # market whose summary has changed -> whether its definition has too
 
     # --- Publishing
 
     def encode(self, publication: Publication) -> list[EncodedMessage]:
-        """The messages of a batch, in the order in which it first wrote to each stream. publish() makes them count."""
+        """Encodes a batch, in the order in which it first wrote to each stream. Changes nothing until publish()."""
         return [
             EncodedMessage(stream, *part)
             for stream, frame in publication.frames.items()
@@ -71,7 +75,7 @@ class Streams:
         ]
 
     def publish(self, messages: list[EncodedMessage], publication: Publication, changed: Changed) -> None:
-        """The batch is committed: moves the streams on to its messages, and drops what it has made stale."""
+        """Appends the messages of a committed batch to the streams, and drops what the batch made stale."""
         touched = {order.market for order in changed.orders.values()}
         for market in touched.union(changed.markets):
             self._books.pop((market, False), None)
@@ -87,8 +91,10 @@ class Streams:
         return bool(self._due)
 
     def summaries(self) -> Iterator[list[EncodedMessage]]:
-        """A summary of every market that has changed since the last call, some at a time. The engine must not change
-        until all are taken."""
+        """Yields a summary of every market that has changed since the last call, SUMMARY_PIECE at a time.
+
+        The engine must not change until all are taken.
+        """
         due, self._due = self._due, {}
         for some in snapshots.chunks(due.items(), SUMMARY_PIECE):
             messages = [self._summary(id, defined) for id, defined in some]
@@ -119,7 +125,7 @@ class Streams:
         self._floor = self.engine.seq
 
     def _buffer(self, message: EncodedMessage) -> None:
-        """For those who resume soon."""
+        """Keeps the message for sockets that resume soon. Drops the oldest messages beyond the limits."""
         buffer = self._buffers.setdefault(message.stream, deque())
         buffer.append(message)
         self._buffered.append(message)
@@ -153,7 +159,7 @@ class Streams:
         return kind == PUBLIC or id in self.engine.accounts
 
     async def snapshot(self, stream: str) -> list[bytes]:
-        """SnapshotBegin .. SnapshotEnd(seq), encoded. Gives way to the loop after every piece."""
+        """Encodes a snapshot from SnapshotBegin to SnapshotEnd. Gives way to the loop after every piece."""
         seq = self.engine.seq
         begin = piece(snapshot_begin=pb.SnapshotBegin(stream=stream))
         end = piece(snapshot_end=pb.SnapshotEnd(stream=stream, seq=seq))
@@ -174,7 +180,7 @@ class Streams:
         return pieces
 
     async def resume(self, stream: str, from_seq: int) -> list[bytes] | None:
-        """What the stream published after from_seq; None if that is too long ago: take a snapshot."""
+        """What the stream published after `from_seq`. None if it cannot be replayed: take a snapshot."""
         if from_seq < max(self.start_seq, self._floor, self._created_at(stream)):
             return None
         last = self.last.get(stream, self.start_seq)
@@ -186,7 +192,7 @@ class Streams:
         return await self._from_journal(stream, from_seq, last)
 
     def _created_at(self, stream: str) -> int:
-        """The seq of the command that created the market or account of the stream. Nobody below it knows the stream."""
+        """The seq of the command that created the stream's market or account. No position on the stream is lower."""
         kind, id, _ = named(stream)
         if kind == MARKET:
             return self.engine.markets[id].seq
@@ -194,14 +200,14 @@ class Streams:
 
     async def _from_journal(self, stream: str, from_seq: int, last: int) -> list[bytes] | None:
         kind, id, form = named(stream)
-        most = self._replayable
-        if form == SUMMARY or not most or (kind != MARKET and self.engine.seq - from_seq > most):
+        entries_max = self._replayable
+        if form == SUMMARY or not entries_max or (kind != MARKET and self.engine.seq - from_seq > entries_max):
             return None
         if kind == MARKET:
-            outcomes = await self.journal.market_outcomes(id, from_seq, most)
+            outcomes = await self.journal.market_outcomes(id, from_seq, entries_max)
         else:
-            outcomes = await self.journal.outcomes(from_seq, most)
-        self._replayable -= most if outcomes is None else len(outcomes)  # what was read in vain is read, too
+            outcomes = await self.journal.outcomes(from_seq, entries_max)
+        self._replayable -= entries_max if outcomes is None else len(outcomes)  # a reading in vain costs all
         if outcomes is None:
             return None
         publication = Publication(self.engine)
@@ -215,7 +221,7 @@ class Streams:
         return [] if frame is None else [data for _, _, data in positioned(stream, from_seq, frame)]
 
     def _portfolio(self, id: int) -> Changed:
-        """The whole portfolio as if a batch had touched all of it."""
+        """The whole portfolio, as if a batch had changed all of it."""
         changed = Changed()
         account = self.engine.accounts[id]
         changed.accounts[id] = changed.owners[id] = account
@@ -225,12 +231,12 @@ class Streams:
         return changed
 
     def of_person(self, user: int) -> list[str]:
-        """The account streams of everything the person may act as, own user account first."""
+        """The streams of all accounts that the person may act as, own user account first."""
         own = self.engine.people[user]
         return [stream_of_account(id) for id in sorted(self.engine.reach(user), key=lambda id: (id != own, id))]
 
     def of_market(self, market: Market, sudo: bool) -> str:
-        """The stream of its book, for who may hear it."""
+        """The stream of the market's book: unmasked in sudo if the market hides account ids."""
         return stream_of_market(market.id, UNMASKED if sudo and market.hide_account_ids else "")
 
 

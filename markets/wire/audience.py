@@ -1,11 +1,11 @@
-"""Who hears what: the one place that decides which stream carries an event, live and replayed. The pieces of a snapshot
-(snapshots.py) follow the same rules.
+"""Decides which streams carry an event, live and replayed. Snapshots (snapshots.py) follow the same rules.
 
-A market's stream is for everybody who sees the market WHOLE (engine/visibility.py), an account's stream for those who
-may act as it, the public stream for everybody who is signed in. client_order_ids, and the ids of the orders that a
-market's end cancels, are on the streams of their accounts only. Where a market hides account ids its stream is masked,
-and operators in sudo hear another one. The definition of a restricted market goes to the streams of the accounts that
-see or know it, never to the public one.
+- A market's stream is for everybody who sees the market WHOLE (engine/visibility.py).
+- An account's stream is for everybody who may act as the account.
+- The public stream is for everybody who is signed in.
+- Only an account's stream carries its client_order_ids, and the ids of its orders that a market's end cancels.
+- If a market hides account ids, its stream is masked. Operators in sudo follow another stream, which is not.
+- A restricted market's definition goes to the streams of the accounts that see or know it, never to the public one.
 """
 
 from collections.abc import Iterator
@@ -24,18 +24,19 @@ from realtime.groups import PUBLIC, UNMASKED, stream_of_account, stream_of_marke
 
 BID, OFFER = int(Side.BID), int(Side.OFFER)
 
-CLEARED = (CancelCause.BY_CLOSE, CancelCause.BY_SETTLEMENT)  # the market's streams carry BookCleared instead
+# The market's streams carry one BookCleared instead of these cancels.
+CLEARED = (CancelCause.BY_CLOSE, CancelCause.BY_SETTLEMENT)
 
-BookStreams = tuple[tuple[str, bool], ...]
+BookStreams = tuple[tuple[str, bool], ...]  # (stream, whether it is masked)
 
 
 class Publication:
-    """What a batch publishes: one ServerFrame a stream, to which every accepted command adds its messages."""
+    """What a batch publishes: one ServerFrame for each stream. Every accepted command adds its messages."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.frames: dict[str, pb.ServerFrame] = {}
-        self.seqs: dict[str, int] = {}  # of the last command that added to the stream
+        self.seqs: dict[str, int] = {}  # stream -> seq of the last command that added to it
         self.new_accounts: list[Account] = []
         self.new_markets: list[Market] = []
         self.new_shares: list[events.ShareCreated] = []
@@ -44,7 +45,7 @@ class Publication:
         self._book_streams: dict[int, BookStreams] = {}
 
     def message_on(self, stream: str, seq: int) -> pb.ServerMessage:
-        """A new message on the stream, to be written in place."""
+        """Adds an empty message to the stream. The caller fills it in place."""
         frame = self.frames.get(stream)
         if frame is None:
             frame = self.frames[stream] = pb.ServerFrame()
@@ -53,18 +54,18 @@ class Publication:
         message.seq = seq
         return message
 
-    def add(self, seq: int, happened: list[Event]) -> None:
-        """The streams' part of one accepted command."""
-        last = happened[-1] if happened else None
+    def add(self, seq: int, command_events: list[Event]) -> None:
+        """Adds the messages of one accepted command."""
+        last = command_events[-1] if command_events else None
         if type(last) is events.OrderCreated:
-            self._add_order(seq, last, happened)
+            self._add_order(seq, last, command_events)
             return
-        self._add_cancelled(seq, [e for e in happened if type(e) is events.OrderCancelled])
-        for event in happened:
+        self._add_cancelled(seq, [e for e in command_events if type(e) is events.OrderCancelled])
+        for event in command_events:
             self._add_other(seq, event)
 
     def add_portfolios(self, seq: int, changed: Changed) -> None:
-        """PortfolioUpdated once per account and batch, with the figures as they are now."""
+        """Adds one PortfolioUpdated for each account of the batch, with the figures as they are now."""
         portfolios: dict[int, pb.PortfolioUpdated] = {}
         for id, account in changed.accounts.items():
             if id == HOUSE:
@@ -80,18 +81,18 @@ class Publication:
             codec.write_exposure(portfolios[id].exposures.add(), market, exposure)
 
     def _streams_of(self, market: int) -> BookStreams:
-        """The streams of a market, and whether each is masked."""
+        """The streams of the market's book, and whether each is masked."""
         book_streams = self._book_streams.get(market)
         if book_streams is None:
             book_streams = self._book_streams[market] = book_streams_of(self.engine.markets[market])
         return book_streams
 
-    def _add_order(self, seq: int, created: events.OrderCreated, happened: list[Event]) -> None:
-        """Trades, then cancels of resting orders, then the order itself; to each account its own part."""
+    def _add_order(self, seq: int, created: events.OrderCreated, command_events: list[Event]) -> None:
+        """Adds trades, then cancels of resting orders, then the order itself. Each account gets its own part."""
         book_streams = self._streams_of(created.market)
-        if len(happened) > 1:
-            self._add_trades(seq, book_streams, [e for e in happened if type(e) is events.Traded])
-            cancelled = [e for e in happened if type(e) is events.OrderCancelled]
+        if len(command_events) > 1:
+            self._add_trades(seq, book_streams, [e for e in command_events if type(e) is events.Traded])
+            cancelled = [e for e in command_events if type(e) is events.OrderCancelled]
             self._add_cancelled(seq, cancelled, unknown_to_market=created.order)
         own = self.message_on(stream_of_account(created.account), seq)
         codec.write_created(own.order_created.order, created, own=True)
@@ -100,7 +101,7 @@ class Publication:
                 codec.write_created(self.message_on(stream, seq).order_created.order, created, own=False, masked=masked)
 
     def _add_trades(self, seq: int, book_streams: BookStreams, trades: list[events.Traded]) -> None:
-        """To the market, and to each side as fills."""
+        """Adds trades to the market's streams, and fills to the stream of each side."""
         if not trades:
             return
         for stream, masked in book_streams:
@@ -117,7 +118,10 @@ class Publication:
                 codec.write_fill(fills[account].fills.add(), e, side, hidden)
 
     def _add_cancelled(self, seq: int, cancelled: list[events.OrderCancelled], unknown_to_market: int = 0) -> None:
-        """To their accounts; to the market too, unless it never carried the order or carries BookCleared instead."""
+        """Adds cancels to the streams of their accounts, and of the market.
+
+        The market's streams leave out orders in CLEARED, and the order `unknown_to_market`, which they never carried.
+        """
         messages: dict[str, pb.OrdersCancelled] = {}
         for e in cancelled:
             streams = [stream_of_account(e.account)]
@@ -175,11 +179,11 @@ class Publication:
             with_owners.owners.extend(codec.owner_messages(account))
 
     def _add_share(self, seq: int, event: events.ShareCreated | events.ShareEnded) -> None:
-        """To the account, and to the account that became or ceased to be its owner."""
+        """Adds OwnersChanged for the account, and for the account that became an owner or ceased to be one."""
         account = self.engine.accounts[event.account]
         if isinstance(event, events.ShareCreated):
             self.new_shares.append(event)
-        owns = event.owner in account.owners  # now, after all of the batch
+        owns = event.owner in account.owners  # after the whole batch
         for id, with_owners in ((event.account, True), (event.owner, owns)):
             codec.write_owners(self.message_on(stream_of_account(id), seq).owners_changed, account, with_owners)
 
@@ -190,15 +194,17 @@ class Publication:
     # --- Definitions of markets
 
     def _definition_streams(self, market: Market) -> list[tuple[str, bool]]:
-        """The streams beside its own that carry the market's definition, and whether with volume and last price: they
-        are for those who see its book."""
+        """The streams that carry the market's definition besides its own, and whether volume and last price are in it.
+
+        Only those who see the book get volume and last price.
+        """
         self.defined.add(market.id)
         if not market.visible_to:
             return [(PUBLIC, True)]
         return [(stream_of_account(id), degree == WHOLE) for id, degree in degrees(self.engine, market).items()]
 
     def _all_streams(self, market: Market) -> Iterator[tuple[str, bool]]:
-        """The same, then its own."""
+        """The streams of _definition_streams, then the market's own."""
         yield from self._definition_streams(market)
         for stream, _ in self._streams_of(market.id):
             yield stream, True
@@ -210,10 +216,11 @@ class Publication:
             updated.market.CopyFrom(codec.market_message(market, with_book))
 
     def _withdraw(self, seq: int, event: events.MarketEdited) -> None:
-        """From the streams that carried its definition and do so no longer."""
+        """Adds MarketWithdrawn to the streams that carried the market's definition and do so no longer."""
         market = self.engine.markets[event.market]
         if event.visible_before is None or market in self.new_markets or market.id in self._withdrawn:
-            return  # the list now is that after the whole batch: it is compared once, with that before the batch
+            return
+        # The engine has the list as it is after the whole batch. So it is compared only once, with the list before it.
         self._withdrawn.add(market.id)
         if event.visible_before:
             before = {stream_of_account(id) for id in knowing(self.engine, market).union(event.visible_before)}
@@ -224,17 +231,15 @@ class Publication:
 
 
 def book_streams_of(market: Market) -> BookStreams:
-    """The streams of its book, and whether each is masked."""
+    """The streams of the market's book, and whether each is masked."""
     plain = stream_of_market(market.id)
-    return (
-        ((plain, True), (stream_of_market(market.id, UNMASKED), False))
-        if market.hide_account_ids
-        else ((plain, False),)
-    )
+    if market.hide_account_ids:
+        return (plain, True), (stream_of_market(market.id, UNMASKED), False)
+    return ((plain, False),)
 
 
-def listeners(engine: Engine, account: Account) -> list[int]:
-    """The user ids of those who may act as the account."""
+def users_acting_as(engine: Engine, account: Account) -> list[int]:
+    """The ids of the users who may act as the account."""
     found: dict[int, None] = {}
     waiting = [account.id]
     while waiting:

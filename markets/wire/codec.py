@@ -1,6 +1,6 @@
-"""From the engine to the wire (protobuf): how each thing looks there, and the answers to commands.
+"""Encodes the engine's objects and events as protobuf messages, and writes the replies to commands.
 
-markets/wire/decoding.py is the way in; markets/wire/audience.py says who hears what.
+decoding.py is the other direction. audience.py decides which streams carry what.
 """
 
 from markets.engine import commands, events, visibility
@@ -15,14 +15,14 @@ from markets.wire.decoding import Asker
 from markets.wire.rates import Left
 from proto import exchange_pb2 as pb
 
-BID = int(commands.Side.BID)  # an enum member is slow to look up
+BID = int(commands.Side.BID)  # a plain number: an enum member is slow to look up
 
 
-# --- Things
+# --- Objects and events
 
 
 def market_message(market: Market, with_book: bool = True, listed: bool = False) -> pb.Market:
-    """Its definition; `with_book`: also what is known from its book, `listed`: also who it is visible to."""
+    """The market's definition. `with_book` adds volume and last price; `listed` adds the list visible_to."""
     message = pb.Market(
         id=market.id,
         name=market.name,
@@ -63,7 +63,7 @@ def summary_message(market: Market) -> pb.MarketSummary:
 
 
 def order_message(order: Order, own: bool, masked: bool = False) -> pb.Order:
-    """An order as it stands; `own` adds what only its account hears, `masked` leaves out whose it is."""
+    """An order as it stands. `own` adds client_order_id, which only its account gets; `masked` omits the account."""
     return pb.Order(
         id=order.id,
         market_id=order.market,
@@ -80,11 +80,11 @@ def order_message(order: Order, own: bool, masked: bool = False) -> pb.Order:
     )
 
 
-# The hot ones are written in place: a message that is made apart and then copied in costs twice as much.
+# Frequent messages are written in place. To make a message apart and copy it in costs twice as much.
 
 
 def write_created(order: pb.Order, e: events.OrderCreated, own: bool, masked: bool = False) -> None:
-    """The order as its command left it; `own` and `masked` as above."""
+    """The order as its command left it. `own` and `masked` are those of order_message."""
     order.id = e.order
     order.market_id = e.market
     if not masked:
@@ -102,7 +102,7 @@ def write_created(order: pb.Order, e: events.OrderCreated, own: bool, masked: bo
 
 
 def write_trade(trade: pb.Trade, e: events.Traded, masked: bool = False, own: int = 0) -> None:
-    """`masked` leaves out whose it is, but for the account `own`."""
+    """`masked` omits buyer and seller, except the account `own`."""
     trade.id = e.trade
     trade.market_id = e.market
     trade.price = e.price
@@ -119,7 +119,7 @@ def write_trade(trade: pb.Trade, e: events.Traded, masked: bool = False, own: in
 
 
 def write_change(change: pb.OrderChange, c: Change, masked: bool) -> None:
-    """`masked` leaves out whose order it is; a client_order_id is never told."""
+    """`masked` omits the account. The client_order_id is never written."""
     change.seq, change.at_us, change.order_id, change.open = c.seq, c.at_us, c.order, c.open
     match c.cause:
         case events.OrderCreated():
@@ -131,7 +131,7 @@ def write_change(change: pb.OrderChange, c: Change, masked: bool) -> None:
 
 
 def write_fill(fill: pb.Fill, e: events.Traded, side: int, masked: bool) -> None:
-    """The trade as the account on that side sees it; `masked`: not with whom."""
+    """The trade as the account on this side sees it. `masked` omits the counterparty."""
     maker = side != e.taker_side
     fill.trade_id = e.trade
     fill.market_id = e.market
@@ -197,7 +197,7 @@ def auction_message(auction: Auction) -> pb.Auction:
 
 
 def write_auction(message: pb.ServerMessage, engine: Engine, e: events.AuctionEvent) -> None:
-    """The auction as the event left it: a reply or a stream message, whatever happened to it since."""
+    """Writes the auction as the event left it, whatever changed since. Serves replies and streams."""
     auction = auction_message(engine.auctions[e.auction])
     if isinstance(e, events.AuctionCreated | events.AuctionEdited):
         auction.name, auction.description, auction.picture = e.name, e.description, e.picture
@@ -227,7 +227,7 @@ def owner_messages(account: Account) -> list[pb.Owner]:
 
 
 def write_owners(changed: pb.OwnersChanged, account: Account, with_owners: bool) -> None:
-    """`with_owners`: for somebody who may know the owners and what is theirs."""
+    """`with_owners` adds the owners and their credits. Set it only for somebody who may know them."""
     changed.account.CopyFrom(account_message(account))
     if with_owners:
         changed.owners.extend(owner_messages(account))
@@ -236,23 +236,23 @@ def write_owners(changed: pb.OwnersChanged, account: Account, with_owners: bool)
 # --- Replies
 
 
-def write_reply(reply: pb.ServerMessage, engine: Engine, happened: list[Event], asker: Asker) -> None:
-    """The answer to who asked, from the events of the command alone, so that it can be given again later.
+def write_reply(reply: pb.ServerMessage, engine: Engine, command_events: list[Event], asker: Asker) -> None:
+    """Writes the answer to the asker. It needs only the events of the command, so it can be repeated later.
 
-    Of a market's definition it tells what it is now, and what the asker may know now. Leaves request_id, seq and times
-    to the caller.
+    A market's definition is as it is now, limited to what the asker may know now. The caller sets request_id, seq and
+    times.
     """
-    last = happened[-1] if happened else None
+    last = command_events[-1] if command_events else None
     match last:
         case events.OrderCreated():
             write_created(reply.order_created.order, last, own=True)
-            hidden = len(happened) > 1 and visibility.masked(engine.markets[last.market], asker.sudo)
-            for e in happened:
+            hidden = len(command_events) > 1 and visibility.masked(engine.markets[last.market], asker.sudo)
+            for e in command_events:
                 if type(e) is events.Traded:
                     write_trade(reply.order_created.trades.add(), e, hidden, own=last.account)
         case events.OrderCancelled() | None:
             reply.orders_cancelled.SetInParent()
-            for e in happened:
+            for e in command_events:
                 if type(e) is events.OrderCancelled:
                     write_cancelled(reply.orders_cancelled.orders.add(), e)
         case events.MarketCreated():
@@ -267,19 +267,22 @@ def write_reply(reply: pb.ServerMessage, engine: Engine, happened: list[Event], 
         case events.AuctionCreated() | events.AuctionEdited() | events.AuctionWithdrawn() | events.AuctionSettled():
             write_auction(reply, engine, last)
         case _:
-            _write_account_reply(reply, engine, happened, asker)
+            _write_account_reply(reply, engine, command_events, asker)
 
 
 def _definition(engine: Engine, id: int, asker: Asker) -> pb.Market:
-    """Of a market that the asker changed: they know it, but may not see its book."""
+    """The definition of a market that the asker changed. They know the market, but may not see its book."""
     market = engine.markets[id]
     return market_message(market, with_book=asker.degree(engine, market) == visibility.WHOLE, listed=asker.sudo)
 
 
-def _write_account_reply(reply: pb.ServerMessage, engine: Engine, happened: list[Event], asker: Asker) -> None:
-    """Whose the money is now is not for who may not act as the account any more: the answer may be a repeated one."""
+def _write_account_reply(reply: pb.ServerMessage, engine: Engine, command_events: list[Event], asker: Asker) -> None:
+    """Leaves out the owners if the asker may not act as the account.
+
+    The answer may repeat an earlier one, and the asker may have lost the account since.
+    """
     reach = asker.reach(engine)
-    for event in happened:
+    for event in command_events:
         if type(event) is events.AccountCreated:
             account = engine.accounts[event.account]
             reply.account_created.account.CopyFrom(account_message(account))
@@ -293,7 +296,7 @@ def _write_account_reply(reply: pb.ServerMessage, engine: Engine, happened: list
             with_owners = type(event) is not events.ShareEnded and (asker.sudo or event.account in reach)
             write_owners(reply.owners_changed, engine.accounts[event.account], with_owners)
             return
-    raise ValueError(f"no reply for {happened!r}")
+    raise ValueError(f"no reply for {command_events!r}")
 
 
 def write_limits(answer: pb.ServerMessage, left: Left) -> None:
@@ -301,7 +304,7 @@ def write_limits(answer: pb.ServerMessage, left: Left) -> None:
 
 
 def refusal(request_id: str, rejected: Rejected, operator: bool = False) -> pb.ServerMessage:
-    """Only who can turn on sudo is told that it would help."""
+    """Encodes a refusal. Only an operator learns that sudo would help; others get NOT_ALLOWED."""
     hidden = rejected.reason == Reason.SUDO_REQUIRED and not operator
     refused = pb.Refused(
         code=int(Reason.NOT_ALLOWED if hidden else rejected.reason),  # type: ignore[arg-type]

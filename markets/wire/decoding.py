@@ -1,4 +1,4 @@
-"""From the wire to the engine: a ClientMessage becomes the command that it asks for. codec.py is the way back."""
+"""Translates a ClientMessage into the command that it asks for. codec.py is the other direction."""
 
 from collections.abc import Collection
 from typing import NamedTuple
@@ -16,8 +16,7 @@ from realtime.rights import Rights
 
 
 class Asker(NamedTuple):
-    """Who asks: the signed-in person's user id, the account acted as, whether an operator's rights are on, and what
-    the sign-in is good for."""
+    """Who asks: the user id, the account acted as, whether an operator's rights are on, and what the sign-in allows."""
 
     user: int
     account: int
@@ -34,7 +33,10 @@ class Asker(NamedTuple):
 
 
 def decode(kind: str, message: pb.ClientMessage, asker: Asker) -> Command:
-    """The command that the message asks for; `kind` is its member that is set. Rejected if it does not translate."""
+    """The command that the message asks for. `kind` is the name of the member that is set.
+
+    Rejected if the message is malformed or the sign-in does not allow it.
+    """
     request = REQUESTS.get(kind)
     if request is None or request.decoder is None:
         raise no_request()

@@ -1,4 +1,4 @@
-"""Frames for sockets: one message encoded, a stream's messages with their position, pieces joined to frames."""
+"""Makes frames for sockets: encodes messages, puts a stream's position before them, and joins small pieces."""
 
 from collections.abc import Iterable, Iterator
 from itertools import groupby
@@ -10,12 +10,14 @@ from proto import exchange_pb2 as pb
 from realtime.frames import encoded
 from realtime.limits import SERVER_FRAME_BYTES_MAX
 
-PART_BYTES_MAX = SERVER_FRAME_BYTES_MAX // 2  # of one message of a stream: the rest is for overhead and neighbours
+PART_BYTES_MAX = (
+    SERVER_FRAME_BYTES_MAX // 2
+)  # one part of a stream; the rest of a frame is for overhead and other parts
 
 
-def piece(**what: Message) -> bytes:
-    """A ServerFrame of one message, by the message's member: piece(acting_as=...)."""
-    return encoded(pb.ServerMessage(**what))  # type: ignore[arg-type]
+def piece(**member: Message) -> bytes:
+    """A ServerFrame of one message, named by its member: piece(acting_as=...)."""
+    return encoded(pb.ServerMessage(**member))  # type: ignore[arg-type]
 
 
 def position(stream: str, prev_seq: int, seq: int) -> bytes:
@@ -23,21 +25,21 @@ def position(stream: str, prev_seq: int, seq: int) -> bytes:
 
 
 def positioned(stream: str, prev_seq: int, frame: pb.ServerFrame) -> Iterator[tuple[int, int, bytes]]:
-    """The stream's messages as (prev_seq, seq, bytes) that each begin with their StreamPosition.
+    """Yields the stream's messages as parts (prev_seq, seq, bytes). Each part begins with its StreamPosition.
 
-    One part, unless that were too long for a frame: then it is cut between commands, never within one.
+    There is one part, unless it is longer than PART_BYTES_MAX. Then it is cut between commands, never within one.
     """
     waiting: list[pb.ServerMessage] = []
     size = 0
     if frame.ByteSize() > PART_BYTES_MAX:
         for _, group in groupby(frame.messages, key=attrgetter("seq")):
-            of_command = list(group)
-            more = sum(message.ByteSize() for message in of_command)
-            if waiting and size + more > PART_BYTES_MAX:
+            of_one_command = list(group)
+            added = sum(message.ByteSize() for message in of_one_command)
+            if waiting and size + added > PART_BYTES_MAX:
                 yield _part(stream, prev_seq, waiting)
                 prev_seq, waiting, size = waiting[-1].seq, [], 0
-            waiting += of_command
-            size += more
+            waiting += of_one_command
+            size += added
         yield _part(stream, prev_seq, waiting)
         return
     seq = frame.messages[-1].seq
@@ -50,7 +52,7 @@ def _part(stream: str, prev_seq: int, messages: list[pb.ServerMessage]) -> tuple
 
 
 def joined(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """The pieces joined to frames of at most SERVER_FRAME_BYTES_MAX, unless one alone is longer."""
+    """Joins the pieces to frames of at most SERVER_FRAME_BYTES_MAX. A piece that is longer becomes its own frame."""
     waiting: list[bytes] = []
     size = 0
     for one in pieces:

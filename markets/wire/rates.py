@@ -1,6 +1,7 @@
-"""How much a person may ask: token buckets, per person over all sockets and doors (rules, section 9).
+"""Limits how much a person may ask: one token bucket per person, class and mode, for all sockets and doors.
 
-A bucket is kept as the time at which it would be full again (GCRA): exact, whole microseconds, nothing to refill.
+The rules are in docs/rules.md, section 9. A bucket is kept as the time at which it is full again, in whole microseconds
+(GCRA). So it is exact, and nothing refills it.
 """
 
 from collections.abc import Mapping
@@ -10,14 +11,14 @@ from markets.engine.errors import Reason, Rejected
 from realtime.limits import RateClass
 
 HEAVY_READ_COST = 20  # ALL_MARKETS and resume
-SNAPSHOT_BYTES_A_TOKEN = 16 * 1024  # of one's accounts and of what is public, told again
-IDLE_BUCKETS_MAX = 100_000  # buckets kept before the full ones are dropped
+SNAPSHOT_BYTES_A_TOKEN = 16 * 1024  # snapshots of accounts and of the public stream, which are made each time
+IDLE_BUCKETS_MAX = 100_000  # beyond this many, full buckets are dropped
 
 Limits = Mapping[RateClass, Mapping[str, tuple[int, int]]]  # class -> "user" or "sudo" -> (tokens a second, burst)
 
 
 class Left(NamedTuple):
-    """What a bucket holds: tokens when full, tokens now, and milliseconds until it is full again."""
+    """A bucket's tokens when full, its tokens now, and the milliseconds until it is full again."""
 
     limit: int
     remaining: int
@@ -26,7 +27,7 @@ class Left(NamedTuple):
 
 class Buckets:
     def __init__(self, limits: Limits) -> None:
-        # Microseconds of a token, and of a full bucket.
+        # (class, sudo) -> microseconds for one token, and for a full bucket
         self._limits: dict[tuple[RateClass, bool], tuple[int, int]] = {}
         self._bursts: dict[tuple[RateClass, bool], int] = {}
         for rate_class, modes in limits.items():
@@ -37,7 +38,7 @@ class Buckets:
         self._full_at: dict[tuple[int, RateClass, bool], int] = {}
 
     def charge(self, user: int, rate_class: RateClass, sudo: bool, now_us: int, cost: int = 1) -> None:
-        """Takes `cost` tokens. Rejected RATE_LIMITED with the time to wait if there are fewer."""
+        """Takes `cost` tokens. If there are fewer, takes none: Rejected RATE_LIMITED with the time to wait."""
         token_us, burst_us = self._limits[rate_class, sudo]
         bucket = (user, rate_class, sudo)
         full_at = max(self._full_at.get(bucket, 0), now_us) + cost * token_us
@@ -46,13 +47,13 @@ class Buckets:
             wait_ms = wait_us // 1_000 + 1
             raise Rejected(
                 Reason.RATE_LIMITED,
-                f"Too fast: at most {60_000_000 // token_us} a minute of this kind. Wait {wait_ms} ms.",
+                f"Too many requests: at most {60_000_000 // token_us} a minute of this kind. Wait {wait_ms} ms.",
                 retry_after_ms=wait_ms,
             )
         self._set(bucket, full_at, now_us)
 
     def drain(self, user: int, rate_class: RateClass, sudo: bool, now_us: int, cost: int) -> None:
-        """Takes `cost` tokens for what was refused already: what is there, if there are fewer."""
+        """Takes `cost` tokens, or all if there are fewer. It is for work that is done or must not be refused."""
         token_us, burst_us = self._limits[rate_class, sudo]
         bucket = (user, rate_class, sudo)
         full_at = max(self._full_at.get(bucket, 0), now_us) + cost * token_us
@@ -64,7 +65,7 @@ class Buckets:
             self._full_at = {key: at for key, at in self._full_at.items() if at > now_us}
 
     def left(self, user: int, rate_class: RateClass, sudo: bool, now_us: int) -> Left:
-        """What `charge` has left of a bucket."""
+        """What the bucket holds now."""
         token_us, burst_us = self._limits[rate_class, sudo]
         owed_us = max(0, self._full_at.get((user, rate_class, sudo), 0) - now_us)
         limit = self._bursts[rate_class, sudo]

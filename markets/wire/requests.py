@@ -1,16 +1,17 @@
-"""Every kind of request: what it costs, which scope a token needs for it, and the command that it becomes.
+"""Lists every kind of request: its rate class, the scope that a token needs for it, and its decoder.
 
 A kind is a member of ClientMessage's oneof, and REQUESTS has a row for each: there are no defaults, and
 tests/tidy/test_requests.py fails for a member without a row. To add a command, write its decoder here and its row:
 
-- The rate class (docs/rules.md, section 9): "mutate" for most. "expensive" for what makes a market or an auction, or
-  reads much. "cancel" only for what takes orders back, which no other request may hold up. "read" for the connection.
-- The scope: the least that lets a bot do it. If the request names the account that it acts for, add the field to
-  ACTS_FOR in scopes.py. Else a token that is bound to one account acts for others.
-- The decoder. It refuses only what cannot be told to the engine; the engine checks all else.
+- The rate class (docs/rules.md, section 9). Most are "mutate". A request that makes a market or an auction, or reads
+  much, is "expensive". "cancel" is only for requests that cancel orders: no other request may hold them up. "read" is
+  for the connection.
+- The scope: the least that lets a bot make the request. If the request names the account that it acts for, add the
+  field to ACTS_FOR in scopes.py. Otherwise a token that is bound to one account could act for others.
+- The decoder. It refuses only what it cannot translate; the engine checks all else.
 
-A request that is no command has no decoder. Its member stands in realtime/consumers.py too, which sorts requests before
-the matcher: SESSION_MEMBERS are answered by matching/sessions.py, HISTORY_MEMBERS by matching/history_requests.py.
+A request that is no command has no decoder. List its member in realtime/consumers.py too, which sorts requests before
+the matcher: matching/sessions.py answers SESSION_MEMBERS, matching/history_requests.py answers HISTORY_MEMBERS.
 """
 
 from collections.abc import Callable
@@ -26,12 +27,12 @@ from proto import exchange_pb2 as pb
 from realtime.limits import KEY_CHARACTERS_MAX, RateClass
 from realtime.rights import Scope
 
-# decoder(the request, user id, account acted as, sudo). Rejected if it does not translate.
+# decoder(request, user id, account acted as, sudo) returns the command. Rejected if the request is malformed.
 Decoder = Callable[[Any, int, int, bool], Command]
 
 
 class RequestKind(NamedTuple):
-    """`decoder` is None if it asks for no command."""
+    """The row of one kind of request. `decoder` is None if the request is no command."""
 
     rate_class: RateClass
     scope: Scope
@@ -46,7 +47,7 @@ def _enum(value: int, kind: type[commands.Side] | type[commands.TimeInForce] | t
     try:
         return int(kind(value))
     except ValueError:
-        raise Rejected(Reason.INVALID_FRAME, f"{value} is no {kind.__name__}.") from None
+        raise Rejected(Reason.INVALID_FRAME, f"There is no {kind.__name__} {value}.") from None
 
 
 def _create_user_account(m: pb.CreateUserAccount, user: int, account: int, sudo: bool) -> Command:
@@ -54,8 +55,8 @@ def _create_user_account(m: pb.CreateUserAccount, user: int, account: int, sudo:
 
 
 def _create_account(m: pb.CreateAccount, user: int, account: int, sudo: bool) -> Command:
-    most = settings.ALT_ACCOUNTS_MAX
-    return commands.CreateAccount(user, account, sudo, _key(m.key), m.name, m.owner_id, most)
+    accounts_max = settings.ALT_ACCOUNTS_MAX
+    return commands.CreateAccount(user, account, sudo, _key(m.key), m.name, m.owner_id, accounts_max)
 
 
 def _make_transfer(m: pb.MakeTransfer, user: int, account: int, sudo: bool) -> Command:
@@ -88,8 +89,17 @@ def _redistribute(m: pb.Redistribute, user: int, account: int, sudo: bool) -> Co
 
 def _create_market(m: pb.CreateMarket, user: int, account: int, sudo: bool) -> Command:
     return commands.CreateMarket(
-        *(user, account, sudo, _key(m.key), m.name, m.description, m.min_settlement, m.max_settlement),
-        *(m.tick_size or 1, m.smallest_size or 1, settings.UNSETTLED_MARKETS_MAX),
+        user,
+        account,
+        sudo,
+        _key(m.key),
+        m.name,
+        m.description,
+        m.min_settlement,
+        m.max_settlement,
+        m.tick_size or 1,
+        m.smallest_size or 1,
+        settings.UNSETTLED_MARKETS_MAX,
         category=m.category,
         category_public=" ".join(m.category.split()) in ("", *settings.PUBLIC_CATEGORIES),
         pinned=m.pinned,
@@ -102,7 +112,13 @@ def _edit_market(m: pb.EditMarket, user: int, account: int, sudo: bool) -> Comma
     name = m.name if m.HasField("name") else None
     description = m.description if m.HasField("description") else None
     return commands.EditMarket(
-        *(user, account, sudo, _key(m.key), m.market_id, name, description),
+        user,
+        account,
+        sudo,
+        _key(m.key),
+        m.market_id,
+        name,
+        description,
         category=m.category if m.HasField("category") else None,
         pinned=m.pinned if m.HasField("pinned") else None,
         visible_to=tuple(m.visible_to.ids) if m.HasField("visible_to") else None,
@@ -112,7 +128,7 @@ def _edit_market(m: pb.EditMarket, user: int, account: int, sudo: bool) -> Comma
 
 def _set_market_status(m: pb.SetMarketStatus, user: int, account: int, sudo: bool) -> Command:
     if not m.status:
-        raise Rejected(Reason.INVALID_FRAME, "Say a status: OPEN, CANCEL_ONLY, PAUSED or CLOSED.")
+        raise Rejected(Reason.INVALID_FRAME, "Give a status: OPEN, CANCEL_ONLY, PAUSED or CLOSED.")
     return commands.SetMarketStatus(user, account, sudo, _key(m.key), m.market_id, m.status)
 
 
@@ -123,20 +139,28 @@ def _settle_market(m: pb.SettleMarket, user: int, account: int, sudo: bool) -> C
 def _create_order(m: pb.CreateOrder, user: int, account: int, sudo: bool) -> Command:
     side = m.side
     if side != 1 and side != 2:
-        raise Rejected(Reason.INVALID_FRAME, "An order has a side: BID or OFFER.")
+        raise Rejected(Reason.INVALID_FRAME, "Give the order a side: BID or OFFER.")
     time_in_force = m.time_in_force and _enum(m.time_in_force, commands.TimeInForce)
     self_trade = m.self_trade and _enum(m.self_trade, commands.SelfTrade)
     key = _key(m.client_order_id)
-    # fmt: off
     return commands.CreateOrder(
-        user, account, sudo, key, m.market_id, side, m.price, m.size, time_in_force, m.post_only, self_trade
+        user,
+        account,
+        sudo,
+        key,
+        m.market_id,
+        side,
+        m.price,
+        m.size,
+        time_in_force,
+        m.post_only,
+        self_trade,
     )
-    # fmt: on
 
 
 def _cancel_order(m: pb.CancelOrder, user: int, account: int, sudo: bool) -> Command:
     if bool(m.order_id) == bool(m.client_order_id):
-        raise Rejected(Reason.INVALID_FRAME, "Name the order by order_id or by client_order_id.")
+        raise Rejected(Reason.INVALID_FRAME, "Give either order_id or client_order_id.")
     return commands.CancelOrder(user, account, sudo, _key(m.key), m.order_id, m.client_order_id)
 
 
@@ -156,9 +180,18 @@ def _edit_auction(m: pb.EditAuction, user: int, account: int, sudo: bool) -> Com
     picture = m.picture if m.HasField("picture") else None
     price = m.buy_now_price if m.HasField("buy_now_price") else None
     if m.HasField("no_buy_now_price") and not m.no_buy_now_price:
-        raise Rejected(Reason.INVALID_FRAME, "no_buy_now_price is true, or it is not sent.")
+        raise Rejected(Reason.INVALID_FRAME, "no_buy_now_price must be true or absent.")
     return commands.EditAuction(
-        *(user, account, sudo, _key(m.key), m.auction_id, name, description, picture, price, m.no_buy_now_price)
+        user,
+        account,
+        sudo,
+        _key(m.key),
+        m.auction_id,
+        name,
+        description,
+        picture,
+        price,
+        m.no_buy_now_price,
     )
 
 
@@ -214,12 +247,12 @@ REQUESTS: dict[str, RequestKind] = {
 
 
 def no_request() -> Rejected:
-    """For a message whose member is none of REQUESTS, or not one for who reads it."""
+    """The refusal of a message without a member of REQUESTS, or with one that belongs to another handler."""
     return Rejected(Reason.INVALID_FRAME, "A message holds exactly one request.")
 
 
 def class_of(kind: str) -> RateClass:
-    """What a request of this kind is charged to. Rejected INVALID_FRAME if there is no such kind."""
+    """The rate class of this kind of request. Rejected INVALID_FRAME if there is no such kind."""
     try:
         return REQUESTS[kind].rate_class
     except KeyError:

@@ -1,4 +1,4 @@
-"""What a token is good for: its scopes, and the account that it may be bound to."""
+"""Checks what a token allows: its scopes, and the account that it may be bound to."""
 
 from typing import Any
 
@@ -7,16 +7,18 @@ from markets.engine.state import not_theirs
 from markets.wire.requests import REQUESTS
 from realtime.rights import Rights, missing_scope
 
-# As plain numbers: this is asked for every order, and the operators of a Flag are slow.
+# Plain numbers: every order is checked, and the operators of a Flag are slow.
 _NEEDED = {kind: int(request.scope) for kind, request in REQUESTS.items()}
 
-# Fields by which a request names an account that it acts for, besides the one acted as.
+# The field in which a request names another account that it acts for.
 ACTS_FOR = {"make_transfer": "from_account_id", "create_account": "owner_id"}
 
 
 def check_rights(kind: str, body: Any, account: int, rights: Rights) -> None:
-    """Rejected NOT_ALLOWED if the token has not the scope, ACCOUNT_NOT_FOUND if it is bound to another account. `kind`
-    is one of REQUESTS."""
+    """Rejected NOT_ALLOWED if the token lacks the scope, ACCOUNT_NOT_FOUND if it is bound to another account.
+
+    `kind` is one of REQUESTS.
+    """
     if not rights.scopes & _NEEDED[kind]:
         raise Rejected(Reason.NOT_ALLOWED, missing_scope(REQUESTS[kind].scope))
     named = getattr(body, ACTS_FOR[kind]) if rights.bound and kind in ACTS_FOR else 0

@@ -1,4 +1,4 @@
-"""What a snapshot consists of: the pieces between SnapshotBegin and SnapshotEnd, each a small encoded ServerFrame."""
+"""Builds the pieces of a snapshot between SnapshotBegin and SnapshotEnd. Each piece is a small encoded ServerFrame."""
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -15,12 +15,12 @@ from proto import exchange_pb2 as pb
 
 T = TypeVar("T")
 
-SNAPSHOT_PIECE = 1_000  # orders, accounts or markets in one message of a snapshot
-DESCRIBED_PIECE = 15  # auctions: with the longest descriptions they still fit a frame
+SNAPSHOT_PIECE = 1_000  # orders, accounts, markets or transfers in one piece
+DESCRIBED_PIECE = 15  # auctions in one piece: even with the longest descriptions they fit a frame
 
 
 def public_pieces(engine: Engine) -> Iterator[bytes]:
-    """Every account's name, every definition of a market that everybody sees, every auction but the withdrawn ones."""
+    """All accounts' names, all definitions of markets that everybody sees, all auctions except withdrawn ones."""
     for accounts in chunks(map(codec.account_message, engine.accounts.values())):
         yield piece(accounts=pb.Accounts(accounts=accounts))
     for markets in chunks(codec.market_message(market) for market in engine.markets.values() if not market.visible_to):
@@ -31,7 +31,7 @@ def public_pieces(engine: Engine) -> Iterator[bytes]:
 
 
 def account_pieces(engine: Engine, account: Account) -> Iterator[bytes]:
-    """Figures, the restricted markets of which the account itself sees anything, open orders, the last transfers."""
+    """The account's figures, the restricted markets that it sees or knows, its open orders, its last transfers."""
     own = (account.id,)
     state = pb.AccountState(
         account=codec.account_message(account),
@@ -55,7 +55,7 @@ def account_pieces(engine: Engine, account: Account) -> Iterator[bytes]:
 
 
 def market_pieces(market: Market, masked: bool) -> Iterator[bytes]:
-    """Definition, book in priority order of each side, the last trades."""
+    """The market's definition, each side of its book in order of priority, its last trades."""
     yield piece(markets=pb.Markets(markets=[codec.market_message(market)]))
     for orders in chunks(
         codec.order_message(order, own=False, masked=masked) for side in (market.bids, market.offers) for order in side
@@ -69,13 +69,13 @@ def market_pieces(market: Market, masked: bool) -> Iterator[bytes]:
 
 
 def summary_pieces(market: Market, defined: bool = True) -> Iterator[bytes]:
-    """The definition, if it is `defined` anew, and the line."""
+    """The market's summary. If its definition changed (`defined`), the definition comes first."""
     if defined:
         yield piece(markets=pb.Markets(markets=[codec.market_message(market)]))
     yield piece(market_summary=codec.summary_message(market))
 
 
-def chunks(things: Iterable[T], size: int = SNAPSHOT_PIECE) -> Iterator[list[T]]:
-    iterator = iter(things)
+def chunks(items: Iterable[T], size: int = SNAPSHOT_PIECE) -> Iterator[list[T]]:
+    iterator = iter(items)
     while part := list(islice(iterator, size)):
         yield part

@@ -1,4 +1,4 @@
-"""Fixtures for tests that commit: each gets its own database, a copy of a migrated template. Nothing is flushed.
+"""Fixtures for tests that commit. Each test gets its own database, a copy of a migrated template.
 
 The journal's triggers refuse a flush, and a transaction around the test cannot undo what other threads commit.
 """
@@ -21,7 +21,7 @@ from exchange.settings import database as settings_of
 
 @contextmanager
 def connected_to(url: str) -> Iterator[None]:
-    """Inside, every new connection of any thread to the exchange's database goes to this URL."""
+    """Within the context, every new connection of any thread to the exchange's database goes to this URL."""
     before, known = connections[DEFAULT_DB_ALIAS], connections.settings[DEFAULT_DB_ALIAS]
     here = settings_of(url)
     here["OPTIONS"] = {name: value for name, value in here["OPTIONS"].items() if name != "pool"}
@@ -87,7 +87,7 @@ def postgres_template(server: Server, django_db_blocker: DjangoDbBlocker) -> Ite
 
 @pytest.fixture
 def sqlite(sqlite_template: Path, tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
-    """URL of an empty exchange on SQLite; the test's connections go there."""
+    """URL of an empty exchange on SQLite. The test's connections go there."""
     path = tmp_path / "exchange.sqlite3"
     shutil.copy(sqlite_template, path)
     with django_db_blocker.unblock(), connected_to(f"sqlite:///{path}"):
@@ -96,7 +96,7 @@ def sqlite(sqlite_template: Path, tmp_path: Path, django_db_blocker: DjangoDbBlo
 
 @pytest.fixture
 def postgres(server: Server, postgres_template: str, django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
-    """URL of an empty exchange on PostgreSQL; the test's connections go there."""
+    """URL of an empty exchange on PostgreSQL. The test's connections go there."""
     url = server.create(postgres_template)
     with django_db_blocker.unblock(), connected_to(url):
         yield url

@@ -1,4 +1,4 @@
-"""What hubs are told when people may act as other accounts than before."""
+"""The access changes that hubs get when people may act as other accounts than before."""
 
 from markets.engine import commands as c
 from markets.engine.engine import Engine
@@ -11,7 +11,7 @@ ALICE, BOB, CAROL, OPERATOR = 1, 2, 3, 4
 
 
 class Class:
-    """Alice owns Team, which owns Cellar. Exam is for Cellar, Quiz for Carol, Fair for everybody."""
+    """Alice owns Team, which owns Cellar. Cellar sees Exam, Carol sees Quiz, everybody sees Fair."""
 
     def __init__(self) -> None:
         self.engine = Engine()
@@ -41,8 +41,8 @@ class Class:
         self.do(c.CreateMarket(*head, name, "", 0, 100, 1, 1, visible_to=visible_to))
         return max(self.engine.markets)
 
-    def told(self, *commands: c.Command) -> tuple[dict[int, list[str]], dict[str, list[int]]]:
-        """By user their accounts' streams; by stream of a market the users who may hear it. Of what hubs are told."""
+    def changes_after(self, *commands: c.Command) -> tuple[dict[int, list[str]], dict[str, list[int]]]:
+        """The changes for hubs: user -> their accounts' streams, and a market's stream -> users who may follow it."""
         for command in commands:
             self.do(command)
         message = self.entitlements.changes(self.engine.take_changed()) or control_message()
@@ -54,23 +54,23 @@ class Class:
 
 def test_a_share_shows_the_markets_of_what_is_shared_and_no_others() -> None:
     day = Class()
-    reaches, visibilities = day.told(c.ShareAccount(ALICE, day.own[ALICE], False, "", day.team, day.own[BOB]))
+    reaches, visibilities = day.changes_after(c.ShareAccount(ALICE, day.own[ALICE], False, "", day.team, day.own[BOB]))
     assert reaches == {BOB: [f"account.{id}" for id in (day.own[BOB], day.team, day.cellar)]}
     assert visibilities == {f"market.{day.exam}": [ALICE, BOB]}
 
 
 def test_its_end_hides_them() -> None:
     day = Class()
-    day.told(c.ShareAccount(ALICE, day.own[ALICE], False, "", day.team, day.own[BOB]))
-    reaches, visibilities = day.told(c.LeaveAccount(BOB, day.own[BOB], False, "", day.team))
+    day.changes_after(c.ShareAccount(ALICE, day.own[ALICE], False, "", day.team, day.own[BOB]))
+    reaches, visibilities = day.changes_after(c.LeaveAccount(BOB, day.own[BOB], False, "", day.team))
     assert reaches == {BOB: [f"account.{day.own[BOB]}"]}
     assert visibilities == {f"market.{day.exam}": [ALICE]}
 
 
-def test_a_share_that_comes_and_goes_in_one_batch_tells_how_it_ended() -> None:
+def test_a_share_that_comes_and_goes_in_one_batch_counts_as_it_ended() -> None:
     day = Class()
     share = c.ShareAccount(ALICE, day.own[ALICE], False, "", day.team, day.own[BOB])
-    assert day.told(share, c.LeaveAccount(BOB, day.own[BOB], False, "", day.team)) == (
+    assert day.changes_after(share, c.LeaveAccount(BOB, day.own[BOB], False, "", day.team)) == (
         {BOB: [f"account.{day.own[BOB]}"]},
         {f"market.{day.exam}": [ALICE]},
     )
@@ -80,11 +80,14 @@ def test_money_that_moves_shows_nothing() -> None:
     day = Class()
     day.do(c.Gift(OPERATOR, day.own[OPERATOR], True, "", day.own[ALICE], 10, ""))
     day.engine.take_changed()
-    assert day.told(c.MakeTransfer(ALICE, day.own[ALICE], False, "", day.own[ALICE], day.team, 10, "")) == ({}, {})
+    assert day.changes_after(c.MakeTransfer(ALICE, day.own[ALICE], False, "", day.own[ALICE], day.team, 10, "")) == (
+        {},
+        {},
+    )
 
 
 async def test_a_share_weighs_little() -> None:
-    """Its entitlements go without snapshots, in the beats too: else every share could have a hundred of them made."""
+    """Its entitlements have no snapshots, in beats neither. Otherwise one share could have a hundred of them made."""
     day = Class()
     events = day.engine.apply(c.ShareAccount(ALICE, day.own[ALICE], False, "", day.team, day.own[BOB]), 1)
     publication = Publication(day.engine)

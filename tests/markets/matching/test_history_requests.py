@@ -1,4 +1,4 @@
-"""Histories through the matcher: who may have one is decided when it is asked for, and again when it is sent."""
+"""Histories through the matcher. It decides who may have one when it is requested, and again when it is sent."""
 
 import asyncio
 import sys
@@ -35,7 +35,7 @@ Kind = Literal["command", "history"]
 
 
 class Desk:
-    """A matcher on a journal of its own, and somebody who asks it and hears the answers."""
+    """A matcher on a journal of its own, and the hub that sends it requests and gets the answers."""
 
     def __init__(self, matcher: Matcher, layer: LocalLayer, day: Scenario) -> None:
         self.matcher = matcher
@@ -45,7 +45,7 @@ class Desk:
         self._answers: list[tuple[pb.ServerMessage, SocketControl | None]] = []
 
     async def ask(self, who: str, kind: Kind = "history", sudo: bool = False, **more: Any) -> int:
-        """The number of the request, which is its id too."""
+        """Sends a request. Returns its number, which is its request_id too."""
         rights = more.pop("rights", Rights())
         self._number += 1
         asked = request(
@@ -62,7 +62,7 @@ class Desk:
         return self._number
 
     async def answer(self) -> tuple[pb.ServerMessage, SocketControl | None]:
-        """The next one, and what its hub is to do."""
+        """The next answer, and its control part for the hub."""
         while not self._answers:
             async with asyncio.timeout(WAIT_SECONDS):
                 replies = await self.layer.receive("hub")
@@ -104,7 +104,7 @@ async def at_work(day: Scenario, folder: Path) -> AsyncIterator[Desk]:
 
 
 class Held:
-    """What has been read is kept back until the test lets it go."""
+    """Holds finished readings back until the test releases them."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.begun = 0
@@ -149,7 +149,7 @@ async def test_commands_that_come_later_are_answered_before_it(
         message, control = await desk.answer()
         assert (message.request_id, control) == (str(first), {})
         assert [trade.buyer_id for trade in message.trade_history.trades] == [day.ids["alice"]]
-        assert message.seq == day.engine.seq  # what it tells ends where the reading began
+        assert message.seq == day.engine.seq  # the journal's head when the reading began
 
 
 async def test_what_is_masked_meanwhile_is_read_again(day: Scenario, sqlite: str, tmp_path: Path, held: Held) -> None:
@@ -167,7 +167,7 @@ async def test_what_is_masked_meanwhile_is_read_again(day: Scenario, sqlite: str
 async def test_what_is_hidden_meanwhile_is_not_sent(
     day: Scenario, sqlite: str, tmp_path: Path, held: Held, who: str
 ) -> None:
-    """Alice owns the market, Bob has traded there: they keep a view of it, but not this one."""
+    """Alice owns the market and Bob has traded there, so both still know it. They no longer see its history."""
     async with at_work(day, tmp_path) as desk:
         await desk.ask(who, get_full_trade_history=pb.GetFullTradeHistory(market_id=1))
         await held.until_begun(1)
@@ -180,11 +180,11 @@ async def test_what_is_hidden_meanwhile_is_not_sent(
         held.let_go()
         assert (await desk.trades(OPERATOR, sudo=True))[0].trade_history.trades
         held.let_go()
-        assert (await desk.trades(OPERATOR))[0].trade_history.trades  # listed
+        assert (await desk.trades(OPERATOR))[0].trade_history.trades  # the list names them
 
 
-async def test_own_positions_are_told_apart(day: Scenario, sqlite: str, tmp_path: Path, held: Held) -> None:
-    """Those of the accounts that one may act as when the answer is sent; for a token that is bound, of its one."""
+async def test_own_positions_are_shown_apart(day: Scenario, sqlite: str, tmp_path: Path, held: Held) -> None:
+    """Own are the accounts that one may act as when the answer is sent; for a bound token, only its account."""
     day.do(c.EditMarket(*day.head(OPERATOR, "", ""), 1, None, None, hide_account_ids=True))
     day.out("bob")
     day.alt("bob", "Desk")
@@ -251,7 +251,7 @@ async def test_only_so_many_wait(day: Scenario, sqlite: str, tmp_path: Path, hel
             assert (await desk.answer())[0].HasField("trade_history")
         held.let_go()
         assert (await desk.trades("alice"))[0].HasField("trade_history")
-        assert desk.matcher.archive.waiting == 0
+        assert desk.matcher.history_requests.waiting == 0
 
 
 async def test_nor_more_of_all_together(
@@ -306,7 +306,7 @@ async def test_the_end_waits_for_what_was_taken(day: Scenario, sqlite: str, tmp_
 
 @pytest.mark.parametrize("kind", list(history_requests.KINDS))
 async def test_the_loop_turns_while_a_long_page_is_read(kind: str, database: str) -> None:
-    """The longest page there is. Done on the loop, it would hold it once, for as long as it takes."""
+    """Reads the longest page. On the loop it would hold the loop once, for as long as the reading takes."""
     day = Scenario(compare=False)
     day.people("alice", "bob", cash=1_000_000)
     day.market("GOLD", 0, 100)
@@ -324,11 +324,11 @@ async def test_the_loop_turns_while_a_long_page_is_read(kind: str, database: str
             turns = await turns_during(lambda: journal.history(history_requests.read, request, Visibility(False, ())))
     finally:
         sys.setswitchinterval(before)
-    assert turns[int(len(turns) * 0.95)] < HOLD_SECONDS_MAX  # the rest may be another process's turn
+    assert turns[int(len(turns) * 0.95)] < HOLD_SECONDS_MAX  # in the others, another process may have run
 
 
 async def turns_during(begin: Callable[[], asyncio.Future[bytes]]) -> list[float]:
-    """How many seconds each turn of the loop took until it was done, shortest first."""
+    """The seconds that each turn of the loop took until the future was done, shortest first."""
     turns = []
     future, last = begin(), time.perf_counter()
     while not future.done():

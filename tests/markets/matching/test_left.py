@@ -1,4 +1,4 @@
-"""What is left of a bucket is what may still be charged."""
+"""A bucket reports exactly the tokens that may still be charged."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What leaves the matcher, and when."""
+"""What the matcher sends, and when."""
 
 import asyncio
 from pathlib import Path
@@ -20,7 +20,7 @@ WAIT_SECONDS = 5.0
 
 
 class HeldJournal:
-    """Its commit is done when the test says so."""
+    """Its commit ends when the test sets `done`."""
 
     def __init__(self) -> None:
         self.begun = asyncio.Event()
@@ -31,8 +31,8 @@ class HeldJournal:
         return self.done
 
 
-async def test_a_beat_during_a_commit_tells_nothing_of_the_batch(tmp_path: Path) -> None:
-    """Else hubs would believe that they had missed it, and ask for every stream that trades, once a second."""
+async def test_a_beat_during_a_commit_shows_nothing_of_the_batch(tmp_path: Path) -> None:
+    """Otherwise hubs would believe that they missed it, and once a second ask for every stream that trades."""
     engine = Engine()
     engine.apply(c.CreateHouse(0, 0, True, ""), 1)
     engine.apply(c.CreateUserAccount(1, 0, False, "", "Alice", 0), 1)

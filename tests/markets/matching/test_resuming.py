@@ -1,4 +1,4 @@
-"""Who resumes from the journal does not hold up the others: what is read of it is bounded, a snapshot does as well."""
+"""Sockets that resume from the journal hold up nobody: reading is bounded, and a snapshot does as well."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -13,11 +13,11 @@ from realtime.groups import stream_of_account, stream_of_market
 from tests.markets.keeping import commit_history, open_journal, random_history
 
 BOOK, ACCOUNT = stream_of_market(1), stream_of_account(2)
-FIRST = 20  # a seq at which both were there
+FIRST = 20  # a seq at which both exist
 
 
 def resumed(monkeypatch: pytest.MonkeyPatch, at_most: int, ask: Callable[[Streams], Coroutine[Any, Any, None]]) -> None:
-    """An exchange that has told all of a journal in this epoch and kept none of it in memory."""
+    """Asks an exchange that has published a whole journal in this epoch and keeps none of it in memory."""
     commit_history(random_history(seed=5, length=300))
     monkeypatch.setattr(module, "REPLAYED_ENTRIES_MAX", at_most)
     monkeypatch.setattr(module, "REPLAYED_ENTRIES_A_BEAT", at_most // 2)
@@ -48,8 +48,8 @@ def test_beyond_that_a_snapshot_does(database: str, monkeypatch: pytest.MonkeyPa
         assert await streams.resume(ACCOUNT, near) is None
         streams.next_beat()
         assert await streams.resume(ACCOUNT, near) is not None
-        assert await streams.resume(BOOK, FIRST) is None, "what is read in vain is paid for, too"
+        assert await streams.resume(BOOK, FIRST) is None, "a reading in vain costs as much"
         assert streams._replayable == 0
-        assert await streams.resume(BOOK, streams.engine.seq) == [], "who missed nothing needs nothing"
+        assert await streams.resume(BOOK, streams.engine.seq) == [], "a socket that missed nothing needs nothing"
 
     resumed(monkeypatch, 40, ask)

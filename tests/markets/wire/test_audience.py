@@ -1,4 +1,4 @@
-"""Who sees a market, kept: rows that come and go within a batch and from batch to batch (rules, section 4)."""
+"""The table of who sees a market: rows come and go within a batch and from batch to batch (rules, section 4)."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ LISTS: list[tuple[str, ...]] = [("alice", "Desk"), ("bob",), (), ("bob", "alice"
 
 @pytest.fixture
 def day() -> Scenario:
-    """Alice, her Desk, and Bob trade in GOLD, which all see, and COPPER, which is for Desk and Bob."""
+    """Alice, her Desk, and Bob trade. Everybody sees GOLD; only Desk and Bob see COPPER."""
     day = Scenario(compare=False)
     day.people("alice", "bob", cash=1_000)
     day.alt("alice", "Desk")
@@ -26,7 +26,7 @@ def day() -> Scenario:
 
 
 def listed(day: Scenario, market: str) -> list[str]:
-    """As the table says, by name."""
+    """The names of the accounts that the table lists for the market."""
     rows = MarketVisibility.objects.filter(market=day.market_ids[market]).order_by("account")
     names = {id: name for name, id in day.ids.items()}
     return [names[row.account_id] for row in rows]
@@ -61,7 +61,7 @@ def test_on_both_databases_with_orders_that_go(day: Scenario, batch: int, databa
 
 
 def test_gone_and_back_in_one_batch(day: Scenario, database: str) -> None:
-    """The row is deleted and inserted again, or was never there: the batch ends as the last command says."""
+    """A row is deleted and inserted again, or was never there. The batch ends as the last command says."""
     commit_history(day.history)
     before = len(day.history)
     day.edit("COPPER", visible_to=("bob",))
@@ -95,7 +95,7 @@ def test_what_else_is_shown(day: Scenario, database: str) -> None:
 
 
 def test_the_start_knows_who_sees_what(day: Scenario, sqlite: str) -> None:
-    """An exchange that was started anew refuses and cancels as if it had never stopped."""
+    """A restarted exchange refuses and cancels as if it had never stopped."""
     day.buy("Desk", "COPPER", 1)
     day.buy("bob", "COPPER", 1)
     commit_history(day.history)
@@ -110,9 +110,10 @@ def test_the_start_knows_who_sees_what(day: Scenario, sqlite: str) -> None:
 
 
 def test_lists_of_a_thousand_in_one_batch(database: str) -> None:
-    """More rows go, and come, than a statement can hold: 40 markets change from one half of the class to the other."""
+    """40 markets change from one half of the class to the other: more rows than one statement holds go, and come."""
     day = Scenario(compare=False)
-    day.people(*(f"person {number}" for number in range(2_000)))
+    names = [f"person {number}" for number in range(2_000)]
+    day.people(*names)
     ids = sorted(day.engine.people.values())[1:]
     one, other = tuple(ids[:1_000]), tuple(ids[1_000:])
     for number in range(40):

@@ -1,4 +1,4 @@
-"""The token buckets of docs/rules.md, section 9, on a clock of the test: every class, for everybody and in sudo."""
+"""The token buckets of docs/rules.md, section 9: every class, with sudo and without. The test sets the clock."""
 
 from pathlib import Path
 from typing import Any, Literal
@@ -32,7 +32,7 @@ BEGIN = 1_700_000_000 * SECOND
 MINUTES = 10
 ALICE, BOB, OPERATOR = 1, 2, 3
 
-# (class, sudo) -> (a minute, at once), as the rules say it
+# (class, sudo) -> (tokens a minute, burst), as in the rules
 TABLE: dict[tuple[RateClass, bool], tuple[int, int]] = {
     ("expensive", False): (180, 180),
     ("expensive", True): (1_800, 1_800),
@@ -52,7 +52,7 @@ def buckets() -> Buckets:
 
 
 def refusal(buckets: Buckets, rate_class: RateClass, sudo: bool, now_us: int, user: int = ALICE, cost: int = 1) -> Any:
-    """None: it was let through."""
+    """The refusal, or None if the charge was accepted."""
     try:
         buckets.charge(user, rate_class, sudo, now_us, cost)
     except Rejected as rejected:
@@ -67,12 +67,12 @@ def let_through(buckets: Buckets, rate_class: RateClass, sudo: bool, now_us: int
 class TestBuckets:
     def test_they_are_those_of_the_rules(self) -> None:
         assert settings.RATE_FACTOR == 1
-        told = {
+        configured = {
             (rate_class, mode == "sudo"): (per_second * 60, burst)
             for rate_class, modes in settings.RATES.items()
             for mode, (per_second, burst) in modes.items()
         }
-        assert told == TABLE
+        assert configured == TABLE
 
     @every_bucket
     def test_the_burst_is_exact(self, buckets: Buckets, rate_class: RateClass, sudo: bool) -> None:
@@ -90,10 +90,10 @@ class TestBuckets:
     @every_bucket
     @pytest.mark.parametrize("step_us", [SECOND // 20, SECOND, 7 * SECOND // 3])
     def test_it_refills_as_told(self, buckets: Buckets, rate_class: RateClass, sudo: bool, step_us: int) -> None:
-        """Within 2 % over 10 minutes, whoever asks how often."""
+        """Within 2 % over 10 minutes, however often somebody asks."""
         minute, burst = TABLE[rate_class, sudo]
         assert let_through(buckets, rate_class, sudo, BEGIN, burst) == burst
-        tries = minute * step_us // (60 * SECOND) + 2  # at each step: more than there can be
+        tries = minute * step_us // (60 * SECOND) + 2  # at each step: more than the bucket can hold
         times = range(BEGIN + step_us, BEGIN + MINUTES * 60 * SECOND + 1, step_us)
         through = sum(let_through(buckets, rate_class, sudo, now_us, tries) for now_us in times)
         assert through == pytest.approx(minute * MINUTES, rel=0.02)
@@ -116,7 +116,7 @@ class TestBuckets:
             assert refusal(buckets, rate_class, sudo, less, cost=cost) is not None
             now_us += refused.retry_after_ms * 1_000
             assert refusal(buckets, rate_class, sudo, now_us, cost=cost) is None
-            let_through(buckets, rate_class, sudo, now_us, 2)  # what a millisecond may have brought besides
+            let_through(buckets, rate_class, sudo, now_us, 2)  # what else the last millisecond may have added
 
     def test_a_refusal_takes_nothing(self, buckets: Buckets) -> None:
         let_through(buckets, "mutate", False, BEGIN, 1_000)
@@ -126,7 +126,7 @@ class TestBuckets:
     def test_heavy_reads_cost_as_many(self, buckets: Buckets) -> None:
         assert HEAVY_READ_COST == 20
         assert let_through(buckets, "read", False, BEGIN, 100, cost=20) == 500 // 20
-        assert let_through(buckets, "read", False, BEGIN + SECOND, 100, cost=20) == 2  # 50 are there again
+        assert let_through(buckets, "read", False, BEGIN + SECOND, 100, cost=20) == 2  # 50 tokens were added
         assert let_through(buckets, "read", False, BEGIN + SECOND, 100) == 10
 
     def test_each_person_class_and_mode_has_its_own(self, buckets: Buckets) -> None:
@@ -158,7 +158,7 @@ class TestBuckets:
 
 
 class Desk:
-    """A matcher without a journal: what is refused needs none. The clock stands unless it is moved."""
+    """A matcher without a journal: refusals need none. The clock stands until the test moves it."""
 
     def __init__(self, folder: Path) -> None:
         engine = Engine()
@@ -181,7 +181,7 @@ class Desk:
         sudo: bool = False,
         kind: Literal["command", "session"] = "command",
     ) -> list[int]:
-        """The codes of the answers, to which all requests must lead: the state stays as it is."""
+        """The codes of the answers. No request may change the state, because there is no journal."""
         self._number += 1
         asked = request(
             *requests,
@@ -244,31 +244,33 @@ class TestMatcher:
         assert codes == [pb.MARKET_NOT_FOUND] * 24 + [pb.ACCOUNT_NOT_FOUND] * 20 + [pb.RATE_LIMITED]
 
     async def test_what_is_refused_for_a_missing_scope_costs_too(self, desk: Desk) -> None:
-        """Sessions are charged before their rights are looked at, as commands are."""
+        """Session requests are charged before their rights are checked, as commands are."""
         request = pb.ClientMessage(request_id="s", set_sudo=pb.SetSudo(on=True))
         codes = [(await desk.ask(ALICE, request, kind="session"))[0] for _ in range(501)]
         assert codes == [pb.NOT_ALLOWED] * 500 + [pb.RATE_LIMITED]
 
     async def test_all_books_and_resuming_cost_20(self, desk: Desk) -> None:
-        """500 to begin with; summaries are a line each."""
-        for cost, wish in (
+        """The bucket begins with 500 tokens. A summary is small, so it is not heavy."""
+        for cost, subscription in (
             (1, pb.Subscription(market_summary=True)),
             (20, pb.Subscription(all_markets=True)),
             (20, pb.Subscription(market_summary=True, from_seq=1)),
         ):
-            then = desk.matcher.rates.left(ALICE, "read", False, desk.now_us).remaining
-            ask = pb.ClientMessage(request_id="s", subscribe=pb.Subscribe(subscriptions=[wish]))
+            before = desk.matcher.rates.left(ALICE, "read", False, desk.now_us).remaining
+            ask = pb.ClientMessage(request_id="s", subscribe=pb.Subscribe(subscriptions=[subscription]))
             assert await desk.ask(ALICE, ask, kind="session") == [0]
-            assert then - desk.matcher.rates.left(ALICE, "read", False, desk.now_us).remaining == cost, wish
+            assert before - desk.matcher.rates.left(ALICE, "read", False, desk.now_us).remaining == cost, subscription
 
     async def test_to_sign_in_where_one_left_off_costs_20(self, desk: Desk) -> None:
-        for cost, wish in ((1, pb.Authenticate()), (20, pb.Authenticate(from_seq=1, epoch=desk.matcher.epoch))):
-            then = desk.matcher.rates.left(ALICE, "read", False, desk.now_us).remaining
-            assert await desk.ask(ALICE, pb.ClientMessage(request_id="s", authenticate=wish), kind="session") != []
-            assert then - desk.matcher.rates.left(ALICE, "read", False, desk.now_us).remaining == cost
+        for cost, authenticate in ((1, pb.Authenticate()), (20, pb.Authenticate(from_seq=1, epoch=desk.matcher.epoch))):
+            before = desk.matcher.rates.left(ALICE, "read", False, desk.now_us).remaining
+            assert (
+                await desk.ask(ALICE, pb.ClientMessage(request_id="s", authenticate=authenticate), kind="session") != []
+            )
+            assert before - desk.matcher.rates.left(ALICE, "read", False, desk.now_us).remaining == cost
 
     async def test_large_snapshots_are_paid_for(self, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-        """They are made each time: somebody with many open orders could have them made all day."""
+        """They are made each time. Otherwise somebody with many open orders could have them made all day."""
         monkeypatch.setattr(sessions, "SNAPSHOT_BYTES_A_TOKEN", 16)
         await desk.ask(ALICE, pb.ClientMessage(request_id="s", authenticate=pb.Authenticate()), kind="session")
         assert desk.matcher.rates.left(ALICE, "read", False, desk.now_us).remaining < 495
@@ -297,6 +299,10 @@ def test_every_request_of_the_contract_has_a_class() -> None:
         "get_full_trade_history",
         "get_full_order_history",
         "get_market_positions",
-        *("create_auction", "edit_auction", "withdraw_auction", "buy_auction", "settle_auction"),
+        "create_auction",
+        "edit_auction",
+        "withdraw_auction",
+        "buy_auction",
+        "settle_auction",
     }
     assert {name for name, request in REQUESTS.items() if request.rate_class == "cancel"} == {"cancel_order", "out"}
