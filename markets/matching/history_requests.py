@@ -206,11 +206,11 @@ def _piece(
     return histories.read_positions(connection, market, after, wanted, visibility.own if visibility.masked else None)
 
 
-def _write(written: Any, row: Traded | Change | Position, masked: bool) -> None:
+def _write(written: Any, row: Traded | Change | Position, hidden: bool) -> None:
     match row:
         case Traded():
-            codec.write_trade(written, row, masked)
+            codec.write_trade(written, row, hidden)
         case Change():
-            codec.write_change(written, row, masked)
+            codec.write_change(written, row, hidden)
         case Position():
             written.account_id, written.position = row

@@ -195,8 +195,8 @@ class Matcher:
             raise
 
     async def step(self, batch: list[Queued]) -> None:
-        """Does one batch: reads, then commands, then the commit, then answers, then streams. A read may only begin to
-        read a history. The answers include the histories that are ready by now."""
+        """Does one batch: reads, then commands, then the commit, then answers, then streams. A history
+        request only begins its reading. The answers include the histories that are ready by now."""
         now_us = max(self.clock(), self.engine.at_us)
         fresh = [message for message in batch if not self._is_repeat(message)]
         resynced = [(m["reply"], await self.sessions.resync(m["streams"])) for m in fresh if m["type"] == "resync"]
@@ -293,7 +293,7 @@ class Matcher:
         except Exception:
             logger.exception("could not decode a message of user %s", asker.user)
             raise Rejected(Reason.INTERNAL, "The exchange could not read this request. Nothing changed.") from None
-        if asker.rights.bound:  # the token may see less than the person, whom the engine knows
+        if asker.rights.bound:  # the engine checks what the person may see; the token may see less
             self._check_known(command, asker)
         try:
             slot.events = self.engine.apply(command, at_us)

@@ -102,8 +102,8 @@ class Publisher:
     async def beat(self) -> None:
         """Sends all hubs a beat every second. It shows them whether they have missed a message."""
         while True:
-            beat = beat_message(self.epoch, self._head, self.streams.recent(), self.entitlements.recent())
-            await self.layer.group_send(HUBS, beat)
+            message = beat_message(self.epoch, self._head, self.streams.recent(), self.entitlements.recent())
+            await self.layer.group_send(HUBS, message)
             self.streams.next_beat()
             self.entitlements.next_beat()
             await asyncio.sleep(BEAT_SECONDS)

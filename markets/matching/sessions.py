@@ -73,7 +73,7 @@ class Sessions:
         same_epoch = request.epoch == self.epoch
         anew = same_epoch and self.entitlements.changed_since(asker.user, request.from_seq)
         resumes = same_epoch and not anew
-        authenticated_as = pb.Authenticated(
+        authenticated = pb.Authenticated(
             user_id=asker.user,
             account_id=own,
             name=self.engine.accounts[own].name,
@@ -82,7 +82,7 @@ class Sessions:
             at_us=now_us,
             anew=anew,
         )
-        pieces = [self._reply(message, authenticated=authenticated_as)]
+        pieces = [self._reply(message, authenticated=authenticated)]
         wanted = dict.fromkeys([PUBLIC, *self._accounts(asker)], request.from_seq if resumes else 0)
         followed, unseen = self._streams_of(request.subscriptions, asker)
         wanted |= followed if resumes else dict.fromkeys(followed, 0)
@@ -134,7 +134,7 @@ class Sessions:
     async def _set_sudo(
         self, message: pb.ClientMessage, asker: Asker, subscriptions: SocketSubscriptions, now_us: int
     ) -> Answer:
-        """Turns sudo on or off. The socket keeps what it may still follow, in the form for its new rights."""
+        """Turns sudo on or off. Keeps what the socket may still follow, in its new form; ends everything else."""
         on = message.set_sudo.on
         if on and not asker.rights.operator:
             raise Rejected(Reason.NOT_ALLOWED, SUDO_REFUSED)
@@ -156,7 +156,7 @@ class Sessions:
         return Answer(list(joined(pieces)), control)
 
     def _markets_followed(self, subscriptions: SocketSubscriptions, asker: Asker) -> Iterable[str]:
-        """The streams of markets that these subscriptions stand for, limited to what the asker may see."""
+        """The streams of the followed markets that the asker may see, in the form that the asker gets."""
         books, summaries = subscriptions["all_markets"], subscriptions["all_summaries"]
         followed = [name for name in map(named, subscriptions["streams"]) if name.kind == MARKET]
         for market in self.engine.markets.values() if books or summaries else ():

@@ -80,12 +80,12 @@ class Desk:
 @pytest.fixture
 def day() -> Scenario:
     """Alice has bought from Bob in GOLD."""
-    day = Scenario(compare=False)
-    day.people("alice", "bob", cash=1_000)
-    day.market("GOLD", 0, 100, owner="alice")
-    day.sell("bob", "GOLD", 50, size=3)
-    day.buy("alice", "GOLD", 50)
-    return day
+    scenario = Scenario(compare=False)
+    scenario.people("alice", "bob", cash=1_000)
+    scenario.market("GOLD", 0, 100, owner="alice")
+    scenario.sell("bob", "GOLD", 50, size=3)
+    scenario.buy("alice", "GOLD", 50)
+    return scenario
 
 
 @asynccontextmanager
@@ -314,14 +314,14 @@ async def test_the_loop_turns_while_a_long_page_is_read(kind: str, database: str
         day.sell("bob", "GOLD", 50, size="0.01")
         day.buy("alice", "GOLD", 50, size="0.01")
     commit_history(day.history, batch=500)
-    request = pb.ClientMessage()
-    body = getattr(request, kind)
+    message = pb.ClientMessage()
+    body = getattr(message, kind)
     body.market_id, body.limit = 1, 10_000
     before = sys.getswitchinterval()
     sys.setswitchinterval(0.0005)  # as in markets/matching/process.py
     try:
         with open_journal() as (journal, _):
-            turns = await turns_during(lambda: journal.history(history_requests.read, request, Visibility(False, ())))
+            turns = await turns_during(lambda: journal.history(history_requests.read, message, Visibility(False, ())))
     finally:
         sys.setswitchinterval(before)
     assert turns[int(len(turns) * 0.95)] < HOLD_SECONDS_MAX  # in the others, another process may have run

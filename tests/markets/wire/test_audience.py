@@ -16,13 +16,13 @@ LISTS: list[tuple[str, ...]] = [("alice", "Desk"), ("bob",), (), ("bob", "alice"
 @pytest.fixture
 def day() -> Scenario:
     """Alice, her Desk, and Bob trade. Everybody sees GOLD; only Desk and Bob see COPPER."""
-    day = Scenario(compare=False)
-    day.people("alice", "bob", cash=1_000)
-    day.alt("alice", "Desk")
-    day.pay("alice", "Desk", 100)
-    day.market("GOLD", 0, 100)
-    day.market("COPPER", 0, 100, category="metals", pinned=True, visible_to=("Desk", "bob"), hide_account_ids=True)
-    return day
+    scenario = Scenario(compare=False)
+    scenario.people("alice", "bob", cash=1_000)
+    scenario.alt("alice", "Desk")
+    scenario.pay("alice", "Desk", 100)
+    scenario.market("GOLD", 0, 100)
+    scenario.market("COPPER", 0, 100, category="metals", pinned=True, visible_to=("Desk", "bob"), hide_account_ids=True)
+    return scenario
 
 
 def listed(day: Scenario, market: str) -> list[str]:

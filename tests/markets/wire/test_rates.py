@@ -245,8 +245,8 @@ class TestMatcher:
 
     async def test_what_is_refused_for_a_missing_scope_costs_too(self, desk: Desk) -> None:
         """Session requests are charged before their rights are checked, as commands are."""
-        request = pb.ClientMessage(request_id="s", set_sudo=pb.SetSudo(on=True))
-        codes = [(await desk.ask(ALICE, request, kind="session"))[0] for _ in range(501)]
+        set_sudo = pb.ClientMessage(request_id="s", set_sudo=pb.SetSudo(on=True))
+        codes = [(await desk.ask(ALICE, set_sudo, kind="session"))[0] for _ in range(501)]
         assert codes == [pb.NOT_ALLOWED] * 500 + [pb.RATE_LIMITED]
 
     async def test_all_books_and_resuming_cost_20(self, desk: Desk) -> None:
