@@ -16,8 +16,16 @@ from tests.admin.conftest import Class, browser
 from tests.admin.test_rights import rows as rows
 
 ENGINE_OWNED = (
-    *(Account, Ownership, Transfer),
-    *(Market, MarketVisibility, Order, Trade, Exposure, Payout, JournalEntry),
+    Account,
+    Ownership,
+    Transfer,
+    Market,
+    MarketVisibility,
+    Order,
+    Trade,
+    Exposure,
+    Payout,
+    JournalEntry,
 )
 READ_ONLY = (*ENGINE_OWNED, ApiToken)
 
