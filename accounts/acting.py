@@ -1,4 +1,4 @@
-"""Who acts: the signed-in person, and the account that this browser acts as (kept in the session)."""
+"""Who acts: the signed-in person, and the account that the browser acts as. The session keeps the account."""
 
 import uuid
 from collections.abc import Callable
@@ -33,7 +33,11 @@ P = ParamSpec("P")
 
 @dataclass(frozen=True, slots=True)
 class Acting:
-    """`account` is one of `tree`, whose first is the person's own user account; in sudo any account but the house."""
+    """A person and the account acted as.
+
+    `tree` holds the accounts that the person may act as; the first is their own user account. `account` is one of them.
+    In sudo it may be any account but the house.
+    """
 
     user: User
     account: Account
@@ -42,15 +46,16 @@ class Acting:
 
     @property
     def operator(self) -> bool:
-        """Whether they may turn on sudo."""
+        """Whether the person may turn on sudo."""
         return is_operator(self.user)
 
     @property
     def accounts(self) -> list[int]:
-        """Those that are theirs to act as, by id."""
+        """Ids of the accounts that the person may act as without sudo."""
         return [branch.account.id for branch in self.tree]
 
     def may_act_as(self, account_id: int) -> Account | None:
+        """The account if the person may act as it, else None."""
         found = next((branch.account for branch in self.tree if branch.account.id == account_id), None)
         return other_account(account_id) if found is None and self.sudo else found
 
@@ -58,8 +63,11 @@ class Acting:
 def acting(
     view: Callable[Concatenate[HttpRequest, Acting, P], HttpResponseBase],
 ) -> Callable[Concatenate[HttpRequest, P], HttpResponseBase]:
-    """A page for signed-in people: hands the view who acts. The account of the session counts only if it is still
-    within reach; else one acts as oneself. Opens the person's user account at their first visit."""
+    """Makes a view a page for signed-in people: passes it an Acting.
+
+    Opens the person's user account at their first visit. If they may no longer act as the session's account, they act
+    as their own.
+    """
 
     @wraps(view)
     def inner(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
@@ -77,16 +85,18 @@ def acting(
             del request.session[SESSION_KEY]
             messages.info(request, f"You may no longer act as that account. You now act as {own.name}.")
         response = view(request, replace(person, account=wanted or own), *args, **kwargs)
-        add_never_cache_headers(response)  # a shared computer shows nothing after the sign-out, and keys are fresh
+        add_never_cache_headers(
+            response
+        )  # nothing to see on a shared computer after sign-out; every form has a new key
         return response
 
     return inner
 
 
 def posting_account(request: HttpRequest, who: Acting) -> Account | None:
-    """The account that a form names: the one its page was shown for, though another tab may have switched since.
+    """The account that a form names. It is the account of the form's page: another tab may have switched since.
 
-    None if it is not, or no longer, within reach: better no order than one for another account.
+    None if the person may not act as it. The caller then sends nothing, rather than an order for another account.
     """
     named = typed_id(request.POST.get("account", ""))
     return None if named is None else who.may_act_as(named)
@@ -98,9 +108,9 @@ def ask(
     message: ClientMessage,
     on_refusal: Callable[[RequestFailed], None] = lambda _: None,
 ) -> ServerMessage | None:
-    """Sends it for the form's account. None if it was refused, which the next page then says in words.
+    """Sends `message` for the form's account and returns the reply.
 
-    `on_refusal` hears why, if it was sent.
+    None if it is refused; the next page then shows why. `on_refusal` gets the refusal of a message that was sent.
     """
     account = posting_account(request, who)
     if account is None:
@@ -111,7 +121,7 @@ def ask(
         return gateway.ask_sync(who.user.pk, message, account=account.id, sudo=who.sudo, rights=rights)
     except RequestFailed as failed:
         on_refusal(failed)
-        again = failed.reason == KEY_CONFLICT  # gone back to a page whose form was sent before
+        again = failed.reason == KEY_CONFLICT  # the browser's Back button leads to a form that was sent
         messages.error(request, "This form was already sent. Here is a new one." if again else failed.message)
         return None
 
@@ -119,9 +129,9 @@ def ask(
 def carry_out(
     request: HttpRequest, who: Acting, form: Form, message: Callable[[dict[str, Any]], ClientMessage]
 ) -> ServerMessage | None:
-    """Sends the command that a form asks for; `message` makes it of the form's cleaned data.
+    """Sends the command that a form asks for and returns the reply. `message` builds it from the cleaned data.
 
-    None, with the reasons on the next page, if the form or the exchange refuses.
+    None if the form or the exchange refuses; the next page shows the reasons.
     """
     if form.is_valid():
         return ask(request, who, message(form.cleaned_data))
@@ -130,19 +140,19 @@ def carry_out(
 
 
 def complain(request: HttpRequest, form: Form) -> None:
-    """What is wrong with a form, for the next page."""
+    """Shows a form's errors on the next page."""
     for field, errors in form.errors.items():
         name = "" if field == NON_FIELD_ERRORS else f"{form[field].label}: "
         messages.error(request, name + " ".join(str(error) for error in errors))
 
 
 def back(request: HttpRequest, fallback: str) -> HttpResponseRedirect:
-    """Leads to the page that the form names as `next` if it is one of ours, else to `fallback`."""
+    """Redirects to the form's `next` if it is on this site, else to `fallback`."""
     wanted = request.POST.get("next", "")
     ours = url_has_allowed_host_and_scheme(wanted, {request.get_host()}, require_https=request.is_secure())
     return redirect(wanted if ours else fallback)
 
 
 def new_key() -> str:
-    """An idempotency key for a form: sent twice, it acts once."""
+    """A new idempotency key for a form: a form that is sent twice acts once."""
     return uuid.uuid4().hex

@@ -1,4 +1,4 @@
-"""People, their sign-in and tokens, their accounts and transfers."""
+"""Django's entry for people, tokens, accounts and transfers."""
 
 from django.apps import AppConfig
 

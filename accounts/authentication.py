@@ -1,5 +1,7 @@
-"""Who a socket or a request is: by bearer credential, or by the session cookie of a signed-in browser; and whether that
-still holds."""
+"""Finds the person behind a socket or a request, and whether their credential is still good.
+
+A credential is a bearer token or the session cookie of a signed-in browser.
+"""
 
 import time
 from collections.abc import Hashable, Iterable, Mapping
@@ -26,20 +28,23 @@ from realtime import gateway
 from realtime.rights import Rights, Scope
 from realtime.sockets import Principal
 
-LAST_USED_EVERY = timedelta(minutes=1)  # how exact ApiToken.last_used_at is; a write on every connect would be waste
-# Who looks at an access token may have to wait for the provider; nobody else waits with them.
+LAST_USED_EVERY = timedelta(minutes=1)  # precision of ApiToken.last_used_at: it saves a write on most connects
+# Checking an access token may wait for the provider. A thread of its own keeps everybody else from waiting too.
 _PROVIDER_THREAD = ThreadPoolExecutor(1, thread_name_prefix="provider")
 
 
 class SignIn(NamedTuple):
-    """`principal.name` is the username; its user account may still have to be opened (services.ensure_user_account)."""
+    """A person with a good credential. `principal.name` is the username.
+
+    The person may not have a user account yet (services.ensure_user_account opens it).
+    """
 
     user: User
     principal: Principal
 
 
 class TokenCredential(NamedTuple):
-    """`operator`: it was let in as one, and is good only as long as its person is one."""
+    """An API token. `operator`: it came in with operator rights, and is good only while its person is an operator."""
 
     token: int
     user: int
@@ -47,7 +52,7 @@ class TokenCredential(NamedTuple):
 
 
 class SessionCredential(NamedTuple):
-    """`auth_hash` changes with the password; `operator` as above."""
+    """A browser session. `auth_hash` changes with the password; `operator` is as above."""
 
     session: str
     user: int
@@ -56,7 +61,7 @@ class SessionCredential(NamedTuple):
 
 
 class AccessTokenCredential(NamedTuple):
-    """Of the provider, until `expires_at` (Unix time); `operator` as above."""
+    """A provider's access token, good until `expires_at` (Unix time); `operator` is as above."""
 
     user: int
     expires_at: int
@@ -67,29 +72,34 @@ Credential = TokenCredential | SessionCredential | AccessTokenCredential
 
 
 async def authenticate(cookies: Mapping[str, str], token: str) -> Principal | None:
-    """The person behind a bearer credential, or behind a session cookie if there is none. None if there is nobody.
+    """The person behind a bearer token, or without a token behind the session cookie. None if neither is good.
 
-    Opens the person's user account if there is none yet; raises realtime.errors.RequestFailed if that fails.
+    Opens the person's user account if they have none; raises realtime.errors.RequestFailed if that fails.
     """
     thread = _PROVIDER_THREAD if _is_access_token(token) else None
     found = await database_sync_to_async(_find, thread_sensitive=thread is None, executor=thread)(cookies, token)
     if found is None:
         return None
-    principal, wish = found
-    if wish:
-        await gateway.ask(principal.user, ClientMessage(create_user_account=CreateUserAccount(name=wish)))
+    principal, new_name = found
+    if new_name:
+        await gateway.ask(principal.user, ClientMessage(create_user_account=CreateUserAccount(name=new_name)))
     return principal
 
 
 async def revoked(credentials: set[Hashable]) -> set[Hashable]:
-    """Those that are no longer good: logout, password change, deactivation, revocation, expiry, an operator who is none
-    any more, a token bound to an account that was lost."""
+    """Those of the credentials that are no longer good.
+
+    Causes: logout, password change, deactivation, revocation, expiry, operator rights that were taken away, or a token
+    bound to an account that its person lost.
+    """
     return await database_sync_to_async(_revoked)(credentials)
 
 
 def by_bearer(secret: str) -> SignIn | None:
-    """Who sends this: an API token, or an access token of the provider. None if it is not good, whatever is wrong with
-    it. May wait for the provider: not for the event loop's thread, nor for the one that consumers share."""
+    """The person behind an API token or a provider's access token; None if it is not good, for whatever reason.
+
+    It may wait for the provider, so call it neither on the event loop's thread nor on the one that consumers share.
+    """
     return _by_access_token(secret) if _is_access_token(secret) else _by_api_token(secret)
 
 
@@ -106,8 +116,10 @@ def _by_api_token(secret: str) -> SignIn | None:
 
 
 def _by_access_token(token: str) -> SignIn | None:
-    """The person has signed in to the pages once: their name and whether they operate come from there. An operator is
-    one only by a token that says so too."""
+    """The person must have signed in to the pages once; name and operator role come from that sign-in.
+
+    Operator rights also need a token that names the role.
+    """
     claims = provider.access_token_claims(token)
     if claims is None:
         return None
@@ -121,7 +133,7 @@ def _by_access_token(token: str) -> SignIn | None:
 
 
 def _is_access_token(secret: str) -> bool:
-    """Signed ones have three parts; ours have no dots."""
+    """A provider's signed token has three parts with dots between; an API token has no dot."""
     return "." in secret
 
 
@@ -131,7 +143,7 @@ def is_operator(user: User) -> bool:
 
 
 def _find(cookies: Mapping[str, str], bearer: str) -> tuple[Principal, str] | None:
-    """The principal, and the name of the account still to be opened ("": there is one)."""
+    """The principal, and the name for the user account that is still to be opened ("" if there is one)."""
     found = by_bearer(bearer) if bearer else _by_session(cookies.get(settings.SESSION_COOKIE_NAME, ""))
     if found is None:
         return None
@@ -188,7 +200,7 @@ def _ended_access(credentials: list[AccessTokenCredential]) -> Iterable[Hashable
 
 
 def _no_operators(credentials: Iterable[Credential]) -> Iterable[Hashable]:
-    """Those of people who were operators when they were let in, and are none now."""
+    """Credentials that came in with operator rights, and whose person is no operator now."""
     let_in = [one for one in credentials if one.operator]
     users = User.objects.in_bulk({one.user for one in let_in}) if let_in else {}
     operators = {pk for pk, user in users.items() if is_operator(user)}

@@ -1,4 +1,4 @@
-"""What every template may use."""
+"""Context that every template gets."""
 
 from typing import Any
 
@@ -8,5 +8,5 @@ from realtime import limits
 
 
 def input_limits(request: HttpRequest) -> dict[str, Any]:
-    """`input_limits`, for maxlength: those of realtime/limits.py, by their names."""
+    """`input_limits`: the constants of realtime/limits.py by name, for maxlength attributes."""
     return {"input_limits": vars(limits)}

@@ -1,4 +1,4 @@
-"""Forms about accounts. They read what a person typed; the exchange's rules are checked by the exchange."""
+"""Forms about accounts, and the fields they share. A form checks the input; the engine checks the rules."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -20,11 +20,11 @@ from realtime.limits import (
 )
 from realtime.rights import WITHOUT_SUDO, Scope
 
-UNKNOWN_SHOWN = 5  # names that are nobody's, in a refusal
+UNKNOWN_SHOWN = 5  # unknown names that a refusal lists
 
 
 class UnitsField(forms.CharField):
-    """A decimal number as integer units: with 2 decimals "48.5" is 4850."""
+    """Reads a decimal number as integer units: with 2 decimals "48.5" becomes 4850."""
 
     def __init__(self, *, decimals: int, **kwargs: Any) -> None:
         super().__init__(max_length=TYPED_NUMBER_CHARACTERS_MAX, **kwargs)
@@ -40,28 +40,32 @@ class UnitsField(forms.CharField):
             raise forms.ValidationError(str(wrong)) from wrong
 
     def run_validators(self, value: Any) -> None:
-        """Those of CharField measure text; what is left here is an int."""
+        """Runs none: CharField's validators measure text, and the value is an int."""
 
 
 class LinesField(forms.CharField):
-    """Several lines. Browsers end them with CR LF, the exchange with LF."""
+    """Text of several lines. Browsers end lines with CR LF; the exchange uses LF."""
 
     def to_python(self, value: Any) -> Any:
         return (super().to_python(value) or "").replace("\r\n", "\n").replace("\r", "\n")
 
 
 class KeyedForm(forms.Form):
-    """A form that acts once, though it may be posted twice."""
+    """A form with an idempotency key: posted twice, it acts once."""
 
     key = forms.CharField(max_length=KEY_CHARACTERS_MAX, required=False)
 
 
 class OnlyChanges(forms.Form):
-    """Fields with show_hidden_initial come back with what they began with: only what was changed is sent, so that two
-    editors do not meet, also if the form is sent twice. What else is sent, such as a file, is a change too."""
+    """A form that refuses to be sent without a change.
+
+    A field with show_hidden_initial posts its first value too, so only changed fields are sent. Two editors of
+    different fields do not overwrite each other, even if a form is sent twice. Any other field that is filled in, such
+    as a file, counts as a change.
+    """
 
     def initials(self) -> list[SafeString]:
-        """What it began with, hidden."""
+        """Hidden inputs with the first values."""
         return [bound.as_hidden(only_initial=True) for bound in self if bound.field.show_hidden_initial]
 
     def clean(self) -> dict[str, Any]:
@@ -75,7 +79,7 @@ class AltForm(KeyedForm):
 
 
 class AccountField(forms.CharField):
-    """An account by its name; None if it is not required and nothing is said."""
+    """An account by its name; None if the field is optional and empty."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(max_length=TYPED_ACCOUNT_CHARACTERS_MAX, **kwargs)
@@ -91,12 +95,14 @@ class AccountField(forms.CharField):
 
 
 class AccountsField(forms.Field):
-    """Accounts by name or id, one per line or with commas; their ids in order, each once. A line that is a name with a
-    comma in it is that name."""
+    """Accounts by name or id, separated by lines or commas. The value is their ids, sorted and unique.
+
+    A whole line that is an account's name is read as that name, even with a comma in it.
+    """
 
     def to_python(self, value: Any) -> tuple[int, ...]:
         text = value or ""
-        if "\0" in text:  # PostgreSQL refuses to compare with it
+        if "\0" in text:  # PostgreSQL refuses NUL in text
             raise forms.ValidationError("Enter names or ids, one per line.")
         lines = [" ".join(line.split()) for line in text.splitlines()]
         found = accounts_written({part for line in lines for part in (line, *_parts(line))})
@@ -108,8 +114,8 @@ class AccountsField(forms.Field):
         return tuple(sorted({found[name] for name in names}))
 
     @staticmethod
-    def written(accounts: Iterable[Account]) -> str:
-        """As it is typed. A name that reads as an id is told by its id."""
+    def as_typed(accounts: Iterable[Account]) -> str:
+        """The field's text for these accounts. An account whose name is digits is written as its id."""
         return "\n".join(str(one.pk) if one.name.isdigit() else one.name for one in accounts)
 
 
@@ -128,7 +134,7 @@ class ShareForm(KeyedForm):
 
 
 class ScopesField(forms.TypedMultipleChoiceField):
-    """What a token is for, as bits of Scope. Reading is always in."""
+    """A token's rights, as bits of Scope. READ is always included."""
 
     CHOICES = (
         (int(Scope.TRADE), "Trade: place and cancel orders"),
@@ -148,7 +154,7 @@ class ScopesField(forms.TypedMultipleChoiceField):
 
 
 class DaysField(forms.TypedChoiceField):
-    """When a token expires; None: never."""
+    """The time at which a token expires; None means never."""
 
     CHOICES = ((1, "in a day"), (7, "in a week"), (30, "in 30 days"), (365, "in a year"), (0, "never"))
 
@@ -161,7 +167,7 @@ class DaysField(forms.TypedChoiceField):
 
 
 class TokenForm(KeyedForm):
-    """A token for oneself. `sudo`: whether it may be for operating too."""
+    """A new token for the person themselves. `sudo`: whether to offer operator rights."""
 
     key = forms.CharField(max_length=KEY_CHARACTERS_MAX, widget=forms.HiddenInput)
     name = forms.CharField(

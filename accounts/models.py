@@ -1,4 +1,7 @@
-"""Django writes people and tokens. Only the journal writes Account, Ownership and Transfer."""
+"""Tables of people, tokens and accounts.
+
+Django writes User and ApiToken. Only the journal writes Account, Ownership and Transfer.
+"""
 
 from django.contrib.auth.models import AbstractUser
 from django.db import models
@@ -8,7 +11,7 @@ from realtime.limits import NOTE_CHARACTERS_MAX
 from realtime.rights import WITHOUT_SUDO, scope_names
 
 TOKEN_NAME_CHARACTERS_MAX = 80
-NAME_COLUMN_CHARACTERS = 80  # of an account; its name has fewer
+NAME_COLUMN_CHARACTERS = 80  # width of Account.name; the engine allows fewer (ACCOUNT_NAME_CHARACTERS_MAX)
 
 
 class User(AbstractUser):
@@ -16,7 +19,10 @@ class User(AbstractUser):
 
 
 class ApiToken(models.Model):
-    """A bot's way in, shown once and kept as a SHA-256 digest (256 random bits need no salt and no slow hash)."""
+    """A bot's credential. Its secret is shown once; the table keeps a SHA-256 digest.
+
+    The secret has 256 random bits, so it needs neither salt nor a slow hash.
+    """
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_tokens")
     name = models.CharField(max_length=TOKEN_NAME_CHARACTERS_MAX)
@@ -55,7 +61,7 @@ class AccountKind(models.IntegerChoices):
 
 
 class Account(models.Model):
-    """Cash of somebody. Unit of cash and available: 1/10,000 chip."""
+    """An account that holds cash. Unit of cash and available: 1/10,000 chip."""
 
     id = EngineId(primary_key=True)
     name = models.CharField(max_length=NAME_COLUMN_CHARACTERS)
@@ -75,7 +81,7 @@ class Account(models.Model):
 
 
 class Ownership(models.Model):
-    """`owner` may act as `account`, and `credit` (1/10,000 chip) of its money is theirs."""
+    """`owner` may act as `account` and owns `credit` of its money. Unit of credit: 1/10,000 chip."""
 
     owner = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="owned", db_constraint=False)
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="owners", db_constraint=False)
@@ -99,7 +105,7 @@ class TransferKind(models.IntegerChoices):
 
 
 class Transfer(models.Model):
-    """The event Transferred and its seq. Unit of amount: 1/10,000 chip."""
+    """An event Transferred with its seq. Unit of amount: 1/10,000 chip."""
 
     id = EngineId(primary_key=True)
     from_account = models.ForeignKey(

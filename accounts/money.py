@@ -1,6 +1,6 @@
-"""Amounts as text and back. Integers throughout: price and size in 1/100, cash in 1/10,000; never a float.
+"""Converts amounts to text and back. Price and size are integers of 1/100, cash of 1/10,000; never a float.
 
-frontend/src/money.ts says the same for the browser; frontend/test/money_cases.json holds both to it.
+frontend/src/money.ts does the same in the browser. Both are tested with frontend/test/money_cases.json.
 """
 
 import re
@@ -10,51 +10,52 @@ PRICE_DECIMALS = 2
 SIZE_DECIMALS = 2
 CASH_DECIMALS = 4
 
-DIGITS_MAX = 17  # of what a person may type: what is longer is no amount of this exchange
+DIGITS_MAX = 17  # in a typed number; no amount of the exchange is longer
 
-# Digits in one run or in groups of three: a comma elsewhere may be somebody's decimal point.
+# Digits in one run or in groups of three. A comma elsewhere is refused: it may be meant as a decimal point.
 _TYPED = re.compile(r"([-+\u2212]?)([0-9]+|[0-9]{1,3}(?:,[0-9]{3})+)(?:\.([0-9]*))?")
 
 
-def _fixed(units: int, decimals: int, shown: int) -> str:
-    """Units with `decimals` decimals as text that shows at least `shown` of them: _fixed(10500, 4, 2) is "1.05"."""
+def _fixed(units: int, decimals: int, at_least: int) -> str:
+    """Units with `decimals` decimals as text with at least `at_least` of them: _fixed(10500, 4, 2) is "1.05"."""
     whole, fraction = divmod(abs(units), 10**decimals)
     digits = f"{fraction:0{decimals}d}"
-    digits = digits[:shown] + digits[shown:].rstrip("0")
+    digits = digits[:at_least] + digits[at_least:].rstrip("0")
     return f"{'-' if units < 0 else ''}{whole:,}{'.' if digits else ''}{digits}"
 
 
 def price(units: int) -> str:
-    """ "48.00" """
+    """A price: "48.00"."""
     return _fixed(units, PRICE_DECIMALS, 2)
 
 
 def size(units: int) -> str:
-    """ "10", "2.5" """
+    """A size: "10", "2.5"."""
     return _fixed(units, SIZE_DECIMALS, 0)
 
 
 def cash(units: int) -> str:
-    """For columns: "1,000.00", "33.3334"."""
+    """Cash in a column: "1,000.00", "33.3334"."""
     return _fixed(units, CASH_DECIMALS, 2)
 
 
 def chips(units: int) -> str:
-    """In a sentence: "1,000", "33.3334"."""
+    """Cash in a sentence: "1,000", "33.3334"."""
     return _fixed(units, CASH_DECIMALS, 0)
 
 
 def signed_cash(units: int) -> str:
-    """With a plus in front of what is more than nothing: "+150.00"."""
+    """Cash with its sign: "+150.00", "-3.00", "0.00"."""
     return f"{'+' if units > 0 else ''}{cash(units)}"
 
 
 def signed_size(units: int) -> str:
+    """A size with its sign: "+2.5", "-3", "0"."""
     return f"{'+' if units > 0 else ''}{size(units)}"
 
 
 def parse(text: str, decimals: int) -> int:
-    """What a person typed, in units. ValueError, in words, if it is no number or has too many decimals."""
+    """A typed number in units. Raises ValueError with a text for people: no number, too many decimals, too large."""
     match = _TYPED.fullmatch(text.strip())
     if match is None:
         raise ValueError("Enter a number, like 1,000.5.")
@@ -76,7 +77,7 @@ def average_entry(cost: int, position: int) -> int | None:
 
 
 def mark(bid: int | None, offer: int | None, last: int | None) -> int | None:
-    """The price at which an open position is shown: mid, else the last trade, else none. 1/100, half units floored."""
+    """The price that values an open position: mid, else last trade, else None. Unit 1/100; a half unit is floored."""
     return (bid + offer) // 2 if bid is not None and offer is not None else last
 
 

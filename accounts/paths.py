@@ -1,4 +1,4 @@
-"""Ids in addresses."""
+"""The URL converter `id`, for the ids of rows."""
 
 from django.urls import register_converter
 
@@ -6,7 +6,7 @@ from realtime.limits import INT64_MAX
 
 
 class IdConverter:
-    """One that no row can have is no address of ours."""
+    """An integer id. An id above INT64_MAX matches no address, since no row can have it."""
 
     regex = "[0-9]{1,19}"
 

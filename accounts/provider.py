@@ -1,7 +1,7 @@
-"""Access tokens of the OpenID Connect provider (settings.OIDC_*): verified here, without asking it about each.
+"""Verifies access tokens of the OpenID Connect provider (settings.OIDC_*) here, without a request for each.
 
-Nothing that a token says of itself is believed before its signature is proven with one of the provider's own keys, by
-an algorithm of the settings: no address in its header is followed, its `kid` only chooses among keys that are there.
+A token's content counts only after one of the provider's keys verifies the signature, with an algorithm of the
+settings. No address in its header is followed. Its `kid` only chooses among keys that the provider published.
 """
 
 import logging
@@ -20,13 +20,13 @@ TOKEN_CHARACTERS_MAX = 8_192
 LEEWAY_SECONDS = 30  # between the provider's clock and ours
 NEEDED_CLAIMS = ("iss", "aud", "sub", "exp", "iat")
 
-KEYS_SECONDS = 300  # after that the provider is asked whether it has others
-FETCH_EVERY_SECONDS = 60  # but not more often, whatever tokens name: forged ones would have us hammer it
-FETCH_TIMEOUT_SECONDS = 3  # of each of the two requests
+KEYS_SECONDS = 300  # age at which the keys are fetched again
+FETCH_EVERY_SECONDS = 60  # at most one fetch for unknown keys: forged tokens must not make us flood the provider
+FETCH_TIMEOUT_SECONDS = 3  # for each of the two requests
 
 
 class ProviderKeys:
-    """The provider's public keys by `kid`. They stay as long as it cannot be reached. For several threads."""
+    """The provider's public keys by `kid`. It keeps them while the provider cannot be reached. Thread-safe."""
 
     def __init__(self, issuer: str) -> None:
         self._issuer = issuer
@@ -35,7 +35,7 @@ class ProviderKeys:
         self._lock = threading.Lock()
 
     def find(self, kid: object) -> jwt.PyJWK | None:
-        """May wait for the network, twice FETCH_TIMEOUT_SECONDS."""
+        """The key, or None. May wait for the network, up to twice FETCH_TIMEOUT_SECONDS."""
         if not isinstance(kid, str):
             return None
         with self._lock:
@@ -61,7 +61,7 @@ def discovery_url(issuer: str) -> str:
 
 
 def access_token_claims(token: str) -> dict[str, Any] | None:
-    """What the provider says with this token; None if it is not the provider's, not for us, or not good now."""
+    """The token's claims; None if the provider did not sign it, or it is for another audience or not valid now."""
     if not settings.OIDC_AUDIENCE or len(token) > TOKEN_CHARACTERS_MAX:
         return None
     try:
@@ -70,22 +70,22 @@ def access_token_claims(token: str) -> dict[str, Any] | None:
             return None
         claims: dict[str, Any] = jwt.decode(
             token,
-            key,  # it brings its algorithm along, which has to be among those allowed and the one in the header
+            key,  # its own algorithm must be an allowed one and the header's
             algorithms=settings.OIDC_ALGORITHMS,
             issuer=settings.OIDC_ISSUER,
             audience=settings.OIDC_AUDIENCE,
             leeway=LEEWAY_SECONDS,
             options={"require": list(NEEDED_CLAIMS)},
         )
-    except (jwt.PyJWTError, RecursionError):  # JSON that is nested deeply
+    except (jwt.PyJWTError, RecursionError):  # RecursionError: deeply nested JSON
         return None
     return claims
 
 
 def names_operator(claims: dict[str, Any]) -> bool:
-    """Whether the roles claim holds the operators' role: as a text, in a list, or as an object with key or name."""
-    role, said = settings.OIDC_OPERATOR_ROLE, claims.get(settings.OIDC_ROLES_CLAIM)
-    roles = said if isinstance(said, list) else [said]
+    """Whether the roles claim holds the operators' role. A role is a text, or an object with `key` or `name`."""
+    role, claim = settings.OIDC_OPERATOR_ROLE, claims.get(settings.OIDC_ROLES_CLAIM)
+    roles = claim if isinstance(claim, list) else [claim]
     return bool(role) and any(
         role in (one.get("key"), one.get("name")) if isinstance(one, dict) else role == one for one in roles
     )

@@ -1,4 +1,4 @@
-"""What pages read about accounts. The engine's tables are only read here; unit of cash: 1/10,000 chip."""
+"""Queries about accounts. They only read: the engine owns the tables. Unit of cash: 1/10,000 chip."""
 
 import unicodedata
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ ID_DIGITS_MAX = 18
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """An account in somebody's tree; depth 0 is their own user account. `share` is how it came to be there."""
+    """An account in a tree. Depth 0 is the root. `share` is the ownership that leads here; the root has none."""
 
     account: Account
     depth: int
@@ -26,20 +26,20 @@ def user_account(user_id: int) -> Account | None:
 
 
 def tree(root: Account) -> list[Branch]:
-    """Every account that `root`'s person may act as, owners before what they own. One query per level of the tree.
+    """Every account that the person of `root` may act as; owners come before what they own. One query per level.
 
-    An account that is reached twice stands where it is reached first.
+    An account that is reached twice is listed where it is reached first.
     """
     return _branches(root, "owner", "account")
 
 
 def owners_above(account: Account) -> list[Branch]:
-    """Whoever may act as it: itself, its owners, and theirs, in the same order and as many queries as tree()."""
+    """The account, its owners, their owners and so on: all who may act as it. Order and queries are as in tree()."""
     return _branches(account, "account", "owner")
 
 
 def _branches(root: Account, near: str, far: str) -> list[Branch]:
-    """From `root` along Ownership, away from its side `near`."""
+    """Walks Ownership from `root`: from the column `near` to the column `far`."""
     beyond: dict[int, list[Ownership]] = {}
     seen, level = {root.id}, [root.id]
     while level:
@@ -62,7 +62,7 @@ def _branches(root: Account, near: str, far: str) -> list[Branch]:
 
 
 def people_acting_as(account_ids: set[int]) -> dict[int, set[int]]:
-    """Of each of these accounts the user ids of who may act as it. One query per level of owners above them."""
+    """For each account the ids of the users who may act as it. One query per level of owners above, and one more."""
     owners: dict[int, set[int]] = {}
     level = account_ids
     while level:
@@ -72,19 +72,19 @@ def people_acting_as(account_ids: set[int]) -> dict[int, set[int]]:
             owners[account].add(owner)
         level = {owner for _, owner in rows} - owners.keys()
     users = dict(Account.objects.filter(id__in=owners).exclude(user=None).values_list("id", "user_id"))
-    people: dict[int, set[int]] = {}
+    by_account: dict[int, set[int]] = {}
     for account in account_ids:
         above, waiting = {account}, [account]
         while waiting:
             waiting += (found := owners[waiting.pop()] - above)
             above |= found
-        people[account] = {user for one in above if (user := users.get(one)) is not None}
-    return people
+        by_account[account] = {user for one in above if (user := users.get(one)) is not None}
+    return by_account
 
 
 @dataclass(frozen=True, slots=True)
 class Possession:
-    """An account in somebody's tree with its owners; `acting` is the part of the account acted as, if it owns some."""
+    """An account of a tree with its owners. `acting` is the share of the account acted as; None if it owns none."""
 
     branch: Branch
     owners: list[Ownership]
@@ -92,7 +92,7 @@ class Possession:
 
 
 def possessions(branches: list[Branch], acting: Account) -> list[Possession]:
-    """One query; whose the money in every account of the tree is, as of the last rebalancing."""
+    """Who owns the money in each account of the tree, as of the last rebalancing. One query."""
     rows = Ownership.objects.filter(account_id__in=[branch.account.id for branch in branches])
     owners: dict[int, list[Ownership]] = {}
     for row in rows.select_related("owner").order_by("owner_id"):
@@ -105,12 +105,12 @@ def possessions(branches: list[Branch], acting: Account) -> list[Possession]:
 
 
 def people() -> list[Account]:
-    """User accounts, for suggestions."""
+    """The first NAMES_SUGGESTED user accounts by name, for suggestions."""
     return list(Account.objects.filter(kind=AccountKind.USER).order_by("name_key")[:NAMES_SUGGESTED])
 
 
 def transfers(account_id: int, before: int | None = None, limit: int = TRANSFERS_SHOWN) -> list[Transfer]:
-    """The last ones of an account before an id, newest first. Two queries: each finds its own in an index."""
+    """An account's last transfers before an id, newest first. Two queries, since each direction has its own index."""
     last = Transfer.objects.select_related("from_account", "to_account").order_by("-id")
     if before is not None:
         last = last.filter(id__lt=before)
@@ -120,7 +120,10 @@ def transfers(account_id: int, before: int | None = None, limit: int = TRANSFERS
 
 
 def payees(account: Account) -> list[Account]:
-    """Whom this account may pay without an operator: other people, what it owns, and who owns it (rules, section 3)."""
+    """Accounts that this one may pay without an operator (rules, section 3), for suggestions.
+
+    They are its owners, the accounts it owns and, for a user account, other user accounts.
+    """
     owned = Ownership.objects.filter(owner=account).values("account")
     owners = Ownership.objects.filter(account=account).values("owner")
     may_receive = Q(id__in=owned) | Q(id__in=owners)
@@ -131,29 +134,31 @@ def payees(account: Account) -> list[Account]:
 
 
 def but_the_house() -> QuerySet[Account]:
-    """Accounts that somebody may act as, or name: all others."""
+    """All accounts except the house: nobody may act as it or name it."""
     return Account.objects.exclude(kind=AccountKind.HOUSE)
 
 
 def other_account(account_id: int) -> Account | None:
-    """Any but the house: what an operator in sudo may act as."""
+    """Any account except the house: an operator in sudo may act as it."""
     return but_the_house().filter(id=account_id).first()
 
 
 def account_named(name: str) -> Account | None:
-    """By name, as it stands or with other capitals and compatible characters."""
+    """The account with this name. Capitals and compatible characters may differ; the house is not found."""
     named = Q(name=_tidy(name)) | Q(name_key=_key(name))
     return but_the_house().filter(named).first()
 
 
 def typed_id(text: str) -> int | None:
-    """An id that somebody wrote; None for what is none, or none that a row can have."""
+    """A typed id; None if the text is no id, or has more than ID_DIGITS_MAX digits."""
     return int(text) if text.isascii() and text.isdigit() and len(text) <= ID_DIGITS_MAX else None
 
 
 def accounts_written(names: set[str]) -> dict[str, int]:
-    """Of these ids and names those that are some account's but the house's, with its id. An id in digits is an id, also
-    if somebody is called so. Two queries."""
+    """Maps each of these typed ids and names to the id of its account. Unknown ones and the house are left out.
+
+    Digits are read as an id, even if an account has them as its name. Two queries.
+    """
     ids = {name: id for name in names if (id := typed_id(name)) is not None}
     words = names - ids.keys()
     others = but_the_house()
@@ -172,12 +177,12 @@ def _tidy(name: str) -> str:
 
 
 def _key(name: str) -> str:
-    """Of almost every name what the engine calls it by; where marks that nobody sees are in it, its name finds it."""
+    """The engine's key of a name. It differs for names with invisible marks; those are found by exact name."""
     return unicodedata.normalize("NFKC", _tidy(name)).casefold()
 
 
 def reach(root: int) -> set[int]:
-    """The ids of the accounts in the tree of an account, itself included. One query per level."""
+    """Ids of the accounts in the tree of `root`, itself included. One query per level."""
     seen, level = {root}, {root}
     while level:
         level = set(Ownership.objects.filter(owner_id__in=level).values_list("account_id", flat=True)) - seen
@@ -186,5 +191,5 @@ def reach(root: int) -> set[int]:
 
 
 def transfers_of(account_id: int) -> QuerySet[Transfer]:
-    """From and to an account."""
+    """All transfers from or to an account."""
     return Transfer.objects.filter(Q(from_account_id=account_id) | Q(to_account_id=account_id))

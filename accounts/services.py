@@ -1,4 +1,4 @@
-"""What people do with accounts, as messages through the one door to the matching queue; and who operates."""
+"""Opens user accounts through the matching queue, and keeps the operator role in step with the provider."""
 
 from django.conf import settings
 from django.contrib.auth.models import Group, Permission
@@ -10,13 +10,13 @@ from realtime import gateway
 from realtime.limits import ACCOUNT_NAME_CHARACTERS_MAX
 
 ADMINISTRATORS = "Administrator"
-MARKET_OPERATORS = "Market operator"  # these roles are groups that a migration makes
+MARKET_OPERATORS = "Market operator"  # both are groups; a migration creates them
 
 
 def ensure_user_account(user: User) -> Account:
-    """The person's own account; at their first visit it is opened with the starting cash.
+    """The person's own account. Opens it with the starting cash if there is none; two calls open one account.
 
-    Raises realtime.errors.RequestFailed if the exchange does not answer. Asking twice opens one account.
+    Raises realtime.errors.RequestFailed if the exchange refuses or does not answer.
     """
     account = user_account(user.pk)
     if account is not None:
@@ -27,20 +27,22 @@ def ensure_user_account(user: User) -> Account:
 
 
 def account_name(user: User) -> str:
-    """The name that a new account of this person asks for: 1 to 40 printable characters, single spaces."""
-    wished = user.get_full_name() or user.get_username()
-    printable = "".join(character if character.isprintable() else " " for character in wished)
+    """A name for this person's new account: printable, single spaces, 1 to ACCOUNT_NAME_CHARACTERS_MAX characters."""
+    name = user.get_full_name() or user.get_username()
+    printable = "".join(character if character.isprintable() else " " for character in name)
     return " ".join(printable.split())[:ACCOUNT_NAME_CHARACTERS_MAX].strip() or f"Trader {user.pk}"
 
 
 def follow_operator_role(user: User, named: bool) -> None:
-    """Gives the role Market operator to whom the provider names one, and takes it back. All else that was given here
-    stays."""
+    """Gives the user the role Market operator if `named`, else takes it away. Other permissions stay.
+
+    Does nothing without settings.OIDC_OPERATOR_ROLE.
+    """
     if not settings.OIDC_OPERATOR_ROLE:
         return
     if named:
         group, made = Group.objects.get_or_create(name=MARKET_OPERATORS)
-        if made:  # somebody had removed it
+        if made:  # an administrator had deleted the group
             app, _, codename = settings.OPERATOR_PERMISSION.partition(".")
             group.permissions.add(Permission.objects.get(codename=codename, content_type__app_label=app))
         user.groups.add(group)
@@ -48,6 +50,6 @@ def follow_operator_role(user: User, named: bool) -> None:
         user.save(update_fields=["is_staff"])
     elif held := user.groups.filter(name=MARKET_OPERATORS).first():
         user.groups.remove(held)
-        fresh = User.objects.get(pk=user.pk)  # permissions are remembered per object
+        fresh = User.objects.get(pk=user.pk)  # the user object caches its permissions
         user.is_staff = fresh.is_superuser or fresh.get_all_permissions() != set()
         user.save(update_fields=["is_staff"])

@@ -1,6 +1,6 @@
-"""An operator's rights in the browser: on for a session, for SUDO_SECONDS since the password was asked for.
+"""Sudo in the browser: operator rights for one session, until SUDO_SECONDS after the last authentication.
 
-Sockets of that session may turn them on while the session has them (rules, section 8).
+Sockets of that session may turn sudo on as long (rules, section 8).
 """
 
 import time
@@ -28,14 +28,14 @@ SESSION_KEY = "sudo"
 
 
 def is_recent(session: SessionBase, user: User, seconds: int | None = None) -> bool:
-    """Whether the person, whose session it is, has shown who they are within `seconds`, SUDO_SECONDS at the most."""
+    """Whether `user`, the owner of the session, authenticated within `seconds`. At most SUDO_SECONDS, the default."""
     within = settings.SUDO_SECONDS if seconds is None else min(seconds, settings.SUDO_SECONDS)
     records = get_authentication_records(cast(HttpRequest, SimpleNamespace(session=session)), user)
     return bool(records) and time.time() - records[-1]["at"] < within
 
 
 def is_on(session: SessionBase, user: User | AnonymousUser) -> bool:
-    """Whether pages of this session, which is the user's, act with sudo."""
+    """Whether pages of `user`'s session act with sudo."""
     return (
         isinstance(user, User)
         and is_operator(user)
@@ -45,7 +45,7 @@ def is_on(session: SessionBase, user: User | AnonymousUser) -> bool:
 
 
 def turn_on(request: HttpRequest, user: User) -> None:
-    """The caller has asked who may operate, and is_recent()."""
+    """Turns sudo on. The caller must have checked that the user may operate, and is_recent()."""
     request.session[SESSION_KEY] = user.pk
 
 
@@ -54,16 +54,14 @@ def turn_off(request: HttpRequest) -> None:
 
 
 async def may_sudo(credentials: set[Hashable]) -> set[Hashable]:
-    """Those with which a socket may have sudo on."""
+    """Those of the credentials with which a socket may have sudo on."""
     return await database_sync_to_async(_may_sudo)(credentials)
 
 
 def _may_sudo(credentials: set[Hashable]) -> set[Hashable]:
-    return {
-        *_tokens(credentials),
-        *(one for one in credentials if isinstance(one, SessionCredential) and _session(one)),
-        *(one for one in credentials if isinstance(one, AccessTokenCredential) and _access_token(one)),
-    }
+    sessions = {one for one in credentials if isinstance(one, SessionCredential) and _session(one)}
+    access_tokens = {one for one in credentials if isinstance(one, AccessTokenCredential) and _access_token(one)}
+    return _tokens(credentials) | sessions | access_tokens
 
 
 def _tokens(credentials: set[Hashable]) -> set[Hashable]:
@@ -78,6 +76,6 @@ def _session(credential: SessionCredential) -> bool:
 
 
 def _access_token(credential: AccessTokenCredential) -> bool:
-    """The token named the operators' role, and its person is an operator still."""
+    """Whether the token named the operators' role and its person still is an operator."""
     user = User.objects.filter(pk=credential.user).first()
     return credential.operator and user is not None and is_operator(user)

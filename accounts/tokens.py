@@ -1,4 +1,4 @@
-"""API tokens: how bots sign in. The secret is shown once, where it was made; what is kept of it is a digest."""
+"""API tokens, with which bots sign in. A secret is shown once, when it is created; the table keeps its digest."""
 
 import secrets
 from collections.abc import Iterable
@@ -16,22 +16,22 @@ from accounts.models import Account, ApiToken, User
 from accounts.selectors import people_acting_as
 from realtime.rights import WITHOUT_SUDO, Scope
 
-MARK = "xt_"  # every token begins with it, so that who finds one, or searches for leaked ones, knows what it is
+MARK = "xt_"  # every token begins with it, so that people and scanners recognise a leaked one
 SECRET_BYTES = 32
 PREFIX_CHARACTERS = len(MARK) + 8  # kept in clear, to tell tokens apart: 48 of the 256 bits
-FORM_SECONDS = 24 * 3600  # how long a form is remembered that made a token
+FORM_SECONDS = 24 * 3600  # how long the key of a form that created a token is kept
 
 
 class TokenRefused(Exception):
-    """Its text is for people."""
+    """No token is created. The text is for people."""
 
 
 class TooManyTokens(TokenRefused):
-    """The person has settings.API_TOKENS_MAX live ones."""
+    """The person already has settings.API_TOKENS_MAX live tokens."""
 
 
 class MadeBefore(TokenRefused):
-    """By this very form: a double click, or a reload of the page that showed the secret."""
+    """The same form has created its token: a double click, or a reload of the page that shows the secret."""
 
 
 def create_token(
@@ -42,11 +42,13 @@ def create_token(
     scopes: int = WITHOUT_SUDO,
     account: Account | None = None,
 ) -> tuple[ApiToken, str]:
-    """A new token of this person, and its secret, which nobody can find out again. Reading is always in its scopes;
-    with an account it acts as that one only. Raises TooManyTokens."""
+    """Creates a token of this person. Returns it with its secret, which cannot be read again.
+
+    `scopes` always gets READ. With `account` the token acts as that account only. Raises TooManyTokens.
+    """
     secret = MARK + secrets.token_urlsafe(SECRET_BYTES)
     with transaction.atomic():
-        User.objects.select_for_update().get(pk=user.pk)  # two at once do not both find room
+        User.objects.select_for_update().get(pk=user.pk)  # two at once cannot both pass the limit
         if live_tokens(user).count() >= settings.API_TOKENS_MAX:
             raise TooManyTokens(f"{user} has {settings.API_TOKENS_MAX} tokens already. Revoke one first.")
         token = ApiToken.objects.create(
@@ -62,8 +64,7 @@ def create_token(
 
 
 def create_token_once(maker: User, key: str, user: User, name: str, **how: Any) -> tuple[ApiToken, str]:
-    """create_token, for a form that `maker` sends: of those with the same key the first one makes a token, the others
-    raise MadeBefore."""
+    """create_token for a form that `maker` sends. `key` is the form's; a second call with it raises MadeBefore."""
     form = f"token:{maker.pk}:{key}"
     if not cache.add(form, True, FORM_SECONDS):
         raise MadeBefore("This form has made its token. If you did not keep it, revoke it here.")
@@ -75,31 +76,33 @@ def create_token_once(maker: User, key: str, user: User, name: str, **how: Any) 
 
 
 def revoke_token(token: ApiToken) -> bool:
-    """From now on it opens nothing; open sockets close within seconds. False if it was revoked before."""
+    """Revokes a token; its open sockets close within seconds. False if it was revoked before."""
     return ApiToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=timezone.now()) == 1
 
 
 def live_tokens(user: User) -> QuerySet[ApiToken]:
-    """Those of this person that are neither revoked nor expired, newest first."""
+    """This person's tokens that are neither revoked nor expired, newest first."""
     return _live().filter(user=user)
 
 
 def find_token(secret: str) -> ApiToken | None:
-    """The token of this secret, with its user: not revoked, not expired, of an active person who may act as the
-    account that it is bound to; else None."""
+    """The token with this secret, and its user; None if it is not good.
+
+    A good token is live, belongs to an active user, and is bound to no account or to one that the user may act as.
+    """
     good = _live().filter(user__is_active=True, digest=_digest(secret))
     token = good.select_related("user").first()
     return token if token is not None and not astray([token]) else None
 
 
 def good_tokens(ids: Iterable[int]) -> set[int]:
-    """Which of them find_token would still find."""
+    """Those of the ids whose tokens find_token still finds."""
     tokens = list(_live().filter(user__is_active=True, pk__in=list(ids)))
     return {token.pk for token in tokens} - astray(tokens)
 
 
 def astray(tokens: Iterable[ApiToken]) -> set[int]:
-    """Ids of those that are bound to an account as which their person may not act, or no longer."""
+    """Ids of the tokens that are bound to an account that their person may not act as."""
     bound = [token for token in tokens if token.account_id is not None]
     people = people_acting_as({token.account_id for token in bound if token.account_id is not None})
     return {token.pk for token in bound if token.user_id not in people.get(token.account_id or 0, ())}

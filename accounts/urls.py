@@ -1,10 +1,10 @@
-"""Addresses of accounts."""
+"""Addresses of accounts: pages, REST (api_urls) and, with DEMO=1, the demo sign-in."""
 
 from django.conf import settings
 from django.urls import URLPattern, URLResolver, path
 
 from accounts import api, views
-from accounts import paths as paths  # the converter of ids
+from accounts import paths as paths  # registers the converter `id`
 
 app_name = "accounts"
 

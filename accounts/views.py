@@ -1,4 +1,4 @@
-"""Pages and forms about people, accounts and tokens. Forms post and lead back to a page, with or without scripts."""
+"""Pages and forms about accounts, tokens, sudo and colours. Forms redirect to a page and work without scripts."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ from accounts.sudo import is_recent, turn_off, turn_on
 from accounts.tokens import MadeBefore, TokenRefused, astray, create_token_once, live_tokens, revoke_token
 from proto.exchange_pb2 import ClientMessage, CreateAccount, LeaveAccount, MakeTransfer, ShareAccount
 
-SUDO_WANTED = "sudo_wanted"  # in the session, while the password is asked for
+SUDO_WANTED = "sudo_wanted"  # session key, set while the page asks for the password
 THEMES = ("light", "dark")
 THEME_COOKIE = "theme"
 THEME_SECONDS = 365 * 24 * 3600
@@ -30,7 +30,7 @@ THEME_SECONDS = 365 * 24 * 3600
 @require_POST
 @acting
 def act_as(request: HttpRequest, who: Acting) -> HttpResponse:
-    """Switches the account that this browser acts as."""
+    """Switches the account that this browser acts as. Operators in sudo may give any account's name."""
     name = request.POST.get("name", "")
     account = account_named(name) if name and who.sudo else posting_account(request, who)
     if account is None:
@@ -44,7 +44,7 @@ def act_as(request: HttpRequest, who: Acting) -> HttpResponse:
 @require_GET
 @acting
 def accounts(request: HttpRequest, who: Acting) -> HttpResponse:
-    """Everything that the person may act as, whose it is, and what can be shared or left as the account acted as."""
+    """Lists the accounts that the person may act as, with their owners. The acting account may share or leave some."""
     context = {
         "who": who,
         "here": "accounts",
@@ -59,9 +59,9 @@ def accounts(request: HttpRequest, who: Acting) -> HttpResponse:
 @require_POST
 @acting
 def share(request: HttpRequest, who: Acting, account_id: int) -> HttpResponse:
-    def message(said: dict[str, Any]) -> ClientMessage:
-        share = ShareAccount(account_id=account_id, receiver_id=said["receiver"].id, key=said["key"])
-        return ClientMessage(share_account=share)
+    def message(data: dict[str, Any]) -> ClientMessage:
+        command = ShareAccount(account_id=account_id, receiver_id=data["receiver"].id, key=data["key"])
+        return ClientMessage(share_account=command)
 
     form = ShareForm(request.POST)
     if reply := carry_out(request, who, form, message):
@@ -73,8 +73,8 @@ def share(request: HttpRequest, who: Acting, account_id: int) -> HttpResponse:
 @require_POST
 @acting
 def leave(request: HttpRequest, who: Acting, account_id: int) -> HttpResponse:
-    def message(said: dict[str, Any]) -> ClientMessage:
-        return ClientMessage(leave_account=LeaveAccount(account_id=account_id, key=said["key"]))
+    def message(data: dict[str, Any]) -> ClientMessage:
+        return ClientMessage(leave_account=LeaveAccount(account_id=account_id, key=data["key"]))
 
     if reply := carry_out(request, who, KeyedForm(request.POST), message):
         messages.success(request, f"You left {reply.owners_changed.account.name}.")
@@ -84,8 +84,8 @@ def leave(request: HttpRequest, who: Acting, account_id: int) -> HttpResponse:
 @require_POST
 @acting
 def create_alt(request: HttpRequest, who: Acting) -> HttpResponse:
-    def message(said: dict[str, Any]) -> ClientMessage:
-        return ClientMessage(create_account=CreateAccount(name=said["name"], key=said["key"]))
+    def message(data: dict[str, Any]) -> ClientMessage:
+        return ClientMessage(create_account=CreateAccount(name=data["name"], key=data["key"]))
 
     if reply := carry_out(request, who, AltForm(request.POST), message):
         messages.success(request, f"{reply.account_created.account.name} is created. Act as it to trade with it.")
@@ -95,11 +95,11 @@ def create_alt(request: HttpRequest, who: Acting) -> HttpResponse:
 @require_POST
 @acting
 def make_transfer(request: HttpRequest, who: Acting) -> HttpResponse:
-    """From the acting account to another by its name."""
+    """Pays from the form's account to another, given by name."""
     payer = typed_id(request.POST.get("account", "")) or 0
 
-    def message(said: dict[str, Any]) -> ClientMessage:
-        to, amount, note, key = (said[name] for name in ("to", "amount", "note", "key"))
+    def message(data: dict[str, Any]) -> ClientMessage:
+        to, amount, note, key = (data[name] for name in ("to", "amount", "note", "key"))
         transfer = MakeTransfer(from_account_id=payer, to_account_id=to.id, amount=amount, note=note, key=key)
         return ClientMessage(make_transfer=transfer)
 
@@ -113,15 +113,17 @@ def make_transfer(request: HttpRequest, who: Acting) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @acting
 def keys(request: HttpRequest, who: Acting) -> HttpResponse:
-    """One's API tokens, and a form for one more, whose secret is shown once. Only an operator who has just shown who
-    they are makes one that may turn on sudo: it could be used where nobody is asked again."""
+    """Lists the person's API tokens, with a form for a new one. The page shows a new secret once.
+
+    A token with sudo is never asked for a password. So only an operator who authenticated recently may create one.
+    """
     operator = may_operate(who.user)
-    lately_shown = operator and is_recent(request.session, who.user)
-    if operator and not lately_shown and "sudo" in request.GET:
+    recent = operator and is_recent(request.session, who.user)
+    if operator and not recent and "sudo" in request.GET:
         return ask_again(request, who.user)
-    form, secret = TokenForm(initial={"key": new_key()}, tree=who.tree, sudo=lately_shown), ""
+    form, secret = TokenForm(initial={"key": new_key()}, tree=who.tree, sudo=recent), ""
     if request.method == "POST":
-        form = TokenForm(request.POST, tree=who.tree, sudo=lately_shown)
+        form = TokenForm(request.POST, tree=who.tree, sudo=recent)
         try:
             secret = _make_token(form, who) if form.is_valid() else ""
         except MadeBefore as made:
@@ -130,21 +132,21 @@ def keys(request: HttpRequest, who: Acting) -> HttpResponse:
         except TokenRefused as refused:
             form.add_error(None, str(refused))
     tokens = list(live_tokens(who.user).select_related("account"))
-    shown = {"who": who, "here": "keys", "form": form, "secret": secret, "tokens": tokens, "astray": astray(tokens)}
-    return render(request, "accounts/keys.html", {**shown, "may_have_sudo": operator and not lately_shown})
+    context = {"who": who, "here": "keys", "form": form, "secret": secret, "tokens": tokens, "astray": astray(tokens)}
+    return render(request, "accounts/keys.html", {**context, "may_have_sudo": operator and not recent})
 
 
 def _make_token(form: TokenForm, who: Acting) -> str:
-    """The secret of a new token of the person's."""
-    said = form.cleaned_data
+    """Creates a token of the person and returns its secret."""
+    data = form.cleaned_data
     return create_token_once(
         who.user,
-        said["key"],
+        data["key"],
         who.user,
-        said["name"],
-        expires_at=said["days"],
-        scopes=said["scopes"],
-        account=who.may_act_as(said["account"]) if said["account"] else None,
+        data["name"],
+        expires_at=data["days"],
+        scopes=data["scopes"],
+        account=who.may_act_as(data["account"]) if data["account"] else None,
     )[1]
 
 
@@ -162,9 +164,9 @@ def revoke_key(request: HttpRequest, who: Acting, token_id: int) -> HttpResponse
 
 @acting
 def sudo_switch(request: HttpRequest, who: Acting) -> HttpResponseBase:
-    """Turns an operator's rights on, after the password if that was long ago, and off. 404 for who is no operator.
+    """Turns sudo on or off. Asks for the password first if the last one is too old. 404 for people but operators.
 
-    A GET is the way back from the password: it does what the form before it asked for, once.
+    A GET comes back from the password page. It turns sudo on only if a POST asked for it before, and only once.
     """
     if not may_operate(request.user):
         raise Http404
@@ -186,7 +188,7 @@ def sudo_switch(request: HttpRequest, who: Acting) -> HttpResponseBase:
 
 @require_POST
 def theme(request: HttpRequest) -> HttpResponse:
-    """Light or dark, in a cookie, so that the first paint has it; anything else means as the system has it."""
+    """Keeps light or dark in a cookie, so that the first paint has it. Any other value means the system's choice."""
     response = back(request, settings.LOGIN_REDIRECT_URL)
     chosen = request.POST.get("theme", "")
     if chosen in THEMES:
@@ -197,7 +199,7 @@ def theme(request: HttpRequest) -> HttpResponse:
 
 
 def demo_sign_in(request: HttpRequest) -> HttpResponse:
-    """Signs in one of the demo's people who is there; 404 for all else. The CSRF middleware has checked the form."""
+    """Signs in one of the demo's people; 404 for anybody else. The CSRF middleware has checked the form."""
     person = demo.person(request.POST.get("who", "")) if request.method == "POST" and demo.is_open(request) else None
     if person is None:
         raise Http404

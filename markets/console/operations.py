@@ -118,7 +118,7 @@ class EditMarket(CommandOperation):
         kept = ("name", "description", "category", "pinned", "hide_account_ids")
         listed = Account.objects.filter(sees__market=self.row).order_by("name_key")
         values = {name: getattr(self.row, name) for name in kept}
-        return {**super().get_initial(), **values, "visible_to": AccountsField.written(listed)}
+        return {**super().get_initial(), **values, "visible_to": AccountsField.as_typed(listed)}
 
     def message(self, form: OperationForm) -> ClientMessage:
         changed = {name: form.cleaned_data[name] for name in form.changed_data if name not in ("key", "reason")}
