@@ -1,4 +1,4 @@
-"""The auction board: things that are not markets, with pictures."""
+"""Django's entry for the auction board."""
 
 from django.apps import AppConfig
 

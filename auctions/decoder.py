@@ -1,10 +1,10 @@
-"""A program of its own: an uploaded picture comes in, a small and clean WebP goes out.
+"""A program of its own: reads an uploaded picture from stdin and writes a small, clean WebP to stdout.
 
-Decoders are what a hostile file attacks, and a picture of few bytes can be enormous in memory. So they run in a process
-that has a limit for its memory and its time, knows no secret and ends afterwards. It imports nothing of ours.
+A hostile file attacks the decoder, and a picture of few bytes may need much memory. So every picture is decoded in a
+process of its own, with limits on memory and time and without secrets. This module imports nothing of the project.
 
-What goes out was painted anew from the first frame: no metadata, nothing that was appended. Status 0: done; 3: refused,
-with a sentence for people on stderr; anything else: the file broke the decoder.
+The output is painted anew from the first frame. Metadata and appended bytes are lost. Exit status 0: done. 3: refused,
+with a sentence for people on stderr. Anything else: the file broke the decoder.
 """
 
 import contextlib
@@ -14,7 +14,7 @@ import sys
 
 from PIL import Image, ImageOps
 
-MEMORY_BYTES_MAX = 200 * 1024 * 1024  # of address space: no resident memory can be more
+MEMORY_BYTES_MAX = 200 * 1024 * 1024  # of address space, which bounds resident memory
 CPU_SECONDS_MAX = 10
 PIXELS_MAX = 16_000_000
 EDGE_MAX = 1_600  # pixels
@@ -24,11 +24,11 @@ REFUSED = 3
 
 
 class Unreadable(Exception):
-    """In words, for who sent it."""
+    """The picture is refused. The text is for the person who sent it."""
 
 
 def clean(data: bytes) -> bytes:
-    """The picture as WebP, upright, at most EDGE_MAX on each side. Raises Unreadable."""
+    """Returns the picture as an upright WebP of at most EDGE_MAX pixels a side. Raises Unreadable."""
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
             check_size(*picture.size)
@@ -42,14 +42,15 @@ def clean(data: bytes) -> bytes:
 
 
 def check_size(width: int, height: int) -> None:
-    """Before anything is decoded."""
+    """Raises Unreadable for more than PIXELS_MAX pixels. Call it before decoding."""
     if width * height > PIXELS_MAX:
         size = f"{width:,} x {height:,}"
         raise Unreadable(f"A picture has at most {PIXELS_MAX:,} pixels, this one has {size}. Make it smaller.")
 
 
 def as_webp(picture: Image.Image) -> bytes:
-    picture.draft("RGB", (EDGE_MAX, EDGE_MAX))  # a JPEG is shrunk while it is decoded
+    """Repaints the first frame: smaller if need be, upright, without metadata."""
+    picture.draft("RGB", (EDGE_MAX, EDGE_MAX))  # a JPEG shrinks while it is decoded
     picture.seek(0)
     picture.load()
     orientation = picture.getexif().get(0x0112, 1)
@@ -58,24 +59,24 @@ def as_webp(picture: Image.Image) -> bytes:
     small.getexif()[0x0112] = orientation
     upright = ImageOps.exif_transpose(small)
     blank = Image.new(upright.mode, upright.size)
-    blank.paste(upright)  # pixels and nothing else
+    blank.paste(upright)  # copies the pixels and nothing else
     out = io.BytesIO()
     blank.save(out, "WEBP", quality=QUALITY, method=4)
     return out.getvalue()
 
 
 def plain(picture: Image.Image) -> Image.Image:
-    """As RGB, or RGBA where something shines through."""
+    """The picture as RGB, or as RGBA if it has transparency."""
     if picture.mode in ("RGB", "RGBA"):
         return picture
-    if picture.mode.startswith("I"):  # 16 bits of grey: the upper 8 of them
+    if picture.mode.startswith("I"):  # 16 bits of grey: keep the upper 8
         return picture.convert("I").point(lambda value: value * (1 / 256)).convert("L").convert("RGB")
     transparent = "transparency" in picture.info or picture.mode in ("LA", "PA", "La", "RGBa")
     return picture.convert("RGBA" if transparent else "RGB")
 
 
 def main() -> int:
-    with contextlib.suppress(ValueError):  # macOS knows no such limit: there PIXELS_MAX alone holds
+    with contextlib.suppress(ValueError):  # macOS has no such limit; only PIXELS_MAX holds there
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES_MAX, MEMORY_BYTES_MAX))
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS_MAX, CPU_SECONDS_MAX))
     try:

@@ -1,4 +1,4 @@
-"""What the demo class sells, with pictures that are painted when they are needed."""
+"""The demo class's auctions. Their pictures are painted when needed."""
 
 import hashlib
 import io
@@ -14,7 +14,7 @@ WIDTH, HEIGHT = 1_200, 900  # pixels
 
 
 class Lot(NamedTuple):
-    """`price` in chips, None for none; `buyer` has bought it."""
+    """An auction of the demo. `price` in chips, None for no price; `buyer` is its buyer if it is sold."""
 
     name: str
     description: str
@@ -46,15 +46,18 @@ AUCTIONS = (
 
 
 def picture_of(number: int, lot: Lot) -> str:
-    """Its name, which is always the same: a seed that runs again names the same picture. Painted if it is missing."""
+    """The name of the lot's picture; paints the picture if it is missing.
+
+    The name is always the same, so that seeding again names the same picture.
+    """
     name = hashlib.sha256(f"demo lot {number}".encode()).hexdigest()[:PICTURE_STEM_CHARACTERS] + PICTURE_SUFFIX
     if pictures.read(name) is None:
-        pictures.write(name, painted(number, lot.colours))
+        pictures.write(name, paint(number, lot.colours))
     return name
 
 
-def painted(number: int, colours: tuple[str, str, str]) -> bytes:
-    """A sky, a sun and hills."""
+def paint(number: int, colours: tuple[str, str, str]) -> bytes:
+    """Paints a sky, a sun and hills as WebP."""
     sky, hills, sun = colours
     choose = random.Random(number)  # noqa: S311 - the same picture every time
     picture = Image.new("RGB", (WIDTH, HEIGHT), sky)

@@ -1,4 +1,4 @@
-"""What a person typed about an auction. The exchange's rules are checked by the exchange."""
+"""Forms about auctions. A form checks the input; the engine checks the rules."""
 
 from django import forms
 
@@ -9,7 +9,7 @@ from realtime.limits import AUCTION_NAME_CHARACTERS_MAX, DESCRIPTION_CHARACTERS_
 
 
 class AuctionForm(KeyedForm):
-    """Without a price it cannot be bought at once. The picture is looked at by auctions/pictures.py."""
+    """A new auction. Without a price nobody can buy it at once. auctions/pictures.py checks the picture."""
 
     name = forms.CharField(max_length=AUCTION_NAME_CHARACTERS_MAX)
     description = LinesField(max_length=DESCRIPTION_CHARACTERS_MAX, required=False)
@@ -18,6 +18,8 @@ class AuctionForm(KeyedForm):
 
 
 class EditForm(OnlyChanges, AuctionForm):
+    """Changes to an auction."""
+
     name = forms.CharField(max_length=AUCTION_NAME_CHARACTERS_MAX, show_hidden_initial=True)
     description = LinesField(max_length=DESCRIPTION_CHARACTERS_MAX, required=False, show_hidden_initial=True)
     price = UnitsField(decimals=money.CASH_DECIMALS, required=False, show_hidden_initial=True)
@@ -25,23 +27,23 @@ class EditForm(OnlyChanges, AuctionForm):
 
 
 def edit_message(auction_id: int, form: forms.Form) -> pb.EditAuction:
-    """What was changed in EditForm or the console's form, and the removal of the picture."""
-    said, changed = form.cleaned_data, form.changed_data
-    edit = pb.EditAuction(auction_id=auction_id, key=said["key"])
+    """The command for the changes in EditForm or the console's form. It can remove the picture, but not set one."""
+    data, changed = form.cleaned_data, form.changed_data
+    edit = pb.EditAuction(auction_id=auction_id, key=data["key"])
     if "name" in changed:
-        edit.name = said["name"]
+        edit.name = data["name"]
     if "description" in changed:
-        edit.description = said["description"]
-    if "price" in changed and said["price"] is None:
+        edit.description = data["description"]
+    if "price" in changed and data["price"] is None:
         edit.no_buy_now_price = True
     elif "price" in changed:
-        edit.buy_now_price = said["price"]
-    if said["remove_picture"]:
+        edit.buy_now_price = data["price"]
+    if data["remove_picture"]:
         edit.picture = ""
     return edit
 
 
 class BuyForm(KeyedForm):
-    """`price` is the one that the page showed, in 1/10,000 chip."""
+    """A purchase. `price` is the one on the page, in 1/10,000 chip."""
 
     price = forms.IntegerField(min_value=0, max_value=INT64_MAX)

@@ -1,7 +1,7 @@
-"""The board as a table for pages, REST and the console. Only the journal writes it.
+"""The auction board as a table for pages, REST and the console. Only the journal writes it.
 
-Foreign keys have no database constraint: it would cost a lookup per row, and `manage.py verify` proves them.
-Prices: 1/10,000 chip; times: UTC microseconds.
+Foreign keys have no database constraint: a constraint costs a lookup per row, and `manage.py verify` proves the keys.
+Prices are in 1/10,000 chip, times in UTC microseconds.
 """
 
 from django.db import models

@@ -1,7 +1,7 @@
-"""Pictures of auctions: files in VAR_DIR/pictures under random names, cleaned before they are kept.
+"""Pictures of auctions: files with random names in VAR_DIR/pictures. Only cleaned pictures are kept.
 
-A file is there before the command that names it, and goes again if the command is refused or names another one later.
-One that came alone, over REST, waits for a command that names it until too many wait (sweep).
+A file is stored before the command that names it. It is removed if that command is refused, or if a later one replaces
+it. A picture uploaded over REST waits for a command that names it, until too many wait (sweep).
 """
 
 import os
@@ -23,9 +23,9 @@ from realtime.limits import PICTURE_MEGABYTES_MAX
 
 UPLOAD_BYTES_MAX = PICTURE_MEGABYTES_MAX * 1_000_000
 DECODE_SECONDS_MAX = 20.0
-DECODERS_MAX = 2  # at once, in this process
-UNUSED_MAX = 1_000  # pictures that no auction shows, yet or any more
-WAIT_SECONDS_MAX = 10.0  # for one of them
+DECODERS_MAX = 2  # running at once in this process
+UNUSED_MAX = 1_000  # pictures that no auction shows
+WAIT_SECONDS_MAX = 10.0  # for a free decoder
 
 NAME_PATTERN = rf"[a-z0-9]{{{PICTURE_STEM_CHARACTERS}}}{re.escape(PICTURE_SUFFIX)}"
 CHARACTERS = string.ascii_lowercase + string.digits
@@ -34,31 +34,31 @@ _decoders = BoundedSemaphore(DECODERS_MAX)
 
 
 class PictureRefused(Exception):
-    """Why, in a sentence for who sent it."""
+    """The picture is not kept. The text is for the person who sent it."""
 
 
 class TooManyPictures(PictureRefused):
-    """At this moment: the same picture may be kept a little later."""
+    """All decoders are busy. The same picture may be accepted a little later."""
 
 
 def keep(upload: UploadedFile[Any]) -> str:
-    """Cleans the picture and keeps it; its name. Raises PictureRefused. What the file was called does not matter."""
+    """Cleans a picture, stores it and returns its new name. Raises PictureRefused. The uploaded name is ignored."""
     size = upload.size or 0
     if size > UPLOAD_BYTES_MAX:
         has = size / 1_000_000
         raise PictureRefused(f"A picture has at most {PICTURE_MEGABYTES_MAX} MB, this one has {has:.1f} MB.")
     if not size:
         raise PictureRefused("The file of the picture is empty.")
-    return store(cleaned(upload.read()))
+    return store(clean(upload.read()))
 
 
-def cleaned(data: bytes) -> bytes:
-    """The picture as the decoder's process gives it back. Raises PictureRefused."""
+def clean(data: bytes) -> bytes:
+    """Cleans a picture in a decoder process and returns it. Raises PictureRefused."""
     if not _decoders.acquire(timeout=WAIT_SECONDS_MAX):
         raise TooManyPictures("Many pictures are sent right now. Try again in a moment.")
     try:
         command = [sys.executable, "-I", decoder.__file__]
-        done = subprocess.run(  # noqa: S603 - our own program, and it gets to know no secret
+        done = subprocess.run(  # noqa: S603 - our own program; it gets no environment, so no secret
             command, input=data, env={}, capture_output=True, timeout=DECODE_SECONDS_MAX, check=False
         )
     except subprocess.TimeoutExpired:
@@ -73,13 +73,14 @@ def cleaned(data: bytes) -> bytes:
 
 
 def store(picture: bytes) -> str:
-    """On the disk before anything may name it."""
+    """Stores a picture under a new random name and returns the name. The file is on disk (fsync) by then."""
     name = "".join(secrets.choice(CHARACTERS) for _ in range(PICTURE_STEM_CHARACTERS)) + PICTURE_SUFFIX
     write(name, picture)
     return name
 
 
 def write(name: str, picture: bytes) -> None:
+    """Writes a new file and syncs it to disk. Raises FileExistsError if the name is taken."""
     folder = _folder()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with open(os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
@@ -89,7 +90,7 @@ def write(name: str, picture: bytes) -> None:
 
 
 def read(name: str) -> bytes | None:
-    """None if there is none. `name` is shaped like NAME_PATTERN: the address has no other."""
+    """The picture; None if there is no such file. `name` must match NAME_PATTERN, as it does in every address."""
     try:
         return (_folder() / name).read_bytes()
     except FileNotFoundError:
@@ -97,13 +98,13 @@ def read(name: str) -> bytes | None:
 
 
 def discard(name: str) -> None:
-    """Removes the file, unless an auction shows it."""
+    """Removes the file unless an auction shows it. "" is no file."""
     if name and not Auction.objects.filter(picture=name).exists():
         (_folder() / name).unlink(missing_ok=True)
 
 
 def sweep() -> None:
-    """Of the pictures that no auction shows only the newest stay: what is sent and never named fills no disk."""
+    """Removes all but the UNUSED_MAX newest pictures that no auction shows. Unused uploads cannot fill the disk."""
     shown = set(Auction.objects.exclude(picture="").values_list("picture", flat=True))
     unused = [path for path in _folder().iterdir() if path.name not in shown]
     for path in sorted(unused, key=_kept_at, reverse=True)[UNUSED_MAX:]:
@@ -111,7 +112,7 @@ def sweep() -> None:
 
 
 def _kept_at(path: Path) -> int:
-    """In ns; 0 if it went meanwhile."""
+    """The file's time in ns; 0 if it was removed meanwhile."""
     try:
         return path.stat().st_mtime_ns
     except FileNotFoundError:

@@ -1,24 +1,24 @@
-"""What pages and REST read about auctions. The engine's table is only read here."""
+"""Queries about auctions, for pages and REST. They only read: the engine owns the table."""
 
 from django.db.models import QuerySet
 
 from auctions.models import Auction, AuctionStatus
 
-SHOWN = 200
+SHOWN = 200  # auctions on the board page
 
 
 def on_the_board() -> QuerySet[Auction]:
-    """Open ones and sold ones; what was withdrawn is gone for everybody."""
+    """Open and sold auctions. Nobody sees a withdrawn one."""
     return Auction.objects.exclude(status=AuctionStatus.WITHDRAWN)
 
 
 def board() -> list[Auction]:
-    """Open ones first, then what was sold; the newest first. One query."""
+    """The first SHOWN auctions: open before sold, newest first. One query."""
     return list(on_the_board().select_related("seller", "buyer").order_by("status", "-id")[:SHOWN])
 
 
 def auction(auction_id: int, seller_id: int | None = None) -> Auction | None:
-    """One that is on the board; with `seller_id` only if it is open and this account's."""
+    """The auction if it is on the board. With `seller_id`, only if it is open and this account sells it."""
     found = on_the_board().select_related("seller", "buyer").filter(id=auction_id)
     if seller_id is not None:
         found = found.filter(seller_id=seller_id, status=AuctionStatus.OPEN)

@@ -1,4 +1,4 @@
-"""Addresses of auctions and of their pictures."""
+"""Addresses of auctions and their pictures: pages and REST (api_urls)."""
 
 from django.urls import URLPattern, URLResolver, path, register_converter
 
@@ -9,7 +9,7 @@ app_name = "auctions"
 
 
 class PictureName:
-    """By exact name only."""
+    """The exact name of a picture file."""
 
     regex = NAME_PATTERN
 

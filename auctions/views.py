@@ -1,4 +1,4 @@
-"""The board, an auction with its buy-now button, and the forms of sellers. All of it works without scripts."""
+"""Pages of auctions: the board, an auction with its buy-now button, and the sellers' forms. No script is needed."""
 
 from typing import Any
 
@@ -19,13 +19,13 @@ from proto import exchange_pb2 as pb
 from realtime import gateway
 from realtime.errors import RequestFailed
 
-PICTURE_CACHE = f"private, max-age={365 * 24 * 3600}, immutable"  # a name never gets another picture
+PICTURE_CACHE = f"private, max-age={365 * 24 * 3600}, immutable"  # the picture of a name never changes
 
 
 @require_GET
 @acting
 def board(request: HttpRequest, who: Acting) -> HttpResponse:
-    return render(request, "auctions/board.html", shared(who, auctions=selectors.board()))
+    return render(request, "auctions/board.html", page_context(who, auctions=selectors.board()))
 
 
 @require_GET
@@ -35,38 +35,38 @@ def auction(request: HttpRequest, who: Acting, auction_id: int) -> HttpResponse:
     if found is None:
         raise Http404
     mine = who.sudo or found.seller_id == who.account.id
-    context = shared(who, auction=found, mine=mine, hindrance=hindrance(who, found))
+    context = page_context(who, auction=found, mine=mine, hindrance=hindrance(who, found))
     return render(request, "auctions/auction.html", context)
 
 
 @require_http_methods(["GET", "POST"])
 @acting
 def create(request: HttpRequest, who: Acting) -> HttpResponse:
-    """After a refusal the form comes again with what was typed."""
+    """Lists an auction. After a refusal the form comes back with the input."""
     form = AuctionForm(request.POST, request.FILES) if request.method == "POST" else AuctionForm()
     if form.is_bound:
-        reply = listed(request, who, form)
+        reply = send_create(request, who, form)
         if reply is not None:
             messages.success(request, f"{reply.auction_created.auction.name} is on the auction board.")
             return redirect("auctions:auction", reply.auction_created.auction.id)
-    return render(request, "auctions/create.html", shared(who, form=form))
+    return render(request, "auctions/create.html", page_context(who, form=form))
 
 
-def listed(request: HttpRequest, who: Acting, form: AuctionForm) -> pb.ServerMessage | None:
+def send_create(request: HttpRequest, who: Acting, form: AuctionForm) -> pb.ServerMessage | None:
     if not form.is_valid():
         complain(request, form)
         return None
-    said = form.cleaned_data
-    create = pb.CreateAuction(
-        name=said["name"], description=said["description"], buy_now_price=said["price"], key=said["key"]
+    data = form.cleaned_data
+    command = pb.CreateAuction(
+        name=data["name"], description=data["description"], buy_now_price=data["price"], key=data["key"]
     )
-    return ask_with_picture(request, who, pb.ClientMessage(create_auction=create), create)
+    return ask_with_picture(request, who, pb.ClientMessage(create_auction=command), command)
 
 
 @require_http_methods(["GET", "POST"])
 @acting
 def edit(request: HttpRequest, who: Acting, auction_id: int) -> HttpResponse:
-    """For its seller, and operators in sudo."""
+    """Changes an open auction, for its seller and operators in sudo. 404 for everybody else."""
     seller = None if who.sudo else (posting_account(request, who) or who.account).id
     found = selectors.auction(auction_id, seller_id=seller)
     if found is None or found.status != AuctionStatus.OPEN:
@@ -74,19 +74,19 @@ def edit(request: HttpRequest, who: Acting, auction_id: int) -> HttpResponse:
     price = "" if found.buy_now_price is None else money.chips(found.buy_now_price)
     initial = {"name": found.name, "description": found.description, "price": price}
     form = EditForm(request.POST, request.FILES) if request.method == "POST" else EditForm(initial=initial)
-    if form.is_bound and edited(request, who, found, form) is not None:
+    if form.is_bound and send_edit(request, who, found, form) is not None:
         messages.success(request, "Auction saved.")
         return redirect("auctions:auction", auction_id)
-    return render(request, "auctions/edit.html", shared(who, form=form, auction=found))
+    return render(request, "auctions/edit.html", page_context(who, form=form, auction=found))
 
 
-def edited(request: HttpRequest, who: Acting, found: Auction, form: EditForm) -> pb.ServerMessage | None:
-    """Sends what was changed; the picture that was replaced goes."""
+def send_edit(request: HttpRequest, who: Acting, found: Auction, form: EditForm) -> pb.ServerMessage | None:
+    """Sends the changes. Then removes the old picture if it was replaced."""
     if not form.is_valid():
         complain(request, form)
         return None
-    edit = edit_message(found.id, form)
-    reply = ask_with_picture(request, who, pb.ClientMessage(edit_auction=edit), edit)
+    command = edit_message(found.id, form)
+    reply = ask_with_picture(request, who, pb.ClientMessage(edit_auction=command), command)
     if reply is not None:
         pictures.discard(found.picture)
     return reply
@@ -95,13 +95,15 @@ def edited(request: HttpRequest, who: Acting, found: Auction, form: EditForm) ->
 def ask_with_picture(
     request: HttpRequest, who: Acting, message: pb.ClientMessage, body: pb.CreateAuction | pb.EditAuction
 ) -> pb.ServerMessage | None:
-    """Keeps the picture that came along, if one did, and names it in the command. It goes again if that is refused;
-    if the outcome is unknown it stays, since an auction may show it."""
+    """Keeps the form's picture, if there is one, names it in the command and sends the command.
+
+    Removes the picture if the command is refused. If the outcome is unknown the picture stays: an auction may show it.
+    """
     upload = request.FILES.get("picture")
     if upload is None or posting_account(request, who) is None:
         return ask(request, who, message)
     try:
-        gateway.draw_sync(who.user.pk, "expensive", sudo=who.sudo)  # to look at a picture is work
+        gateway.draw_sync(who.user.pk, "expensive", sudo=who.sudo)  # decoding a picture is costly
         name = pictures.keep(upload)
     except (PictureRefused, RequestFailed) as refused:
         why = refused.message if isinstance(refused, RequestFailed) else str(refused)
@@ -121,8 +123,8 @@ def ask_with_picture(
 @require_POST
 @acting
 def withdraw(request: HttpRequest, who: Acting, auction_id: int) -> HttpResponse:
-    def message(said: dict[str, Any]) -> pb.ClientMessage:
-        return pb.ClientMessage(withdraw_auction=pb.WithdrawAuction(auction_id=auction_id, key=said["key"]))
+    def message(data: dict[str, Any]) -> pb.ClientMessage:
+        return pb.ClientMessage(withdraw_auction=pb.WithdrawAuction(auction_id=auction_id, key=data["key"]))
 
     reply = carry_out(request, who, KeyedForm(request.POST), message)
     if reply is None:
@@ -134,8 +136,8 @@ def withdraw(request: HttpRequest, who: Acting, auction_id: int) -> HttpResponse
 @require_POST
 @acting
 def buy(request: HttpRequest, who: Acting, auction_id: int) -> HttpResponse:
-    def message(said: dict[str, Any]) -> pb.ClientMessage:
-        return pb.ClientMessage(buy_auction=pb.BuyAuction(auction_id=auction_id, price=said["price"], key=said["key"]))
+    def message(data: dict[str, Any]) -> pb.ClientMessage:
+        return pb.ClientMessage(buy_auction=pb.BuyAuction(auction_id=auction_id, price=data["price"], key=data["key"]))
 
     reply = carry_out(request, who, BuyForm(request.POST), message)
     if reply is not None:
@@ -147,7 +149,7 @@ def buy(request: HttpRequest, who: Acting, auction_id: int) -> HttpResponse:
 
 @require_GET
 def picture(request: HttpRequest, name: str) -> HttpResponse:
-    """To people who are signed in, as everything here."""
+    """Serves a picture to people who are signed in; 404 for others."""
     kept = pictures.read(name) if request.user.is_authenticated else None
     if kept is None:
         raise Http404
@@ -161,12 +163,12 @@ def picture(request: HttpRequest, name: str) -> HttpResponse:
 
 
 def hindrance(who: Acting, found: Auction) -> str:
-    """Why the account acted as cannot buy it now; "" if it can. The exchange decides when it is asked."""
+    """Why the acting account cannot buy the auction now; "" if it can. The exchange decides when it is asked."""
     if found.status != AuctionStatus.OPEN:
         return "This auction is sold."
     if found.seller_id == who.account.id:
         return "You are the seller."
-    if found.seller_id in who.accounts:  # sudo not counted
+    if found.seller_id in who.accounts:  # without those that sudo adds
         return f"The seller is {found.seller.name}, one of your accounts. You cannot buy from yourself."
     if found.buy_now_price is None:
         return "It has no price, so you cannot buy it here."
@@ -175,5 +177,6 @@ def hindrance(who: Acting, found: Auction) -> str:
     return ""
 
 
-def shared(who: Acting, **more: Any) -> dict[str, Any]:
+def page_context(who: Acting, **more: Any) -> dict[str, Any]:
+    """Context of every auction page, and `more`."""
     return {"who": who, "here": "auctions", "key": new_key(), "chip": settings.CHIP_NAME, **more}

@@ -1,4 +1,4 @@
-"""The auction board in pages: looking, listing with a picture, editing, withdrawing, buying."""
+"""Pages of the auction board: looking, listing with a picture, editing, withdrawing, buying."""
 
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ def listed(id: int, seller: Account, name: str, price: int | None = None, **fiel
 
 @pytest.fixture
 def board(world: World) -> World:
-    """Bob sells a lamp for 30; Alice a chair, of which she has sold and withdrawn others."""
+    """Bob sells a lamp for 30. Alice sells a chair; of her earlier auctions one is sold and one withdrawn."""
     listed(1, world.bob, "Lamp", 30 * CHIP, description="Brass.\n\n<script>alert(1)</script>")
     listed(2, world.alice, "Chair")
     listed(3, world.alice, "Sold", 5, status=AuctionStatus.SETTLED, buyer=world.bob, settle_price=12 * CHIP)
@@ -88,8 +88,15 @@ class TestLooking:
 
     def test_a_statement_names_what_was_paid_for(self, alice: Client, board: World) -> None:
         Transfer.objects.create(
-            **{"id": 1, "from_account": board.bob, "to_account": board.alice, "amount": 12 * CHIP, "note": "Sold"},
-            **{"kind": TransferKind.AUCTION, "at_us": AT_US, "auction": 3, "seq": 9},
+            id=1,
+            from_account=board.bob,
+            to_account=board.alice,
+            amount=12 * CHIP,
+            note="Sold",
+            kind=TransferKind.AUCTION,
+            at_us=AT_US,
+            auction=3,
+            seq=9,
         )
         (row,) = read(alice.get("/portfolio/")).all("transfer-row")
         assert "Auction Sold from Bob +12.00" in row.text
@@ -115,7 +122,7 @@ class TestBuying:
         assert exchange.last[1:] == (2, pb.ClientMessage(buy_auction=buy))
         assert toasts(page) == ["You bought Lamp for 30 chips."]
 
-    def test_a_refusal_is_told(self, alice: Client, board: World, exchange: FakeGateway) -> None:
+    def test_a_refusal_is_rendered(self, alice: Client, board: World, exchange: FakeGateway) -> None:
         exchange.refusal = RequestFailed(pb.PRICE_CHANGED, "You saw 30, the price is 40 now.")
         form = {"account": "2", "key": "k", "price": str(30 * CHIP)}
         assert toasts(read(alice.post("/auctions/1/buy/", form, follow=True))) == ["You saw 30, the price is 40 now."]
@@ -134,7 +141,7 @@ class TestBuying:
             ("bob", 1_001 * CHIP, "You have only 1,000 chips available."),
         ],
     )
-    def test_why_one_cannot_is_said_beforehand(
+    def test_the_page_explains_why_one_cannot_buy(
         self, seller: str, price: int | None, words: str, alice: Client, board: World
     ) -> None:
         listed(9, getattr(board, seller), "It", price)
@@ -231,7 +238,7 @@ class TestListing:
 
 class TestEditing:
     def edit(self, alice: Client, **changed: Any) -> Any:
-        """The form as it is shown, with some entries changed."""
+        """Posts the page's form with some entries changed."""
         form = read(alice.get("/auctions/2/edit/")).one("auction-form")
         fields = {e.attributes["name"]: e.attributes.get("value", "") for e in form.named("input")}
         fields = {name: value for name, value in fields.items() if name not in ("remove_picture", "picture")}
@@ -278,10 +285,10 @@ class TestEditing:
         before = pictures.store(b"x")
         Auction.objects.filter(id=2).update(picture=before)
 
-        def shown(asked: Asked) -> None:
+        def update(asked: Asked) -> None:
             Auction.objects.filter(id=2).update(picture=asked.message.edit_auction.picture)
 
-        exchange.on_ask = shown
+        exchange.on_ask = update
         self.edit(alice, picture=upload())
         (after,) = files(tmp_path)
         assert after == self.sent(exchange).picture != before
@@ -323,7 +330,7 @@ class TestEditing:
 
 class TestPictures:
     def test_are_served_as_webp_and_nothing_else(self, alice: Client) -> None:
-        name = pictures.store(pictures.cleaned(encoded(red_left())))
+        name = pictures.store(pictures.clean(encoded(red_left())))
         response = alice.get(f"/pictures/{name}")
         assert response.content == pictures.read(name)
         assert response.headers["Content-Type"] == "image/webp"
