@@ -1,8 +1,8 @@
-# `make run` starts the exchange with a demo class, `make test` tests it. Python 3.11+ and make are all it needs.
+# `make run` starts the exchange with a demo class, `make test` tests it. Both need only make and Python 3.11+.
 
 PORT ?= 8000
 HOST := 127.0.0.1
-# The data, the secret included.
+# The data directory. It holds the secret too.
 export EXCHANGE_VAR ?= $(CURDIR)/var
 
 VENV := .venv
@@ -10,12 +10,12 @@ PY := $(VENV)/bin/python
 MANAGE := $(PY) manage.py
 PIP := $(PY) -m pip install --quiet --quiet --disable-pip-version-check
 
-# The first of these that is at least 3.11.
+# The first of these interpreters that is at least 3.11.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 
-# Node: the machine's from 20.19 on, else one from pip, linked into $(VENV)/node. Its own bin/npm is a copy that does
-# not find its files; a link to npm-cli.js does.
+# Node: the machine's if it is at least 20.19, else one from pip, linked into $(VENV)/node. The bin/npm from pip is a
+# copy that does not find its files, so npm is a link to npm-cli.js.
 export PATH := $(CURDIR)/$(VENV)/node:$(PATH)
 NODE_HERE := $(shell node -e 'const [a, b] = process.versions.node.split("."); process.exit(+(a < 20 || a == 20 && b < 19))' \
 	2>/dev/null && command -v npm)
@@ -38,25 +38,25 @@ STATIC := staticfiles/staticfiles.json
 .DELETE_ON_ERROR:
 .PHONY: help setup setup-dev run test check format lint types migrations tidy soak bench proto frontend clean
 
-help: ## this list
+help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
 
-setup: $(RUNTIME) $(CLIENT) $(STATIC) ## everything that running needs
-setup-dev: $(DEV) setup ## everything that testing needs
+setup: $(RUNTIME) $(CLIENT) $(STATIC) ## install what running needs
+setup-dev: $(DEV) setup ## install what testing needs
 
 run: export DEMO := 1
-run: setup ## the exchange with a demo class on PORT (8000), data in ./var
+run: setup ## run the exchange with a demo class on PORT (8000), data in ./var
 	@$(PY) -m exchange.supervise --host $(HOST) --port $(PORT)
 	@$(MANAGE) migrate --verbosity 0
 	@$(MANAGE) seed_demo
 	@$(PY) -m exchange.supervise --host $(HOST) --port $(PORT) --demo -- \
 		$(MANAGE) runexchange --role all --host $(HOST) --port $(PORT)
 
-test: setup-dev ## unit and live tests
+test: setup-dev ## run the unit and live tests
 	@$(PY) -m pytest --numprocesses $(TESTS_PARALLEL) $(ARGS)
 	@$(if $(FRONTEND),$(NPM) run --silent test)
 
-check: lint types migrations tidy ## style, types, migrations, generated code, layering
+check: lint types migrations tidy ## check style, types, migrations, generated code, layering
 
 lint: $(DEV) $(PACKAGES)
 	@$(PY) -m ruff check .
@@ -73,15 +73,15 @@ migrations: $(DEV)
 tidy: $(DEV) $(CLIENT) $(FRONTEND)
 	@$(PY) -m pytest --quiet tests/tidy
 
-format: $(DEV) $(PACKAGES) ## write what lint asks for
+format: $(DEV) $(PACKAGES) ## fix style
 	@$(PY) -m ruff check --fix --quiet .
 	@$(PY) -m ruff format --quiet .
 	@$(if $(PACKAGES),$(NPM) run --silent format)
 
-soak: setup-dev ## the long tests, by hand
+soak: setup-dev ## run the long tests
 	@$(PY) -m pytest -m soak --capture=no $(ARGS)
 
-bench: setup-dev ## the figures of docs/benchmarks.md
+bench: setup-dev ## measure the figures of docs/benchmarks.md
 	@$(PY) -m benchmarks $(ARGS)
 
 proto: $(DEV) $(PACKAGES) ## generate the Python and TypeScript of proto/exchange.proto
@@ -91,10 +91,10 @@ proto: $(DEV) $(PACKAGES) ## generate the Python and TypeScript of proto/exchang
 
 frontend: $(FRONTEND) ## build frontend/dist
 
-clean: ## forget everything that was built, but not ./var
+clean: ## remove everything that was built, but not ./var
 	rm -rf $(VENV) frontend/node_modules frontend/dist staticfiles .mypy_cache .ruff_cache .pytest_cache
 
-# --- Made once, and again when their source changes -------------------------------------------------
+# --- Built once, and again when their source changes -------------------------------------------------
 
 $(VENV)/.made:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed (or name one: make PYTHON=...)."; exit 1; }

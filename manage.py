@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Django's command line for the exchange."""
+"""Django's command line for the exchange: `python manage.py COMMAND`."""
 
 import os
 import sys

@@ -1,9 +1,9 @@
-"""The composition root: HTTP to Django, sockets to ClientConsumer with this project's way of signing in."""
+"""The ASGI application: routes HTTP to Django, and sockets to ClientConsumer with authentication by accounts."""
 
 from channels.routing import ProtocolTypeRouter
 from django.core.asgi import get_asgi_application
 
-django = get_asgi_application()  # sets Django up: before anything that imports a model
+django = get_asgi_application()  # sets up Django, so it precedes every import of a model
 
 from accounts.authentication import authenticate, revoked  # noqa: E402
 from accounts.sudo import may_sudo  # noqa: E402

@@ -1,4 +1,4 @@
-"""The Content-Security-Policy: strict everywhere, relaxed under the admin for its theme (settings.ADMIN_CSP_UPDATE)."""
+"""The Content-Security-Policy. It is strict, and relaxed under /admin/ for its theme (settings.ADMIN_CSP_UPDATE)."""
 
 from csp.middleware import CSPMiddleware as Base
 from csp.middleware import PolicyParts
@@ -8,7 +8,7 @@ from django.http.response import HttpResponseBase
 
 
 class CSPMiddleware(Base):
-    """A path decides, not a decorator: the admin's views are many and not ours."""
+    """Relaxes the policy by path. Decorators would not do: the admin has many views, and they are not ours."""
 
     def get_policy_parts(
         self, request: HttpRequest, response: HttpResponseBase, report_only: bool = False

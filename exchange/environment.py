@@ -1,4 +1,4 @@
-"""What settings.py needs besides variables: the data directory, the secret in it, and money without floats."""
+"""Helpers of settings.py: the data directory and its secret, amounts without floats, checks of OIDC variables."""
 
 import os
 import secrets
@@ -13,12 +13,12 @@ from realtime.addresses import is_loopback
 SECRET_FILE = "secret_key"  # noqa: S105 - the file's name, not the secret
 SECRET_BYTES = 50
 UNITS_A_CHIP = 10_000
-# With a shared secret (HS...) anybody could sign with what the provider publishes; "none" is no signature.
+# Without HS...: anybody could use a published key as its shared secret. Without "none": it is no signature.
 ASYMMETRIC = {*(f"{kind}{bits}" for kind in ("RS", "PS", "ES") for bits in (256, 384, 512)), "EdDSA"}
 
 
 def cash_units(chips: str) -> int:
-    """Chips, written with at most 4 decimals, in the engine's units of 1/10,000."""
+    """An amount of chips with at most 4 decimals, in units of 1/10,000. Raises ImproperlyConfigured."""
     units = Decimal(chips) * UNITS_A_CHIP
     if units != units.to_integral_value() or units < 0:
         raise ImproperlyConfigured(f"{chips!r} is not an amount of chips with at most 4 decimals.")
@@ -26,7 +26,7 @@ def cash_units(chips: str) -> int:
 
 
 def provider_origin(issuer: str) -> str:
-    """Of the provider that people sign in with: over TLS, or on this very machine."""
+    """The origin of the sign-in provider. Raises ImproperlyConfigured unless it has TLS or is on this machine."""
     address = urlsplit(issuer)
     if address.scheme != "https" and not (address.scheme == "http" and is_loopback(address.hostname or "")):
         raise ImproperlyConfigured(f"EXCHANGE_OIDC_ISSUER is {issuer!r}, and has to begin with https://")
@@ -34,26 +34,27 @@ def provider_origin(issuer: str) -> str:
 
 
 def signature_algorithms(names: list[str]) -> list[str]:
+    """The names, if all are asymmetric algorithms and there is one. Raises ImproperlyConfigured."""
     if not names or not ASYMMETRIC.issuperset(names):
         raise ImproperlyConfigured(f"EXCHANGE_OIDC_ALGORITHMS is {names}; {sorted(ASYMMETRIC)} are possible.")
     return names
 
 
 def access_audience(audience: str, client_id: str) -> str:
-    """Whom access tokens are for. Id tokens are for the client, and are no keys to anything."""
+    """The audience of access tokens. Raises ImproperlyConfigured for the client id, the audience of id tokens."""
     if audience and audience == client_id:
         raise ImproperlyConfigured("EXCHANGE_OIDC_AUDIENCE is the client id: then id tokens would open sockets.")
     return audience
 
 
 def data_directory(path: Path) -> Path:
-    """The directory with the database and the secret, made for this user alone where it is missing."""
+    """The directory with the database and the secret. Creates it, for this user alone, if it is missing."""
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     return path
 
 
 def secret_key(directory: Path) -> str:
-    """The secret of this data directory, made at first use; processes that start together get the same one."""
+    """The secret of this data directory, created at first use. Processes that start together get the same one."""
     target = directory / SECRET_FILE
     if not target.exists():
         _publish(target, secrets.token_urlsafe(SECRET_BYTES))
@@ -61,7 +62,7 @@ def secret_key(directory: Path) -> str:
 
 
 def _publish(target: Path, text: str) -> None:
-    # A link appears with its whole content or not at all, and never replaces one that another process made first.
+    """Writes `target` with its whole content or not at all. A link never replaces another process's earlier file."""
     draft = target.with_name(f"{target.name}.{os.getpid()}.{secrets.token_hex(4)}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="ascii") as file:

@@ -1,4 +1,4 @@
-"""What Django answers by itself, in the words of whoever asked: JSON under /api/, else its page."""
+"""Error responses for Django's handlers: JSON under /api/, else a page."""
 
 import uuid
 from collections.abc import Callable
@@ -14,19 +14,21 @@ API = "/api/"
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
-    return _said(request, 400, "INVALID_FRAME", "The request cannot be read.") or defaults.bad_request(
+    """Django's handler400."""
+    return _refusal(request, 400, "INVALID_FRAME", "The request cannot be read.") or defaults.bad_request(
         request, exception
     )
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
-    return _said(request, 404, "INVALID_FRAME", "There is nothing at this address.") or defaults.page_not_found(
+    """Django's handler404."""
+    return _refusal(request, 404, "INVALID_FRAME", "There is nothing at this address.") or defaults.page_not_found(
         request, exception
     )
 
 
 def too_long(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpRequest], HttpResponseBase]:
-    """Middleware: what was sent was too long to be kept (realtime/bodies.py). REST says so itself."""
+    """Middleware that answers 413 for a body that realtime/bodies.py found too long. REST answers for itself."""
 
     def answer(request: HttpRequest) -> HttpResponseBase:
         if TOO_LONG_HEADER not in request.headers or request.path_info.startswith(API):
@@ -37,10 +39,14 @@ def too_long(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Callabl
 
 
 def server_error(request: HttpRequest) -> HttpResponseBase:
-    return _said(request, 500, "INTERNAL", "The server failed. The error was logged.") or defaults.server_error(request)
+    """Django's handler500."""
+    return _refusal(request, 500, "INTERNAL", "The server failed. The error was logged.") or defaults.server_error(
+        request
+    )
 
 
-def _said(request: HttpRequest, status: int, code: str, message: str) -> JsonResponse | None:
+def _refusal(request: HttpRequest, status: int, code: str, message: str) -> JsonResponse | None:
+    """The refusal as JSON for a request under /api/, else None."""
     if not request.path_info.startswith(API):
         return None
     return JsonResponse(Refusal(status, code, message).body(uuid.uuid4().hex), status=status)

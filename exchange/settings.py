@@ -1,6 +1,6 @@
-"""The one settings file: the environment decides, and without any the exchange runs on this machine for its user.
+"""The only settings file. Environment variables set it; the defaults run the exchange on this machine for its user.
 
-Every variable it reads stands here with its default.
+Every variable that it reads is here with its default.
 """
 
 import os
@@ -29,14 +29,14 @@ from realtime.limits import INT64_MAX, RateClass
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
 
-# Stated once, for the exchange and its client, which is also built alone.
+# The exchange and its client share the version. It is in the client's file because the client is also built alone.
 VERSION: str = tomllib.loads((BASE_DIR / "client/pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
 
 # --- The machine ---------------------------------------------------------------------------------
 
 DEBUG = env.bool("DEBUG", default=False)
-DEMO = env.bool("DEMO", default=False)  # one-click sign-in; runexchange refuses it on any but a loopback address
-HTTPS = env.bool("HTTPS", default=False)  # pages are reached over TLS: secure cookies, HSTS
+DEMO = env.bool("DEMO", default=False)  # one-click sign-in; runexchange refuses it except on a loopback address
+HTTPS = env.bool("HTTPS", default=False)  # people reach the pages over TLS: secure cookies, HSTS
 VAR_DIR = data_directory(Path(env.str("EXCHANGE_VAR", default=str(BASE_DIR / "var"))))
 SECRET_KEY = env.str("SECRET_KEY", default="") or secret_key(VAR_DIR)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[*LOCAL_HOSTS])
@@ -46,9 +46,11 @@ TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", default=0)  # proxies whose
 # --- Play money and rates ------------------------------------------------------------------------
 
 CHIP_NAME = env.str("CHIP_NAME", default="chips")
-# What people may call their markets' categories; operators in sudo use any.
+# Categories that people may give their markets. Operators in sudo may use any.
 PUBLIC_CATEGORIES: list[str] = env.list("PUBLIC_CATEGORIES", default=["Class", "Practice", "Just for fun"])
-STARTING_CASH = cash_units(env.str("STARTING_CASH", default="10000"))  # said in chips, kept in 1/10,000
+STARTING_CASH = cash_units(
+    env.str("STARTING_CASH", default="10000")
+)  # the variable is in chips, the setting in 1/10,000
 
 # Token buckets (docs/rules.md section 9): RATES[class][mode] = (tokens a second, burst), per person. RATE_FACTOR
 # raises all of them, for benchmarks.
@@ -64,8 +66,8 @@ RATES = {
     for rate_class, modes in RATES.items()
 }
 SUDO_SECONDS = env.int("SUDO_SECONDS", default=30 * 60)  # how long a browser session keeps sudo
-DANGER_SECONDS = env.int("DANGER_SECONDS", default=5 * 60)  # how long it may do what has no way back
-ALT_ACCOUNTS_MAX = env.int("ALT_ACCOUNTS_MAX", default=50)  # per person, as the next four
+DANGER_SECONDS = env.int("DANGER_SECONDS", default=5 * 60)  # how long after a sign-in it may do what is irreversible
+ALT_ACCOUNTS_MAX = env.int("ALT_ACCOUNTS_MAX", default=50)  # per person, like the next four
 UNSETTLED_MARKETS_MAX = env.int("UNSETTLED_MARKETS_MAX", default=20)
 SOCKETS_MAX = env.int("SOCKETS_MAX", default=20)
 API_TOKENS_MAX = env.int("API_TOKENS_MAX", default=50)  # neither revoked nor expired
@@ -73,13 +75,13 @@ SUBSCRIPTIONS_MAX = env.int("SUBSCRIPTIONS_MAX", default=200)
 
 # --- Applications --------------------------------------------------------------------------------
 
-# Without it the stubs' generic classes (ModelAdmin[Market]) cannot be subscripted at run time.
+# Lets generic classes of the stubs, such as ModelAdmin[Market], be subscripted at run time.
 django_stubs_ext.monkeypatch()
 
 INSTALLED_APPS = [
-    "markets",  # before daphne: its runserver command wins
-    "daphne",  # importing it installs the asyncio reactor: before whatever might import Twisted
-    "unfold.apps.BasicAppConfig",  # before the admin, whose templates it replaces; Basic: it leaves the site to us
+    "markets",  # before daphne, so that the runserver command of markets wins
+    "daphne",  # its import installs the asyncio reactor, so it precedes whatever imports Twisted
+    "unfold.apps.BasicAppConfig",  # before the admin, whose templates it replaces; Basic does not replace the site
     "accounts.console.apps.ConsoleConfig",  # django.contrib.admin
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -92,7 +94,7 @@ INSTALLED_APPS = [
     "channels",
     "rest_framework",
     "drf_spectacular",
-    "drf_spectacular_sidecar",  # the files of the API's page, which come from nowhere else
+    "drf_spectacular_sidecar",  # the static files of the API's page
     "allauth",
     "allauth.account",
     "allauth.socialaccount",
@@ -165,10 +167,10 @@ SPECTACULAR_SETTINGS = {
 
 # --- Database, cache, channel layer --------------------------------------------------------------
 
-DATABASE_WAIT_SECONDS = 30  # how long a writer waits for a database that somebody else has locked
+DATABASE_WAIT_SECONDS = 30  # how long a writer waits for a locked database
 DATABASE_POOL_MAX = env.int("DATABASE_POOL_MAX", default=20)  # connections per process
 
-# FULL: a commit is on the disk before it is acknowledged. The timeout is the busy handler of every connection.
+# FULL: a commit is on disk before it is acknowledged. `timeout` sets every connection's busy handler.
 SQLITE_OPTIONS: dict[str, Any] = {
     "transaction_mode": "IMMEDIATE",
     "timeout": DATABASE_WAIT_SECONDS,
@@ -180,8 +182,11 @@ SQLITE_OPTIONS: dict[str, Any] = {
 
 
 def database(url: str) -> dict[str, Any]:
-    """Django's settings for a database URL. Tests use a file: an in-memory one answers a reader during a write with
-    "table is locked" at once; the process id keeps runs that overlap apart."""
+    """Django's settings for a database URL.
+
+    Tests use a file, because an in-memory database answers "table is locked" at once to a reader during a write. The
+    process id in its name separates overlapping runs.
+    """
     config: dict[str, Any] = {**env.db_url_config(url), "ATOMIC_REQUESTS": False}
     if config["ENGINE"] == "django.db.backends.sqlite3":
         config["OPTIONS"] = SQLITE_OPTIONS
@@ -194,9 +199,9 @@ def database(url: str) -> dict[str, Any]:
 DATABASES = {"default": database(env.str("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'exchange.sqlite3'}"))}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# One process needs no Redis. Several do, for the channel layer and for the rate limits of the sign-in.
+# One process needs no Redis. Several need it for the channel layer and the rate limits of the sign-in.
 REDIS_URL = env.str("REDIS_URL", default="")
-LAYER_CAPACITY = 10_000  # messages of one channel; the matching queue is the one that may fill
+LAYER_CAPACITY = 10_000  # messages per channel; only the matching queue may fill
 REDIS_TIMEOUT_SECONDS = 15  # redis-py 8 defaults to 5, which ends idle readers (channels_redis #422)
 
 if REDIS_URL:
@@ -211,7 +216,7 @@ if REDIS_URL:
     }
 else:
     CHANNEL_LAYERS = {"default": {"BACKEND": "realtime.layers.LocalLayer", "CONFIG": {"capacity": LAYER_CAPACITY}}}
-    # It counts failed sign-ins and keeps the keys of forms: nobody may push these out with a few hundred of their own.
+    # The cache counts failed sign-ins and keeps the keys of forms. It is large, so that one person cannot evict them.
     CACHES = {
         "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 100_000}}
     }
@@ -227,7 +232,7 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = reverse_lazy("account_login")
 LOGIN_REDIRECT_URL = "markets:list"
 SIGN_IN_AFRESH_URL = "sign_in_afresh"  # asks a person without a password to sign in again
-SIGN_UP_OPEN = env.bool("SIGN_UP_OPEN", default=False)  # closed: operators make the users
+SIGN_UP_OPEN = env.bool("SIGN_UP_OPEN", default=False)  # False: operators create the users
 
 ACCOUNT_ADAPTER = "exchange.sign_in.Adapter"
 ACCOUNT_LOGIN_METHODS = {"username", "email"}
@@ -240,7 +245,7 @@ ACCOUNT_REAUTHENTICATION_TIMEOUT = DANGER_SECONDS
 ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXY_COUNT
 vars().update(env.email_url("EMAIL_URL", default="consolemail://"))  # EMAIL_BACKEND, EMAIL_HOST ...
 
-# --- What packages use of those to their right: they may not name it themselves (tests/tidy/test_names.py) ----------
+# --- Names that packages use from packages to their right, and may not spell out (tests/tidy/test_names.py) ----------
 
 OPERATOR_PERMISSION = "markets.operate_exchange"  # to send commands with sudo, for staff
 VIEW_PERMISSION = "markets.view_exchange"  # to see everything in the console, for staff
@@ -250,21 +255,25 @@ AUCTION_PAGE = "admin:auctions_auction_change"  # an auction in the console, by 
 
 # --- Sign-in with an OpenID Connect provider, beside the password -----------------------------------
 
-OIDC_ISSUER = env.str("EXCHANGE_OIDC_ISSUER", default="")  # exactly as the provider spells it; none: no such sign-in
-OIDC_ID = env.str("EXCHANGE_OIDC_ID", default="provider")  # in the callback's address and the table of who is who
+OIDC_ISSUER = env.str(
+    "EXCHANGE_OIDC_ISSUER", default=""
+)  # exactly as the provider spells it; "" turns this sign-in off
+OIDC_ID = env.str(
+    "EXCHANGE_OIDC_ID", default="provider"
+)  # in the callback's address and in the table of social accounts
 OIDC_NAME = env.str("EXCHANGE_OIDC_NAME", default="your organisation")  # "Continue with ..."
 OIDC_CLIENT_ID = env.str("EXCHANGE_OIDC_CLIENT_ID", default="")
 OIDC_CLIENT_SECRET = env.str("EXCHANGE_OIDC_CLIENT_SECRET", default="")
-# Its access tokens open sockets and REST if they are for this audience; none: they do not.
+# Access tokens for this audience open sockets and REST. "": access tokens open nothing.
 OIDC_AUDIENCE = access_audience(env.str("EXCHANGE_OIDC_AUDIENCE", default=""), OIDC_CLIENT_ID)
 OIDC_ALGORITHMS = signature_algorithms(env.list("EXCHANGE_OIDC_ALGORITHMS", default=["RS256"]))
 OIDC_ROLES_CLAIM = env.str("EXCHANGE_OIDC_ROLES_CLAIM", default="roles")
-OIDC_OPERATOR_ROLE = env.str("EXCHANGE_OIDC_OPERATOR_ROLE", default="")  # none: the provider makes no operators
+OIDC_OPERATOR_ROLE = env.str("EXCHANGE_OIDC_OPERATOR_ROLE", default="")  # "": the provider names no operators
 OIDC_ORIGINS = env.list("EXCHANGE_OIDC_ORIGINS", default=[provider_origin(OIDC_ISSUER)] if OIDC_ISSUER else [])
 
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if HTTPS else "http"
 SOCIALACCOUNT_ADAPTER = "exchange.sign_in.ProviderAdapter"
-SOCIALACCOUNT_EMAIL_VERIFICATION = "none"  # the provider knows its people
+SOCIALACCOUNT_EMAIL_VERIFICATION = "none"  # the provider has verified them
 SOCIALACCOUNT_REQUESTS_TIMEOUT = 5  # seconds
 SOCIALACCOUNT_PROVIDERS: dict[str, Any] = {"openid_connect": {"OAUTH_PKCE_ENABLED": True, "APPS": []}}
 if OIDC_ISSUER:
@@ -305,12 +314,12 @@ CONTENT_SECURITY_POLICY = {
         "img-src": [SELF, "data:"],
         "font-src": [SELF],
         "connect-src": [SELF],  # covers the WebSocket of the same origin
-        "form-action": [SELF, *OIDC_ORIGINS],  # browsers look at where a form's answer leads, too
+        "form-action": [SELF, *OIDC_ORIGINS],  # browsers also check the redirect that answers a form
         "base-uri": [NONE],
         "frame-ancestors": [NONE],
     }
 }
-# The admin's theme brings Alpine, which evaluates attributes, and writes inline styles. Only under /admin/.
+# Only under /admin/: its theme writes inline styles and uses Alpine, which evaluates attributes.
 ADMIN_PATH = "/admin/"
 ADMIN_CSP_UPDATE = {"script-src": [UNSAFE_EVAL], "style-src": [UNSAFE_INLINE]}
 
@@ -337,6 +346,6 @@ LOGGING = {
     "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain"}},
     "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="INFO")},
-    # Django's own handlers would mail administrators or print a second time.
+    # No handlers of Django's own: they would mail administrators or print a line twice.
     "loggers": {"django": {"handlers": [], "propagate": True}},
 }

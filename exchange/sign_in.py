@@ -1,4 +1,4 @@
-"""What allauth asks us: may a stranger sign up, and who is it that the provider sends?"""
+"""Sign-in with allauth: who may sign up, what a provider's sign-in changes here, and signing in afresh."""
 
 import logging
 import time
@@ -28,48 +28,54 @@ from accounts.services import follow_operator_role
 
 logger = logging.getLogger(__name__)
 
-SIGN_IN_AFRESH = "sign_in_afresh"  # session key: the provider shall ask who it is, though it may remember
+SIGN_IN_AFRESH = "sign_in_afresh"  # session key: the provider must authenticate the person again
 NAME_MAX = 150  # characters of first and last name in the table
 
 
 class Adapter(DefaultAccountAdapter):
-    """Named in settings.ACCOUNT_ADAPTER."""
+    """allauth's hooks for accounts (settings.ACCOUNT_ADAPTER)."""
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
-        """Closed unless the operator opened it: every new user brings starting cash into the market."""
+        """Whether strangers may sign up. Off by default: every new user brings starting cash into the market."""
         return bool(settings.SIGN_UP_OPEN)
 
     def post_login(self, request: HttpRequest, user: Any, **how: Any) -> HttpResponse:
-        """Notes when the person has shown who they are, which the provider may have remembered from long ago."""
+        """Records when the person authenticated. With a provider that may be long before this sign-in."""
         by_provider = (how["signal_kwargs"] or {}).get("sociallogin")
         if by_provider is not None:
-            request.session[AUTHENTICATION_METHODS_SESSION_KEY][-1]["at"] = _shown_at(by_provider)
+            request.session[AUTHENTICATION_METHODS_SESSION_KEY][-1]["at"] = _authenticated_at(by_provider)
         request.session.pop(SIGN_IN_AFRESH, None)
         request.session.modified = True
         return super().post_login(request, user, **how)
 
 
 class ProviderAdapter(DefaultSocialAccountAdapter):
-    """Named in settings.SOCIALACCOUNT_ADAPTER. Who may sign in at the provider may sign in here; what it says of
-    operators is followed at every sign-in."""
+    """allauth's hooks for the provider (settings.SOCIALACCOUNT_ADAPTER).
+
+    Everybody who can sign in at the provider may sign in here. Every sign-in updates the operator role.
+    """
 
     def is_open_for_signup(self, request: HttpRequest, sociallogin: SocialLogin) -> bool:
         return True
 
     def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
-        said, user = sociallogin.account.extra_data, sociallogin.user
+        """Updates the operator role of a known person. Raises PermissionDenied if the provider names two people.
+
+        Drops a new person's e-mail address if a user here already has it. That user may only have typed it in, so the
+        address is no reason to sign in as them.
+        """
+        data, user = sociallogin.account.extra_data, sociallogin.user
         assert isinstance(user, User)
-        if len({part["sub"] for part in (said.get("userinfo"), said.get("id_token")) if part}) > 1:
+        if len({part["sub"] for part in (data.get("userinfo"), data.get("id_token")) if part}) > 1:
             raise PermissionDenied("The provider named two different people.")
         if sociallogin.is_existing:
             _follow_roles(sociallogin)
         elif any(filter_users_by_email(address.email) for address in sociallogin.email_addresses):
-            # Somebody here has this address, and may have typed it in: no reason to be them. It is left to them.
             sociallogin.email_addresses = []
             user.email = ""
 
     def on_authentication_error(self, request: HttpRequest, *about: Any, **more: Any) -> NoReturn:
-        """Cancelled or refused there, or a callback that nobody here waits for: back to where to try again."""
+        """Leads back to the sign-in page: the person cancelled, the provider refused, or the callback is unexpected."""
         if more.get("exception") is not None:
             logger.warning("A sign-in with the provider failed: %s", more["exception"])
         messages.error(request, f"Sign-in with {settings.OIDC_NAME} failed. Try again.")
@@ -88,7 +94,7 @@ class ProviderAdapter(DefaultSocialAccountAdapter):
 
 @require_http_methods(["GET", "POST"])
 def afresh(request: HttpRequest) -> HttpResponse:
-    """Who has no password shows who they are by signing in again. A link that leads here signs nobody out."""
+    """Signs a person without a password out and in again, as proof of who they are. A GET (a link) signs nobody out."""
     if request.method == "GET":
         return render(request, "account/afresh.html", {"next": request.GET.get(REDIRECT_FIELD_NAME, "")})
     logout(request)
@@ -98,16 +104,16 @@ def afresh(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def at_provider(request: HttpRequest) -> HttpResponse:
-    """To the provider. Who has to show afresh that it is them is asked there."""
+    """Redirects to the provider. After `afresh` the provider must authenticate the person again."""
     if not settings.OIDC_ISSUER:
         raise Http404
     named = get_adapter(request).get_provider(request, settings.OIDC_ID)
-    afresh = SIGN_IN_AFRESH in request.session
-    params = named.get_auth_params() | ({"prompt": "login", "max_age": "0"} if afresh else {})
+    ask_again = SIGN_IN_AFRESH in request.session
+    params = named.get_auth_params() | ({"prompt": "login", "max_age": "0"} if ask_again else {})
     next_url = get_next_redirect_url(request)
     try:
         response: HttpResponse = named.redirect(
-            request, AuthProcess.LOGIN, next_url=next_url, auth_params=params, afresh=afresh
+            request, AuthProcess.LOGIN, next_url=next_url, auth_params=params, afresh=ask_again
         )
     except (RequestException, KeyError):
         messages.error(request, f"{settings.OIDC_NAME} cannot be reached. Try again in a minute.")
@@ -115,18 +121,21 @@ def at_provider(request: HttpRequest) -> HttpResponse:
     return response
 
 
-def _shown_at(login: SocialLogin) -> float:
-    """Unix time. A provider that does not tell is believed only where it was asked to ask."""
-    told = (login.account.extra_data.get("id_token") or {}).get("auth_time")
-    if isinstance(told, int):
-        return min(told, time.time())
+def _authenticated_at(login: SocialLogin) -> float:
+    """When the person authenticated at the provider, in Unix time.
+
+    A provider that does not give auth_time counts as now if it was made to ask again, else as 0.
+    """
+    auth_time = (login.account.extra_data.get("id_token") or {}).get("auth_time")
+    if isinstance(auth_time, int):
+        return min(auth_time, time.time())
     return time.time() if login.state.get("afresh") else 0
 
 
 def _follow_roles(login: SocialLogin) -> None:
-    """The claim stands in the id token, or, at some providers, in the access token only."""
-    said, user, token = login.account.extra_data, login.user, login.token
+    """Updates the operator role. Some providers put the claim only into the access token, so all three are read."""
+    data, user, token = login.account.extra_data, login.user, login.token
     assert isinstance(user, User)
     assert token is not None
-    claims = [said.get("id_token"), said.get("userinfo"), provider.access_token_claims(token.token)]
+    claims = [data.get("id_token"), data.get("userinfo"), provider.access_token_claims(token.token)]
     follow_operator_role(user, any(provider.names_operator(one) for one in claims if one))

@@ -1,8 +1,9 @@
-"""Keeps the exchange running: `python -m exchange.supervise -- COMMAND ...`, and `--port` alone asks if a port is free.
+"""Keeps the exchange running: `python -m exchange.supervise -- COMMAND ...`. `--port` alone checks that a port is free.
 
-A crash is started again, because starting is the only recovery, but not for ever: a cause that stays must be seen.
-Status os.EX_CONFIG (78) is no crash: a wrong setting, a port in use, a second matcher. Trying again cannot help.
-The standard library only, and nothing of Django: it must outlive whatever the exchange does.
+It restarts the command after a crash, since a restart is the only recovery. It gives up after RESTARTS_MAX restarts in
+RESTARTS_WINDOW_SECONDS, so that people notice a lasting cause. Exit status os.EX_CONFIG (78) is no crash but a wrong
+setting, a port in use or a second matcher: a restart cannot help, so it ends too.
+It uses only the standard library, not Django, because it must outlive any failure of the exchange.
 """
 
 import argparse
@@ -22,20 +23,20 @@ RESTARTS_MAX = 5
 RESTARTS_WINDOW_SECONDS = 600.0
 BACKOFF_FIRST_SECONDS = 1.0
 BACKOFF_MAX_SECONDS = 30.0
-STOP_SECONDS = 60.0  # a stop waits for the batch, and the batch up to 30 s for a locked database
+STOP_SECONDS = 60.0  # a stop waits for the batch, which may wait 30 s for a locked database
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class Restarts:
-    """How often it may start again: RESTARTS_MAX times in RESTARTS_WINDOW_SECONDS, each wait twice the last."""
+    """Allows RESTARTS_MAX restarts in RESTARTS_WINDOW_SECONDS. Each wait doubles, up to BACKOFF_MAX_SECONDS."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._at: deque[float] = deque()
 
     def next_wait(self) -> float | None:
-        """Seconds to wait before the next start; None when there were too many."""
+        """Counts a restart and returns the seconds to wait before it. None if there were too many."""
         now = self._clock()
         while self._at and now - self._at[0] > RESTARTS_WINDOW_SECONDS:
             self._at.popleft()
@@ -46,7 +47,7 @@ class Restarts:
 
 
 class Supervisor:
-    """Runs one command and passes a stop on to it."""
+    """Runs one command, restarts it after crashes, and passes a stop on to it."""
 
     def __init__(self, command: list[str], restarts: Restarts) -> None:
         self._command = command
@@ -55,7 +56,7 @@ class Supervisor:
         self._child: subprocess.Popen[bytes] | None = None
 
     def run(self) -> int:
-        """Returns the exit status for our own caller: 0 after a clean end or a stop that the child obeyed."""
+        """Runs until the command ends for good. Returns our exit status: 0 after a clean end or an obeyed stop."""
         while True:
             code = self._run_once()
             if code in (0, os.EX_CONFIG) or self._stop.is_set():
@@ -69,7 +70,7 @@ class Supervisor:
                 return 0
 
     def stop(self, *_: int | FrameType | None) -> None:
-        """Signal handler. The child always hears SIGTERM, whatever we were told."""
+        """Signal handler. The child gets SIGTERM for every signal, and is killed after STOP_SECONDS."""
         if not self._stop.is_set():
             self._stop.set()
             killer = threading.Timer(STOP_SECONDS, self._kill)
@@ -79,9 +80,9 @@ class Supervisor:
             self._child.terminate()
 
     def _run_once(self) -> int:
-        # A session of its own: Ctrl-C reaches the child once, through us.
+        # The child has a session of its own, so that Ctrl-C reaches it once, through us.
         self._child = subprocess.Popen(self._command, start_new_session=True)  # noqa: S603 - our caller's own command
-        if self._stop.is_set():  # the signal came while there was no child to tell
+        if self._stop.is_set():  # the signal came before there was a child
             self._child.terminate()
         return self._child.wait()
 
@@ -92,7 +93,7 @@ class Supervisor:
 
 
 def port_problem(host: str, port: int) -> str | None:
-    """Why nobody can listen there, in words for the person at the keyboard; None if it is free."""
+    """Why nobody can listen on the port, as a text for the person at the keyboard. None if it is free."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -116,7 +117,7 @@ def main(arguments: list[str]) -> int:
         print(line, flush=True)
     supervisor = Supervisor(options.command, Restarts())
     for number in STOP_SIGNALS:
-        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup and background jobs have their reasons
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup and background jobs ignore it on purpose
             signal.signal(number, supervisor.stop)
     return supervisor.run()
 
@@ -143,7 +144,7 @@ def _welcome(options: argparse.Namespace) -> Iterator[str]:
 
 
 def _exit_status(code: int) -> int:
-    # Popen's minus means "by a signal"; a shell says 128 + signal.
+    """The status as a shell gives it: Popen's -signal becomes 128 + signal."""
     return code if code >= 0 else 128 - code
 
 

@@ -1,4 +1,4 @@
-"""Every address of the exchange. /ws is the socket's, see asgi.py."""
+"""Every address of the exchange except the socket's, /ws (asgi.py)."""
 
 from allauth.account import views as sign_in
 from allauth.socialaccount.providers.openid_connect import views as openid_connect
@@ -12,8 +12,8 @@ from exchange import api
 from exchange.sign_in import afresh, at_provider
 from markets.rest.urls import api_urls as markets_api
 
-# allauth's views under our addresses. It looks pages up by these names, so all of them are here, and sign-up too
-# while it is closed (sign_in.Adapter).
+# allauth's views under our addresses. allauth looks up pages by these names, so all of them are needed. Sign-up is
+# here even while it is closed (sign_in.Adapter).
 sign_in_urls: list[URLPattern | URLResolver] = [
     path("sign-in/", sign_in.login, name="account_login"),
     path("sign-in/again/", sign_in.reauthenticate, name="account_reauthenticate"),
