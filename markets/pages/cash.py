@@ -1,4 +1,4 @@
-"""The pages about an account's cash: its statement, line by line, and its transfers."""
+"""Pages about an account's cash: the statement (also as CSV) and the transfers."""
 
 import re
 from collections.abc import AsyncIterator, Iterator
@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET
 
 from accounts.acting import Acting, acting
 from accounts.selectors import TRANSFERS_SHOWN, payees, transfers
-from markets.pages.markets import shared
+from markets.pages.markets import page_context
 from markets.pages.statement_text import csv_parts, entries
 from markets.reads.payment_limits import limits
 from markets.reads.statement import lines
@@ -20,7 +20,7 @@ from realtime import gateway
 from realtime.errors import RequestFailed
 
 LINES_SHOWN = 50
-# Of Line.cursor, and of a transfer; both fit the tables' columns.
+# Shapes of Line.cursor and of a transfer's id. Both fit the tables' columns.
 CURSOR = re.compile(r"([0-9]{1,18})-([0-9]{1,18})")
 ID = re.compile(r"[0-9]{1,18}")
 
@@ -28,7 +28,7 @@ ID = re.compile(r"[0-9]{1,18}")
 @require_GET
 @acting
 def statement(request: HttpRequest, who: Acting) -> HttpResponse:
-    """Of the acting account, newest first. The figure on top is what the newest line comes to."""
+    """The acting account's statement, newest first. The cash on top is the balance of the newest line."""
     wanted = request.GET.get("before", "")
     cursor = CURSOR.fullmatch(wanted)
     if wanted and cursor is None:
@@ -48,44 +48,44 @@ def statement(request: HttpRequest, who: Acting) -> HttpResponse:
 @require_GET
 @acting
 def statement_csv(request: HttpRequest, who: Acting) -> HttpResponseBase:
-    """All of it, of the class expensive. It is sent while it is read: nothing of it waits in memory."""
+    """The whole statement as CSV. Charges the rate class expensive. Sends each part as it is read, to save memory."""
     try:
         gateway.draw_sync(who.user.pk, "expensive", sudo=who.sudo)
     except RequestFailed as failed:
         messages.error(request, failed.message)
         return redirect("markets:statement")
-    response = StreamingHttpResponse(streamed(csv_parts(who.account.id)), content_type="text/csv; charset=utf-8")
+    response = StreamingHttpResponse(stream(csv_parts(who.account.id)), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="statement-{who.account.id}.csv"'
     return response
 
 
-async def streamed(parts: Iterator[str]) -> AsyncIterator[str]:
-    """From a thread: the server would read a plain iterator to its end first."""
+async def stream(parts: Iterator[str]) -> AsyncIterator[str]:
+    """Reads the parts on a thread. With a plain iterator the server would read all of it before it sends."""
 
     @sync_to_async
-    def following() -> str:
+    def read_part() -> str:
         return next(parts, "")
 
-    while part := await following():
+    while part := await read_part():
         yield part
 
 
 @require_GET
 @acting
 def transfer_list(request: HttpRequest, who: Acting) -> HttpResponse:
-    """Of the acting account, with the form for one more and what it may pay."""
+    """The acting account's transfers, with a form for a new one and the most that it may pay."""
     before = request.GET.get("before", "")
     if before and ID.fullmatch(before) is None:
         raise Http404
     found = transfers(who.account.id, int(before) if before else None, TRANSFERS_SHOWN + 1)
-    shown = found[:TRANSFERS_SHOWN]
+    listed = found[:TRANSFERS_SHOWN]
     context = {
         "here": "transfers",
-        "transfers": shown,
-        "older": str(shown[-1].id) if len(found) > TRANSFERS_SHOWN else "",
+        "transfers": listed,
+        "older": str(listed[-1].id) if len(found) > TRANSFERS_SHOWN else "",
         "is_newest": not before,
         "payees": payees(who.account),
         "limits": limits(who.account),
-        **shared(who, "transfers"),
+        **page_context(who, "transfers"),
     }
     return render(request, "markets/transfers.html", context)

@@ -1,5 +1,4 @@
-"""What a person typed about orders and markets. Tick, bounds and funds are checked by the exchange, which says so in
-words."""
+"""Forms about orders and markets. A form checks the input; the engine checks tick, bounds and funds."""
 
 from typing import Any
 
@@ -13,14 +12,14 @@ from realtime.limits import DESCRIPTION_CHARACTERS_MAX, INT64_MAX, MARKET_NAME_C
 
 
 class PriceField(UnitsField):
-    """A price, and what is counted like one: 1/100."""
+    """A price, or another number in units of 1/100."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(decimals=money.PRICE_DECIMALS, **kwargs)
 
 
 class StepField(PriceField):
-    """Of prices or sizes."""
+    """A step of prices or sizes, at least 0.01."""
 
     def clean(self, value: Any) -> Any:
         step = super().clean(value)
@@ -30,7 +29,7 @@ class StepField(PriceField):
 
 
 class TicketForm(KeyedForm):
-    """`key` becomes the client_order_id."""
+    """A new order. `key` becomes its client_order_id."""
 
     side = forms.TypedChoiceField(choices=[("bid", Side.BID), ("offer", Side.OFFER)], coerce=lambda s: Side[s.upper()])
     price = PriceField()
@@ -42,7 +41,7 @@ class TicketForm(KeyedForm):
 
 
 class CancelForm(KeyedForm):
-    """One order by its id, or with neither id nor side all; with a side that side."""
+    """What to cancel: one order by its id, else all orders of a side, else all orders."""
 
     order = forms.IntegerField(min_value=1, max_value=INT64_MAX, required=False)
     side = forms.ChoiceField(choices=[("bid", "bid"), ("offer", "offer")], required=False)
@@ -51,15 +50,16 @@ class CancelForm(KeyedForm):
         return self.cleaned_data["order"] or 0
 
 
-# --- Markets of one's own
+# --- People's own markets
 
 
 def public_categories() -> list[tuple[str, str]]:
+    """Choices of a market's category."""
     return [("", "None"), *((name, name) for name in settings.PUBLIC_CATEGORIES)]
 
 
 class MarketForm(KeyedForm):
-    """Its fields are called as in CreateMarket. What only operators set is in the console's form (operations.py)."""
+    """A new market. Fields are named as in CreateMarket. The console's form has those that only operators set."""
 
     name = forms.CharField(max_length=MARKET_NAME_CHARACTERS_MAX)
     description = LinesField(max_length=DESCRIPTION_CHARACTERS_MAX, required=False)
@@ -71,11 +71,13 @@ class MarketForm(KeyedForm):
 
 
 class DescribeForm(OnlyChanges, KeyedForm):
+    """A market's new description."""
+
     description = LinesField(max_length=DESCRIPTION_CHARACTERS_MAX, required=False, show_hidden_initial=True)
 
 
 class SettlementForm(forms.Form):
-    """At what price `market` would settle: the question for a preview, which changes nothing."""
+    """A price at which to preview the settlement of `market`. It changes nothing."""
 
     price = PriceField(label="Settlement price")
 
@@ -93,4 +95,4 @@ class SettlementForm(forms.Form):
 
 
 class SettleForm(SettlementForm, KeyedForm):
-    """The confirmation."""
+    """The confirmation, which settles the market."""

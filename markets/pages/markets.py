@@ -1,4 +1,4 @@
-"""The pages of markets and the portfolio. Complete on first paint; their forms work with and without scripts."""
+"""Pages of markets and the portfolio. They are complete on first paint, and their forms work without scripts."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -25,14 +25,14 @@ from realtime.limits import TYPED_NUMBER_CHARACTERS_MAX
 
 WIRE_SIDES = {"": pb.SIDE_UNSPECIFIED, "bid": pb.BID, "offer": pb.OFFER}
 TIMES_IN_FORCE = [(tif.name, tif.label) for tif in TimeInForce]
-# Why a ticket takes no order now.
+# Why the order ticket is closed.
 CLOSED_TICKET = {
     MarketStatus.CANCEL_ONLY: "You can only cancel orders now.",
     MarketStatus.PAUSED: "The market is paused.",
     MarketStatus.CLOSED: "The market is closed and waits to be settled.",
     MarketStatus.SETTLED: "The market is settled.",
 }
-# For the script, which hears numbers.
+# Labels for the page's script, which receives numbers.
 WORDS = {
     "status": {status.value: status.label for status in MarketStatus},
     "closedTicket": {status.value: reason for status, reason in CLOSED_TICKET.items()},
@@ -43,14 +43,15 @@ WORDS = {
 @require_GET
 @acting
 def market_list(request: HttpRequest, who: Acting) -> HttpResponse:
-    """Follows a line of every market (summaries), never their books."""
+    """Lists the markets that the person may see. Its script subscribes to summaries, not to books."""
     groups = selectors.grouped(selectors.market_rows(viewer_of(who)))
-    return render(request, "markets/list.html", {"groups": groups, **shared(who, "markets", summaries=True)})
+    return render(request, "markets/list.html", {"groups": groups, **page_context(who, "markets", summaries=True)})
 
 
 @require_GET
 @acting
 def market_page(request: HttpRequest, who: Acting, market_id: int) -> HttpResponse:
+    """A market with its book, tape and ticket. 404 if the person may not know it."""
     market = visibility.market(viewer_of(who), market_id)
     if market is None:
         raise Http404
@@ -70,13 +71,15 @@ def market_page(request: HttpRequest, who: Acting, market_id: int) -> HttpRespon
         "ticket": ticket_start(request),
         "closed_ticket": CLOSED_TICKET.get(MarketStatus(market.status), unlisted),
         "times_in_force": TIMES_IN_FORCE,
-        **shared(who, "market", [market.id], market=market_data(market), exposure=exposure_data(holding.exposure)),
+        **page_context(
+            who, "market", [market.id], market=market_data(market), exposure=exposure_data(holding.exposure)
+        ),
     }
     return render(request, "markets/market.html", context)
 
 
 def known_market(request: HttpRequest, who: Acting, market: Market) -> HttpResponse:
-    """For its owner and past traders who are not among those it is for: what it is, and how one stands there."""
+    """A market without its book, for an owner or past trader whom it is not open to: its terms and their position."""
     context = {
         "market": market,
         "mine": is_mine(who, market),
@@ -90,14 +93,14 @@ def known_market(request: HttpRequest, who: Acting, market: Market) -> HttpRespo
 @require_GET
 @acting
 def portfolio(request: HttpRequest, who: Acting) -> HttpResponse:
-    """Of the acting account. Marks come from summaries."""
+    """The acting account's portfolio. Its script takes marks from summaries."""
     context = {
         "portfolio": selectors.portfolio(viewer_of(who)),
         "orders": selectors.open_orders(who.account.id),
         "transfers": transfers(who.account.id),
         "payees": payees(who.account),
         "possessions": possessions(who.tree, who.account),
-        **shared(who, "portfolio", summaries=True),
+        **page_context(who, "portfolio", summaries=True),
     }
     return render(request, "markets/portfolio.html", context)
 
@@ -105,9 +108,9 @@ def portfolio(request: HttpRequest, who: Acting) -> HttpResponse:
 @require_POST
 @acting
 def place_order(request: HttpRequest, who: Acting, market_id: int) -> HttpResponse:
-    def message(said: dict[str, Any]) -> pb.ClientMessage:
-        terms = {name: value for name, value in said.items() if name != "key"}
-        return pb.ClientMessage(create_order=pb.CreateOrder(market_id=market_id, client_order_id=said["key"], **terms))
+    def message(data: dict[str, Any]) -> pb.ClientMessage:
+        terms = {name: value for name, value in data.items() if name != "key"}
+        return pb.ClientMessage(create_order=pb.CreateOrder(market_id=market_id, client_order_id=data["key"], **terms))
 
     reply = carry_out(request, who, TicketForm(request.POST), message)
     if reply is None:
@@ -119,12 +122,12 @@ def place_order(request: HttpRequest, who: Acting, market_id: int) -> HttpRespon
 @require_POST
 @acting
 def cancel(request: HttpRequest, who: Acting, market_id: int = 0) -> HttpResponse:
-    """One order, or all of the account's: of one side, one market, or with market_id 0 everywhere."""
+    """Cancels one order, or the account's orders. A side limits them to it; market_id 0 means every market."""
 
-    def message(said: dict[str, Any]) -> pb.ClientMessage:
-        if said["order"]:
-            return pb.ClientMessage(cancel_order=pb.CancelOrder(order_id=said["order"], key=said["key"]))
-        out = pb.Out(market_id=market_id, side=WIRE_SIDES[said["side"]], key=said["key"])
+    def message(data: dict[str, Any]) -> pb.ClientMessage:
+        if data["order"]:
+            return pb.ClientMessage(cancel_order=pb.CancelOrder(order_id=data["order"], key=data["key"]))
+        out = pb.Out(market_id=market_id, side=WIRE_SIDES[data["side"]], key=data["key"])
         return pb.ClientMessage(out=out)
 
     form = CancelForm(request.POST)
@@ -135,7 +138,7 @@ def cancel(request: HttpRequest, who: Acting, market_id: int = 0) -> HttpRespons
 
 
 def placed_in_words(reply: pb.ServerMessage) -> str:
-    """As frontend/src/ui/words.ts says it."""
+    """What happened to a new order. frontend/src/ui/words.ts writes the same text."""
     order = reply.order_created.order
     verb = "Bid" if order.side == pb.BID else "Offered"
     done = [f"{money.size(order.filled)} filled"] if order.filled else []
@@ -149,7 +152,7 @@ def cancelled_in_words(count: int) -> str:
 
 
 def ticket_start(request: HttpRequest) -> dict[str, str]:
-    """What the ticket begins with: a level of the book is a link that carries its price and the side that takes it."""
+    """The ticket's first values, from the query. A level of the book links to its price and the side that takes it."""
     side = request.GET.get("side", "")
     return {
         "side": side if side in ("bid", "offer") else "bid",
@@ -159,13 +162,13 @@ def ticket_start(request: HttpRequest) -> dict[str, str]:
 
 
 def ticket_again(request: HttpRequest, market_id: int) -> str:
-    """The market's page with what was typed, after a refusal."""
+    """The address of the market's page with the input in its query, for use after a refusal."""
     typed = {name: request.POST.get(name, "")[:TYPED_NUMBER_CHARACTERS_MAX] for name in ("side", "price", "size")}
     return f"{reverse('markets:market', args=(market_id,))}?{urlencode(typed)}"
 
 
 def is_mine(who: Acting, market: Market) -> bool:
-    """Whether one describes and settles it: as its owner, or in sudo."""
+    """Whether the person may describe and settle the market: the acting account owns it, or sudo is on."""
     return who.sudo or market.owner_id == who.account.id
 
 
@@ -173,9 +176,11 @@ def viewer_of(who: Acting) -> Viewer:
     return Viewer(who.accounts, who.account.id, who.sudo)
 
 
-def shared(who: Acting, name: str, markets: Sequence[int] = (), **data: Any) -> dict[str, Any]:
-    """What every page shows or its script needs: `markets` are those whose books it follows. Ints go as text:
-    JavaScript's numbers do not hold them."""
+def page_context(who: Acting, name: str, markets: Sequence[int] = (), **data: Any) -> dict[str, Any]:
+    """Context of every page, with the data for its script. The script subscribes to the books of `markets`.
+
+    Integers go to the script as text, because JavaScript's numbers cannot hold 64 bits.
+    """
     return {
         "who": who,
         "chip": settings.CHIP_NAME,

@@ -1,4 +1,4 @@
-"""The pages with which people open markets of their own, describe and settle them. They work without scripts."""
+"""Pages on which people open their own markets, describe and settle them. They work without scripts."""
 
 from dataclasses import replace
 from typing import Any
@@ -26,37 +26,37 @@ from proto import exchange_pb2 as pb
 @require_http_methods(["GET", "POST"])
 @acting
 def create(request: HttpRequest, who: Acting) -> HttpResponse:
-    """After a refusal the form comes again with what was typed."""
+    """Opens a market. After a refusal the form comes back with the input."""
     form = MarketForm(request.POST) if request.method == "POST" else MarketForm()
     if form.is_bound:
-        reply = created(request, who, form)
+        reply = send_create(request, who, form)
         if reply is not None:
             market = reply.market_created.market
             messages.success(request, f"{market.name} is open.")
             return redirect("markets:market", market.id)
-    return render(request, "markets/create.html", shown(who, form=form))
+    return render(request, "markets/create.html", page_context(who, form=form))
 
 
-def created(request: HttpRequest, who: Acting, form: MarketForm) -> pb.ServerMessage | None:
-    return carry_out(request, who, form, lambda said: pb.ClientMessage(create_market=pb.CreateMarket(**said)))
+def send_create(request: HttpRequest, who: Acting, form: MarketForm) -> pb.ServerMessage | None:
+    return carry_out(request, who, form, lambda data: pb.ClientMessage(create_market=pb.CreateMarket(**data)))
 
 
 @require_http_methods(["GET", "POST"])
 @acting
 def describe(request: HttpRequest, who: Acting, market_id: int) -> HttpResponse:
-    """In words; all else about a market is for operators to change, in the console."""
+    """Changes the description. Operators change everything else, in the console."""
     market = own_market(request, who, market_id)
     initial = {"description": market.description}
     form = DescribeForm(request.POST) if request.method == "POST" else DescribeForm(initial=initial)
-    if form.is_bound and described(request, who, market, form) is not None:
+    if form.is_bound and send_describe(request, who, market, form) is not None:
         messages.success(request, "Description saved.")
         return redirect("markets:market", market_id)
-    return render(request, "markets/describe.html", shown(who, form=form, market=market))
+    return render(request, "markets/describe.html", page_context(who, form=form, market=market))
 
 
-def described(request: HttpRequest, who: Acting, market: Market, form: DescribeForm) -> pb.ServerMessage | None:
-    def message(said: dict[str, Any]) -> pb.ClientMessage:
-        return pb.ClientMessage(edit_market=pb.EditMarket(market_id=market.id, **said))
+def send_describe(request: HttpRequest, who: Acting, market: Market, form: DescribeForm) -> pb.ServerMessage | None:
+    def message(data: dict[str, Any]) -> pb.ClientMessage:
+        return pb.ClientMessage(edit_market=pb.EditMarket(market_id=market.id, **data))
 
     return carry_out(request, who, form, message)
 
@@ -72,7 +72,7 @@ def settle(request: HttpRequest, who: Acting, market_id: int) -> HttpResponse:
     asked = SettlementForm(request.GET if "price" in request.GET else None, market=market)
     if request.method == "POST":
         asked = form = SettleForm(request.POST, market=market)
-        reply = settled(request, who, form)
+        reply = send_settle(request, who, form)
         if reply is not None:
             over = reply.market_settled.market
             messages.success(request, f"{over.name} is settled at {money.price(over.settle_price)}.")
@@ -80,28 +80,34 @@ def settle(request: HttpRequest, who: Acting, market_id: int) -> HttpResponse:
     elif asked.is_bound and not asked.is_valid():
         complain(request, asked)
     price = asked.cleaned_data.get("price") if asked.is_bound else None
-    context = shown(who, market=market, asked=asked, price=price, trading=MarketStatus(market.status) in NOT_OVER)
+    context = page_context(
+        who, market=market, asked=asked, price=price, trading=MarketStatus(market.status) in NOT_OVER
+    )
     return render(request, "markets/settle.html", {**context, "preview": preview(who, market, price)})
 
 
-def settled(request: HttpRequest, who: Acting, form: SettleForm) -> pb.ServerMessage | None:
-    def message(said: dict[str, Any]) -> pb.ClientMessage:
-        return pb.ClientMessage(settle_market=pb.SettleMarket(market_id=form.market.id, **said))
+def send_settle(request: HttpRequest, who: Acting, form: SettleForm) -> pb.ServerMessage | None:
+    def message(data: dict[str, Any]) -> pb.ClientMessage:
+        return pb.ClientMessage(settle_market=pb.SettleMarket(market_id=form.market.id, **data))
 
     return carry_out(request, who, form, message)
 
 
 def preview(who: Acting, market: Market, price: int | None) -> Preview | None:
-    """For who may know who holds what (rules, section 4, Histories); None for others: an owner who does not see the
-    book, or from whom the ids are hidden."""
+    """The payouts at `price`, for people who may know the holders (rules, section 4, Histories).
+
+    None for others: an owner who does not see the book or the account ids.
+    """
     if price is None or market.degree < WHOLE or masked(market, who.sudo):
         return None
     return settlement_preview.preview(market, price)
 
 
 def own_market(request: HttpRequest, who: Acting, market_id: int) -> Market:
-    """The market, for who acts as its owner and for operators in sudo. Http404 for everybody else, as if there were
-    none. It has its `degree`."""
+    """The market with its `degree`, for a person acting as its owner and for operators in sudo.
+
+    Raises Http404 for everybody else, as if the market did not exist.
+    """
     sender = replace(who, account=posting_account(request, who) or who.account)
     market = visibility.market(viewer_of(sender), market_id)
     if market is None or not is_mine(sender, market):
@@ -109,5 +115,6 @@ def own_market(request: HttpRequest, who: Acting, market_id: int) -> Market:
     return market
 
 
-def shown(who: Acting, **more: Any) -> dict[str, Any]:
+def page_context(who: Acting, **more: Any) -> dict[str, Any]:
+    """Context of these pages, and `more`."""
     return {"who": who, "key": new_key(), "chip": settings.CHIP_NAME, **more}

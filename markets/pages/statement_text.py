@@ -1,4 +1,4 @@
-"""A statement's lines in words, for its page, and as a table for spreadsheets."""
+"""A statement's lines as text for its page, and as CSV for spreadsheets."""
 
 import csv
 import io
@@ -15,9 +15,21 @@ from markets.models import Market, Side
 from markets.reads.statement import CHUNK, Line, every_line
 
 COLUMNS = (
-    *("entry", "time", "event", "id", "what", "with", "note", "market", "side", "price", "size", "amount", "balance"),
+    "entry",
+    "time",
+    "event",
+    "id",
+    "what",
+    "with",
+    "note",
+    "market",
+    "side",
+    "price",
+    "size",
+    "amount",
+    "balance",
 )
-# What a spreadsheet would take for a formula at the beginning of a cell.
+# Beginnings of a cell that a spreadsheet reads as a formula.
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 TRANSFERRED = {  # received, paid
     TransferKind.PAYMENT: ("Payment from {name}", "Payment to {name}"),
@@ -31,7 +43,10 @@ TRANSFERRED = {  # received, paid
 
 
 class Entry(NamedTuple):
-    """A line with what its words need: the other side of a transfer, or the market; never who a trade was with."""
+    """A line with the rows that its text needs: a transfer and its other account, or a market.
+
+    It never holds the other side of a trade.
+    """
 
     line: Line
     transfer: Transfer | None
@@ -40,11 +55,12 @@ class Entry(NamedTuple):
 
     @property
     def event(self) -> tuple[str, int]:
-        """Its kind and id; of a payout the market's."""
+        """The line's kind and id. A payout has the market's id."""
         return self.line.kind.lower(), self.line.id
 
     @property
     def words(self) -> str:
+        """The line as a sentence. Raises ValueError if the line has no event."""
         line = self.line
         if self.transfer is not None and self.other is not None:
             how = TRANSFERRED[TransferKind(self.transfer.kind)][line.amount < 0]
@@ -59,12 +75,12 @@ class Entry(NamedTuple):
 
     @property
     def note(self) -> str:
-        """Of an auction the words have it."""
+        """The transfer's note; "" for an auction, whose note is in `words`."""
         return self.transfer.note if self.transfer is not None and not self.transfer.auction else ""
 
     @property
     def address(self) -> str:
-        """Of the page about it, if there is one."""
+        """The address of the page about the event; "" if there is none."""
         if self.market is not None:
             return reverse("markets:market", args=(self.market.id,))
         sale = self.transfer.auction if self.transfer is not None else 0
@@ -72,7 +88,7 @@ class Entry(NamedTuple):
 
 
 def entries(account: int, lines: Iterable[Line]) -> list[Entry]:
-    """Two queries."""
+    """The lines with their rows. Two queries."""
     lines = list(lines)
     named = Transfer.objects.select_related("from_account", "to_account")
     transfers = named.in_bulk([line.transfer_id for line in lines if line.transfer_id is not None])
@@ -89,18 +105,26 @@ def _entry(account: int, line: Line, transfer: Transfer | None, markets: dict[in
 
 def csv_parts(account: int) -> Iterator[str]:
     """The whole statement, newest first, in parts of at most CHUNK lines."""
-    yield _written([COLUMNS])
+    yield _csv([COLUMNS])
     lines = every_line(account)
     while part := list(islice(lines, CHUNK)):
-        yield _written(_cells(entry) for entry in entries(account, part))
+        yield _csv(_cells(entry) for entry in entries(account, part))
 
 
 def _cells(entry: Entry) -> tuple[str, ...]:
-    """Times as ISO 8601 in UTC, amounts as plain decimals; what people wrote is never a formula."""
+    """An entry's cells in the order of COLUMNS. Times are ISO 8601 in UTC, amounts plain decimals.
+
+    People's texts cannot be formulas.
+    """
     line, (event, id) = entry.line, entry.event
     return (
-        *(str(line.seq), moment(line.at_us), event, str(id), harmless(entry.words)),
-        *(harmless(entry.other.name if entry.other else ""), harmless(entry.transfer.note if entry.transfer else "")),
+        str(line.seq),
+        moment(line.at_us),
+        event,
+        str(id),
+        harmless(entry.words),
+        harmless(entry.other.name if entry.other else ""),
+        harmless(entry.transfer.note if entry.transfer else ""),
         harmless(entry.market.name if entry.market else ""),
         Side(line.side).name if line.side is not None else "",
         decimal(line.price, money.PRICE_DECIMALS) if line.price is not None else "",
@@ -111,11 +135,11 @@ def _cells(entry: Entry) -> tuple[str, ...]:
 
 
 def harmless(text: str) -> str:
-    """As text for a spreadsheet, which would compute what begins like a formula."""
+    """The text with an apostrophe in front if a spreadsheet would compute it as a formula."""
     return f"'{text}" if text.startswith(FORMULA) else text
 
 
-def _written(rows: Iterable[Iterable[str]]) -> str:
+def _csv(rows: Iterable[Iterable[str]]) -> str:
     out = io.StringIO()
     csv.writer(out).writerows(rows)
     return out.getvalue()
