@@ -1,4 +1,4 @@
-"""A small exchange in the tables, people who are signed in, and a gateway that only notes what it is asked."""
+"""Fixtures: a small exchange in the tables, signed-in people, and a gateway that records requests."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -23,7 +23,7 @@ AT_US = 1_795_399_402_000_000
 
 @pytest.fixture(autouse=True)
 def _light(settings: Any) -> None:
-    """The pages are tested with and without a built front end: files keep their names. Hashing is not tested here."""
+    """Static files keep their names, so that tests need no built front end. Passwords get a fast hash."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.STORAGES = {
         **settings.STORAGES,
@@ -38,13 +38,13 @@ class Asked(NamedTuple):
 
 
 class FakeGateway:
-    """Notes what is asked; answers `reply`, or refuses with `refusal`."""
+    """Records requests. Answers with `reply`, or refuses with `refusal`."""
 
     def __init__(self) -> None:
         self.asked: list[Asked] = []
-        self.in_sudo: list[bool] = []  # whether each was asked with sudo
-        self.drawn: list[tuple[int, str, int]] = []  # what was charged beside commands
-        self.empty: RequestFailed | None = None  # a bucket that has no more
+        self.in_sudo: list[bool] = []  # whether each request had sudo
+        self.drawn: list[tuple[int, str, int]] = []  # charges without a command
+        self.empty: RequestFailed | None = None  # the refusal of an empty bucket
         self.reply = pb.ServerMessage()
         self.refusal: RequestFailed | None = None
         self.on_ask: Callable[[Asked], None] | None = None
@@ -127,7 +127,7 @@ class World:
         )
 
     def order(self, account: Account, side: Side, price: int, open: int, market: Market | None = None) -> Order:
-        """Price in 1/100 chip, open in 1/100."""
+        """An open order. Price is in 1/100 chip, open size in 1/100."""
         self.next_id += 1
         return Order.objects.create(
             id=self.next_id,
@@ -182,7 +182,7 @@ def browser_of(user: User) -> Client:
 
 
 def authenticated(client: Client, user: User, seconds_ago: float = 0) -> None:
-    """As allauth notes it in the session when somebody signs in."""
+    """Records an authentication in the session, as allauth does at sign-in."""
     request = RequestFactory().get("/")
     request.session = client.session
     record_authentication(request, user, method="password")
@@ -198,7 +198,7 @@ def alice(world: World, exchange: FakeGateway) -> Client:
 
 @pytest.fixture
 def operator(world: World, exchange: FakeGateway) -> Client:
-    """Bob may operate, and has just shown who he is. Rain is Alice's."""
+    """The browser of Bob, an operator who has just authenticated. Rain is Alice's."""
     world.bob_user.is_staff = True
     world.bob_user.set_password("pass")
     world.bob_user.save()

@@ -1,4 +1,4 @@
-"""All addresses, the demo's among them, as they are with DEMO=1."""
+"""All addresses as with DEMO=1: the demo's are included."""
 
 from django.urls import include, path
 

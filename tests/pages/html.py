@@ -1,4 +1,4 @@
-"""Reads our pages as a browser would, far enough for tests."""
+"""Parses our pages into elements, for tests."""
 
 import json
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ class Element:
 
     @property
     def text(self) -> str:
-        """What it says, single spaces."""
+        """The text of the element, with single spaces."""
         return " ".join(" ".join(self._texts()).split())
 
     @property
@@ -31,7 +31,7 @@ class Element:
                 yield from child._texts()
 
     def walk(self) -> Iterator["Element"]:
-        """Itself and all below; not into <template>, whose content is for the script."""
+        """The element and all below it, except the content of <template>, which is for the script."""
         yield self
         if self.tag != "template":
             for child in self.children:
@@ -83,7 +83,7 @@ class HasContent(Protocol):
 
 
 def read(response: HasContent) -> Element:
-    """The page; fails if its elements are not properly nested."""
+    """The page. Fails if its elements are not properly nested."""
     reader = _Reader()
     reader.feed(response.content.decode())
     reader.close()
@@ -92,7 +92,7 @@ def read(response: HasContent) -> Element:
 
 
 def page_data(page: Element) -> dict[str, Any]:
-    """What the script of the page is told."""
+    """The page's data for its script."""
     (script,) = (e for e in page.named("script") if e.attributes.get("id") == "page")
     data: dict[str, Any] = json.loads("".join(child for child in script.children if isinstance(child, str)))
     return data

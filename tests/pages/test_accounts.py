@@ -1,4 +1,4 @@
-"""The page of accounts: the tree, whose the money is, sharing and leaving."""
+"""The page of accounts: the tree, the owners' money, sharing and leaving."""
 
 import pytest
 from django.test import Client
@@ -12,7 +12,7 @@ from tests.pages.html import read, toasts
 
 @pytest.fixture
 def shared(world: World) -> World:
-    """Team is Bob's too; 30 of its money are his."""
+    """Bob owns Team too, with a credit of 30."""
     Ownership.objects.create(owner=world.bob, account=world.team, credit=30 * CHIP)
     return world
 
@@ -63,7 +63,7 @@ def test_one_leaves(alice: Client, exchange: FakeGateway) -> None:
     assert toasts(page) == ["You left Team."]
 
 
-def test_a_refusal_is_told(alice: Client, exchange: FakeGateway) -> None:
+def test_a_refusal_is_rendered(alice: Client, exchange: FakeGateway) -> None:
     exchange.refusal = RequestFailed(pb.CREDIT_REMAINS, "The credit must be 0 to end a share: Alice has 10 in Team.")
     page = read(alice.post("/accounts/4/leave/", {"account": "2", "key": "k"}, follow=True))
     assert toasts(page) == ["The credit must be 0 to end a share: Alice has 10 in Team."]

@@ -1,4 +1,4 @@
-"""Who acts: the first visit opens the person's account, the session keeps the account one acts as."""
+"""Who acts: the first visit opens the person's account, and the session keeps the account acted as."""
 
 import pytest
 from django.test import Client

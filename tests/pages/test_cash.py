@@ -1,4 +1,4 @@
-"""The statement, in words and as CSV, and the page of transfers with what an account may pay."""
+"""The statement, as a page and as CSV, and the page of transfers with the limits of payments."""
 
 import csv
 import io
@@ -20,11 +20,11 @@ STATEMENT = "/statement/"
 
 
 def journalled(last: int) -> None:
-    """Entries up to a seq."""
-    said = {"at_us": AT_US, "principal": 0, "account": 0, "kind": "x", "rules": 1}
-    kept = {"command": b"", "events": b"", "hash": b""}
+    """Creates journal entries up to a seq."""
+    header = {"at_us": AT_US, "principal": 0, "account": 0, "kind": "x", "rules": 1}
+    body = {"command": b"", "events": b"", "hash": b""}
     head = JournalEntry.objects.count()
-    JournalEntry.objects.bulk_create(JournalEntry(seq=seq, **said, **kept) for seq in range(head + 1, last + 1))
+    JournalEntry.objects.bulk_create(JournalEntry(seq=seq, **header, **body) for seq in range(head + 1, last + 1))
 
 
 def transferred(
@@ -107,7 +107,7 @@ class TestStatement:
         assert alice.get(STATEMENT, {"before": cursor}).status_code == 404
 
     def test_holds_nothing_that_was_committed_while_it_was_read(self, alice: Client, past: World) -> None:
-        """A row whose entry is not there yet came after the statement began."""
+        """A row without a journal entry yet was committed after the statement began."""
         transferred(300, past.house, past.alice, TransferKind.GIFT, 1)
         assert lines(alice)[0][4] == "1,064.00"
 
@@ -184,11 +184,11 @@ class TestTransfers:
 
     def test_the_portfolio_leads_to_it(self, alice: Client, world: World) -> None:
         links = [link.attributes.get("href") for link in read(alice.get("/portfolio/")).named("a")]
-        assert links.count("/transfers/") == 2  # the menu's and that of the short list
+        assert links.count("/transfers/") == 2  # one in the menu, one below the short list
 
 
 class TestLimits:
-    def told(self, browser: Client, account: Account) -> list[str]:
+    def limits(self, browser: Client, account: Account) -> list[str]:
         session = browser.session
         session[SESSION_KEY] = account.id
         session.save()
@@ -196,16 +196,16 @@ class TestLimits:
 
     def test_of_a_person_and_an_account_of_one_owner(self, alice: Client, world: World) -> None:
         world.exposure(world.bot, position=100)
-        assert self.told(alice, world.alice) == [
+        assert self.limits(alice, world.alice) == [
             "To other people: the available balance.",
             "To Team: the available balance.",
         ]
-        assert self.told(alice, world.bot) == ["To Team: the available balance."]
+        assert self.limits(alice, world.bot) == ["To Team: the available balance."]
 
     def test_of_a_shared_account_are_the_credits_after_rebalancing(self, alice: Client, world: World) -> None:
-        """Example of section 2: 300 and 100 of 400, and 200 won: 450 and 150."""
+        """The example of rules, section 2: credits of 300 and 100, 200 won, so 450 and 150."""
         self.share(world, alice=300, bob=100, cash=600)
-        assert self.told(alice, world.team) == [
+        assert self.limits(alice, world.team) == [
             "To Bot: the available balance.",
             "To Alice: at most 450.00 (this owner’s credit).",
             "To Bob: at most 150.00 (this owner’s credit).",
@@ -215,7 +215,7 @@ class TestLimits:
         self.share(world, alice=200, bob=200, cash=100)
         Ownership.objects.filter(account=world.bot).update(credit=100 * CHIP)
         Account.objects.filter(pk=world.bot.pk).update(cash=300 * CHIP, available=300 * CHIP)
-        assert self.told(alice, world.team)[1:] == [
+        assert self.limits(alice, world.team)[1:] == [
             "To Alice: at most 100.00 (this owner’s credit).",
             "To Bob: at most 100.00 (this owner’s credit).",
         ]
@@ -224,8 +224,8 @@ class TestLimits:
         self.share(world, alice=300, bob=100, cash=400)
         world.exposure(world.bot, bid_size=100)
         nothing = "nothing while Team or an account below it has a position or an open order."
-        assert self.told(alice, world.team)[1:] == [f"To Alice: {nothing}", f"To Bob: {nothing}"]
-        assert self.told(alice, world.alice)[1:] == [f"To Team: {nothing}"]
+        assert self.limits(alice, world.team)[1:] == [f"To Alice: {nothing}", f"To Bob: {nothing}"]
+        assert self.limits(alice, world.alice)[1:] == [f"To Team: {nothing}"]
 
     def share(self, world: World, alice: int, bob: int, cash: int) -> None:
         Ownership.objects.filter(account=world.team).update(credit=alice * CHIP)

@@ -1,4 +1,4 @@
-"""What holds for every page: the strict policy, sound HTML, the colours, the words of an error."""
+"""Every page: the strict policy, sound HTML, colours and error texts."""
 
 from html.parser import HTMLParser
 from typing import Any
@@ -14,10 +14,26 @@ from tests.pages.conftest import World
 from tests.pages.html import Element, read
 
 PATHS = (
-    *("/", "/markets/7/", "/portfolio/", "/accounts/", "/keys/", "/markets/999/", "/sign-out/", "/password/reset/"),
-    *("/auctions/", "/auctions/1/", "/auctions/2/", "/auctions/new/", "/auctions/2/edit/"),
-    *("/statement/", "/transfers/", "/markets/new/"),
-    *("/markets/8/", "/markets/8/describe/", "/markets/8/settle/", "/markets/8/settle/?price=50"),
+    "/",
+    "/markets/7/",
+    "/portfolio/",
+    "/accounts/",
+    "/keys/",
+    "/markets/999/",
+    "/sign-out/",
+    "/password/reset/",
+    "/auctions/",
+    "/auctions/1/",
+    "/auctions/2/",
+    "/auctions/new/",
+    "/auctions/2/edit/",
+    "/statement/",
+    "/transfers/",
+    "/markets/new/",
+    "/markets/8/",
+    "/markets/8/describe/",
+    "/markets/8/settle/",
+    "/markets/8/settle/?price=50",
 )
 
 
@@ -39,7 +55,7 @@ def busy(alice: Client, world: World) -> Client:
 
 
 def everything(page: Element) -> list[Element]:
-    """Templates too: the script puts what is in them into the page."""
+    """All elements, also those in templates, which the script puts into the page."""
     found, waiting = [], [page]
     while waiting:
         element = waiting.pop()
@@ -133,7 +149,7 @@ class TestColours:
 
 class TestErrors:
     def test_a_broken_page_speaks_and_needs_nothing(self, settings: Any) -> None:
-        """Django renders it without a request: whatever broke may break again."""
+        """Django renders it without a request, since whatever broke may break again."""
         HTMLParser().feed(html := render_to_string("500.html"))
         assert "Something went wrong" in html
 

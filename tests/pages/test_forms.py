@@ -1,4 +1,4 @@
-"""Forms post without scripts: they ask the exchange, lead back to a page, and that page says what came of it."""
+"""Forms without scripts: they send a command, redirect to a page, and that page shows the result."""
 
 import pytest
 from django.test import Client
@@ -53,7 +53,7 @@ class TestPlaceOrder:
         assert page.one("ticket-price").attributes["value"] == "48.5", "what was typed is still there"
         assert page.one("ticket-size").attributes["value"] == "10"
 
-    def test_a_form_that_was_sent_before_with_other_words_is_told_apart(
+    def test_a_form_that_was_sent_before_with_other_input_is_refused(
         self, alice: Client, exchange: FakeGateway
     ) -> None:
         exchange.refusal = RequestFailed(pb.KEY_CONFLICT, "The key was used.")
@@ -81,7 +81,7 @@ class TestPlaceOrder:
     def test_trades_for_the_account_that_the_page_showed(
         self, alice: Client, world: World, exchange: FakeGateway
     ) -> None:
-        """Another tab of the browser may have switched since."""
+        """Another tab of the browser may have switched the account."""
         session = alice.session
         session[SESSION_KEY] = world.bot.id
         session.save()
@@ -192,9 +192,18 @@ class TestAlt:
 
 BEYOND = (10**30, 2**63, 10**18)
 ADDRESSES = (
-    *("/accounts/{}/share/", "/accounts/{}/leave/", "/keys/{}/revoke/"),
-    *("/markets/{}/", "/markets/{}/orders/", "/markets/{}/cancel/", "/markets/{}/settle/", "/markets/{}/describe/"),
-    *("/auctions/{}/", "/auctions/{}/edit/", "/auctions/{}/withdraw/", "/auctions/{}/buy/"),
+    "/accounts/{}/share/",
+    "/accounts/{}/leave/",
+    "/keys/{}/revoke/",
+    "/markets/{}/",
+    "/markets/{}/orders/",
+    "/markets/{}/cancel/",
+    "/markets/{}/settle/",
+    "/markets/{}/describe/",
+    "/auctions/{}/",
+    "/auctions/{}/edit/",
+    "/auctions/{}/withdraw/",
+    "/auctions/{}/buy/",
 )
 
 

@@ -1,4 +1,4 @@
-"""The TypeScript: it type-checks, its own tests pass, and what it draws is in the templates."""
+"""The TypeScript: types check, its own tests pass, and the templates have the elements that it uses."""
 
 import json
 import os
@@ -20,7 +20,7 @@ TESTS_MIN = 40  # fewer means that some were not found
 
 @pytest.fixture(scope="module")
 def path() -> str:
-    """PATH with the node that make uses, the machine's or the one in .venv."""
+    """PATH with the Node that make uses: the machine's or the one in .venv."""
     found = os.pathsep.join((os.environ.get("PATH", ""), str(ROOT / ".venv/node")))
     if not (FRONTEND / "node_modules").is_dir() or shutil.which("node", path=found) is None:
         missing("the front end's packages (make frontend)")
@@ -67,7 +67,7 @@ def test_what_the_script_looks_for_is_in_the_templates(in_script: str, in_templa
 
 
 def missing_from_lock(lock: dict[str, Any]) -> list[str]:
-    """Packages that some platform needs and that the lock does not name: `npm ci` refuses such a lock everywhere."""
+    """Packages that some platform needs and the lock lacks. `npm ci` refuses such a lock on every platform."""
     named_there = {path.rpartition("node_modules/")[2] for path in lock["packages"]}
     return sorted(
         {

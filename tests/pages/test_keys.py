@@ -1,4 +1,4 @@
-"""The page of API tokens: made for oneself, shown once, listed, revoked."""
+"""The page of API tokens: creating one, reading its secret once, listing and revoking."""
 
 from datetime import timedelta
 from typing import Any
@@ -54,7 +54,7 @@ class TestMaking:
         page = read(alice.post("/keys/", {**FORM, "account": account}))
         assert ApiToken.objects.count() == 0
         (name,) = [e for e in page.one("key-form").named("input") if e.attributes.get("name") == "name"]
-        assert name.attributes["value"] == "laptop"  # nothing of what was typed is lost
+        assert name.attributes["value"] == "laptop"  # the form keeps the input
         assert "Select a valid choice" in page.one("key-form").text
 
     def test_a_reload_makes_no_second_one(self, alice: Client, world: World) -> None:
@@ -77,7 +77,7 @@ class TestMaking:
 
 
 class TestSudo:
-    """Only operators are offered it, and only after they have shown who they are."""
+    """The page offers sudo only to operators, and only after a recent authentication."""
 
     def test_is_not_for_everybody(self, alice: Client, world: World) -> None:
         assert boxes(read(alice.get("/keys/"))) == ["2", "4", "8"]

@@ -63,8 +63,8 @@ class TestList:
         world.rain.delete()
         page = read(alice.get("/"))
         assert "There are no markets yet." in page.text
-        shown = {"hidden" in e.attributes for e in page.walk() if "data-full" in e.attributes}
-        assert shown == {True}
+        hidden = {"hidden" in e.attributes for e in page.walk() if "data-full" in e.attributes}
+        assert hidden == {True}
 
     def test_asks_the_database_as_often_for_many_as_for_one(
         self, alice: Client, world: World, django_assert_max_num_queries: DjangoAssertNumQueries

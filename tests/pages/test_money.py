@@ -1,4 +1,4 @@
-"""Amounts as text, by the same cases as the browser's (frontend/test/money.test.ts)."""
+"""Amounts as text, with the cases of the browser's tests (frontend/test/money.test.ts)."""
 
 import json
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Markets of one's own in pages: opening one, describing it, settling it after a look at who gets what."""
+"""Pages of people's own markets: opening, describing, and settling after a preview of the payouts."""
 
 import pytest
 from django.conf import settings
@@ -13,8 +13,15 @@ from tests.pages.conftest import FakeGateway, World, browser_of
 from tests.pages.html import Element, read, toasts
 
 FORM = {
-    **{"account": "2", "key": "k", "name": "Snow", "description": "Days\r\nof snow.", "category": "Practice"},
-    **{"min_settlement": "-5", "max_settlement": "1,000", "tick_size": "0.5", "smallest_size": "1"},
+    "account": "2",
+    "key": "k",
+    "name": "Snow",
+    "description": "Days\r\nof snow.",
+    "category": "Practice",
+    "min_settlement": "-5",
+    "max_settlement": "1,000",
+    "tick_size": "0.5",
+    "smallest_size": "1",
 }
 SETTLE = "/markets/7/settle/"
 
@@ -153,15 +160,15 @@ class TestSettling:
         assert page.all("preview") == []
         assert "Settlement price (0.00 to 100.00)" in page.one("ask-form").text
 
-    def test_then_who_gets_what_is_shown_and_nothing_is_sent(
+    def test_then_the_payouts_are_previewed_and_nothing_is_sent(
         self, alice: Client, mine: World, exchange: FakeGateway
     ) -> None:
-        shown = self.preview(alice)
+        preview = self.preview(alice)
         rows = [["Bob", "+3", "+210.00"], ["Bob's alt", "-3", "-210.00"]]
-        cells = shown.one("holders").cells()[3:]
+        cells = preview.one("holders").cells()[3:]
         assert cells == [*rows[0], *rows[1], "Total", "", "0.00"]
-        assert shown.one("orders-count").text == "Settling cancels 1 open order."
-        assert "1,000.00" not in shown.text, "what others have is theirs to know"
+        assert preview.one("orders-count").text == "Settling cancels 1 open order."
+        assert "1,000.00" not in preview.text, "the balances of others are private"
         assert exchange.asked == []
 
     def test_then_it_is_done(self, alice: Client, mine: World, exchange: FakeGateway) -> None:
@@ -187,13 +194,13 @@ class TestSettling:
         self, price: str, words: str, alice: Client, mine: World, exchange: FakeGateway
     ) -> None:
         for page in (alice.get(SETTLE, {"price": price}), alice.post(SETTLE, {"price": price, "account": "2"})):
-            told = read(page)
-            assert toasts(told) == [f"Settlement price: {words}"]
-            assert told.all("preview") == []
-            assert fields(told.one("ask-form"))["price"] == price
+            answer = read(page)
+            assert toasts(answer) == [f"Settlement price: {words}"]
+            assert answer.all("preview") == []
+            assert fields(answer.one("ask-form"))["price"] == price
         assert exchange.asked == []
 
-    def test_a_refusal_is_told_with_the_preview(self, alice: Client, mine: World, exchange: FakeGateway) -> None:
+    def test_a_refusal_is_rendered_with_the_preview(self, alice: Client, mine: World, exchange: FakeGateway) -> None:
         exchange.refusal = RequestFailed(pb.SETTLER_HAS_POSITION, "You hold a position of 3 there through Bot.")
         page = read(alice.post(SETTLE, {"price": "70", "account": "2", "key": "k"}))
         assert toasts(page) == ["You hold a position of 3 there through Bot."]
@@ -211,7 +218,7 @@ class TestSettling:
 
 
 class TestWhoMay:
-    """Owners and operators in sudo. To everybody else these pages are not there."""
+    """Only owners and operators in sudo. Everybody else gets 404."""
 
     PATHS = ("/markets/7/describe/", SETTLE, f"{SETTLE}?price=70")
 
@@ -245,7 +252,7 @@ class TestWhoMay:
         bob.post("/act-as/", {"account": mine.team.id})
         assert self.statuses(bob, mine.team.id) == {200}
 
-    def test_operators_in_sudo_who_have_shown_lately_who_they_are(self, operator: Client, mine: World) -> None:
+    def test_operators_in_sudo_who_have_authenticated_recently(self, operator: Client, mine: World) -> None:
         assert self.statuses(operator, 3) == {404}
         operator.post("/sudo/", {"on": 1})
         assert links(read(operator.get("/markets/7/"))) == ["Edit description", "Settle market"]
@@ -257,7 +264,7 @@ class TestWhoMay:
 
 
 class TestWhatIsNotShown:
-    """Who settles learns no more than who looks at the market."""
+    """Settling a market reveals no more than its page does."""
 
     SECRETS = ("210", "+3", "-3", "48", "1 open order", "Bob")
 

@@ -1,4 +1,4 @@
-"""The portfolio: money, what markets hold back, positions, open orders everywhere, transfers."""
+"""The portfolio: cash, what each market holds back, positions, open orders of all markets, transfers."""
 
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries

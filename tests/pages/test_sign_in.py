@@ -1,4 +1,4 @@
-"""The sign-in pages, and the demo's one-click sign-in: only here, only now, only on this machine."""
+"""The sign-in pages, and the demo's one-click sign-in, which works only on the serving machine."""
 
 from typing import Any
 
@@ -34,7 +34,7 @@ class TestPages:
     def test_what_would_let_somebody_in_for_good_takes_a_sign_in_from_just_now(
         self, alice: Client, world: World, path: str, settings: Any
     ) -> None:
-        """Else whoever finds an open browser of somebody without a password could give them one, and turn on sudo."""
+        """Otherwise a stranger at the open browser of a person without a password could set one, and turn on sudo."""
         world.alice_user.set_unusable_password()
         world.alice_user.save()
         alice.force_login(world.alice_user)
@@ -63,7 +63,7 @@ class TestPages:
 
 @pytest.fixture
 def demo(world: World, exchange: FakeGateway, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Client:
-    """A browser at the demo: Alice and Bob are there, Carol and the operator are not."""
+    """A browser at the demo. Alice and Bob exist, Carol and the operator do not."""
     settings.DEMO = True
     settings.ROOT_URLCONF = "tests.pages.demo_urls"
     settings.ALLOWED_HOSTS = ["*"]
@@ -146,6 +146,6 @@ class TestDemo:
         assert "_auth_user_id" not in strict.session
 
     def test_is_not_even_routed_without_demo(self, world: World, settings: Any) -> None:
-        """The tests run without DEMO=1, so the address list is the one of production."""
+        """The tests run without DEMO=1, so the addresses are those of production."""
         settings.DEMO = True
         assert press(Client()) == 404

@@ -1,4 +1,4 @@
-"""Pages show a market to whom it is for, and everything to an operator in sudo."""
+"""Pages show a market only to people who may see it; operators in sudo see everything."""
 
 import pytest
 from django.test import Client
@@ -13,7 +13,7 @@ MARKET = "/markets/7/"
 
 @pytest.fixture
 def hidden(world: World) -> World:
-    """Rain is for Bob only; there is a book and a trade."""
+    """Only Bob may see Rain, which has a book and a trade."""
     MarketVisibility.objects.create(market=world.rain, account=world.bob)
     world.order(world.bob, Side.OFFER, 6_150, 300)
     world.trade(4_321, 100, world.bob, world.alice)
@@ -42,10 +42,10 @@ def test_a_past_trader_keeps_a_view_without_the_book(alice: Client, hidden: Worl
     hidden.rain.save()
     page = alice.get(MARKET).content.decode()
     assert 'data-testid="known-only"' in page
-    for told in (page, alice.get("/").content.decode(), alice.get("/portfolio/").content.decode()):
-        assert "Rain" in told
-        assert "61.50" not in told
-        assert "43.21" not in told
+    for text in (page, alice.get("/").content.decode(), alice.get("/portfolio/").content.decode()):
+        assert "Rain" in text
+        assert "61.50" not in text
+        assert "43.21" not in text
 
 
 def test_seeing_is_not_trading(bob: Client, hidden: World) -> None:
@@ -57,7 +57,7 @@ def test_seeing_is_not_trading(bob: Client, hidden: World) -> None:
 
 class TestSudo:
     def test_does_not_make_one_the_seller(self, operator: Client, world: World) -> None:
-        """In sudo one may act as everybody, and buys from them all the same."""
+        """In sudo the operator may act as any account, but may still buy from it."""
         given = {"name": "Lamp", "status": AuctionStatus.OPEN, "creator": 0, "created_us": 0, "seq": 1}
         Auction.objects.create(id=1, seller=world.alice, buy_now_price=1, **given)
         operator.post("/sudo/", {"on": 1})
