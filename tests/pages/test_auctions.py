@@ -24,7 +24,7 @@ def _own_folder(settings: Any, tmp_path: Path) -> None:
     settings.VAR_DIR = tmp_path
 
 
-def listed(id: int, seller: Account, name: str, price: int | None = None, **fields: Any) -> Auction:
+def list_auction(id: int, seller: Account, name: str, price: int | None = None, **fields: Any) -> Auction:
     given = {"status": AuctionStatus.OPEN, "creator": 0, "created_us": AT_US, "seq": id, **fields}
     return Auction.objects.create(id=id, seller=seller, name=name, buy_now_price=price, **given)
 
@@ -32,10 +32,10 @@ def listed(id: int, seller: Account, name: str, price: int | None = None, **fiel
 @pytest.fixture
 def board(world: World) -> World:
     """Bob sells a lamp for 30. Alice sells a chair; of her earlier auctions one is sold and one withdrawn."""
-    listed(1, world.bob, "Lamp", 30 * CHIP, description="Brass.\n\n<script>alert(1)</script>")
-    listed(2, world.alice, "Chair")
-    listed(3, world.alice, "Sold", 5, status=AuctionStatus.SETTLED, buyer=world.bob, settle_price=12 * CHIP)
-    listed(4, world.alice, "Gone", 5, status=AuctionStatus.WITHDRAWN)
+    list_auction(1, world.bob, "Lamp", 30 * CHIP, description="Brass.\n\n<script>alert(1)</script>")
+    list_auction(2, world.alice, "Chair")
+    list_auction(3, world.alice, "Sold", 5, status=AuctionStatus.SETTLED, buyer=world.bob, settle_price=12 * CHIP)
+    list_auction(4, world.alice, "Gone", 5, status=AuctionStatus.WITHDRAWN)
     return world
 
 
@@ -65,7 +65,7 @@ class TestLooking:
         self, alice: Client, board: World, django_assert_max_num_queries: Any
     ) -> None:
         for id in range(10, 40):
-            listed(id, board.bob, f"Lot {id}", 1)
+            list_auction(id, board.bob, f"Lot {id}", 1)
         with django_assert_max_num_queries(8):
             alice.get("/auctions/")
 
@@ -144,7 +144,7 @@ class TestBuying:
     def test_the_page_explains_why_one_cannot_buy(
         self, seller: str, price: int | None, words: str, alice: Client, board: World
     ) -> None:
-        listed(9, getattr(board, seller), "It", price)
+        list_auction(9, getattr(board, seller), "It", price)
         page = self.page(alice, 9)
         assert words in page.one("hindrance").text
         assert page.all("buy-form") == []
@@ -321,7 +321,7 @@ class TestEditing:
 
     def test_a_shared_seller_acts_for_it(self, alice: Client, board: World) -> None:
         Ownership.objects.create(owner=board.bob, account=board.team, credit=0)
-        listed(9, board.team, "Ours", 1)
+        list_auction(9, board.team, "Ours", 1)
         bob = Client()
         bob.force_login(board.bob_user)
         bob.post("/act-as/", {"account": "4"})

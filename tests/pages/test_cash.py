@@ -19,7 +19,7 @@ from tests.pages.html import page_data, read, toasts
 STATEMENT = "/statement/"
 
 
-def journalled(last: int) -> None:
+def add_entries(last: int) -> None:
     """Creates journal entries up to a seq."""
     header = {"at_us": AT_US, "principal": 0, "account": 0, "kind": "x", "rules": 1}
     body = {"command": b"", "events": b"", "hash": b""}
@@ -27,7 +27,7 @@ def journalled(last: int) -> None:
     JournalEntry.objects.bulk_create(JournalEntry(seq=seq, **header, **body) for seq in range(head + 1, last + 1))
 
 
-def transferred(
+def add_transfer(
     id: int, payer: Account, payee: Account, kind: TransferKind, chips: int, note: str = "", **more: Any
 ) -> None:
     Transfer.objects.create(
@@ -46,15 +46,15 @@ def transferred(
 @pytest.fixture
 def past(world: World) -> World:
     """Alice: starting cash 1,000, 25 paid, 2 bought at 48, a lamp sold for 30, 2 paid out at 70, a gift of 15."""
-    transferred(10, world.house, world.alice, TransferKind.STARTING_CASH, 1_000)
-    transferred(11, world.alice, world.bob, TransferKind.PAYMENT, 25, "=cmd()")
-    transferred(12, world.bob, world.bobs, TransferKind.DEPOSIT, 3, "not hers")
+    add_transfer(10, world.house, world.alice, TransferKind.STARTING_CASH, 1_000)
+    add_transfer(11, world.alice, world.bob, TransferKind.PAYMENT, 25, "=cmd()")
+    add_transfer(12, world.bob, world.bobs, TransferKind.DEPOSIT, 3, "not hers")
     world.trade(4_800, 200, world.alice, world.bob)
     world.exposure(world.alice, traded=True)
-    transferred(200, world.bob, world.alice, TransferKind.AUCTION, 30, "Lamp", auction=4)
+    add_transfer(200, world.bob, world.alice, TransferKind.AUCTION, 30, "Lamp", auction=4)
     Payout.objects.create(market=world.rain, account=world.alice, position=200, price=7_000, amount=140 * CHIP, seq=201)
-    transferred(202, world.house, world.alice, TransferKind.GIFT, 15, "Well done")
-    journalled(202)
+    add_transfer(202, world.house, world.alice, TransferKind.GIFT, 15, "Well done")
+    add_entries(202)
     world.alice.cash = world.alice.available = (1_000 - 25 - 96 + 30 + 140 + 15) * CHIP
     world.alice.save()
     return world
@@ -108,7 +108,7 @@ class TestStatement:
 
     def test_holds_nothing_that_was_committed_while_it_was_read(self, alice: Client, past: World) -> None:
         """A row without a journal entry yet was committed after the statement began."""
-        transferred(300, past.house, past.alice, TransferKind.GIFT, 1)
+        add_transfer(300, past.house, past.alice, TransferKind.GIFT, 1)
         assert lines(alice)[0][4] == "1,064.00"
 
 
@@ -163,7 +163,7 @@ class TestSpreadsheet:
 class TestTransfers:
     def test_lists_all_page_by_page(self, alice: Client, world: World) -> None:
         for id in range(1, 121):
-            transferred(id, world.house, world.alice, TransferKind.GIFT, id)
+            add_transfer(id, world.house, world.alice, TransferKind.GIFT, id)
         seen, older, path = list[str](), list[str](), "/transfers/"
         for _ in range(3):
             page = read(alice.get(path))
