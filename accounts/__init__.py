@@ -1,4 +1,4 @@
-"""People, their credentials, their accounts and transfers. Everything here may be used by auctions and markets.
+"""People, their credentials, their accounts and transfers. auctions and markets build on this package.
 
 To read: models, selectors (queries), services (opening a user account), then acting (who acts; how a page sends a
 command), forms and views. Sign-in: authentication, tokens, provider (OpenID Connect), sudo, demo.

@@ -164,7 +164,7 @@ def revoke_key(request: HttpRequest, who: Acting, token_id: int) -> HttpResponse
 
 @acting
 def sudo_switch(request: HttpRequest, who: Acting) -> HttpResponseBase:
-    """Turns sudo on or off. Asks for the password first if the last one is too old. 404 for people but operators.
+    """Turns sudo on or off. Asks for the password first if the last one is too old. 404 for anyone but operators.
 
     A GET comes back from the password page. It turns sudo on only if a POST asked for it before, and only once.
     """
