@@ -85,9 +85,7 @@ def acting(
             del request.session[SESSION_KEY]
             messages.info(request, f"You may no longer act as that account. You now act as {own.name}.")
         response = view(request, replace(person, account=wanted or own), *args, **kwargs)
-        add_never_cache_headers(
-            response
-        )  # nothing to see on a shared computer after sign-out; every form has a new key
+        add_never_cache_headers(response)  # after sign-out nothing stays in the browser; every form has a new key
         return response
 
     return inner

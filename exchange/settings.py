@@ -48,9 +48,7 @@ TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", default=0)  # proxies whose
 CHIP_NAME = env.str("CHIP_NAME", default="chips")
 # Categories that people may give their markets. Operators in sudo may use any.
 PUBLIC_CATEGORIES: list[str] = env.list("PUBLIC_CATEGORIES", default=["Class", "Practice", "Just for fun"])
-STARTING_CASH = cash_units(
-    env.str("STARTING_CASH", default="10000")
-)  # the variable is in chips, the setting in 1/10,000
+STARTING_CASH = cash_units(env.str("STARTING_CASH", default="10000"))  # variable in chips, setting in 1/10,000
 
 # Token buckets (docs/rules.md section 9): RATES[class][mode] = (tokens a second, burst), per person. RATE_FACTOR
 # raises all of them, for benchmarks.
@@ -66,7 +64,7 @@ RATES = {
     for rate_class, modes in RATES.items()
 }
 SUDO_SECONDS = env.int("SUDO_SECONDS", default=30 * 60)  # how long a browser session keeps sudo
-DANGER_SECONDS = env.int("DANGER_SECONDS", default=5 * 60)  # how long after a sign-in it may do what is irreversible
+DANGER_SECONDS = env.int("DANGER_SECONDS", default=5 * 60)  # how long after authenticating it may do the irreversible
 ALT_ACCOUNTS_MAX = env.int("ALT_ACCOUNTS_MAX", default=50)  # per person, like the next four
 UNSETTLED_MARKETS_MAX = env.int("UNSETTLED_MARKETS_MAX", default=20)
 SOCKETS_MAX = env.int("SOCKETS_MAX", default=20)
@@ -94,7 +92,7 @@ INSTALLED_APPS = [
     "channels",
     "rest_framework",
     "drf_spectacular",
-    "drf_spectacular_sidecar",  # the static files of the API's page
+    "drf_spectacular_sidecar",  # the static files of the API's page, so that none come from another host
     "allauth",
     "allauth.account",
     "allauth.socialaccount",
@@ -255,12 +253,8 @@ AUCTION_PAGE = "admin:auctions_auction_change"  # an auction in the console, by 
 
 # --- Sign-in with an OpenID Connect provider, beside the password -----------------------------------
 
-OIDC_ISSUER = env.str(
-    "EXCHANGE_OIDC_ISSUER", default=""
-)  # exactly as the provider spells it; "" turns this sign-in off
-OIDC_ID = env.str(
-    "EXCHANGE_OIDC_ID", default="provider"
-)  # in the callback's address and in the table of social accounts
+OIDC_ISSUER = env.str("EXCHANGE_OIDC_ISSUER", default="")  # exactly as the provider spells it; "": no such sign-in
+OIDC_ID = env.str("EXCHANGE_OIDC_ID", default="provider")  # in the callback's address and the social accounts
 OIDC_NAME = env.str("EXCHANGE_OIDC_NAME", default="your organisation")  # "Continue with ..."
 OIDC_CLIENT_ID = env.str("EXCHANGE_OIDC_CLIENT_ID", default="")
 OIDC_CLIENT_SECRET = env.str("EXCHANGE_OIDC_CLIENT_SECRET", default="")
@@ -273,7 +267,7 @@ OIDC_ORIGINS = env.list("EXCHANGE_OIDC_ORIGINS", default=[provider_origin(OIDC_I
 
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if HTTPS else "http"
 SOCIALACCOUNT_ADAPTER = "exchange.sign_in.ProviderAdapter"
-SOCIALACCOUNT_EMAIL_VERIFICATION = "none"  # the provider has verified them
+SOCIALACCOUNT_EMAIL_VERIFICATION = "none"  # the provider vouches for its people
 SOCIALACCOUNT_REQUESTS_TIMEOUT = 5  # seconds
 SOCIALACCOUNT_PROVIDERS: dict[str, Any] = {"openid_connect": {"OAUTH_PKCE_ENABLED": True, "APPS": []}}
 if OIDC_ISSUER:
