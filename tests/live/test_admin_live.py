@@ -185,7 +185,7 @@ def operate_on_accounts(console: Console, tables: Tables, live: LiveExchange, ow
         "The credit must be 0 to end a share: bob has 10 in Team of the console."
     )
     notice = console.done(f"{share}/redistribute/")
-    assert notice == f"bob's credit in Team of the console went to the others: entry {tables.head}."
+    assert notice == f"bob's credit in Team of the console went to the other owners: entry {tables.head}."
     assert console.done(f"{share}/revoke/") == f"bob no longer owns Team of the console: entry {tables.head}."
     live.browser("carol").get("/")  # her first page opens her account
     ((carol, cash),) = tables.rows("SELECT id, cash FROM accounts_account WHERE name = 'carol'")
