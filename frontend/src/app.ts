@@ -33,17 +33,19 @@ const browser: World = {
 
 function start(page: Page): void {
   const light = new ConnectionLight();
+  const root = find(document, `[data-view="${page.name}"]`);
   const toasts = new Toasts(() => desk);
   const desk = new Desk(page, browser, {
     onConnection: (state) => {
       light.show(state);
+      root.toggleAttribute("data-stale", desk.stale);
       if (state.kind === "account lost") reloadAsSelf(page);
     },
     onChange: () => redraw(),
     onNotices: (notices) => toasts.announce(notices),
   });
   const available = find(document, "[data-available]");
-  const view = makeView(page, desk, toasts, () => redraw());
+  const view = makeView(root, page, desk, toasts, () => redraw());
   const redraw = oncePerFrame(() => {
     view.render();
     if (desk.account) setText(available, money.cash(desk.account.available));
@@ -62,8 +64,7 @@ function reloadAsSelf({ accountName }: Page): void {
   location.reload();
 }
 
-function makeView(page: Page, desk: Desk, toasts: Toasts, redraw: () => void): View {
-  const root = find(document, `[data-view="${page.name}"]`);
+function makeView(root: HTMLElement, page: Page, desk: Desk, toasts: Toasts, redraw: () => void): View {
   if (page.name === "portfolio") return new PortfolioView(root, desk, toasts);
   if (page.name === "transfers") return new TransfersPageView(root, desk);
   if (page.name === "markets" || !page.market) return new MarketsView(root, desk);

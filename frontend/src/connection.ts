@@ -6,6 +6,7 @@ import { Reason, type ServerMessage } from "./gen/proto/exchange_pb";
 
 export const FRAMES_PER_SECOND = 60;
 export const SILENCE_MS_MAX = 15_000; // the server sends something at least every 5 s
+export const STALE_MS = 10_000; // without UpToDate for this long, what the page shows may be old
 export const STEADY_MS = 5_000; // a connection that lasted this long resets the count of failures
 export const GAP_MS_MAX = 10_000; // if no snapshot fills a gap within this time, reconnect
 const CHECK_EVERY_MS = 1_000;
@@ -15,6 +16,7 @@ const AUTHENTICATE_ID = "authenticate";
 export type ConnectionState =
   | { kind: "live" }
   | { kind: "resyncing" }
+  | { kind: "not answering" }
   | { kind: "offline"; retryAtMs: number }
   | { kind: "signed out" }
   | { kind: "account lost" };
@@ -53,6 +55,8 @@ export class Connection {
   private ready = false;
   private readyAtMs = 0;
   private cancelTimer: (() => void) | null = null;
+  private stale = false; // no UpToDate for STALE_MS
+  private cancelStale: (() => void) | null = null;
 
   constructor(
     private readonly world: World,
@@ -89,7 +93,26 @@ export class Connection {
   /** Reports a stream with a gap, or null once there is none. */
   setGap(stream: string | null): void {
     this.gapSinceMs = stream === null ? null : (this.gapSinceMs ?? this.world.nowMs());
-    if (this.ready) this.listener.onState({ kind: stream === null ? "live" : "resyncing" });
+    this.report();
+  }
+
+  /** Tells the state of a ready connection. */
+  private report(): void {
+    if (!this.ready) return;
+    if (this.stale) this.listener.onState({ kind: "not answering" });
+    else this.listener.onState({ kind: this.gapSinceMs === null ? "live" : "resyncing" });
+  }
+
+  /** Begins to wait for the next UpToDate. */
+  private noteUpToDate(): void {
+    const wasStale = this.stale;
+    this.stale = false;
+    this.cancelStale?.();
+    this.cancelStale = this.world.later(() => {
+      this.stale = true;
+      this.report();
+    }, STALE_MS);
+    if (wasStale) this.report();
   }
 
   private receive(data: ArrayBuffer): void {
@@ -111,10 +134,12 @@ export class Connection {
     }
     const wasReady = this.ready;
     if (messages.some((message) => message.message.case === "actingAs")) this.ready = true;
+    const first = this.ready && !wasReady; // nothing is older than this connection's snapshots
+    if (first || messages.some((message) => message.message.case === "upToDate")) this.noteUpToDate();
     this.listener.onFrame(messages);
     if (this.ready && !wasReady) {
       this.readyAtMs = this.receivedAtMs;
-      this.listener.onState({ kind: "live" });
+      this.report();
     }
   }
 
@@ -148,6 +173,9 @@ export class Connection {
     const socket = this.socket;
     this.socket = null;
     this.ready = false;
+    this.stale = false;
+    this.cancelStale?.();
+    this.cancelStale = null;
     if (!socket) return;
     socket.onopen = null;
     socket.onmessage = null;

@@ -47,6 +47,7 @@ export class Desk {
   private definedMarkets: Map<bigint, Market> | null = null; // cached until the next frame
   private ownTrades: bigint[] = []; // ids from the page's account's fills in the page's market, oldest first
   private sudoRestored = false; // restoreSudo() ran on this connection
+  stale = false; // what the page shows may be old: not live, and no newer snapshot has come
   everLive = false; // until then forms post as without scripts: a network may block sockets
 
   constructor(
@@ -57,7 +58,10 @@ export class Desk {
     this.connection = new Connection(world, {
       authenticate: () => this.authenticate(),
       onFrame: (messages) => this.receive(messages),
-      onState: (state) => listener.onConnection(state),
+      onState: (state) => {
+        if (state.kind !== "resyncing") this.stale = state.kind !== "live";
+        listener.onConnection(state);
+      },
     });
     this.requests = new Requests(
       (requestId, message) => this.connection.send(requestId, message),

@@ -8,6 +8,7 @@ import {
   GAP_MS_MAX,
   SILENCE_MS_MAX,
   type Socket,
+  STALE_MS,
   STEADY_MS,
 } from "../src/connection";
 import { ClientFrameSchema, type ClientMessage, Reason, type ServerMessage } from "../src/gen/proto/exchange_pb";
@@ -193,6 +194,50 @@ test("silence counts as a lost connection", () => {
   world.pass(2_000);
   assert.equal(world.sockets[0]?.closed, true);
   assert.equal(world.connection.live, false);
+});
+
+test("ten seconds without UpToDate show, whatever else comes, and the next one ends it", () => {
+  const world = new FakeWorld();
+  world.goLive();
+  world.pass(STALE_MS - 1);
+  assert.deepEqual(world.state, { kind: "live" });
+  world.socket.receive(upToDate);
+  world.pass(STALE_MS - 1);
+  world.socket.receive(serverMessage({ case: "trades", value: {} }));
+  assert.deepEqual(world.state, { kind: "live" });
+  world.pass(1);
+  assert.deepEqual(world.state, { kind: "not answering" });
+  assert.equal(world.connection.live, true); // a request may still be sent: the exchange says BUSY
+  world.socket.receive(upToDate);
+  assert.deepEqual(world.state, { kind: "live" });
+  world.pass(STALE_MS);
+  assert.deepEqual(world.state, { kind: "not answering" });
+});
+
+test("a gap does not hide that the exchange does not answer, nor does its end", () => {
+  const world = new FakeWorld();
+  world.goLive();
+  world.pass(STALE_MS);
+  world.connection.setGap("market.7");
+  assert.deepEqual(world.state, { kind: "not answering" });
+  world.socket.receive(upToDate);
+  assert.deepEqual(world.state, { kind: "resyncing" });
+  world.connection.setGap(null);
+  assert.deepEqual(world.state, { kind: "live" });
+});
+
+test("the wait for UpToDate ends with its socket and begins again with the next", () => {
+  const world = new FakeWorld();
+  world.goLive();
+  world.pass(STALE_MS - 500);
+  world.socket.revoke(1006);
+  world.pass(400); // the retry
+  world.socket.open();
+  world.socket.receive(ready);
+  world.pass(STALE_MS - 1);
+  assert.deepEqual(world.state, { kind: "live" });
+  world.pass(1);
+  assert.deepEqual(world.state, { kind: "not answering" });
 });
 
 test("a gap shows as resyncing, and reconnects if no snapshot fills it", () => {

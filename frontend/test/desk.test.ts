@@ -148,6 +148,17 @@ test("losing the acting account ends the connection, and nothing more is sent fo
   assert.equal(desk.connection.live, false);
 });
 
+test("what the page shows is stale from the loss of the connection until the next snapshots", () => {
+  const { desk, receive, reconnect } = newDesk();
+  assert.equal(desk.stale, false); // the server has just rendered it
+  receive(...snapshots);
+  assert.equal(desk.stale, false);
+  reconnect();
+  assert.equal(desk.stale, true);
+  receive(ready);
+  assert.equal(desk.stale, false);
+});
+
 test("losing another account only forgets it", () => {
   const { desk, states, receive } = newDesk();
   receive(...snapshots, begin("account.6"), end("account.6", 10n));

@@ -1,4 +1,4 @@
-// The connection light: live, resyncing, offline with a countdown, signed out.
+// The connection light: live, resyncing, not answering, offline with a countdown, signed out.
 
 import type { ConnectionState } from "../connection";
 import { find, setAttribute, setText, slot } from "./dom";
@@ -14,7 +14,7 @@ export class ConnectionLight {
     if (this.timer !== null) window.clearInterval(this.timer);
     this.timer = null;
     this.element.hidden = false;
-    setAttribute(this.element, "data-state", state.kind.replace(" ", "-"));
+    setAttribute(this.element, "data-state", state.kind.replaceAll(" ", "-"));
     if (state.kind === "offline") {
       const tick = (): void => setText(this.text, countdown(state.retryAtMs - Date.now()));
       this.timer = window.setInterval(tick, TICK_MS);
