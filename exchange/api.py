@@ -1,11 +1,14 @@
 """What needs no sign-in: the time, the status, the API's description and exchange.proto."""
 
+import threading
 import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 from functools import cache
 from typing import Any
 
 from django.conf import settings
+from django.db import Error, connections
 from django.db.models import Max
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -22,8 +25,10 @@ from accounts.rest.schema import operation
 from accounts.rest.views import ExchangeView
 from markets.models import JournalEntry
 from realtime import gateway
+from realtime.errors import busy
 
 EXCHANGE = "exchange"
+DATABASE_SECONDS_MAX = 3.0  # how long the status waits for the database
 _STARTED = time.monotonic()
 
 
@@ -37,9 +42,51 @@ class StatusReadSerializer(serializers.Serializer[Any]):
 
     version = serializers.CharField()
     answering = serializers.BooleanField()
-    seq = Id(help_text="The newest entry of the journal.")
+    problems = serializers.ListField(
+        child=serializers.ChoiceField(choices=("database", "matcher")),
+        help_text="Which parts do not answer. Empty if all do.",
+    )
+    seq = Id(help_text="The newest entry of the journal. While the database does not answer, the newest known one.")
     at = serializers.DateTimeField()
     up_since = serializers.DateTimeField(help_text="When the process that answers started.")
+
+
+class HealthReadSerializer(serializers.Serializer[Any]):
+    answering = serializers.BooleanField(help_text="Always true; else the answer is 503.")
+
+
+class JournalHead:
+    """Reads the newest seq on a thread of its own, so that a status does not wait long for a database that is away.
+
+    Requests that come while a read is on its way share it.
+    """
+
+    def __init__(self) -> None:
+        self.seq = 0  # the newest that was read
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="status")
+        self._lock = threading.Lock()
+        self._reading: Future[None] | None = None
+
+    def refresh(self) -> bool:
+        """Reads the seq. Returns False if the database did not answer in DATABASE_SECONDS_MAX."""
+        with self._lock:
+            if self._reading is None or self._reading.done():
+                self._reading = self._executor.submit(self._read)
+            reading = self._reading
+        try:
+            reading.result(DATABASE_SECONDS_MAX)
+        except (Error, TimeoutError):
+            return False
+        return True
+
+    def _read(self) -> None:
+        try:
+            self.seq = JournalEntry.objects.aggregate(head=Max("seq"))["head"] or 0
+        finally:
+            connections.close_all()
+
+
+_head = JournalHead()
 
 
 class Time(ExchangeView):
@@ -53,19 +100,36 @@ class Time(ExchangeView):
 
 class Status(ExchangeView):
     open = True
+    authentication_classes = ()  # a token or a session would be looked up in the database
 
     @operation("get_status", "The exchange's status", StatusReadSerializer, tag=EXCHANGE)
     def get(self, request: Request) -> Response:
-        """Also answers while the exchange is starting."""
+        """Also answers while the exchange is starting, and while the database is away."""
         now = timezone.now()
+        answering = gateway.is_answering()
+        parts = {"database": _head.refresh(), "matcher": answering}
         fields = {
             "version": settings.VERSION,
-            "answering": gateway.is_answering(),
-            "seq": JournalEntry.objects.aggregate(head=Max("seq"))["head"] or 0,
+            "answering": answering,
+            "problems": [part for part, well in parts.items() if not well],
+            "seq": _head.seq,
             "at": now,
             "up_since": now - timedelta(seconds=time.monotonic() - _STARTED),
         }
         return Response(StatusReadSerializer(fields).data)
+
+
+class Health(ExchangeView):
+    open = True
+    counted = False
+    authentication_classes = ()
+
+    @operation("get_health", "Whether this process can serve", HealthReadSerializer, tag=EXCHANGE)
+    def get(self, request: Request) -> Response:
+        """For load balancers: 200 if the process that answers hears the matcher, else 503. Asks no other service."""
+        if not gateway.is_answering():
+            raise busy("This process does not hear the matcher.")
+        return Response(HealthReadSerializer({"answering": True}).data)
 
 
 class Schema(ExchangeView):

@@ -41,6 +41,7 @@ sign_in_urls: list[URLPattern | URLResolver] = [
 api_urls: list[URLPattern | URLResolver] = [
     path("time", api.Time.as_view()),
     path("status", api.Status.as_view()),
+    path("health", api.Health.as_view()),
     path("schema", api.Schema.as_view(), name="schema"),
     *accounts_api,
     *auctions_api,

@@ -1,5 +1,6 @@
 """The rate headers of a response. The matcher keeps a person's buckets; requests without sign-in count by address."""
 
+import logging
 import time
 from typing import NamedTuple
 
@@ -11,6 +12,8 @@ from django.http import HttpRequest
 from proto import exchange_pb2 as wire
 from realtime.errors import RequestFailed
 from realtime.limits import FAILED_SIGN_INS_MAX, RateClass
+
+logger = logging.getLogger(__name__)
 
 MINUTE_SECONDS = 60
 OPEN_READS_MAX = 600  # per address and minute, for operations open to everybody
@@ -47,8 +50,23 @@ def failed_sign_in(request: HttpRequest, cost: int) -> Rate:
 
 
 def open_read(request: HttpRequest) -> Rate:
-    """Counts a read without sign-in. Raises RequestFailed RATE_LIMITED if its address sends too many."""
-    return _by_address(request, "open", OPEN_READS_MAX * settings.RATE_FACTOR, 1)
+    """Counts a read without sign-in. Raises RequestFailed RATE_LIMITED if its address sends too many.
+
+    While the cache does not answer it counts nothing: what such reads tell is wanted most then.
+    """
+    try:
+        return _by_address(request, "open", OPEN_READS_MAX * settings.RATE_FACTOR, 1)
+    except RequestFailed:
+        raise
+    except Exception as error:  # of the cache's backend
+        logger.warning("The cache does not answer: %s", error)
+        return full()
+
+
+def full() -> Rate:
+    """The full bucket of an address, for a read that is not counted."""
+    most = OPEN_READS_MAX * settings.RATE_FACTOR
+    return Rate(most, most, 0)
 
 
 def _by_address(request: HttpRequest, what: str, most: int, cost: int) -> Rate:

@@ -13,6 +13,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.utils.cache import get_conditional_response
+from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import NotAuthenticated
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
@@ -38,16 +39,17 @@ SAFE = ("GET", "HEAD")
 
 
 class ExchangeView(APIView):
-    """`open`: needs no sign-in. `keyed`: its changes take an Idempotency-Key. `queries`: the serializer of a method's
-    query; a method that is not in it takes no parameters."""
+    """`open`: needs no sign-in, and is charged to the address if it is `counted`. `keyed`: its changes take an
+    Idempotency-Key. `queries`: the serializer of a method's query; a method that is not in it takes no parameters."""
 
-    authentication_classes = (Bearer, Session)
+    authentication_classes: Sequence[type[BaseAuthentication]] = (Bearer, Session)
     permission_classes = ()
     parser_classes: Sequence[type[BaseParser]] = (StrictJSONParser,)
     renderer_classes = (JSONRenderer,)
     http_method_names = ["get", "head", "post", "patch", "delete"]
 
     open = False
+    counted = True
     keyed = True
     queries: Mapping[str, type[Serializer[Any]]] = {}
     rate: Rate | None = None  # the bucket that was charged
@@ -143,7 +145,7 @@ class ExchangeView(APIView):
         elif not self.open:
             raise NotAuthenticated("Send a token, or sign in to the pages.")
         else:
-            self.rate = rates.open_read(request)
+            self.rate = rates.open_read(request) if self.counted else rates.full()
         if request.method in self.allowed_methods:
             _ = self.query, self.key
 

@@ -1,14 +1,18 @@
 """Answers of REST: statuses of refusals, rate headers, sessions, and the command that a request sends."""
 
 import json
+import threading
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission
+from django.core.cache import cache
+from django.db import OperationalError
 from django.test import Client
 
 from accounts.rest.errors import REFUSED, STATUSES
 from proto import exchange_pb2 as pb
+from realtime import gateway
 from realtime.errors import RequestFailed, busy, outcome_unknown
 from realtime.limits import FAILED_SIGN_INS_MAX
 from tests.api.conftest import FakeMatcher
@@ -145,6 +149,56 @@ def test_a_browser_has_sudo_only_while_its_session_has(world: World, matcher: Fa
 
 
 # --- What needs no sign-in
+
+
+@pytest.fixture
+def beating(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gateway, "is_answering", lambda: True)
+
+
+def away(*args: Any, **more: Any) -> None:
+    raise OperationalError("the database is away")
+
+
+def test_health_is_503_with_a_sentence_while_the_matcher_is_not_heard() -> None:
+    """Without access to the database, and for every kind of caller."""
+    for headers in ({}, {"Authorization": "Bearer nonsense"}, {"Cookie": "sessionid=x"}):
+        answer = Client(headers=headers).get("/api/v1/health")
+        assert (answer.status_code, answer.json()["code"]) == (503, "BUSY")
+        assert answer.json()["message"] == "This process does not hear the matcher."
+        assert answer.headers["Retry-After"] == "1"
+
+
+def test_health_is_200_for_everybody_without_database_and_cache(beating: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache, "add", away)
+    for headers in ({}, {"Authorization": "Bearer nonsense"}, {"Cookie": "sessionid=x"}):
+        answer = Client(headers=headers).get("/api/v1/health")
+        assert (answer.status_code, answer.json()) == (200, {"answering": True})
+
+
+def test_the_status_says_what_is_wrong(beating: None, db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    def problems() -> Any:
+        answer = Client(headers={"Authorization": "Bearer nonsense"}).get("/api/v1/status")
+        assert answer.status_code == 200
+        assert set(answer.json()) == {"version", "answering", "problems", "seq", "at", "up_since"}
+        return answer.json()["problems"]
+
+    assert problems() == []
+    monkeypatch.setattr("exchange.api.JournalEntry.objects.aggregate", away)
+    assert problems() == ["database"]
+    monkeypatch.setattr(gateway, "is_answering", lambda: False)
+    monkeypatch.setattr(cache, "add", away)
+    assert problems() == ["database", "matcher"]
+
+
+def test_the_status_does_not_wait_for_a_database_that_hangs(beating: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    returns = threading.Event()
+    monkeypatch.setattr("exchange.api.DATABASE_SECONDS_MAX", 0.01)
+    monkeypatch.setattr("exchange.api.JournalEntry.objects.aggregate", lambda **more: returns.wait() and {"head": 7})
+    try:
+        assert Client().get("/api/v1/status").json()["problems"] == ["database"]
+    finally:
+        returns.set()
 
 
 def test_the_contract_and_the_pages_of_the_api_need_no_sign_in(db: None) -> None:

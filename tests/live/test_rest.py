@@ -124,6 +124,7 @@ def test_every_answer_states_a_bucket(live: LiveExchange, alice: Door) -> None:
         (alice, "GET", "/markets/999999", 404),
         (nobody, "GET", "/time", 200),
         (nobody, "GET", "/status", 200),
+        (nobody, "GET", "/health", 200),
         (nobody, "GET", "/me", 401),
         (wrong, "GET", "/me", 401),
         (wrong, "POST", "/orders", 401),

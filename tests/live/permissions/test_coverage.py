@@ -38,7 +38,7 @@ CONSOLE_OPEN = {
 # Sign-in and sign-out: tests/pages/test_sign_in.py and tests/live/test_signing_out.py.
 SIGN_IN = re.compile("account_|sign_in_afresh$|provider_sign_in$|openid_connect_callback$")
 # REST operations that everybody may use, signed in or not.
-OPEN_OPERATIONS = {"get_time", "get_status"}
+OPEN_OPERATIONS = {"get_time", "get_status", "get_health"}
 
 
 class Anything:
