@@ -167,6 +167,8 @@ SPECTACULAR_SETTINGS = {
 
 DATABASE_WAIT_SECONDS = 30  # how long a writer waits for a locked database
 DATABASE_POOL_MAX = env.int("DATABASE_POOL_MAX", default=20)  # connections per process
+# After failures to connect for that long, the pool tries again with the next request, without a growing wait.
+DATABASE_RECONNECT_SECONDS = 2
 
 # FULL: a commit is on disk before it is acknowledged. `timeout` sets every connection's busy handler.
 SQLITE_OPTIONS: dict[str, Any] = {
@@ -190,7 +192,9 @@ def database(url: str) -> dict[str, Any]:
         config["OPTIONS"] = SQLITE_OPTIONS
         config["TEST"] = {"NAME": f"{tempfile.gettempdir()}/exchange-test-{os.getpid()}.sqlite3"}
         return config
-    config["OPTIONS"] = {**config.get("OPTIONS", {}), "pool": {"min_size": 1, "max_size": DATABASE_POOL_MAX}}
+    pool = {"min_size": 1, "max_size": DATABASE_POOL_MAX, "reconnect_timeout": DATABASE_RECONNECT_SECONDS}
+    config["ENGINE"] = "exchange.postgresql"
+    config["OPTIONS"] = {**config.get("OPTIONS", {}), "pool": pool}
     return config
 
 

@@ -60,6 +60,6 @@ def test_sqlite_commits_are_durable() -> None:
 
 def test_postgresql_gets_a_pool_and_keeps_the_options_of_its_url() -> None:
     config = database("postgres:///exchange?host=/run/here")
-    assert config["ENGINE"] == "django.db.backends.postgresql"
+    assert config["ENGINE"] == "exchange.postgresql"
     assert config["OPTIONS"]["host"] == "/run/here"
     assert config["OPTIONS"]["pool"]["max_size"] == settings.DATABASE_POOL_MAX
