@@ -5,9 +5,9 @@ array of [class name, field, field ...]. Fields are only added at the end and wi
 an older journal load too. null is None; a field that is missing takes its default.
 """
 
+import struct
 from collections.abc import Callable, Iterable
 from hashlib import sha256
-from struct import Struct
 from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 
 import orjson
@@ -79,7 +79,10 @@ class Entry(NamedTuple):
 
     def follows(self, previous: bytes) -> bool:
         """Whether the entry continues the chain after the entry whose hash is `previous`."""
-        return hash_entry(previous, *self[:-2], self.reason) == self.hash
+        try:
+            return hash_entry(previous, *self[:-2], self.reason) == self.hash
+        except struct.error:  # a number that no entry can hold
+            return False
 
 
 def make_entry(outcome: Outcome, previous: bytes) -> Entry:
@@ -118,7 +121,7 @@ def read_entries(connection: BaseDatabaseWrapper, where: str, *values: int) -> l
 # --- The chain
 
 # Four numbers and the rules version, then the lengths in bytes of kind, key, command and events.
-_header = Struct(">qqqqhHHII").pack
+_header = struct.Struct(">qqqqhHHII").pack
 
 
 def hash_entry(
@@ -163,7 +166,10 @@ def decode_command(kind: str, data: bytes) -> Command:
 
 def decode_events(data: bytes) -> list[Event]:
     """ValueError if one of them is unknown, or if its fields do not fit it."""
-    return [_build(EVENTS, kind, fields) for kind, *fields in orjson.loads(data)]
+    events = orjson.loads(data)
+    if not isinstance(events, list) or not all(isinstance(event, list) and event for event in events):
+        raise ValueError("The journal holds events that are no list of lists.")
+    return [_build(EVENTS, kind, fields) for kind, *fields in events]
 
 
 def _build(makers: dict[str, Callable[..., Any]], kind: str, fields: list[Any]) -> Any:

@@ -40,6 +40,7 @@ from markets.journal.tables import (
     fetch,
     writer_for,
 )
+from markets.journal.tail import check_tail
 
 T = TypeVar("T")
 
@@ -74,7 +75,7 @@ class Journal:
     # --- Writing
 
     def load(self) -> Engine:
-        """Loads the engine as the last committed batch left it."""
+        """Loads the engine as the last committed batch left it. Raises JournalDamaged (tail.py)."""
         return self._writes.call(self._load)
 
     def commit(self, engine: Engine, outcomes: Sequence[Outcome], changed: Changed) -> asyncio.Future[None]:
@@ -94,6 +95,7 @@ class Journal:
             if connection.vendor == "postgresql":
                 cursor.execute(f"SET lock_timeout = {LOCK_WAIT_MS}")
                 cursor.execute("SET synchronous_commit = on")
+        check_tail(connection)
         head = fetch(connection, "SELECT hash FROM markets_journalentry ORDER BY seq DESC LIMIT 1")
         self._hash = head[0][0] if head else GENESIS
         self._since = entries_since_checkpoint(connection)

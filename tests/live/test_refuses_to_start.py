@@ -1,7 +1,10 @@
 """Errors that a restart cannot repair end with status 78 and a helpful sentence. The supervisor does not retry."""
 
 import os
+import sqlite3
 import subprocess
+from collections.abc import Callable
+from contextlib import closing
 
 import pytest
 
@@ -43,3 +46,22 @@ def test_the_stock_server_refuses_to_start(live: LiveExchange) -> None:
     output, _ = process.communicate(timeout=30)
     assert process.returncode != 0
     assert "runexchange" in output
+
+
+def test_an_exchange_with_a_flipped_bit_in_its_journal_refuses_to_start(
+    start_exchange: Callable[..., LiveExchange],
+) -> None:
+    live = start_exchange()
+    assert live.stop() == 0
+    with closing(sqlite3.connect(live.folder / "exchange.sqlite3")) as database:
+        (seq, command) = database.execute("SELECT max(seq), command FROM markets_journalentry").fetchone()
+        (trigger,) = database.execute("SELECT sql FROM sqlite_schema WHERE name = 'journal_no_update'").fetchone()
+        flipped = bytes([command[0] ^ 1]) + command[1:]
+        database.execute("DROP TRIGGER journal_no_update")
+        database.execute("UPDATE markets_journalentry SET command = ? WHERE seq = ?", (flipped, seq))
+        database.execute(trigger)
+        database.commit()
+    output = ended(live, "--port", "0")
+    assert f"The journal is damaged: entry {seq} does not continue the chain of hashes." in output
+    assert "Run manage.py verify, and restore a backup" in output
+    assert "Traceback" not in output
