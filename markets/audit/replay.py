@@ -62,6 +62,8 @@ class Replay:
             events = engine.apply(command, entry.at_us)
         except (Rejected, Repeated) as refusal:
             raise Difference(f"entry {seq} was accepted, its replay is refused: {refusal}") from refusal
+        except Exception as error:  # fields that no accepted command has
+            raise Difference(f"entry {seq} was accepted, its replay fails: {error!r}") from error
         if events != outcome.events:
             before, now = next((a, b) for a, b in zip_longest(outcome.events, events) if a != b)
             raise Difference(f"entry {seq}: the journal says {before}, the replay {now}")

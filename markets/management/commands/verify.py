@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
 
 from markets.audit.balances import Difference
 from markets.audit.verification import verify
@@ -21,4 +22,6 @@ class Command(BaseCommand):
                 self.stdout.write(f"  {line}")
         except Difference as difference:
             raise CommandError(f"The database is not right: {difference}.") from difference
+        except DatabaseError as error:
+            raise CommandError(f"The database cannot be read: {error}.") from error
         self.stdout.write(self.style.SUCCESS(f"The database is right ({time.monotonic() - began:.1f} s)."))

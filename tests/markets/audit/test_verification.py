@@ -15,7 +15,7 @@ from accounts.models import Account, Transfer
 from auctions.models import Auction
 from markets.audit.balances import Ledger, check
 from markets.audit.verification import Difference, verify
-from markets.engine.commands import MakeTransfer
+from markets.engine.commands import CreateOrder, MakeTransfer
 from markets.engine.engine import Engine
 from markets.engine.events import Traded
 from markets.engine.state import RULES_VERSION
@@ -149,6 +149,13 @@ def test_a_change_is_found_and_named(statement: str, found: str, kept: str) -> N
         run_verify()
 
 
+@pytest.mark.parametrize("state", ["", "[", "7", "[1, 2]", "[[], 5, []]", '[["", "", 1, null, null], [[]], []]'])
+def test_a_checkpoint_that_cannot_be_read_is_named(state: str, kept: str) -> None:
+    assert execute(f"UPDATE markets_marketcheckpoint SET state = CAST('{state}' AS BLOB)") > 0
+    with pytest.raises(Difference, match=r"the checkpoint of market \d as of \d+ cannot be read"):
+        run_verify()
+
+
 @pytest.mark.postgres
 @pytest.mark.parametrize(
     ("statement", "found"),
@@ -234,6 +241,20 @@ class TestARewrittenJournal:
         with pytest.raises(Difference, match=r"entry 70 cannot be read: .*BuyLottery"):
             run_verify()
 
+    def test_with_events_that_are_no_events(self, kept: str) -> None:
+        self.rewrite(lambda entry: entry._replace(events=b"[7]") if entry.seq == 70 else entry)
+        with pytest.raises(Difference, match=r"entry 70 cannot be read: .* no list of lists"):
+            run_verify()
+
+    def test_with_a_command_that_nobody_can_give(self, kept: str) -> None:
+        seq, order = next(
+            (o.seq, o.command) for o in apply_all(Engine(), HISTORY) if isinstance(o.command, CreateOrder)
+        )
+        dear = encode_command(order._replace(price="dear"))  # type: ignore[arg-type]
+        self.rewrite(lambda entry: entry._replace(command=dear) if entry.seq == seq else entry)
+        with pytest.raises(Difference, match=f"entry {seq} was accepted, its replay fails: TypeError"):
+            run_verify()
+
     def test_by_rules_this_program_does_not_know(self, kept: str) -> None:
         self.rewrite(lambda entry: entry._replace(rules=RULES_VERSION + 1) if entry.seq == 70 else entry)
         with pytest.raises(Difference, match=f"entry 70 has rules version {RULES_VERSION + 1}"):
@@ -316,10 +337,10 @@ def test_every_kind_of_command_is_proved() -> None:
 def test_it_proves_one_moment_while_the_exchange_goes_on(database: str) -> None:
     commit_history(HISTORY[:200])
     proof = verify()
-    lines = [next(proof)]
+    lines = [next(proof), next(proof)]
     commit_history(HISTORY[200:])
     lines += list(proof)
-    assert lines[0].startswith("chain: 200 entries")
+    assert lines[1].startswith("chain: 200 entries")
     run_verify()
 
 
@@ -339,6 +360,10 @@ class TestTheCommand:
         assert done.returncode == 0, done.stderr
         assert "chain: 400 entries, unbroken" in done.stdout
         assert "The database is right" in done.stdout
+        assert "database: SQLite's integrity check finds" in done.stdout
+        head = JournalEntry.objects.get(seq=400).hash.hex()
+        assert f"to note in another place: the hash of entry 400 is {head}" in done.stdout
+        assert "not proved: that nobody who can write the database has rewritten the whole chain" in done.stdout
 
     def test_ends_with_1_and_the_first_difference(self, kept: str, tmp_path: Path) -> None:
         execute("UPDATE accounts_account SET cash = cash + 1 WHERE id = 3")
