@@ -165,9 +165,9 @@ SPECTACULAR_SETTINGS = {
 
 # --- Database, cache, channel layer --------------------------------------------------------------
 
-DATABASE_WAIT_SECONDS = 30  # how long a writer waits for a locked database
+DATABASE_WAIT_SECONDS = 30  # how long a writer waits for a locked database, and a request for a connection
 DATABASE_POOL_MAX = env.int("DATABASE_POOL_MAX", default=20)  # connections per process
-# After failures to connect for that long, the pool tries again with the next request, without a growing wait.
+# How long the pool tries to connect, waiting longer each time, before it begins anew (exchange/postgresql/base.py).
 DATABASE_RECONNECT_SECONDS = 2
 
 # FULL: a commit is on disk before it is acknowledged. `timeout` sets every connection's busy handler.
@@ -192,7 +192,8 @@ def database(url: str) -> dict[str, Any]:
         config["OPTIONS"] = SQLITE_OPTIONS
         config["TEST"] = {"NAME": f"{tempfile.gettempdir()}/exchange-test-{os.getpid()}.sqlite3"}
         return config
-    pool = {"min_size": 1, "max_size": DATABASE_POOL_MAX, "reconnect_timeout": DATABASE_RECONNECT_SECONDS}
+    seconds = {"timeout": DATABASE_RECONNECT_SECONDS, "reconnect_timeout": DATABASE_RECONNECT_SECONDS}
+    pool = {"min_size": 1, "max_size": DATABASE_POOL_MAX, **seconds}
     config["ENGINE"] = "exchange.postgresql"
     config["OPTIONS"] = {**config.get("OPTIONS", {}), "pool": pool}
     return config

@@ -4,25 +4,30 @@ Django's own check (CONN_HEALTH_CHECKS) replaces one dead connection at a time a
 After a restart of PostgreSQL all idle connections are dead, and a request would wait up to half a minute.
 """
 
+import time
 from typing import Any
 
+from django.conf import settings
 from django.db.backends.postgresql import base
 from psycopg import Connection, OperationalError
-from psycopg_pool import ConnectionPool
+from psycopg_pool import ConnectionPool, PoolTimeout
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
     def get_new_connection(self, conn_params: Any) -> Any:
-        """A connection that answers, by one round trip. Raises OperationalError if none comes in the pool's time-out.
-
-        If one is dead, all idle ones are replaced, because the server has probably restarted.
-        """
-        connection = super().get_new_connection(conn_params)
-        while self.pool is not None and not _answers(connection):
+        """A connection that answers, by one round trip. PoolTimeout if none comes in DATABASE_WAIT_SECONDS."""
+        last = time.monotonic() + settings.DATABASE_WAIT_SECONDS
+        while True:
+            try:
+                connection = super().get_new_connection(conn_params)
+            except PoolTimeout:  # comes soon; the pool connects anew only when it is asked anew
+                if time.monotonic() > last:
+                    raise
+                continue
+            if self.pool is None or _answers(connection):
+                return connection
             self.pool.putconn(connection)
-            self.pool.drain()
-            connection = super().get_new_connection(conn_params)
-        return connection
+            self.pool.drain()  # the server has probably restarted, so that no idle one answers
 
 
 def _answers(connection: Connection[Any]) -> bool:

@@ -4,9 +4,12 @@ The matcher keeps its connections: what it does without them is another matter.
 """
 
 import subprocess
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -21,6 +24,7 @@ PAGES = ("/", "/portfolio/", "/transfers/", "/accounts/", "/auctions/", "/sign-i
 READS = ("/me", "/accounts", "/markets", "/orders", "/portfolio", "/transfers", "/status", "/health")
 AT_ONCE = 12  # requests that make the pool grow
 ENDINGS = 5
+RETURN_SECONDS_MAX = 20.0  # for hanging; it takes two or three
 
 
 class NamedExchange(SplitExchange):
@@ -33,11 +37,23 @@ class NamedExchange(SplitExchange):
             arguments = ("runexchange", "--role", "web", "--port", str(self.port))
             self.process = manage(*arguments, env=env, stdout=log, stderr=subprocess.STDOUT)
 
+    @property
+    def name(self) -> str:
+        """The name of the database."""
+        return urlsplit(self.env["DATABASE_URL"]).path[1:]
+
+    def allow_connections(self, allow: bool) -> None:
+        """False: PostgreSQL refuses new connections to the exchange's database, as while it restarts."""
+        with psycopg.connect(self.template.postgres_url, autocommit=True) as connection:
+            connection.execute(f'ALTER DATABASE "{self.name}" ALLOW_CONNECTIONS {allow}'.encode())
+
     def end_connections(self) -> int:
         """Ends the connections of the web process. Returns how many there were."""
-        with psycopg.connect(self.env["DATABASE_URL"], autocommit=True) as connection:
+        with psycopg.connect(self.template.postgres_url, autocommit=True) as connection:
             ended = connection.execute(
-                "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE application_name = 'the-web'"
+                "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
+                " WHERE application_name = 'the-web' AND datname = %s",
+                (self.name,),
             ).fetchall()
         return len(ended)
 
@@ -67,3 +83,31 @@ def test_pages_and_rest_go_on_with_new_connections(split: NamedExchange) -> None
         assert split.end_connections() > 2
         assert set(statuses(split, browser).values()) == {200}
     assert "Traceback" not in split.log.read_text()
+
+
+def test_the_status_says_that_the_database_is_away_and_everything_answers_after_its_return(
+    split: NamedExchange,
+) -> None:
+    browser = split.browser("alice")
+
+    def status() -> Any:
+        answer = requests.get(f"{split.url}/api/v1/status", timeout=20)
+        assert answer.status_code == 200
+        return answer.json()
+
+    seq = status()["seq"]
+    assert seq > 0
+    split.allow_connections(False)
+    split.end_connections()
+    assert (status()["problems"], status()["seq"]) == (["database"], seq)
+    assert requests.get(f"{split.url}/api/v1/health", timeout=20).status_code == 200
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        waiting = [pool.submit(browser.get, path) for path in PAGES]
+        assert status()["problems"] == ["database"]
+        split.allow_connections(True)
+        assert {page.result().status for page in waiting} == {200}
+    last = time.monotonic() + RETURN_SECONDS_MAX
+    while status()["problems"] and time.monotonic() < last:
+        time.sleep(0.1)
+    assert status()["problems"] == []
+    assert set(statuses(split, browser).values()) == {200}
