@@ -1,6 +1,7 @@
 """A person in a real browser signs in, trades with a bot, watches the list of markets and sees a settlement."""
 
 import re
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import NamedTuple
@@ -249,3 +250,21 @@ async def test_own_trades_are_marked_where_account_ids_are_hidden(exchange: Live
         await expect(tape).to_have_count(3)
         await expect(tape.nth(0)).to_have_class("mine")
         await expect(tape.nth(2)).to_have_class("mine")
+
+
+async def test_a_page_turns_grey_by_itself_while_the_exchange_hangs(exchange: LiveExchange, chromium_path: str) -> None:
+    async with day(exchange, chromium_path) as (operator, _, page):
+        market = (await operator.create_market("Frost", "0", "100")).body.market.id
+        await page.goto(f"{exchange.url}/markets/{market}/")
+        light, book = page.get_by_test_id("connection"), page.get_by_test_id("book")
+        await expect(light).to_have_text("live")
+        await expect(book).to_have_css("opacity", "1")
+        assert exchange.process is not None
+        exchange.process.send_signal(signal.SIGSTOP)
+        try:
+            await expect(light).to_have_text("not answering")
+            await expect(book).to_have_css("opacity", "0.6")
+        finally:
+            exchange.process.send_signal(signal.SIGCONT)
+        await expect(light).to_have_text("live")
+        await expect(book).to_have_css("opacity", "1")
