@@ -210,7 +210,7 @@ REDIS_TIMEOUT_SECONDS = 15  # redis-py 8 defaults to 5, which ends idle readers 
 if REDIS_URL:
     CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
         "default": {
-            "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+            "BACKEND": "realtime.redis_layer.RedisLayer",
             "CONFIG": {"hosts": [{"address": REDIS_URL, "socket_timeout": REDIS_TIMEOUT_SECONDS}]},
         }
     }

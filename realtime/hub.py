@@ -18,6 +18,7 @@ from proto import exchange_pb2 as wire
 from realtime import gateway, limits
 from realtime.errors import CloseCode, RequestFailed
 from realtime.frames import encoded
+from realtime.layers import LAYER_ERRORS
 from realtime.membership import Membership
 from realtime.messages import (
     AccessChanges,
@@ -93,12 +94,12 @@ class Hub:
         if self.gateway.loop is not None:
             layer = get_channel_layer()
             assert layer is not None
-            await message_layer(layer).send(self.gateway.channel, drained_message())
             try:
                 async with asyncio.timeout(limits.DRAIN_SECONDS_MAX):
+                    await message_layer(layer).send(self.gateway.channel, drained_message())
                     await self._drained.wait()
-            except TimeoutError:
-                logger.warning("The channel layer did not empty in %g s.", limits.DRAIN_SECONDS_MAX)
+            except LAYER_ERRORS as error:  # TimeoutError is one of them
+                logger.warning("The channel layer did not empty in %g s: %r", limits.DRAIN_SECONDS_MAX, error)
         _close_all(self._sockets.values(), CloseCode.RESTART)
 
     # --- Sockets, from consumers.py ----------------------------------------------------------------------------------

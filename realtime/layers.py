@@ -1,4 +1,4 @@
-"""The channel layer of an exchange in one process, which is the default.
+"""The channel layer of an exchange in one process, which is the default; and what it means that a layer fails.
 
 Channels' own InMemoryChannelLayer deep-copies every message, starts a task for each member of a group, and loops over
 all groups at every receive. With a reader of 1,000 markets that loop alone costs ten times as much as matching an
@@ -10,9 +10,56 @@ import logging
 from typing import Any
 
 from channels.exceptions import ChannelFull
-from channels.layers import InMemoryChannelLayer
+from channels.layers import BaseChannelLayer, InMemoryChannelLayer
+from redis.exceptions import RedisError
+
+from realtime.messages import ToHub, message_layer
 
 logger = logging.getLogger(__name__)
+
+# What a layer raises when its backend is away, or does not take a message. Anything else is a bug of ours. A layer may
+# lose every message anyway, so one that it did not take counts as lost.
+LAYER_ERRORS = (OSError, RedisError, ChannelFull)
+
+
+class Sender:
+    """Sends through a layer that may fail. A message that the layer does not take is dropped; an outage is logged once.
+
+    The methods return whether the layer took the message.
+    """
+
+    def __init__(self, layer: BaseChannelLayer) -> None:
+        self._layer = message_layer(layer)
+        self._failing = False
+
+    async def send(self, channel: str, message: ToHub) -> bool:
+        try:
+            await self._layer.send(channel, message)
+        except ChannelFull:
+            logger.warning("The process behind %s does not read its messages.", channel)
+            return False
+        except LAYER_ERRORS as error:
+            return self._failed(error)
+        return self._worked()
+
+    async def group_send(self, group: str, message: ToHub) -> bool:
+        try:
+            await self._layer.group_send(group, message)
+        except LAYER_ERRORS as error:
+            return self._failed(error)
+        return self._worked()
+
+    def _failed(self, error: Exception) -> bool:
+        if not self._failing:
+            logger.error("The channel layer fails; messages are lost until it works again: %r", error)
+        self._failing = True
+        return False
+
+    def _worked(self) -> bool:
+        if self._failing:
+            logger.warning("The channel layer works again.")
+        self._failing = False
+        return True
 
 
 class LocalLayer(InMemoryChannelLayer):

@@ -234,3 +234,6 @@ class SendOutlet:
                     self.on_drain()
         except (OSError, RuntimeError):  # servers raise these when the connection is gone
             self.on_lost()
+        except Exception:
+            logger.exception("A socket could not be written to.")
+            self.on_lost()

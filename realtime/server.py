@@ -321,6 +321,23 @@ class Server(daphne.server.Server):
         self.connections[protocol]["application_instance"] = asyncio.ensure_future(application, loop=self._loop)
         return inbox
 
+    def application_checker(self) -> None:
+        """Reaps ended applications, every second. An error in one must not end the reaping: daphne's own call for the
+        next round comes last."""
+        try:
+            super().application_checker()  # type: ignore[no-untyped-call]
+        except Exception:
+            logger.exception("Ended applications could not be reaped.")
+            reactor.callLater(1, self.application_checker)
+
+    def timeout_checker(self) -> None:
+        """Enforces time-outs and pings, every 2 s; as application_checker()."""
+        try:
+            super().timeout_checker()  # type: ignore[no-untyped-call]
+        except Exception:
+            logger.exception("Time-outs could not be checked.")
+            reactor.callLater(2, self.timeout_checker)
+
     async def handle_reply(self, protocol: Any, message: Message) -> None:
         await super().handle_reply(protocol, message)  # type: ignore[no-untyped-call]
         if outlet := self.connections.get(protocol, {}).get("outlet"):

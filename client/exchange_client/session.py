@@ -8,7 +8,6 @@ until the socket ends. It waits and begins again.
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -290,9 +289,14 @@ class Session:
             self._wake()
 
     async def _write(self, socket: ClientConnection, outgoing: asyncio.Queue[bytes]) -> None:
-        with suppress(ConnectionClosed):  # the reader gets it too
+        try:
             while True:
                 await socket.send(await outgoing.get())
+        except ConnectionClosed:
+            pass  # the reader gets it too
+        except Exception:
+            log.exception("requests cannot be sent; connecting again")
+            await socket.close()  # ends the reader
 
     # --- Reading
 

@@ -96,13 +96,20 @@ class Engine(State):
                 account = self.find_acting_account(command.by, command.account, command.sudo)
             key = command.key
             if key:
-                if key in account.keys:
-                    raise Repeated(account.keys[key])
-                if key in account.open_by_key:
-                    raise Repeated(account.open_by_key[key].seq)
+                seq = account.seq_of(key)
+                if seq is not None:
+                    raise Repeated(seq)
             events = handler(self, account, command, at_us)
             if key:
                 account.remember(key, self.seq + 1)
         self.seq += 1
         self.at_us = at_us
         return events
+
+    def is_repeat(self, command: Command) -> bool:
+        """Whether apply() would not execute the command because an accepted one had its key, or opened the same user
+        account. The asker may still be refused."""
+        if isinstance(command, CreateUserAccount):
+            return command.by in self.people
+        account = self.accounts.get(command.account)
+        return account is not None and bool(command.key) and account.seq_of(command.key) is not None

@@ -102,6 +102,13 @@ class Account:
         """Cash plus the worst case of all markets: what the account can still spend (rules, section 6)."""
         return self.cash + self.worst_case
 
+    def seq_of(self, key: str) -> int | None:
+        """The seq of the accepted command with this key. None if there is none, or it is forgotten."""
+        if key in self.keys:
+            return self.keys[key]
+        order = self.open_by_key.get(key)
+        return None if order is None else order.seq
+
     def remember(self, key: str, seq: int) -> None:
         """Keeps the key of an accepted command, and forgets the oldest beyond KEYS_KEPT (rules, section 5, Keys).
 

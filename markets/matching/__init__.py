@@ -1,7 +1,8 @@
 """The matcher: one loop applies commands, commits them, and sends replies and streams. It owns the only Engine.
 
 Read in this order:
-- matcher.py: inbox, batch, commit, answers. Matcher.step is one batch. publisher.py: what is sent after a commit.
+- matcher.py: inbox, batch, commit, answers. Matcher.step is one batch. batch.py: its parts. publisher.py: what is sent
+  after a commit.
 - streams.py: positions, snapshots and resuming. entitlements.py: which streams open sockets may follow.
 - sessions.py: requests about the connection. history_requests.py: histories, read on a thread of their own.
   charges.py: charges without a command. A new kind of message in the queue is dispatched in Matcher.offer or step.

@@ -7,27 +7,27 @@ A refusal is an answer. Any other exception ends the process, and starting again
 import asyncio
 import logging
 import time
-from collections import OrderedDict, deque
-from collections.abc import Awaitable, Callable
-from typing import Any, NamedTuple
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
 
 from channels.layers import BaseChannelLayer
 
-from markets.engine.commands import TRADING, Command, CreateHouse, same_request
+from markets.engine.commands import CreateHouse
 from markets.engine.engine import Engine
 from markets.engine.errors import Reason, Rejected, Repeated
-from markets.engine.events import Event
 from markets.engine.invariants import Watch
 from markets.engine.state import Changed
 from markets.engine.visibility import NOTHING, market_not_found
 from markets.journal.entries import Outcome
-from markets.journal.journal import Journal, JournalUnavailable
+from markets.journal.journal import Journal
 from markets.matching import charges
+from markets.matching.batch import Delivered, Frame, Slot, check_repeat, count_of, parsed
 from markets.matching.history_requests import HistoryRequests
 from markets.matching.publisher import Publisher
 from markets.matching.quarantine import Quarantine
 from markets.matching.sessions import Answer, Sessions
-from markets.matching.streams import Streams
+from markets.matching.streams import EncodedMessage, Streams
 from markets.wire import codec
 from markets.wire.audience import Publication
 from markets.wire.decoding import Asker, decode
@@ -40,12 +40,10 @@ from realtime.limits import BUSY_RETRY_MS, SERVER_FRAME_BYTES_MAX
 from realtime.messages import (
     CommandMessage,
     HistoryMessage,
-    Reply,
     RequestMessage,
     ResyncMessage,
     SessionMessage,
     ToMatcher,
-    replies_message,
 )
 from realtime.rights import Rights
 
@@ -55,7 +53,6 @@ BATCH_COMMANDS_MAX = 512
 INBOX_COMMANDS_MAX = 20_000
 EXPIRES_US = 5_000_000  # a request that waited longer is refused, never executed
 BUSY_AFTER_SECONDS = 1.0  # while a commit takes longer, the database is locked and new requests get BUSY
-ORIGINS_MAX = 100_000  # origins for which the last number is remembered
 
 Queued = RequestMessage | ResyncMessage  # what waits in the inbox
 
@@ -64,28 +61,6 @@ EXPIRED = Rejected(Reason.EXPIRED, f"The request waited over {EXPIRES_US // 1_00
 
 def utc_us() -> int:
     return time.time_ns() // 1_000
-
-
-class Slot:
-    """The place of one answer. It holds a message that is ready, or the events from which the message is made."""
-
-    __slots__ = ("command", "events", "message", "request_id", "same_body", "seq")
-
-    def __init__(self, request_id: str) -> None:
-        self.request_id = request_id
-        self.message: pb.ServerMessage | None = None
-        self.seq = 0
-        self.events: list[Event] | None = None
-        self.command: Command | None = None  # if set, it repeats the accepted command `seq`
-        self.same_body = True
-
-
-class Frame(NamedTuple):
-    """One message of commands, with the slots of their answers."""
-
-    message: CommandMessage
-    asker: Asker
-    slots: list[Slot]
 
 
 class Matcher:
@@ -115,7 +90,7 @@ class Matcher:
         self.history_requests = HistoryRequests(engine, journal, self.rates, self._wake.set)
         self._idle = asyncio.Event()
         self._idle.set()
-        self._seen: OrderedDict[str, int] = OrderedDict()  # origin -> last number
+        self._delivered = Delivered()
         self._commit_began: float | None = None
         self._stopping = False
 
@@ -131,7 +106,7 @@ class Matcher:
             self.refused += answer.HasField("refused")
             await self._publisher.reply(message, [encoded(answer)])
             return
-        count = _count(message)
+        count = count_of(message)
         slow = self._commit_began is not None and time.monotonic() - self._commit_began > BUSY_AFTER_SECONDS
         full = slow or self._stopping or self._waiting + count > INBOX_COMMANDS_MAX
         if message["type"] != "resync" and full:
@@ -148,7 +123,7 @@ class Matcher:
         room = BATCH_COMMANDS_MAX
         while self._inbox and room > 0:
             message = self._inbox.popleft()
-            room -= _count(message)
+            room -= count_of(message)
             taken.append(message)
         self._waiting -= BATCH_COMMANDS_MAX - room
         return taken
@@ -156,20 +131,21 @@ class Matcher:
     # --- The loop
 
     async def run(self) -> None:
-        """Does batch after batch until it is cancelled. Raises what broke a batch: then the process must end."""
-        beat = asyncio.create_task(self._publisher.beat())
-        try:
-            while True:
-                await self._wake.wait()
-                while self._inbox or self.history_requests.finished:
-                    await self._step_or_keep(self._take())
-                    await self._publisher.send_summaries(self._wake)
-                self._wake.clear()
+        """Does batch after batch, and beats, until cancelled. Raises what broke either: then the process must end."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._publisher.beat())
+            tasks.create_task(self._do_batches())
+
+    async def _do_batches(self) -> None:
+        while True:
+            await self._wake.wait()
+            while self._inbox or self.history_requests.finished:
+                await self.step(self._take())
                 await self._publisher.send_summaries(self._wake)
-                if not self._inbox and not self.history_requests.waiting:
-                    self._idle.set()
-        finally:
-            beat.cancel()
+            self._wake.clear()
+            await self._publisher.send_summaries(self._wake)
+            if not self._inbox and not self.history_requests.waiting:
+                self._idle.set()
 
     async def drain(self) -> None:
         """Takes nothing more and waits until everything taken has been answered."""
@@ -185,44 +161,51 @@ class Matcher:
         outcomes = [Outcome(1, at_us, command, self.engine.apply(command, at_us))]
         await self.journal.commit(self.engine, outcomes, self.engine.take_changed())
 
-    async def _step_or_keep(self, batch: list[Queued]) -> None:
-        try:
-            await self.step(batch)
-        except JournalUnavailable:
-            raise  # no command is to blame
-        except Exception:
-            self.quarantine.keep(batch, self.clock())
-            raise
-
     async def step(self, batch: list[Queued]) -> None:
         """Does one batch: reads, then commands, then the commit, then answers, then streams. A history
         request only begins its reading. The answers include the histories that are ready by now."""
         now_us = max(self.clock(), self.engine.at_us)
-        fresh = [message for message in batch if not self._is_repeat(message)]
+        fresh = [message for message in batch if not self._delivered.has(message)]
         resynced = [(m["reply"], await self.sessions.resync(m["streams"])) for m in fresh if m["type"] == "resync"]
         read = [(m, await self._read(m, now_us)) for m in fresh if m["type"] == "session" or m["type"] == "history"]
         answers: list[tuple[RequestMessage, Answer]] = [(m, answer) for m, answer in read if answer is not None]
-        outcomes: list[Outcome] = []
-        frames = [self._apply(m, now_us, outcomes) for m in fresh if m["type"] == "command"]
-        changed = self.engine.take_changed()
-        commit = self._begin_commit(outcomes, changed)
-        publication = Publication(self.engine)
-        for outcome in outcomes:
-            publication.add(outcome.seq, outcome.events)
-        publication.add_portfolios(self.engine.seq, changed)
-        messages = self.streams.encode(publication)
-        await commit
-        self._commit_began = None
+        commands = [message for message in fresh if message["type"] == "command"]
+        frames, messages, publication, changed = await self._execute(commands, now_us)
         self.streams.publish(messages, publication, changed)
         committed_us = max(self.clock(), now_us)
         await self._repeat(frames)
-        answers += [(frame.message, self._answer(frame, now_us, committed_us)) for frame in frames]
+        answers += self._answers(frames, now_us, committed_us)
         answers += self.history_requests.answers()
         for channel, streams in resynced:
             for stream in streams:
-                await self._publisher.send_to(channel, stream)
-        await self._send_answers(answers)
+                await self._publisher.sender.send(channel, stream)
+        await self._publisher.send_answers(answers)
         await self._publisher.send(messages, publication, changed)
+
+    async def _execute(
+        self, batch: list[CommandMessage], now_us: int
+    ) -> tuple[list[Frame], list[EncodedMessage], Publication, Changed]:
+        """Applies commands and commits them. Encodes their streams while the commit runs.
+
+        If applying or committing fails, the commands are quarantined. Later nothing is: a committed command would be
+        denied.
+        """
+        outcomes: list[Outcome] = []
+        with self.quarantine.around(batch, now_us):
+            frames = [self._apply(message, now_us, outcomes) for message in batch]
+            changed = self.engine.take_changed()
+            commit = self._begin_commit(outcomes, changed)
+        try:
+            publication = Publication(self.engine)
+            for outcome in outcomes:
+                publication.add(outcome.seq, outcome.events)
+            publication.add_portfolios(self.engine.seq, changed)
+            messages = self.streams.encode(publication)
+        finally:
+            with self.quarantine.around(batch, now_us):
+                await commit
+        self._commit_began = None
+        return frames, messages, publication, changed
 
     def _begin_commit(self, outcomes: list[Outcome], changed: Changed) -> Awaitable[None]:
         """Begins the commit on the journal's thread. Meanwhile the loop encodes the streams."""
@@ -232,24 +215,11 @@ class Matcher:
         self._commit_began = time.monotonic()
         return self.journal.commit(self.engine, outcomes, changed)
 
-    def _is_repeat(self, message: Queued) -> bool:
-        """Whether the origin has sent this number or a later one before: the layer may deliver late or twice."""
-        if message["type"] == "resync":
-            return False
-        origin, number = message["origin"], message["number"]
-        if number <= self._seen.get(origin, -1):
-            return True
-        self._seen[origin] = number
-        self._seen.move_to_end(origin)
-        if len(self._seen) > ORIGINS_MAX:
-            self._seen.popitem(last=False)
-        return False
-
     # --- Reads and commands
 
     async def _read(self, message: SessionMessage | HistoryMessage, now_us: int) -> Answer | None:
         """Answers a request that changes nothing. None if its answer follows later."""
-        request = _parsed(message).messages[0]
+        request = parsed(message).messages[0]
         if now_us - message["received_us"] > EXPIRES_US:
             return Answer([encoded(codec.refusal(request.request_id, EXPIRED))], None)
         if message["type"] == "history":
@@ -261,7 +231,7 @@ class Matcher:
         asker = self._asker(message)
         late = at_us - message["received_us"] > EXPIRES_US
         slots = []
-        for request in _parsed(message).messages:
+        for request in parsed(message).messages:
             slot = Slot(request.request_id)
             slots.append(slot)
             try:
@@ -285,7 +255,6 @@ class Matcher:
     ) -> None:
         kind = request.WhichOneof("message") or ""
         self.rates.charge(asker.user, class_of(kind), asker.sudo, at_us)
-        self.quarantine.check(asker, request)
         try:
             command = decode(kind, request, asker)
         except Rejected:
@@ -295,6 +264,8 @@ class Matcher:
             raise Rejected(Reason.INTERNAL, "The exchange could not read this request. Nothing changed.") from None
         if asker.rights.bound:  # the engine checks what the person may see; the token may see less
             self._check_known(command, asker)
+        if not self.engine.is_repeat(command):  # a repeat is answered as before: it executes nothing
+            self.quarantine.check(asker, request)
         try:
             slot.events = self.engine.apply(command, at_us)
         except Repeated as repeated:
@@ -315,7 +286,7 @@ class Matcher:
             entry = first[slot.seq]
             try:
                 if slot.same_body:
-                    _check_repeat(slot.command, entry.command, slot.seq)
+                    check_repeat(slot.command, entry.command, slot.seq)
                 self._check_known(slot.command, asker)
                 slot.events = [event for event in entry.events if self._is_known(event, asker)]
             except Rejected as rejected:
@@ -330,6 +301,17 @@ class Matcher:
     def _is_known(self, subject: Any, asker: Asker) -> bool:
         market = self.engine.markets.get(getattr(subject, "market", 0))
         return market is None or asker.degree(self.engine, market) > NOTHING
+
+    def _answers(
+        self, frames: list[Frame], sequenced_us: int, committed_us: int
+    ) -> Iterator[tuple[RequestMessage, Answer]]:
+        """The answers of the frames. One that cannot be written is lost: to end the process would not help, because
+        the asker will ask again."""
+        for frame in frames:
+            try:
+                yield frame.message, self._answer(frame, sequenced_us, committed_us)
+            except Exception:
+                logger.exception("An answer to user %s could not be written.", frame.asker.user)
 
     def _answer(self, frame: Frame, sequenced_us: int, committed_us: int) -> Answer:
         """The frame's replies in order, joined."""
@@ -354,42 +336,13 @@ class Matcher:
         return Answer(list(joined(encoded(message) for message in answer.messages)), None)
 
     def _write_limits(self, answer: pb.ServerFrame, frame: Frame, now_us: int) -> None:
-        for request, message in zip(_parsed(frame.message).messages, answer.messages):
+        for request, message in zip(parsed(frame.message).messages, answer.messages):
             kind = request.WhichOneof("message")
             if kind in REQUESTS:  # anything else was charged to no bucket
                 left = self.rates.left(frame.asker.user, class_of(kind), frame.asker.sudo, now_us)
                 codec.write_limits(message, left)
 
-    async def _send_answers(self, answers: list[tuple[RequestMessage, Answer]]) -> None:
-        """Sends one message to each process that asked."""
-        replies: dict[str, list[Reply]] = {}
-        for message, answer in answers:
-            reply = (message["origin"], message["number"], answer.frames, answer.control)
-            replies.setdefault(message["reply"], []).append(reply)
-        for channel, items in replies.items():
-            await self._publisher.send_to(channel, replies_message(items))
-
     async def _refuse_all(self, message: RequestMessage, rejected: Rejected) -> None:
         self.refused += message["count"]
-        refusals = [codec.refusal(request.request_id, rejected) for request in _parsed(message).messages]
+        refusals = [codec.refusal(request.request_id, rejected) for request in parsed(message).messages]
         await self._publisher.reply(message, [encoded(*refusals)])
-
-
-def _check_repeat(command: Any, first: Any, seq: int) -> None:
-    """Rejected if the first command with the key was another one, or was made in sudo that is off now.
-
-    A trading command's answer needs no sudo.
-    """
-    if not same_request(command, first):
-        raise Rejected(Reason.KEY_CONFLICT, f"The key {command.key} was used for another command, in entry {seq}.")
-    if first.sudo and not command.sudo and not isinstance(command, TRADING):
-        raise Rejected(Reason.SUDO_REQUIRED, f"Entry {seq} was made in sudo. Turn sudo on to get its answer again.")
-
-
-def _count(message: Queued) -> int:
-    """How many commands the message counts as. A resync counts as one."""
-    return 1 if message["type"] == "resync" else message["count"]
-
-
-def _parsed(message: RequestMessage) -> pb.ClientFrame:
-    return pb.ClientFrame.FromString(message["data"])

@@ -1,29 +1,31 @@
-"""Sends what the matcher publishes: after a commit, replies to processes and streams to groups; a beat every second."""
+"""Sends what the matcher publishes: after a commit, replies to processes and streams to groups; a beat every second.
+
+What the layer does not take is lost, and nothing else fails. Hubs see the gap by the next beat and ask for a resync.
+Askers time out with OUTCOME_UNKNOWN and ask again with their key.
+"""
 
 import asyncio
-import logging
 import time
+from collections.abc import Iterable
 
-from channels.exceptions import ChannelFull
 from channels.layers import BaseChannelLayer
 
 from markets.engine.state import Changed
 from markets.matching.entitlements import Entitlements
+from markets.matching.sessions import Answer
 from markets.matching.streams import EncodedMessage, Streams
 from markets.wire.audience import Publication
 from realtime.groups import HUBS, group_of
+from realtime.layers import Sender
 from realtime.messages import (
     DrawMessage,
+    Reply,
     RequestMessage,
-    ToHub,
     beat_message,
-    message_layer,
     private_message,
     replies_message,
     stream_message,
 )
-
-logger = logging.getLogger(__name__)
 
 BEAT_SECONDS = 1.0
 SUMMARY_SECONDS = 0.25  # between two rounds of summaries
@@ -33,7 +35,7 @@ class Publisher:
     """`published` is the seq of the last journal entry whose events have been sent."""
 
     def __init__(self, layer: BaseChannelLayer, streams: Streams, epoch: int) -> None:
-        self.layer = message_layer(layer)
+        self.sender = Sender(layer)
         self.streams = streams
         self.entitlements = Entitlements(streams)
         self.epoch = epoch
@@ -42,20 +44,19 @@ class Publisher:
         self._summaries_at = 0.0  # time.monotonic() at which the next may be sent
         self._summaries_wait: asyncio.TimerHandle | None = None
 
-    async def send_to(self, channel: str, message: ToHub) -> None:
-        """Sends to one process. If it is full or gone, the message is lost.
-
-        Its askers then time out with OUTCOME_UNKNOWN, and ask again.
-        """
-        try:
-            await self.layer.send(channel, message)
-        except ChannelFull:
-            logger.warning("the process behind %s does not read its answers", channel)
-
     async def reply(self, message: RequestMessage | DrawMessage, frames: list[bytes]) -> None:
         """Replies at once to the sender of the message."""
         reply = (message["origin"], message["number"], frames, None)
-        await self.send_to(message["reply"], replies_message([reply]))
+        await self.sender.send(message["reply"], replies_message([reply]))
+
+    async def send_answers(self, answers: Iterable[tuple[RequestMessage, Answer]]) -> None:
+        """Sends one message to each process that asked."""
+        replies: dict[str, list[Reply]] = {}
+        for message, answer in answers:
+            reply = (message["origin"], message["number"], answer.frames, answer.control)
+            replies.setdefault(message["reply"], []).append(reply)
+        for channel, items in replies.items():
+            await self.sender.send(channel, replies_message(items))
 
     async def send(self, messages: list[EncodedMessage], publication: Publication, changed: Changed) -> None:
         """Sends a committed batch.
@@ -64,18 +65,18 @@ class Publisher:
         all hubs in one message. Last come the streams that open sockets may follow from now on.
         """
         if changes := self.entitlements.changes(changed):
-            await self.layer.group_send(HUBS, changes)
+            await self.sender.group_send(HUBS, changes)
         private = []
         for one in messages:
             group = group_of(one.stream)
             if group == HUBS:
                 private.append(one.item)
             else:
-                await self.layer.group_send(group, stream_message(*one.item))
+                await self.sender.group_send(group, stream_message(*one.item))
         if private:
-            await self.layer.group_send(HUBS, private_message(private))
+            await self.sender.group_send(HUBS, private_message(private))
         if additions := await self.entitlements.additions(publication):
-            await self.layer.group_send(HUBS, additions)
+            await self.sender.group_send(HUBS, additions)
         self.published = self.streams.engine.seq
         if not self.streams.has_summaries_due:
             self._head = self.published
@@ -95,15 +96,15 @@ class Publisher:
         self._summaries_wait = None
         self._summaries_at = time.monotonic() + SUMMARY_SECONDS
         for messages in self.streams.summaries():
-            await self.layer.group_send(HUBS, private_message([one.item for one in messages]))
+            await self.sender.group_send(HUBS, private_message([one.item for one in messages]))
             await asyncio.sleep(0)
         self._head = self.published
 
     async def beat(self) -> None:
-        """Sends all hubs a beat every second. It shows them whether they have missed a message."""
+        """Sends all hubs a beat every second, until cancelled. It shows them whether they have missed a message."""
         while True:
             message = beat_message(self.epoch, self._head, self.streams.recent(), self.entitlements.recent())
-            await self.layer.group_send(HUBS, message)
-            self.streams.next_beat()
-            self.entitlements.next_beat()
+            if await self.sender.group_send(HUBS, message):  # else the next one repeats as much
+                self.streams.next_beat()
+                self.entitlements.next_beat()
             await asyncio.sleep(BEAT_SECONDS)

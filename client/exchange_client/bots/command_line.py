@@ -95,6 +95,8 @@ async def _reported(bot: Coroutine[Any, Any, None]) -> None:
         await bot
     except ExchangeError as error:
         log.error("a bot ends: %s", error)
+    except Exception:
+        log.exception("a bot fails")
 
 
 async def _orphaned(parent: int) -> None:

@@ -18,6 +18,7 @@ from markets import checks, demo
 from markets.journal.journal import Journal
 from markets.journal.lock import MatcherLock
 from markets.matching.process import load_matcher, matching
+from realtime import limits
 from realtime.addresses import is_loopback
 from realtime.server import serve
 
@@ -114,12 +115,20 @@ async def _run_until_signal(parts: list[Any], drain: Callable[[], Awaitable[None
     tasks = [asyncio.create_task(part()) for part in parts]
     signalled = asyncio.create_task(stopped.wait())
     await asyncio.wait([signalled, *tasks], return_when=asyncio.FIRST_COMPLETED)
-    if signalled.done():
-        await drain()
+    drained = await _drained(drain, tasks) if signalled.done() else True
     failed = [task for task in tasks if task.done()]
     for task in (*tasks, signalled):
         task.cancel()
     await asyncio.gather(*tasks, signalled, return_exceptions=True)
     for task in failed:
         task.result()
-    return 1 if failed else 0
+    return 1 if failed or not drained else 0
+
+
+async def _drained(drain: Callable[[], Awaitable[None]], tasks: list[asyncio.Task[None]]) -> bool:
+    """Awaits the drain. Returns False if it takes too long, or a part that it waits for ends."""
+    draining = asyncio.ensure_future(drain())
+    await asyncio.wait([draining, *tasks], timeout=limits.STOP_DRAIN_SECONDS_MAX, return_when=asyncio.FIRST_COMPLETED)
+    done = draining.done()
+    draining.cancel()
+    return done

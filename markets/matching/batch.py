@@ -1,0 +1,75 @@
+"""The parts of a batch: messages that the layer delivers once, frames of commands, and the places of their answers."""
+
+from collections import OrderedDict
+from typing import Any, NamedTuple
+
+from markets.engine.commands import TRADING, Command, same_request
+from markets.engine.errors import Reason, Rejected
+from markets.engine.events import Event
+from markets.wire.decoding import Asker
+from proto import exchange_pb2 as pb
+from realtime.messages import CommandMessage, RequestMessage, ResyncMessage
+
+ORIGINS_MAX = 100_000  # origins for which the last number is remembered
+
+
+class Delivered:
+    """Remembers what has been delivered: the layer may deliver late or twice."""
+
+    def __init__(self) -> None:
+        self._last: OrderedDict[str, int] = OrderedDict()  # origin -> last number
+
+    def has(self, message: RequestMessage | ResyncMessage) -> bool:
+        """Whether the origin has sent this number or a later one before. Remembers the number."""
+        if message["type"] == "resync":
+            return False
+        origin, number = message["origin"], message["number"]
+        if number <= self._last.get(origin, -1):
+            return True
+        self._last[origin] = number
+        self._last.move_to_end(origin)
+        if len(self._last) > ORIGINS_MAX:
+            self._last.popitem(last=False)
+        return False
+
+
+class Slot:
+    """The place of one answer. It holds a message that is ready, or the events from which the message is made."""
+
+    __slots__ = ("command", "events", "message", "request_id", "same_body", "seq")
+
+    def __init__(self, request_id: str) -> None:
+        self.request_id = request_id
+        self.message: pb.ServerMessage | None = None
+        self.seq = 0
+        self.events: list[Event] | None = None
+        self.command: Command | None = None  # if set, it repeats the accepted command `seq`
+        self.same_body = True
+
+
+class Frame(NamedTuple):
+    """One message of commands, with the slots of their answers."""
+
+    message: CommandMessage
+    asker: Asker
+    slots: list[Slot]
+
+
+def check_repeat(command: Any, first: Any, seq: int) -> None:
+    """Rejected if the first command with the key was another one, or was made in sudo that is off now.
+
+    A trading command's answer needs no sudo.
+    """
+    if not same_request(command, first):
+        raise Rejected(Reason.KEY_CONFLICT, f"The key {command.key} was used for another command, in entry {seq}.")
+    if first.sudo and not command.sudo and not isinstance(command, TRADING):
+        raise Rejected(Reason.SUDO_REQUIRED, f"Entry {seq} was made in sudo. Turn sudo on to get its answer again.")
+
+
+def count_of(message: RequestMessage | ResyncMessage) -> int:
+    """How many commands the message counts as. A resync counts as one."""
+    return 1 if message["type"] == "resync" else message["count"]
+
+
+def parsed(message: RequestMessage) -> pb.ClientFrame:
+    return pb.ClientFrame.FromString(message["data"])
