@@ -50,6 +50,7 @@ class Gateway:
         self.channel = ""  # the hub's channel, where replies arrive
         self.loop: asyncio.AbstractEventLoop | None = None
         self._layer: MessageLayer | None = None
+        self._failing = False  # the layer did not take the last message; an outage is logged once
         self._beat_at = float("-inf")  # time.monotonic() of the matcher's last beat
         self._origin = f"{self.process}.ask"
         self._numbers = itertools.count(1)
@@ -80,8 +81,11 @@ class Gateway:
         except ChannelFull as error:
             raise busy("Too many requests are waiting.") from error
         except Exception as error:  # from the layer's backend, which may have taken the message all the same
-            logger.exception("The channel layer failed.")
+            if not self._failing:
+                logger.exception("The channel layer failed.")
+            self._failing = True
             raise outcome_unknown() from error
+        self._failing = False
 
     async def charge(self, user: int, sudo: bool, rate_class: RateClass, cost: int) -> None:
         """Takes tokens from a person's rates for a message that this process refused itself. The charge is lost if the

@@ -8,6 +8,7 @@ from allauth.account.adapter import get_adapter
 from django.conf import settings
 from django.core.cache import cache
 from django.http import HttpRequest
+from redis.exceptions import RedisError
 
 from proto import exchange_pb2 as wire
 from realtime.errors import RequestFailed
@@ -16,6 +17,7 @@ from realtime.limits import FAILED_SIGN_INS_MAX, RateClass
 logger = logging.getLogger(__name__)
 
 MINUTE_SECONDS = 60
+CACHE_ERRORS = (OSError, RedisError)  # while Redis is away
 OPEN_READS_MAX = 600  # per address and minute, for operations open to everybody
 
 
@@ -72,7 +74,11 @@ def full() -> Rate:
 def _by_address(request: HttpRequest, what: str, most: int, cost: int) -> Rate:
     minute, second = divmod(int(time.time()), MINUTE_SECONDS)
     key = f"rest:{what}:{get_adapter(request).get_client_ip(request)}:{minute}"
-    count = cost if cache.add(key, cost, 2 * MINUTE_SECONDS) else cache.incr(key, cost)
+    try:
+        count = cost if cache.add(key, cost, 2 * MINUTE_SECONDS) else cache.incr(key, cost)
+    except CACHE_ERRORS as error:  # the status has to say that the exchange does not answer
+        logger.warning("A request was not counted: %r", error)
+        count = cost
     rate = Rate(most, max(0, most - count), MINUTE_SECONDS - second)
     if count > most:
         limits = wire.Limits(limit=most, remaining=0, reset_ms=rate.reset * 1_000)

@@ -1,11 +1,14 @@
 """Fixtures: real exchanges on file databases, for tests about sockets, pages and crashes."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.live.exchange import LiveExchange, Template
+from tests.live.exchange import LiveExchange, SplitExchange, Template
+from tests.live.redis_server import RedisServer
+from tests.services import missing
 
 
 @pytest.fixture(scope="session")
@@ -44,3 +47,31 @@ def live(
     exchange = LiveExchange(use, tmp_path_factory.mktemp("live") / "exchange")
     yield exchange
     exchange.close()
+
+
+@pytest.fixture
+def redis_server() -> Iterator[RedisServer]:
+    """A server that the test may stop."""
+    if shutil.which("redis-server") is None:
+        missing("redis-server")
+    server = RedisServer()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def start_split(
+    postgres_template: Template, redis_server: RedisServer, tmp_path: Path
+) -> Iterator[Callable[..., SplitExchange]]:
+    """A function that starts an exchange in two processes over `redis_server`. All end after the test."""
+    started: list[SplitExchange] = []
+
+    def start(**more: str) -> SplitExchange:
+        folder = tmp_path / f"split{len(started)}"
+        exchange = SplitExchange(postgres_template, folder, {"REDIS_URL": redis_server.url, **more})
+        started.append(exchange)
+        return exchange
+
+    yield start
+    for exchange in started:
+        exchange.close()

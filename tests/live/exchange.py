@@ -105,6 +105,9 @@ class LiveExchange:
     def start(self) -> None:
         """Returns when it serves. AssertionError with its log if it never does."""
         self.launch()
+        self.until_served()
+
+    def until_served(self) -> None:
         assert self.process is not None
         last = time.monotonic() + START_SECONDS_MAX
         while time.monotonic() < last and self.process.poll() is None:
@@ -164,6 +167,29 @@ class LiveExchange:
         if name:
             browser.sign_in(name, f"pass-{name}")
         return browser
+
+
+class SplitExchange(LiveExchange):
+    """An exchange in two processes: `process` is the web process, `matcher` the other one. `more` has REDIS_URL."""
+
+    matcher: "subprocess.Popen[str]"
+
+    def launch(self) -> None:
+        self.launch_matcher()
+        with self.log.open("a") as log:
+            arguments = ("runexchange", "--role", "web", "--port", str(self.port))
+            self.process = manage(*arguments, env=self.env, stdout=log, stderr=subprocess.STDOUT)
+
+    def launch_matcher(self) -> None:
+        with self.log.open("a") as log:
+            self.matcher = manage(
+                "runexchange", "--role", "matcher", env=self.env, stdout=log, stderr=subprocess.STDOUT
+            )
+
+    def close(self) -> None:
+        self.matcher.kill()
+        self.matcher.wait(STOP_SECONDS_MAX)
+        super().close()
 
 
 class Page:

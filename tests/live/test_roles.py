@@ -1,45 +1,22 @@
 """The exchange in two processes over Redis and PostgreSQL: a matcher, and one that serves pages and sockets."""
 
 import signal
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from exchange_client import BID, OFFER, Exchange
 
-from tests.live.exchange import STOP_SECONDS_MAX, LiveExchange, Template, manage
+from tests.live.exchange import STOP_SECONDS_MAX, LiveExchange, SplitExchange, Template
 
 pytestmark = [pytest.mark.postgres, pytest.mark.redis]
 
 
 @pytest.fixture
 def split(postgres_template: Template, redis_url: str, tmp_path: Path) -> Iterator[LiveExchange]:
-    """`process` is the web process, `matcher` the other one."""
     exchange = SplitExchange(postgres_template, tmp_path / "split", {"REDIS_URL": redis_url})
     yield exchange
     exchange.close()
-
-
-class SplitExchange(LiveExchange):
-    matcher: "subprocess.Popen[str]"
-
-    def launch(self) -> None:
-        self.launch_matcher()
-        with self.log.open("a") as log:
-            arguments = ("runexchange", "--role", "web", "--port", str(self.port))
-            self.process = manage(*arguments, env=self.env, stdout=log, stderr=subprocess.STDOUT)
-
-    def launch_matcher(self) -> None:
-        with self.log.open("a") as log:
-            self.matcher = manage(
-                "runexchange", "--role", "matcher", env=self.env, stdout=log, stderr=subprocess.STDOUT
-            )
-
-    def close(self) -> None:
-        self.matcher.kill()
-        self.matcher.wait(STOP_SECONDS_MAX)
-        super().close()
 
 
 async def test_orders_trade_and_survive_a_new_matcher(split: SplitExchange) -> None:
