@@ -15,8 +15,7 @@ import psycopg
 import pytest
 import requests
 
-from tests.live.exchange import Browser, Template, manage
-from tests.live.test_roles import SplitExchange
+from tests.live.exchange import Browser, SplitExchange, Template, manage
 
 pytestmark = [pytest.mark.postgres, pytest.mark.redis]
 
