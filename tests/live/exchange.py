@@ -16,6 +16,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterable, Mapping
+from http import HTTPStatus
 from http.client import HTTPResponse
 from http.cookiejar import Cookie, CookieJar
 from pathlib import Path
@@ -179,6 +180,14 @@ class SplitExchange(LiveExchange):
         with self.log.open("a") as log:
             arguments = ("runexchange", "--role", "web", "--port", str(self.port))
             self.process = manage(*arguments, env=self.env, stdout=log, stderr=subprocess.STDOUT)
+
+    def until_served(self) -> None:
+        """Returns when the web process hears the matcher, so that nothing is answered BUSY any more."""
+        super().until_served()
+        last = time.monotonic() + START_SECONDS_MAX
+        while self.browser("").get("/api/v1/health").status != HTTPStatus.OK:
+            assert time.monotonic() < last, f"the matcher did not start:\n{self.log.read_text()[-4000:]}"
+            time.sleep(0.05)
 
     def launch_matcher(self) -> None:
         with self.log.open("a") as log:
