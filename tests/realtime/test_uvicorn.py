@@ -15,11 +15,18 @@ from realtime.errors import CloseCode
 from tests.realtime.world import World, authenticate, client_frame, order, until
 
 MARKET = "market.1"
+STOP_SECONDS_MAX = 10
 
 
 @pytest_asyncio.fixture
 async def port(world: World) -> AsyncIterator[int]:
-    config = uvicorn.Config(world.application, lifespan="off", log_level="warning", ws_per_message_deflate=False)
+    config = uvicorn.Config(
+        world.application,
+        lifespan="off",
+        log_level="warning",
+        ws_per_message_deflate=False,
+        timeout_graceful_shutdown=STOP_SECONDS_MAX,  # else it may wait for a connection for ever
+    )
     server = uvicorn.Server(config)
     listening = socket.create_server(("127.0.0.1", 0))
     task = asyncio.create_task(server._serve(sockets=[listening]))  # without its signal handlers
