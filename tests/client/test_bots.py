@@ -1,6 +1,8 @@
 """The bots' strategies, which are functions of a market and a portfolio."""
 
+import math
 import random
+from statistics import mean, stdev
 from typing import Any
 
 import pytest
@@ -10,11 +12,16 @@ from exchange_client.bots.market_maker import LEVELS, MarketMaker
 from exchange_client.bots.momentum_trader import SLOW_TRADES, MomentumTrader, trend
 from exchange_client.bots.noise_trader import RESTING_MAX, NoiseTrader
 from exchange_client.bots.trader import Bot, on_tick, size_for
+from exchange_client.bots.worth import Worth
 from exchange_client.views import MarketView, Portfolio
 
+from tests.client.floor import Floor, Mirrored, house
 from tests.client.script import OWN, cancelled, order, trade
 
 CASH = 100_000 * 10_000
+AROUND_ZERO = pb.Market(
+    id=1, min_settlement=-5_000, max_settlement=5_000, tick_size=10, smallest_size=100, status=pb.OPEN
+)
 
 
 class Desk:
@@ -28,7 +35,7 @@ class Desk:
             id=1, min_settlement=low, max_settlement=high, tick_size=tick, smallest_size=smallest, status=pb.OPEN
         )
         self.portfolio = Portfolio(OWN)
-        self.portfolio.cash = CASH
+        self.portfolio.cash = self.portfolio.available = CASH
         self._masked = masked
         self._orders = 100
 
@@ -46,7 +53,9 @@ class Desk:
         self.view.apply(pb.OrderCreated(order=order(number, side, price, size)))
 
     def holds(self, position: int) -> None:
-        self.portfolio.apply(pb.PortfolioUpdated(cash=CASH, exposures=[pb.Exposure(market_id=1, position=position)]))
+        self.portfolio.apply(
+            pb.PortfolioUpdated(cash=CASH, available=CASH, exposures=[pb.Exposure(market_id=1, position=position)])
+        )
 
     def prices(self, *prices: int) -> None:
         self.view.apply(pb.Trades(trades=[trade(1, price, 1, 0, 0) for price in prices]))
@@ -116,7 +125,6 @@ def test_the_maker_never_crosses_the_quotes_of_others() -> None:
 def test_the_maker_follows_the_last_trades() -> None:
     desk, bot = Desk(), MarketMaker(random.Random(1))
     desk.prices(8000)
-    desk.portfolio.cash = CASH
     desk.step(bot)
     desk.prices(2000)
     for _ in range(60):
@@ -221,7 +229,61 @@ def test_the_same_seed_does_the_same() -> None:
     assert day(1) == day(1) != day(2)
 
 
-def test_prices_are_on_the_tick_within_the_bounds_and_sizes_at_least_the_smallest() -> None:
+def test_prices_are_on_the_tick_within_the_bounds_and_never_better_than_meant() -> None:
+    market = Desk(low=-100, high=200, tick=10).view.market
+    assert [on_tick(price, pb.BID, market) for price in (-500, -11, 10, 19.9, 500)] == [-100, -20, 10, 10, 200]
+    assert [on_tick(price, pb.OFFER, market) for price in (-500, -11, 10, 10.1, 500)] == [-100, -10, 10, 20, 200]
+
+
+def test_sizes_are_what_the_money_allows_and_at_least_the_smallest() -> None:
     market = Desk(low=-100, high=200, tick=10, smallest=50).view.market
-    assert [on_tick(price, market) for price in (-500, -11, 19, 500)] == [-100, -20, 10, 200]
-    assert [size_for(value, 300, market) for value in (0, 300 * 120, 10**6)] == [50, 100, 3300]
+    assert [size_for(value, market) for value in (-1, 0, 300 * 120, 10**6)] == [50, 50, 100, 3300]
+
+
+# --- Symmetry: a class that sees every market fall from the first minute thinks that the house cheats
+
+
+def test_the_house_does_the_mirror_image_on_the_other_side_of_zero() -> None:
+    """Whatever it does has a mirror image that is as likely, so that no market can drift."""
+    for seed in range(5):
+        floors = [Floor(AROUND_ZERO, house(seed, draws)) for draws in (random.Random, Mirrored)]
+        for floor in floors:
+            floor.run(2_000)
+        prices, mirrored = (floor.prices for floor in floors)
+        assert len(prices) > 300
+        assert mirrored == [-price for price in prices]
+
+
+def test_a_market_maker_alone_does_the_mirror_image_too() -> None:
+    def bots(draws: type[random.Random]) -> list[Bot]:
+        return [MarketMaker(draws(1)), NoiseTrader(draws(2)), MomentumTrader(draws(3))]
+
+    floors = [Floor(AROUND_ZERO, bots(draws)) for draws in (random.Random, Mirrored)]
+    for floor in floors:
+        floor.run(2_000)
+    assert floors[1].prices == [-price for price in floors[0].prices] != []
+
+
+def test_no_market_drifts_over_200_days() -> None:
+    days = []
+    for seed in range(200):
+        floor = Floor(AROUND_ZERO, house(seed))
+        floor.run(2_000)
+        days.append(floor.middle)
+    assert abs(mean(days)) < 2 * stdev(days) / math.sqrt(len(days))
+    assert 60 < sum(day > 0 for day in days) < 140
+
+
+def test_prices_follow_the_worth_and_look_like_prices() -> None:
+    floor = Floor(AROUND_ZERO, house(1))
+    floor.run(2_000)
+    assert max(floor.prices) - min(floor.prices) < 4_000  # of a range of 10,000
+    assert len(set(floor.prices)) > 20
+
+
+def test_a_worth_never_leaves_the_bounds_and_is_seen_with_an_error() -> None:
+    view, worth = Desk(low=0, high=100, tick=1).view, Worth(random.Random(1))
+    seen = [worth.glimpse(view) for _ in range(20_000)]
+    assert all(-10 < glimpse < 110 for glimpse in seen)
+    assert len(set(seen)) == len(seen)
+    assert max(seen) - min(seen) > 20

@@ -151,7 +151,7 @@ async def test_the_house_runs_its_bots_and_ends_cleanly_on_sigterm(server: FakeE
     tokens = tmp_path / "tokens.json"
     tokens.write_text(json.dumps({"maker": "m", "noise": "n", "momentum": "t"}), encoding="utf-8")
     command = [sys.executable, "-m", "exchange_client.bots.house", "--url", server.url, "--tokens-file", str(tokens)]
-    process = await asyncio.create_subprocess_exec(*command, "--with-parent")
+    process = await asyncio.create_subprocess_exec(*command, "--with-parent", "--market=1")
     sockets = [await server.accept() for _ in range(3)]
     hellos = [await socket.welcome() for socket in sockets]
     assert {hello.token for hello in hellos} == {"m", "n", "t"}
@@ -169,7 +169,7 @@ async def test_a_failed_bot_does_not_stop_the_others_but_the_last_one_ends_the_h
     tokens = tmp_path / "tokens.json"
     tokens.write_text(json.dumps({"maker": "m", "noise": "n"}), encoding="utf-8")
     command = [sys.executable, "-m", "exchange_client.bots.house", "--url", server.url, "--tokens-file", str(tokens)]
-    process = await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.PIPE)
+    process = await asyncio.create_subprocess_exec(*command, "--market=1", stderr=asyncio.subprocess.PIPE)
     first, second = await server.accept(), await server.accept()
     refused = pb.Refused(code=pb.NOT_AUTHENTICATED, message="unknown token")
     await first.reply(await first.request(), refused)

@@ -257,17 +257,24 @@ async def test_an_order_exists_once_after_the_exchange_is_killed(
     exchange.verify()
 
 
-async def test_house_bots_trade_in_every_market_and_end_with_status_0(people: LiveExchange, tmp_path: Path) -> None:
+async def test_house_bots_trade_where_they_are_wanted_and_end_with_status_0(
+    people: LiveExchange, tmp_path: Path
+) -> None:
+    """An owner settles the own market. House bots that traded in everybody's would give their money away."""
     tokens = tmp_path / "tokens.json"
     roles = {"maker": "alice", "noise": "bob", "momentum": "carol"}
     tokens.write_text(json.dumps({role: people.token(name) for role, name in roles.items()}), encoding="utf-8")
     command = (sys.executable, "-m", "exchange_client.bots.house", "--url", people.ws_url, "--interval", "0.02")
-    async with connect(people, "alice", all_markets=True) as x:
-        house = await asyncio.create_subprocess_exec(*command, "--tokens-file", str(tokens))
+    async with connect(people, "alice", all_markets=True) as x, connect(people, "bob") as bob:
+        theirs = (await bob.create_market("Not for the house", *HUNDRED)).body.market.id
+        named = (await bob.create_market("Named to the house", *HUNDRED)).body.market.id
+        wanted = (f"--owner={x.account_id}", f"--market={named}")
+        house = await asyncio.create_subprocess_exec(*command, "--tokens-file", str(tokens), *wanted)
         late = (await x.create_market("Opened while they trade", *HUNDRED)).body.market.id
-        await x.subscribe(late)
-        async with asyncio.timeout(20):
-            await x.until(lambda: len(x.market(late).tape) >= 3)
+        async with asyncio.timeout(60):
+            await x.until(lambda: len(x.market(late).tape) >= 3 and len(x.market(named).tape) >= 3)
+        assert not x.market(theirs).tape
+        assert len(x.book(theirs)) == 0
         house.send_signal(signal.SIGTERM)
         async with asyncio.timeout(10):
             assert await house.wait() == 0

@@ -85,7 +85,8 @@ def test_house_bots_trade_where_ids_are_hidden_and_do_not_see_the_clubs_market(s
     assert set(ids) - set(theirs) == {CLUB}
     assert maker.refused("GET", f"/markets/{ids[CLUB]}") == (404, "MARKET_NOT_FOUND", None)
     command = (sys.executable, "-m", "exchange_client.bots.house", "--url", seeded.ws_url, "--tokens-file", str(tokens))
-    bots = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    owners = {f"--owner={market['owner_id']}" for market in maker.get("/markets", limit=100)["results"]}
+    bots = subprocess.Popen((*command, *owners), cwd=ROOT, stderr=subprocess.PIPE, text=True)
     last = time.monotonic() + TRADING_SECONDS
     while time.monotonic() < last and not all(maker.get(f"/markets/{id}/orders")["results"] for id in theirs.values()):
         assert bots.poll() is None, bots.communicate()[1]

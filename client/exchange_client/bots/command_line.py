@@ -6,11 +6,12 @@ import logging
 import os
 import random
 import signal
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from typing import Any
 
+from exchange_client import exchange_pb2 as pb
 from exchange_client.backoff import Backoff
-from exchange_client.bots.trader import Bot, Trader
+from exchange_client.bots.trader import Bot, Trader, Wanted, everywhere
 from exchange_client.errors import ExchangeError
 from exchange_client.exchange import Exchange
 
@@ -26,11 +27,21 @@ def main(kind: Callable[[random.Random], Bot], arguments: Sequence[str] | None =
     parser = argparse.ArgumentParser(formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     add_common(parser)
     parser.add_argument("--token", default=os.environ.get(TOKEN_VARIABLE, ""), help=f"default: ${TOKEN_VARIABLE}")
-    parser.add_argument("--market", type=int, action="append", default=[], help="its id; repeat for several")
+    parser.add_argument("--market", type=int, action="append", default=[], help="only there; repeat for several")
     options = parser.parse_args(arguments)
     set_up_logging(options.verbose)
-    bot = trade(kind, options.url, options.token, options.seed, options.interval, only=options.market)
+    wanted = markets_of(options.market) if options.market else everywhere
+    bot = trade(kind, options.url, options.token, options.seed, options.interval, wanted=wanted)
     return asyncio.run(until_stopped([bot]))
+
+
+def markets_of(ids: Collection[int] = (), *, owners: Collection[int] = ()) -> Wanted:
+    """Wanted in the markets of these ids, and in those that these accounts own."""
+
+    def wanted(market: pb.Market) -> bool:
+        return market.id in ids or market.owner_id in owners
+
+    return wanted
 
 
 def add_common(parser: argparse.ArgumentParser) -> None:
@@ -54,13 +65,12 @@ async def trade(
     seed: int,
     interval: float,
     *,
-    only: Sequence[int] = (),
+    wanted: Wanted = everywhere,
 ) -> None:
     """Runs one bot for ever; it waits for an exchange that is away. Raises Refused if the token is refused."""
     rng = random.Random(seed)
-    connection = Exchange.connect(url, token, markets=only, all_markets=not only, backoff=Backoff(attempts=None))
-    async with connection as x:
-        await Trader(x, kind(rng), rng, interval=interval, only=only).run()
+    async with Exchange.connect(url, token, all_markets=True, backoff=Backoff(attempts=None)) as x:
+        await Trader(x, kind(rng), rng, interval=interval, wanted=wanted).run()
 
 
 async def until_stopped(bots: Sequence[Coroutine[Any, Any, None]], *, with_parent: bool = False) -> int:

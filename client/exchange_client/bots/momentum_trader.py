@@ -9,7 +9,7 @@ from typing import Any
 
 from exchange_client import exchange_pb2 as pb
 from exchange_client.bots.command_line import main
-from exchange_client.bots.trader import order, size_for
+from exchange_client.bots.trader import order, price_range, size_for
 from exchange_client.messages import Request
 from exchange_client.views import MarketView, Portfolio
 
@@ -17,7 +17,7 @@ SLOW_TRADES = 30
 FAST_TRADES = 8
 SIGNAL_PART = 400  # a trend: the averages differ by more than the bounds' range / this
 ACT_CHANCE = 0.5  # it does not act at every step, because others see the same trend
-CASH_PART = 60  # at stake in the largest position: the cash / this
+MONEY_PART = 60  # at stake in the largest position: the available money / this
 CLIPS = 10  # one order is 1/10 of that position
 
 
@@ -31,9 +31,8 @@ class MomentumTrader:
         if self._rng.random() >= ACT_CHANCE:
             return []
         market, position = view.market, portfolio.position(view.id)
-        price_range = market.max_settlement - market.min_settlement
-        limit = size_for(max(portfolio.cash, 0) // CASH_PART, price_range, market)
-        clip = size_for(max(portfolio.cash, 0) // CASH_PART // CLIPS, price_range, market)
+        limit = size_for(portfolio.available // MONEY_PART, market)
+        clip = size_for(portfolio.available // MONEY_PART // CLIPS, market)
         towards = trend(view) * limit
         if towards == position:
             return []
@@ -50,7 +49,7 @@ def trend(view: MarketView) -> int:
     if len(prices) < SLOW_TRADES:
         return 0
     fast, slow = sum(prices[-FAST_TRADES:]) * SLOW_TRADES, sum(prices) * FAST_TRADES
-    signal = (view.market.max_settlement - view.market.min_settlement) * FAST_TRADES * SLOW_TRADES // SIGNAL_PART
+    signal = price_range(view.market) * FAST_TRADES * SLOW_TRADES // SIGNAL_PART
     return (fast - slow > signal) - (slow - fast > signal)
 
 

@@ -5,8 +5,9 @@ It goes on after refusals and lost connections. Only a refused token ends it.
 
 import asyncio
 import logging
+import math
 import random
-from collections.abc import Collection
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from exchange_client import exchange_pb2 as pb
@@ -21,6 +22,13 @@ FAREWELL_SECONDS = 2.0  # for the last Out
 log = logging.getLogger(__name__)
 
 
+Wanted = Callable[[pb.Market], bool]
+
+
+def everywhere(market: pb.Market) -> bool:
+    return True
+
+
 class Bot(Protocol):
     """A strategy. Any of its requests may be refused, and its own state must allow for that."""
 
@@ -33,17 +41,17 @@ class Bot(Protocol):
 
 
 class Trader:
-    """A bot on a connection, in the markets of `only`; if that is empty, in all that are open."""
+    """A bot on a connection, in the open markets that it is `wanted` in."""
 
     def __init__(
-        self, x: Exchange, bot: Bot, rng: random.Random, *, interval: float, only: Collection[int] = ()
+        self, x: Exchange, bot: Bot, rng: random.Random, *, interval: float, wanted: Wanted = everywhere
     ) -> None:
         """`interval`: seconds between two steps, on average."""
         self._x = x
         self._bot = bot
         self._rng = rng
         self._interval = interval
-        self._only = only
+        self._wanted = wanted
         self._last = 0  # the market of the last step
         # Markets that are visible, but that this account may not trade, with their definitions of that time.
         self._barred: dict[int, pb.Market] = {}
@@ -80,7 +88,7 @@ class Trader:
             view.id
             for view in self._x.state.markets.values()
             if view.market.status == pb.OPEN
-            and (not self._only or view.id in self._only)
+            and self._wanted(view.market)
             and self._barred.get(view.id) is not view.market
         )
         if not open_ones:
@@ -127,15 +135,35 @@ def order(
     return Request.of(body, pb.OrderCreated)
 
 
-def on_tick(price: int, market: pb.Market) -> int:
-    """The nearest price at or below `price` that is on the tick, within the bounds. 1/100 chip."""
-    return min(max(price // market.tick_size * market.tick_size, market.min_settlement), market.max_settlement)
+def on_tick(price: float, side: pb.Side.ValueType, market: pb.Market) -> int:
+    """The nearest price on the tick that is not better than `price`: below it for a bid, above it for an offer.
+
+    Within the bounds; 1/100 chip. Rounded the same way on both sides, prices would drift that way.
+    """
+    tick = market.tick_size
+    rounded = math.floor(price / tick) * tick if side == pb.BID else math.ceil(price / tick) * tick
+    return min(max(rounded, market.min_settlement), market.max_settlement)
 
 
-def size_for(value: int, price_range: int, market: pb.Market) -> int:
-    """The size (1/100) that loses `value` (1/10,000 chip) if the price moves by `price_range` (1/100 chip).
+def middle(view: MarketView) -> float:
+    """The middle of the best bid and offer; else the last trade; else the middle of the bounds. 1/100 chip."""
+    bid, offer = view.book.best_bid, view.book.best_offer
+    if bid and offer:
+        return (bid.price + offer.price) / 2
+    if view.last_price is not None:
+        return view.last_price
+    return (view.market.min_settlement + view.market.max_settlement) / 2
+
+
+def price_range(market: pb.Market) -> int:
+    """From the lowest settlement price to the highest, 1/100 chip."""
+    return market.max_settlement - market.min_settlement
+
+
+def size_for(value: int, market: pb.Market) -> int:
+    """The size (1/100) that loses `value` (1/10,000 chip) if the price moves from one bound to the other.
 
     At least the market's smallest size.
     """
-    size = value // max(price_range, 1)
+    size = max(value, 0) // price_range(market)
     return max(size // market.smallest_size * market.smallest_size, market.smallest_size)

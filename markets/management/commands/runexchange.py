@@ -48,6 +48,7 @@ class Command(BaseCommand):
             sys.exit(status)
 
     def _serve(self, host: str, port: int, parts: list[Any], drain_matcher: Callable[[], Awaitable[None]]) -> int:
+        trusted = demo.trusted_owners() if settings.DEMO else []
         hub = import_string(f"{settings.ASGI_APPLICATION.rpartition('.')[0]}.hub")
 
         with contextlib.ExitStack() as children:
@@ -61,7 +62,7 @@ class Command(BaseCommand):
                 self.stdout.write(f"The exchange is at http://{host}:{bound}/")
                 self.stdout.flush()
                 if settings.DEMO:
-                    children.enter_context(demo.run_house_bots(bound))
+                    children.enter_context(demo.run_house_bots(bound, trusted))
 
             application = import_string(settings.ASGI_APPLICATION)
             return serve(
