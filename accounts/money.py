@@ -12,8 +12,13 @@ CASH_DECIMALS = 4
 
 DIGITS_MAX = 17  # in a typed number; no amount of the exchange is longer
 
-# Digits in one run or in groups of three. A comma elsewhere is refused: it may be meant as a decimal point.
-_TYPED = re.compile(r"([-+\u2212]?)([0-9]+|[0-9]{1,3}(?:,[0-9]{3})+)(?:\.([0-9]*))?")
+# A typed number. The point and the comma are decimal marks, and spaces and apostrophes group; either mark groups where
+# the other one, or its own repetition, shows it. Full-width characters count as their ASCII forms.
+_ALIKE = str.maketrans(
+    "０１２３４５６７８９．，＋－\u2212＇\u2019\t\u00a0\u2007\u2009\u202f\u3000", "0123456789.,+--''      "
+)
+_PLAIN = re.compile(r"([-+]?)([0-9]*)(?:([.,])([0-9]*))?")
+_GROUPED = re.compile(r"([-+]?)([1-9][0-9]{0,2}([ '.,])[0-9]{3}(?:\3[0-9]{3})*)(?:(?!\3)[.,]([0-9]*))?")
 
 
 def _fixed(units: int, decimals: int, at_least: int) -> str:
@@ -44,6 +49,11 @@ def chips(units: int) -> str:
     return _fixed(units, CASH_DECIMALS, 0)
 
 
+def plain(units: int, decimals: int) -> str:
+    """An amount as a field holds it, without grouping: "1500", "0.125". parse() reads it again."""
+    return _fixed(units, decimals, 0).replace(",", "")
+
+
 def signed_cash(units: int) -> str:
     """Cash with its sign: "+150.00", "-3.00", "0.00"."""
     return f"{'+' if units > 0 else ''}{cash(units)}"
@@ -55,17 +65,33 @@ def signed_size(units: int) -> str:
 
 
 def parse(text: str, decimals: int) -> int:
-    """A typed number in units. Raises ValueError with a text for people: no number, too many decimals, too large."""
-    match = _TYPED.fullmatch(text.strip())
-    if match is None:
-        raise ValueError("Enter a number, like 1,000.5.")
-    sign, whole, fraction = match[1], match[2].replace(",", ""), match[3] or ""
+    """A typed number in units.
+
+    Raises ValueError with a sentence for people: no number, two readings ("1,500"), too many decimals, too large.
+    """
+    sign, whole, fraction = _read(text)
     if len(fraction) > decimals:
         raise ValueError(f"Enter at most {decimals} decimals.")
     digits = whole + fraction.ljust(decimals, "0")
     if len(digits) > DIGITS_MAX:
         raise ValueError("This number is too large.")
-    return int(digits) if sign in ("", "+") else -int(digits)
+    return int(f"{sign}{digits or '0'}")
+
+
+def _read(text: str) -> tuple[str, str, str]:
+    """Sign, whole part and fraction of a typed number, without zeros that change nothing. Errors as parse."""
+    typed = text.translate(_ALIKE).strip(" ")
+    plain = _PLAIN.fullmatch(typed)
+    if plain is not None and (plain[2] or plain[4]):
+        sign, whole, mark, fraction = plain[1], plain[2], plain[3], (plain[4] or "").rstrip("0")
+        if mark == "," and re.fullmatch("[1-9][0-9]{0,2}", whole) and len(plain[4]) == 3:
+            readings = f"{sign}{whole}{plain[4]} or {sign}{whole}{fraction and '.'}{fraction}"
+            raise ValueError(f"Write {readings}: “{typed}” can mean both.")
+        return sign, whole.lstrip("0"), fraction
+    grouped = _GROUPED.fullmatch(typed)
+    if grouped is None:
+        raise ValueError("Enter a number, like 1000.5.")
+    return grouped[1], grouped[2].replace(grouped[3], ""), (grouped[4] or "").rstrip("0")
 
 
 def average_entry(cost: int, position: int) -> int | None:

@@ -57,7 +57,11 @@ class EditAuction(OpenAuctionOperation):
     def get_initial(self) -> dict[str, Any]:
         price = self.row.buy_now_price
         shown = {"name": self.row.name, "description": self.row.description}
-        return {**super().get_initial(), **shown, "price": "" if price is None else money.chips(price)}
+        return {
+            **super().get_initial(),
+            **shown,
+            "price": "" if price is None else money.plain(price, money.CASH_DECIMALS),
+        }
 
     def message(self, form: OperationForm) -> ClientMessage:
         return ClientMessage(edit_auction=edit_message(self.row.pk, form))

@@ -71,7 +71,7 @@ def edit(request: HttpRequest, who: Acting, auction_id: int) -> HttpResponse:
     found = selectors.auction(auction_id, seller_id=seller)
     if found is None or found.status != AuctionStatus.OPEN:
         raise Http404
-    price = "" if found.buy_now_price is None else money.chips(found.buy_now_price)
+    price = "" if found.buy_now_price is None else money.plain(found.buy_now_price, money.CASH_DECIMALS)
     initial = {"name": found.name, "description": found.description, "price": price}
     form = EditForm(request.POST, request.FILES) if request.method == "POST" else EditForm(initial=initial)
     if form.is_bound and send_edit(request, who, found, form) is not None:

@@ -50,7 +50,7 @@ def _units(value: Chips, digits: int) -> int:
     try:
         number = Decimal(value)
     except InvalidOperation:
-        raise ValueError(f"{value!r} is not a number") from None
+        raise ValueError(f"{value!r} is not a number: write a decimal point and no grouping, like '1000.5'") from None
     if number.is_zero():
         return 0
     if not number.is_finite() or number.adjusted() > MAGNITUDE_MAX:

@@ -5,7 +5,7 @@ export const PRICE_DECIMALS = 2;
 export const SIZE_DECIMALS = 2;
 export const CASH_DECIMALS = 4;
 
-const DIGITS_MAX = 17; // of a typed amount; no amount of the exchange has more
+const DIGITS_MAX = 17; // in a typed number; no amount of the exchange is longer
 
 /** Units with `decimals` decimals as text with at least `shown` of them: fixed(10500n, 4, 2) is "1.05". */
 function fixed(units: bigint, decimals: number, shown: number): string {
@@ -31,15 +31,42 @@ export const chips = (units: bigint): string => fixed(units, CASH_DECIMALS, 0);
 export const signedCash = (units: bigint): string => (units > 0n ? "+" : "") + cash(units);
 export const signedSize = (units: bigint): string => (units > 0n ? "+" : "") + size(units);
 
-/** A typed amount such as "1,000.5" or "-3", in units; null if it is not a number or has too many decimals. */
-export function parse(text: string, decimals: number): bigint | null {
-  const match = /^([-+\u2212]?)(\d+|\d{1,3}(?:,\d{3})+)(?:\.(\d*))?$/.exec(text.trim());
-  if (!match) return null;
-  const [, sign, whole = "", fraction = ""] = match;
-  if (fraction.length > decimals) return null;
-  const digits = whole.replaceAll(",", "") + fraction.padEnd(decimals, "0");
-  if (digits.length > DIGITS_MAX) return null;
-  return sign === "" || sign === "+" ? BigInt(digits) : -BigInt(digits);
+// A typed number. The point and the comma are decimal marks, and spaces and apostrophes group; either mark groups where
+// the other one, or its own repetition, shows it. Full-width characters count as their ASCII forms.
+const TYPED = "０１２３４５６７８９．，＋－\u2212＇\u2019\t\u00a0\u2007\u2009\u202f\u3000";
+const ALIKE = "0123456789.,+--''      ";
+const PLAIN = /^([-+]?)(\d*)(?:([.,])(\d*))?$/;
+const GROUPED = /^([-+]?)([1-9]\d{0,2}([ '.,])\d{3}(?:\3\d{3})*)(?:(?!\3)[.,](\d*))?$/;
+
+/** A typed number in units, or why it is none: no number, two readings ("1,500"), too many decimals, too large. */
+export function parse(text: string, decimals: number): bigint | string {
+  const read = readNumber(text);
+  if (typeof read === "string") return read;
+  const { sign, whole, fraction } = read;
+  if (fraction.length > decimals) return `Enter at most ${decimals} decimals.`;
+  const digits = whole + fraction.padEnd(decimals, "0");
+  if (digits.length > DIGITS_MAX) return "This number is too large.";
+  return sign === "-" ? -BigInt(digits) : BigInt(digits);
+}
+
+/** Its parts without zeros that change nothing; a sentence if it is no number or has two readings. */
+function readNumber(text: string): { sign: string; whole: string; fraction: string } | string {
+  const typed = Array.from(text, (char) => ALIKE[TYPED.indexOf(char)] ?? char)
+    .join("")
+    .replace(/^ +| +$/g, "");
+  const [, sign = "", whole = "", comma = "", fraction = ""] = PLAIN.exec(typed) ?? [];
+  if (whole !== "" || fraction !== "") {
+    const short = fraction.replace(/0+$/, "");
+    if (comma === "," && /^[1-9]\d{0,2}$/.test(whole) && fraction.length === 3) {
+      const readings = `${sign}${whole}${fraction} or ${sign}${whole}${short && "."}${short}`;
+      return `Write ${readings}: “${typed}” can mean both.`;
+    }
+    return { sign, whole: whole.replace(/^0+/, ""), fraction: short };
+  }
+  const grouped = GROUPED.exec(typed);
+  if (!grouped) return "Enter a number, like 1000.5.";
+  const [, plus = "", groups = "", separator = "", rest = ""] = grouped;
+  return { sign: plus, whole: groups.replaceAll(separator, ""), fraction: rest.replace(/0+$/, "") };
 }
 
 /** Division that rounds down, also for negative numbers. */

@@ -14,8 +14,9 @@ export type Typed = { price: bigint; size: bigint } | string | null;
 export function readTicket(market: Terms, typedPrice: string, typedSize: string): Typed {
   if (typedPrice.trim() === "" || typedSize.trim() === "") return null;
   const price = money.parse(typedPrice, money.PRICE_DECIMALS);
+  if (typeof price === "string") return `Price: ${price}`;
   const size = money.parse(typedSize, money.SIZE_DECIMALS);
-  if (price === null || size === null) return "Enter price and size as numbers with at most 2 decimals.";
+  if (typeof size === "string") return `Size: ${size}`;
   if (price < market.minSettlement || price > market.maxSettlement) {
     return `Prices in this market are from ${money.price(market.minSettlement)} to ${money.price(market.maxSettlement)}.`;
   }
@@ -24,6 +25,14 @@ export function readTicket(market: Terms, typedPrice: string, typedSize: string)
     return `Sizes in this market are multiples of ${money.size(market.smallestSize)}.`;
   }
   return { price, size };
+}
+
+/** The next price on the tick within the bounds, up or down. A price off the tick goes to the next multiple. */
+export function stepPrice({ minSettlement, maxSettlement, tickSize }: Terms, price: bigint, up: boolean): bigint {
+  const below = money.floorDiv(price, tickSize) * tickSize;
+  const next = up || below !== price ? below + (up ? tickSize : 0n) : price - tickSize;
+  if (next < minSettlement) return minSettlement;
+  return next > maxSettlement ? maxSettlement : next;
 }
 
 /**

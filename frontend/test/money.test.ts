@@ -30,8 +30,8 @@ for (const [name, format] of Object.entries(texts)) {
 }
 
 test("typed amounts are read as the server reads them", () => {
-  for (const [text, decimals, expected] of rows("parse")) {
-    assert.equal(money.parse(String(text), Number(decimals)), units(expected), String(text));
+  for (const [text, decimals, expected, why] of rows("parse")) {
+    assert.equal(money.parse(String(text), Number(decimals)), units(expected) ?? why, String(text));
   }
 });
 

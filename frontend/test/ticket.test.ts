@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Exposure, NO_EXPOSURE, type SideName } from "../src/risk";
-import { estimate, readTicket, type Terms } from "../src/ticket";
+import { estimate, readTicket, stepPrice, type Terms } from "../src/ticket";
 
 const market: Terms = { minSettlement: 0n, maxSettlement: 10_000n, tickSize: 50n, smallestSize: 100n };
 const CHIP = 10_000n;
@@ -52,10 +52,21 @@ test("shows what is available while nothing is typed", () => {
 });
 
 test("shows why the market does not take an order", () => {
-  assert.equal(line("bid", "x", "1", 0n), "short: Enter price and size as numbers with at most 2 decimals.");
+  assert.equal(line("bid", "x", "1", 0n), "short: Price: Enter a number, like 1000.5.");
+  assert.equal(line("bid", "40", "1,500", 0n), "short: Size: Write 1500 or 1.5: “1,500” can mean both.");
   assert.equal(line("bid", "100.50", "1", 0n), "short: Prices in this market are from 0.00 to 100.00.");
   assert.equal(line("bid", "-1", "1", 0n), "short: Prices in this market are from 0.00 to 100.00.");
   assert.equal(line("bid", "40.25", "1", 0n), "short: Prices in this market are multiples of 0.50.");
   assert.equal(line("bid", "40.50", "0.5", 0n), "short: Sizes in this market are multiples of 1.");
   assert.equal(line("bid", "40.50", "-1", 0n), "short: Sizes in this market are multiples of 1.");
+});
+
+test("the price steps on the tick, within the bounds", () => {
+  const step = (price: bigint, up: boolean, terms: Terms = market): bigint => stepPrice(terms, price, up);
+  assert.deepEqual([step(4_000n, true), step(4_000n, false)], [4_050n, 3_950n]);
+  assert.deepEqual([step(4_025n, true), step(4_025n, false)], [4_050n, 4_000n], "off the tick: the next multiple");
+  assert.deepEqual([step(10_000n, true), step(0n, false)], [10_000n, 0n]);
+  assert.deepEqual([step(99_999n, false), step(-99_999n, true)], [10_000n, 0n]);
+  const negative: Terms = { ...market, minSettlement: -10_000n, maxSettlement: 0n };
+  assert.deepEqual([step(-25n, true, negative), step(-25n, false, negative)], [0n, -50n]);
 });

@@ -26,6 +26,11 @@ def number() -> UnfoldAdminTextInputWidget:
     return UnfoldAdminTextInputWidget({"inputmode": "decimal"})
 
 
+def signed_number() -> UnfoldAdminTextInputWidget:
+    """Without a keypad for decimals: on some phones it has no minus."""
+    return UnfoldAdminTextInputWidget({"inputmode": "text"})
+
+
 class TextField(LinesField):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(widget=UnfoldAdminTextareaWidget({"rows": 5}), **kwargs)
@@ -60,8 +65,8 @@ class CreateMarketForm(OperationForm):
         required=False,
         help_text="What it settles on, when, and who decides.",
     )
-    min_settlement = PriceField(label="Lowest settlement", initial="0", widget=number())
-    max_settlement = PriceField(label="Highest settlement", initial="100", widget=number())
+    min_settlement = PriceField(label="Lowest settlement", initial="0", widget=signed_number())
+    max_settlement = PriceField(label="Highest settlement", initial="100", widget=signed_number())
     tick_size = StepField(initial="0.01", widget=number(), help_text="Prices and both bounds are multiples of it.")
     smallest_size = StepField(initial="0.01", widget=number(), help_text="Sizes of orders are multiples of it.")
 
@@ -200,7 +205,7 @@ class Close(SetStatus):
 
 
 class PriceForm(SettlementForm):
-    price = PriceField(label="Settlement price", widget=number())
+    price = PriceField(label="Settlement price", widget=signed_number())
 
 
 class SettleForm(PriceForm, OperationForm):

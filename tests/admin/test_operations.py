@@ -189,10 +189,10 @@ class TestForms:
     @pytest.mark.parametrize(
         ("field", "typed", "words"),
         [
-            ("min_settlement", "ten", "Enter a number, like 1,000.5."),
+            ("min_settlement", "ten", "Enter a number, like 1000.5."),
             ("min_settlement", "1.001", "Enter at most 2 decimals."),
-            ("min_settlement", "1e3", "Enter a number, like 1,000.5."),
-            ("max_settlement", "1,5", "Enter a number, like 1,000.5."),
+            ("min_settlement", "1e3", "Enter a number, like 1000.5."),
+            ("max_settlement", "1,500", "Write 1500 or 1.5: “1,500” can mean both."),
             ("max_settlement", "9" * 20, "This number is too large."),
             ("tick_size", "0", "Enter at least 0.01."),
             ("smallest_size", "-1", "Enter at least 0.01."),

@@ -64,7 +64,7 @@ def test_a_closed_market_stands_still(operator: Client, held: Class) -> None:
     [
         ("100.01", "From 0.00 to 100.00."),
         ("-1", "From 0.00 to 100.00."),
-        ("high", "Enter a number, like 1,000.5."),
+        ("high", "Enter a number, like 1000.5."),
         ("1.234", "Enter at most 2 decimals."),
         ("", "This field is required."),
     ],

@@ -12,6 +12,8 @@ from exchange_client import (
     size_decimal,
     size_units,
 )
+from exchange_client import exchange_pb2 as pb
+from exchange_client.requests import create_order
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -53,3 +55,9 @@ def test_decimals_show_all_their_digits() -> None:
     assert str(price_decimal(-5)) == "-0.05"
     assert str(size_decimal(1000)) == "10.00"
     assert str(amount_decimal(5000)) == "0.5000"
+
+
+@pytest.mark.parametrize("text", ["4,5", "1,500", "1 000", "4.5 chips"])
+def test_a_comma_or_grouping_is_refused_with_the_form_to_write(text: str) -> None:
+    with pytest.raises(ValueError, match=f"'{text}' is not a number: write a decimal point and no grouping"):
+        create_order(1, pb.BID, price=text, size="1")

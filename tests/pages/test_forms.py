@@ -64,9 +64,9 @@ class TestPlaceOrder:
         ("field", "value", "words"),
         [
             ("price", "48.505", "Price: Enter at most 2 decimals."),
-            ("price", "1,5", "Price: Enter a number, like 1,000.5."),
+            ("price", "1,500", "Price: Write 1500 or 1.5: “1,500” can mean both."),
             ("price", "", "Price: This field is required."),
-            ("size", "1e3", "Size: Enter a number, like 1,000.5."),
+            ("size", "1e3", "Size: Enter a number, like 1000.5."),
             ("size", "12345678901234567", "Size: This number is too large."),
             ("side", "buy", "Side: Select a valid choice. buy is not one of the available choices."),
         ],

@@ -1,8 +1,10 @@
 """Amounts as text, with the cases of the browser's tests (frontend/test/money.test.ts)."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.template import Context, Template
@@ -19,13 +21,21 @@ def test_amounts_are_written_as_the_browser_writes_them(name: str) -> None:
     assert [write(int(units)) for units, _ in CASES[name]] == [text for _, text in CASES[name]]
 
 
-@pytest.mark.parametrize(("text", "decimals", "expected"), CASES["parse"])
-def test_what_a_person_types_is_read_as_the_browser_reads_it(text: str, decimals: int, expected: str | None) -> None:
+@pytest.mark.parametrize("case", CASES["parse"], ids=lambda case: repr(case[0]))
+def test_what_a_person_types_is_read_as_the_browser_reads_it(case: list[Any]) -> None:
+    text, decimals, expected, *why = case
     if expected is None:
-        with pytest.raises(ValueError, match=r"\.$"):
+        (sentence,) = why
+        with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
             money.parse(text, decimals)
     else:
         assert money.parse(text, decimals) == int(expected)
+
+
+@pytest.mark.parametrize(("units", "decimals", "text"), CASES["plain"])
+def test_a_field_holds_an_amount_that_is_read_again(units: str, decimals: int, text: str) -> None:
+    assert money.plain(int(units), decimals) == text
+    assert money.parse(text, decimals) == int(units)
 
 
 @pytest.mark.parametrize(("cost", "position", "expected"), CASES["average_entry"])

@@ -19,7 +19,7 @@ FORM = {
     "description": "Days\r\nof snow.",
     "category": "Practice",
     "min_settlement": "-5",
-    "max_settlement": "1,000",
+    "max_settlement": "1 000",
     "tick_size": "0.5",
     "smallest_size": "1",
 }
@@ -95,7 +95,7 @@ class TestOpening:
             ("name", "", "Name: This field is required."),
             ("name", "x" * 81, "Name: Ensure this value has at most 80 characters (it has 81)."),
             ("description", "x" * 4_001, "Description: Ensure this value has at most 4000 characters (it has 4001)."),
-            ("min_settlement", "low", "Lowest settlement price: Enter a number, like 1,000.5."),
+            ("min_settlement", "low", "Lowest settlement price: Enter a number, like 1000.5."),
             ("max_settlement", "1.001", "Highest settlement price: Enter at most 2 decimals."),
             ("tick_size", "0", "Tick size: Enter at least 0.01."),
             ("smallest_size", "-1", "Smallest size: Enter at least 0.01."),
@@ -186,7 +186,7 @@ class TestSettling:
         [
             ("100.01", "From 0.00 to 100.00."),
             ("-0.01", "From 0.00 to 100.00."),
-            ("x", "Enter a number, like 1,000.5."),
+            ("x", "Enter a number, like 1000.5."),
             ("", "This field is required."),
         ],
     )

@@ -31,6 +31,6 @@ export function enhanceKeys(root: HTMLElement, view: MarketView): void {
 /** Whether this element takes letters. Price and size do not. */
 function takesText(target: EventTarget | null): boolean {
   if (!(target instanceof HTMLElement)) return false;
-  if (target instanceof HTMLInputElement && target.inputMode === "decimal") return false;
+  if (target.matches("[data-number]")) return false;
   return target.matches("input:not([type=radio], [type=checkbox]), textarea, select");
 }

@@ -5,7 +5,7 @@ import { Side, TimeInForce } from "../gen/proto/exchange_pb";
 import * as money from "../money";
 import type { MarketData } from "../page";
 import { type Exposure, NO_EXPOSURE, type SideName } from "../risk";
-import { estimate, readTicket, type Typed } from "../ticket";
+import { estimate, readTicket, stepPrice, type Typed } from "../ticket";
 import { find, setText, slot } from "./dom";
 import { answerText } from "./orders";
 import type { Toasts } from "./toasts";
@@ -49,11 +49,11 @@ export class Ticket {
 
   /** The typed price; null if it is not a price. */
   get limit(): bigint | null {
-    return money.parse(this.price.value, money.PRICE_DECIMALS);
+    return orNull(money.parse(this.price.value, money.PRICE_DECIMALS));
   }
 
   get volume(): bigint | null {
-    return money.parse(this.size.value, money.SIZE_DECIMALS);
+    return orNull(money.parse(this.size.value, money.SIZE_DECIMALS));
   }
 
   /** Chooses a side, by key or by a click into the book; the click also fills in the price. */
@@ -126,9 +126,9 @@ export class Ticket {
     const price = this.limit;
     if ((event.key !== "ArrowUp" && event.key !== "ArrowDown") || price === null) return;
     event.preventDefault();
-    const next = price + (event.key === "ArrowUp" ? this.market.tickSize : -this.market.tickSize);
-    if (next < this.market.minSettlement || next > this.market.maxSettlement) return;
-    this.price.value = money.price(next);
+    this.price.value = money.price(stepPrice(this.market, price, event.key === "ArrowUp"));
     this.changed();
   }
 }
+
+const orNull = (parsed: bigint | string): bigint | null => (typeof parsed === "string" ? null : parsed);
