@@ -36,7 +36,7 @@ STATIC := staticfiles/staticfiles.json
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-dev run test check format lint types migrations tidy soak bench proto frontend clean
+.PHONY: help setup setup-dev run test test-slow check format lint types migrations tidy soak bench proto frontend clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ run: setup ## run the exchange with a demo class on PORT (8000), data in ./var
 test: setup-dev ## run the unit and live tests
 	@$(PY) -m pytest --numprocesses $(TESTS_PARALLEL) $(ARGS)
 	@$(if $(FRONTEND),$(NPM) run --silent test)
+
+test-slow: setup-dev ## run the tests on one core with a busy loop beside them
+	@$(PY) -m tests.slow $(ARGS)
 
 check: lint types migrations tidy ## check style, types, migrations, generated code, layering
 

@@ -53,7 +53,7 @@ def live(
 def redis_server() -> Iterator[RedisServer]:
     """A server that the test may stop."""
     if shutil.which("redis-server") is None:
-        missing("redis-server")
+        missing("redis-server", "install it")
     server = RedisServer()
     yield server
     server.stop()

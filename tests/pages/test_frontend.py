@@ -23,7 +23,7 @@ def path() -> str:
     """PATH with the Node that make uses: the machine's or the one in .venv."""
     found = os.pathsep.join((os.environ.get("PATH", ""), str(ROOT / ".venv/node")))
     if not (FRONTEND / "node_modules").is_dir() or shutil.which("node", path=found) is None:
-        missing("the front end's packages (make frontend)")
+        missing("the front end's packages", "make frontend")
     return found
 
 

@@ -52,7 +52,7 @@ def test_the_client_has_the_same_code() -> None:
 def test_generated_typescript_is_fresh(tmp_path: Path) -> None:
     plugin = ROOT / "frontend/node_modules/.bin/protoc-gen-es"
     if not plugin.exists() or shutil.which("node") is None:
-        missing("the front end's packages (make frontend)")
+        missing("the front end's packages", "make frontend")
     protoc(ROOT, f"--es_out={tmp_path}", "--es_opt=target=ts", f"--plugin=protoc-gen-es={plugin}")
     committed = ROOT / "frontend/src/gen" / TYPESCRIPT
     assert committed.read_bytes() == (tmp_path / TYPESCRIPT).read_bytes(), "run: make proto"

@@ -23,7 +23,7 @@ def lint(folder: Path) -> tuple[int, str]:
     program, *arguments = shlex.split(json.loads((FRONTEND / "package.json").read_text())["scripts"]["lint"])
     binary = FRONTEND / "node_modules/.bin" / program
     if not binary.exists() or shutil.which("node", path=path) is None:
-        missing("the front end's packages (make frontend)")
+        missing("the front end's packages", "make frontend")
     done = subprocess.run(
         [str(binary), *arguments],
         cwd=folder,
