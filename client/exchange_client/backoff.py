@@ -7,7 +7,7 @@ RESTART_CODE = 1012  # WebSocket close code: the exchange is restarting
 FIRST_SECONDS = 0.25
 MOST_SECONDS = 10.0
 RESTART_SECONDS = 5.0
-ATTEMPTS = 8  # in a row; together they take about 20 s
+ATTEMPTS = 8  # in a row, before the first connection; together they take about 20 s
 
 
 class Backoff:
@@ -24,15 +24,23 @@ class Backoff:
         most: float = MOST_SECONDS,
         restart: float = RESTART_SECONDS,
         attempts: int | None = ATTEMPTS,
+        reconnects: int | None = None,
         draw: Callable[[float, float], float] = random.uniform,
     ) -> None:
-        """`attempts`: failed connections in a row before giving up; None: never. `draw(low, high)`: a random number."""
+        """How many failures in a row are endured, None for any number: `attempts` before the first connection, which
+        may have a wrong address, and `reconnects` after it. `draw(low, high)`: a random number."""
         self._first = first
         self._most = most
         self._restart = restart
         self._attempts = attempts
+        self._reconnects = reconnects
         self._draw = draw
         self.failed = 0  # connections in a row
+        self.was_connected = False
+
+    def connected(self) -> None:
+        """The address is right: from here on `reconnects` counts."""
+        self.was_connected = True
 
     def reset(self) -> None:
         """A connection lasted: the next failure is the first again."""
@@ -40,7 +48,8 @@ class Backoff:
 
     def wait_after(self, close_code: int) -> float | None:
         """Seconds to wait after a connection ended or failed; None: give up."""
-        if self._attempts is not None and self.failed >= self._attempts:
+        most = self._reconnects if self.was_connected else self._attempts
+        if most is not None and self.failed >= most:
             return None
         doubled = self._first * 2 ** min(self.failed, 30)
         self.failed += 1

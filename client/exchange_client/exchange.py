@@ -90,7 +90,8 @@ class Exchange:
         without a reply after that time raises OutcomeUnknown. `backoff`: how long to wait before connecting again.
 
         Raises InvalidURI (of websockets) at once. Opening raises Refused if the exchange refuses the token or `act_as`,
-        ConnectionLost if it cannot be reached.
+        ConnectionLost if it cannot be reached; both at once if trying again cannot help. Once connected, the client
+        comes back however long the exchange is away.
         """
         settings = Settings(
             url,

@@ -7,14 +7,16 @@ until the socket ends. It waits and begins again.
 
 import asyncio
 import logging
+import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
 from google.protobuf.message import DecodeError
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, WebSocketException
+from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 from websockets.uri import parse_uri
 
 from exchange_client import exchange_pb2 as pb
@@ -42,6 +44,8 @@ CLOSE_SECONDS = 2.0  # for the exchange to answer the close frame
 ANSWER_SECONDS = 30.0
 ABNORMAL = 1006  # WebSocket close code: no close frame came
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
+# HTTP statuses of a server that is there and busy; those from 500 on are of a proxy whose exchange is away.
+PASSING_STATUSES = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS)
 # Refusals of the opening after which trying again can help.
 PASSING = (pb.RATE_LIMITED, pb.BUSY, pb.EXPIRED, pb.OUTCOME_UNKNOWN, pb.INTERNAL)
 
@@ -196,7 +200,7 @@ class Session:
         self._wake()
 
     async def _live(self) -> _Loss:
-        """One connection, from its opening to its end. Raises Refused if trying again cannot help."""
+        """One connection, from its opening to its end. Raises Refused or ConnectionLost if trying again cannot help."""
         try:
             async with connect(
                 self._settings.url,
@@ -216,6 +220,8 @@ class Session:
         except ConnectionClosed as error:
             return _Loss(error.rcvd.code if error.rcvd else ABNORMAL, str(error))
         except (OSError, WebSocketException, DecodeError) as error:  # TimeoutError is an OSError
+            if not self._settings.backoff.was_connected and (wrong := wrong_address(self._settings.url, error)):
+                raise ConnectionLost(wrong) from error
             return _Loss(ABNORMAL, str(error) or type(error).__name__)
 
     async def _open(self, socket: ClientConnection) -> None:
@@ -241,7 +247,7 @@ class Session:
         )
         if settings.sudo:
             self.state.switch()
-        await self._send_now(socket, pb.ClientMessage(request_id=HELLO_ID, authenticate=hello))
+        await send_now(socket, pb.ClientMessage(request_id=HELLO_ID, authenticate=hello))
         while not self.state.ready:
             self._read(await socket.recv())
 
@@ -257,16 +263,14 @@ class Session:
             requests.append(pb.ClientMessage(request_id=AGAIN_ID, subscribe=again))
         if account != self.state.account_id:
             requests.append(pb.ClientMessage(request_id=ACT_AS_ID, act_as=pb.ActAs(account_id=account)))
-        await self._send_now(socket, *requests)
+        await send_now(socket, *requests)
         waits_for = {request.request_id for request in requests}
         while waits_for:
             waits_for.difference_update(message.request_id for message in self._read(await socket.recv()).messages)
         self.state.switched()
 
-    async def _send_now(self, socket: ClientConnection, *messages: pb.ClientMessage) -> None:
-        await socket.send(pb.ClientFrame(messages=messages).SerializeToString())
-
     async def _converse(self, socket: ClientConnection) -> _Loss:
+        self._settings.backoff.connected()
         self._outgoing = asyncio.Queue()  # no longer than Pending allows
         for frame in pack(self._pending.to_repeat(self.state.account_id)):
             self._outgoing.put_nowait(frame)
@@ -337,3 +341,19 @@ class Session:
         for change in waiting:
             if not change.done():
                 change.set_result(None)
+
+
+async def send_now(socket: ClientConnection, *messages: pb.ClientMessage) -> None:
+    await socket.send(pb.ClientFrame(messages=messages).SerializeToString())
+
+
+def wrong_address(url: str, error: Exception) -> str:
+    """Why no exchange will ever answer at this address, as a sentence; "" if it may only be away."""
+    if isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+        return f"{url} does not speak TLS or cannot be trusted: {error}. Without TLS the address begins with ws://."
+    if not isinstance(error, InvalidStatus):
+        return ""
+    status = error.response.status_code
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in PASSING_STATUSES:
+        return ""
+    return f"{url} is not an exchange's socket: the server answered HTTP {status}. The path of the socket is /ws."

@@ -159,7 +159,7 @@ async def fake_exchange() -> AsyncIterator[FakeExchange]:
 async def connected(server: FakeExchange, **options: Any) -> AsyncIterator[tuple[Exchange, Socket]]:
     """A ready client and the other end of its socket. The client does not reconnect if the socket is lost."""
     opening = asyncio.create_task(welcome(server))
-    async with Exchange.connect(server.url, "secret", markets=[1], backoff=Backoff(attempts=0), **options) as x:
+    async with Exchange.connect(server.url, "secret", markets=[1], backoff=Backoff(reconnects=0), **options) as x:
         yield x, await opening
 
 

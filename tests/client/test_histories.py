@@ -33,7 +33,7 @@ async def read(server: FakeExchange, call: Callable[[Exchange], AsyncIterator[An
         return socket
 
     talking = asyncio.create_task(other_end())
-    async with Exchange.connect(server.url, "secret", backoff=Backoff(attempts=0)) as x:
+    async with Exchange.connect(server.url, "secret", backoff=Backoff(reconnects=0)) as x:
         pages = [page async for page in call(x)]
         await talking
     return [asked, pages]

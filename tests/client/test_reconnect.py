@@ -1,19 +1,24 @@
 """Lost sockets: back-off, resuming, and commands that are done once."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 
 import pytest
 from exchange_client import BID, Backoff, ConnectionLost, Exchange, OutcomeUnknown, Request, requests, session
 from exchange_client import exchange_pb2 as pb
 from exchange_client.backoff import RESTART_CODE
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.http11 import Request as HttpRequest
+from websockets.http11 import Response
 
 from tests.client.script import EPOCH, OWN, FakeExchange, Socket, authenticated, cancelled, order, piece, ready, say
 
 
 def at_once(attempts: int | None = 5) -> Backoff:
-    return Backoff(first=0.01, most=0.01, restart=0.01, attempts=attempts)
+    return Backoff(first=0.01, most=0.01, restart=0.01, attempts=attempts, reconnects=attempts)
 
 
 @asynccontextmanager
@@ -249,6 +254,62 @@ def test_after_a_restart_clients_come_back_spread_over_five_seconds() -> None:
     assert 4.5 < max(waits) <= 5
 
 
-def test_the_client_can_retry_for_ever() -> None:
-    backoff = Backoff(attempts=None, draw=lambda low, high: high)
+def test_before_the_first_connection_there_are_eight_attempts() -> None:
+    backoff = Backoff(draw=lambda low, high: high)
+    waits = [backoff.wait_after(1006) for _ in range(9)]
+    assert waits[8] is None
+    assert sum(filter(None, waits)) > 20  # seconds
+
+
+def test_once_connected_the_client_retries_for_ever() -> None:
+    backoff = Backoff(draw=lambda low, high: high)
+    backoff.connected()
     assert [backoff.wait_after(1006) for _ in range(2000)][-1] == 10
+
+
+def test_the_number_of_reconnects_may_be_limited() -> None:
+    backoff = Backoff(attempts=1, reconnects=3)
+    backoff.connected()
+    assert [backoff.wait_after(1006) is None for _ in range(4)] == [False, False, False, True]
+
+
+class TestAWrongAddress:
+    """It ends the client at once, with a sentence. `attempts=None` would try for ever."""
+
+    @staticmethod
+    async def error_of(status: int, attempts: int | None = None) -> str:
+        """The error of a client whose server answers its handshake with this HTTP status."""
+
+        def answer(connection: ServerConnection, request: HttpRequest) -> Response:
+            return connection.respond(HTTPStatus(status), "")
+
+        async def nobody(socket: ServerConnection) -> None:
+            raise AssertionError("no socket opens")
+
+        async with serve(nobody, "127.0.0.1", 0, process_request=answer) as server:
+            url = f"ws://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}/"
+            with pytest.raises(ConnectionLost) as lost:
+                async with Exchange.connect(url, "secret", backoff=at_once(attempts)):
+                    pass
+        return str(lost.value)
+
+    @pytest.mark.parametrize("status", [200, 400, 403, 404])
+    async def test_a_server_without_a_socket_there_ends_it(self, status: int) -> None:
+        assert re.search(rf"HTTP {status}\. The path of the socket is /ws\.$", await self.error_of(status))
+
+    @pytest.mark.parametrize("status", [429, 502, 503, 504])
+    async def test_a_proxy_whose_exchange_is_away_does_not(self, status: int) -> None:
+        assert (await self.error_of(status, attempts=2)).startswith("gave up connecting")
+
+    async def test_a_server_without_tls_ends_it(self) -> None:
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.read(1)
+            writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+            await writer.drain()
+            writer.close()
+
+        async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+            url = f"wss://127.0.0.1:{server.sockets[0].getsockname()[1]}/ws"
+            with pytest.raises(ConnectionLost, match="Without TLS the address begins with ws://"):
+                async with Exchange.connect(url, "secret", backoff=at_once(None)):
+                    pass

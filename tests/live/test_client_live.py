@@ -26,6 +26,7 @@ from exchange_client import (
     requests,
 )
 from exchange_client import exchange_pb2 as pb
+from exchange_client.backoff import ATTEMPTS
 from exchange_client.state import State, Update
 
 from tests.client.line import Line, line_to
@@ -124,6 +125,39 @@ async def test_a_wrong_token_ends_the_client_at_once(people: LiveExchange) -> No
         async with Exchange.connect(people.ws_url, "not-a-token"):
             pass
     assert refused.value.code == pb.NOT_AUTHENTICATED
+
+
+async def test_a_wrong_path_ends_the_client_at_once(people: LiveExchange) -> None:
+    url = people.ws_url.removesuffix("/ws") + "/socket"
+    with pytest.raises(ConnectionLost, match=r"The path of the socket is /ws\.$"):
+        async with Exchange.connect(url, people.token("alice"), backoff=Backoff(attempts=None)):
+            pass
+
+
+async def test_a_client_comes_back_after_more_failures_than_it_first_makes(
+    start_exchange: Callable[..., LiveExchange],
+) -> None:
+    """The time goes by in failures: each takes about a millisecond here, and up to 10 s by default."""
+    exchange = start_exchange()
+    exchange.browser("alice").get("/")
+    failures: asyncio.Queue[float] = asyncio.Queue()
+
+    def draw(low: float, high: float) -> float:
+        failures.put_nowait(high)
+        return low
+
+    backoff = Backoff(first=0.001, most=0.001, restart=0.001, draw=draw)
+    async with Exchange.connect(exchange.ws_url, exchange.token("alice"), all_markets=True, backoff=backoff) as alice:
+        exchange.kill()
+        for _ in range(10 * ATTEMPTS):
+            await failures.get()
+        with pytest.raises(ConnectionLost, match="not connected"):
+            alice.send(requests.out())
+        await asyncio.to_thread(exchange.start)
+        await alice.until_connected()
+        created = await alice.create_market("Back again", *HUNDRED)
+        await alice.until_heard(created)
+        assert created.body.market.id in alice.state.markets
 
 
 async def test_an_alt_is_created_gets_money_and_trades(people: LiveExchange) -> None:
