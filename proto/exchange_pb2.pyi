@@ -1630,8 +1630,10 @@ Global___WithdrawAuction: _TypeAlias = WithdrawAuction  # noqa: Y015
 
 @_typing.final
 class BuyAuction(_message.Message):
-    """The acting account pays the buy-it-now price and is the buyer. Answer: AuctionSettled.
-    Refused: AUCTION_NOT_FOUND, AUCTION_SETTLED, SAME_ACCOUNT, SAME_PERSON, NO_PRICE, PRICE_CHANGED, INSUFFICIENT_FUNDS.
+    """The acting account pays the buy-it-now price and is the buyer. If several people own its money, who buys spends their
+    own credit. Answer: AuctionSettled.
+    Refused: AUCTION_NOT_FOUND, AUCTION_SETTLED, SAME_ACCOUNT, SAME_PERSON, NO_PRICE, PRICE_CHANGED, INSUFFICIENT_FUNDS,
+    and for an account with several owners or one below it SHARED_ACCOUNT_NOT_FLAT and INSUFFICIENT_CREDIT.
     """
 
     DESCRIPTOR: _descriptor.Descriptor

@@ -99,7 +99,8 @@ class NaiveAuctions(NaiveShares):
         elif auction.buy_now_price > self.available(command.account):
             broken.add(Reason.INSUFFICIENT_FUNDS)
         refuse(broken)
-        return self.sell(auction, command.account, command.amount, at_us)
+        credits = self.spend_credit(command.account, command.by, command.amount)
+        return [*credits, *self.sell(auction, command.account, command.amount, at_us)]
 
     def settle_auction(self, command: c.SettleAuction, at_us: int) -> list[Event]:
         auction, broken = self.find_auction(command.auction)
@@ -114,6 +115,25 @@ class NaiveAuctions(NaiveShares):
             broken.add(Reason.INSUFFICIENT_FUNDS)
         refuse(broken)
         return self.sell(auction, command.buyer, command.amount, at_us)
+
+    def spend_credit(self, account: int, by: int, price: int) -> list[Event]:
+        """The credit part of a purchase as an account that several people own, or as one below it (section 7).
+
+        The price is the person's own withdrawal from the shared account, and leaves every account down to the buyer.
+        """
+        down: list[int] = []
+        while len(self.accounts[account].owners) == 1:
+            down.append(account)
+            (account,) = self.accounts[account].owners
+        mine = self.may_act_as(by, False) & set(self.accounts[account].owners)
+        if not mine or not price:
+            return []
+        (owner,) = mine
+        events = self.move_credit(account, owner, -price)
+        for one in down:
+            ((above, credit),) = self.accounts[one].owners.items()
+            events += self.set_credits(one, {above: credit - price})
+        return events
 
     def sell(self, auction: NaiveAuction, buyer: int, price: int, at_us: int) -> list[Event]:
         auction.sold = (buyer, price)

@@ -340,8 +340,10 @@ def withdraw_auction(auction_id: int, *, key: str = "") -> Request[pb.AuctionWit
 def buy_auction(auction_id: int, price: Chips, *, key: str = "") -> Request[pb.AuctionSettled]:
     """Buys at the price that you saw: `price`, chips (4 decimals).
 
-    Refused: PRICE_CHANGED if it is another one now, NO_PRICE, INSUFFICIENT_FUNDS, SAME_PERSON if you may act as the
-    seller, AUCTION_NOT_FOUND, AUCTION_SETTLED.
+    In an account with several owners, or below one, you spend your own credit.
+
+    Refused: PRICE_CHANGED if it is another one now, NO_PRICE, INSUFFICIENT_FUNDS, INSUFFICIENT_CREDIT,
+    SHARED_ACCOUNT_NOT_FLAT, SAME_PERSON if you may act as the seller, AUCTION_NOT_FOUND, AUCTION_SETTLED.
     """
     return Request.of(pb.BuyAuction(auction_id=auction_id, price=amount_units(price), key=key), pb.AuctionSettled)
 

@@ -9,6 +9,7 @@ from markets.engine.commands import (
     SettleAuction,
     WithdrawAuction,
 )
+from markets.engine.credits import spend_credit
 from markets.engine.errors import Reason, Rejected
 from markets.engine.events import (
     AuctionCreated,
@@ -82,7 +83,9 @@ def withdraw_auction(state: State, account: Account, command: WithdrawAuction, a
 def buy_auction(state: State, account: Account, command: BuyAuction, at_us: int) -> list[Event]:
     """Sells an auction to the acting account at its buy-it-now price, which must be the price that the buyer saw.
 
-    Rejected AUCTION_NOT_FOUND, AUCTION_SETTLED, SAME_ACCOUNT, SAME_PERSON, NO_PRICE, PRICE_CHANGED, INSUFFICIENT_FUNDS.
+    Whoever buys with the money of several owners spends their own credit. Rejected AUCTION_NOT_FOUND, AUCTION_SETTLED,
+    SAME_ACCOUNT, SAME_PERSON, NO_PRICE, PRICE_CHANGED, INSUFFICIENT_FUNDS, SHARED_ACCOUNT_NOT_FLAT,
+    INSUFFICIENT_CREDIT.
     """
     auction = _find_open(state, command.auction)
     _check_sides(auction, account)
@@ -94,7 +97,9 @@ def buy_auction(state: State, account: Account, command: BuyAuction, at_us: int)
         raise Rejected(Reason.NO_PRICE, f"You cannot buy {auction.name} now: it has no price.")
     if command.amount != price:
         raise Rejected(Reason.PRICE_CHANGED, f"You saw {chips(command.amount)}, the price is {chips(price)} now.")
-    return _settle(state, auction, account, price, at_us)
+    check_available(account, price)
+    spent = spend_credit(state, account, command.by, price) if state.rules >= 3 else []
+    return [*spent, *_sell(state, auction, account, price, at_us)]
 
 
 def settle_auction(state: State, account: Account, command: SettleAuction, at_us: int) -> list[Event]:
@@ -110,12 +115,13 @@ def settle_auction(state: State, account: Account, command: SettleAuction, at_us
     if buyer.id == HOUSE:
         raise Rejected(Reason.NOT_ALLOWED, "The house cannot buy.")
     _check_sides(auction, buyer)
-    return _settle(state, auction, buyer, _check_price(command.amount), at_us)
-
-
-def _settle(state: State, auction: Auction, buyer: Account, price: int, at_us: int) -> list[Event]:
-    """Checks the buyer's funds, moves the price, if it is not 0, and marks the auction as sold."""
+    price = _check_price(command.amount)
     check_available(buyer, price)
+    return _sell(state, auction, buyer, price, at_us)
+
+
+def _sell(state: State, auction: Auction, buyer: Account, price: int, at_us: int) -> list[Event]:
+    """Moves the price, if it is not 0, and marks the auction as sold."""
     events: list[Event] = []
     if price:
         seller = state.accounts[auction.seller]

@@ -28,10 +28,31 @@ def move_credit(state: State, account: Account, owner: int, amount: int) -> list
     if shared and credits[owner] + amount < 0:
         raise Rejected(
             Reason.INSUFFICIENT_CREDIT,
-            f"Needs a credit of {chips(-amount)}, {state.accounts[owner].name} has {chips(credits[owner])}.",
+            f"Needs a credit of {chips(-amount)} in {account.name}, {state.accounts[owner].name} has "
+            f"{chips(credits[owner])}.",
         )
     credits[owner] = max(credits[owner] + amount, 0)
     return [*apply_credits(state, planned), *set_credits(state, account, credits)]
+
+
+def spend_credit(state: State, account: Account, by: int, price: int) -> list[Event]:
+    """Lowers the person's own credit by what they spend as the account, if its money belongs to several owners.
+
+    The money may be parked below the shared account: then the credits between the two fall too, as if it was withdrawn
+    first. An account with several owners has only user accounts as owners. Touches no credit if the person is no owner:
+    an operator in sudo. Rejected SHARED_ACCOUNT_NOT_FLAT, INSUFFICIENT_CREDIT.
+    """
+    between: list[Account] = []
+    while len(account.owners) == 1:
+        between.append(account)
+        account = state.accounts[next(iter(account.owners))]
+    owner = state.people.get(by)
+    if owner not in account.owners or not price:
+        return []
+    events = move_credit(state, account, owner, -price)
+    for one in between:
+        events += set_credits(state, one, {parent: credit - price for parent, credit in one.owners.items()})
+    return events
 
 
 def redistribute_credit(credits: dict[int, int], owner: int) -> dict[int, int]:

@@ -14,8 +14,8 @@ from markets.engine.text import name_key
 HOUSE = 1  # account id
 
 # Goes up with every change that alters the result of an accepted command. The journal stores it with each entry.
-# 2: names hide no spaces.
-RULES_VERSION = 2
+# 2: names hide no spaces. 3: a co-owner buys at auctions with their own credit.
+RULES_VERSION = 3
 
 PRICE_MAX = 100_000_000  # 1/100 chip, either sign: 1,000,000.00
 SIZE_MAX = 10_000_000  # 1/100: 100,000.00

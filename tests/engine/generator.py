@@ -336,9 +336,9 @@ class Generator:
         return c.WithdrawAuction(*self.of_seller(auction), auction.id if auction else 0)
 
     def buy_auction(self) -> Command:
-        auction = self.some_auction()
+        auction, head = self.some_auction(), co_owner(self) if self.rng.random() < 0.3 else self.head()
         seen = auction.buy_now_price if auction and self.rng.random() < 0.9 else self.auction_price()
-        return c.BuyAuction(*self.head(), auction.id if auction else 0, seen or 0)
+        return c.BuyAuction(*head, auction.id if auction else 0, seen or 0)
 
     def settle_auction(self) -> Command:
         auction, buyer = self.some_auction(), self.account()
@@ -367,3 +367,10 @@ class Generator:
         changes = {self.rng.choice(numbers): self.rng.choice(GARBAGE)}
         mangled: Command = command._replace(**changes)
         return mangled
+
+
+def co_owner(generator: Generator) -> tuple[int, int, bool, str]:
+    """An owner of an alt, acting as it or as an account below it. The alt has mostly several owners."""
+    alt = generator.an_alt()
+    acting = generator.rng.choice(sorted({alt, *generator.engine.below(alt)}))
+    return generator.root(generator.owner_of(alt)), acting, False, generator.key(0.2)

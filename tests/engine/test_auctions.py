@@ -286,23 +286,104 @@ def test_settled_is_final(board: Scenario) -> None:
     assert price(board, "lamp") == money(30), "the price that was asked is kept"
 
 
-# --- What it leaves alone
+# --- Whose money it is
 
 
-def test_an_auction_touches_no_credit_and_does_not_ask_whether_an_account_is_flat(board: Scenario) -> None:
+@pytest.fixture
+def team(board: Scenario) -> Scenario:
+    """Bob has 200 in Team and Carol 100; its alt Cellar holds all of it. Alice sells the lamp for 30."""
     board.alt("bob", "Team")
     board.share("bob", "Team", "carol")
     board.pay("bob", "Team", 200)
     board.pay("carol", "Team", 100)
-    board.buy("Team", "GOLD", 10)
-    before = board.credits("Team")
-    assert board.buy_auction("Team", "lamp", 30, by="bob") == ["Team pays alice 30 (AUCTION)", "Team gets lamp for 30"]
-    board.auction("Team", "stool", 7)
-    assert board.buy_auction("dave", "stool", 7) == ["dave pays Team 7 (AUCTION)", "dave gets stool for 7"]
-    assert board.credits("Team") == before == {"bob": "200", "carol": "100"}
-    board.out("Team")
-    board.pay("Team", "bob", 1)
-    assert board.credits("Team") == {"bob": "183.6667", "carol": "92.3333"}, "277 were rebalanced, then 1 taken out"
+    board.alt("Team", "Cellar")
+    return board
+
+
+def test_example_7_6_co_owners_buy_with_their_own_credit(team: Scenario) -> None:
+    assert team.buy_auction("Team", "lamp", 30, by="carol") == [
+        "credit in Team: bob 200, carol 70",
+        "Team pays alice 30 (AUCTION)",
+        "Team gets lamp for 30",
+    ]
+    team.auction("alice", "vase", "70.0001")
+    with team.refuses(Reason.INSUFFICIENT_CREDIT):
+        team.buy_auction("Team", "vase", "70.0001", by="carol")
+    assert team.buy_auction("Team", "vase", "70.0001", by="bob")[0] == "credit in Team: bob 129.9999, carol 70"
+
+
+def test_example_7_7_money_parked_below_is_no_way_around(team: Scenario) -> None:
+    team.pay("Team", "Cellar", 300, by="carol")
+    team.auction("dave", "stone", 101)
+    with team.refuses(Reason.INSUFFICIENT_CREDIT):
+        team.buy_auction("Cellar", "stone", 101, by="carol")
+    assert team.buy_auction("Cellar", "lamp", 30, by="carol") == [
+        "credit in Team: bob 200, carol 70",
+        "credit in Cellar: Team 270",
+        "Cellar pays alice 30 (AUCTION)",
+        "Cellar gets lamp for 30",
+    ]
+
+
+def test_credits_are_rebalanced_before_a_purchase(team: Scenario) -> None:
+    team.gift("Team", 30)
+    assert team.buy_auction("Team", "lamp", 30, by="carol")[:2] == [
+        "credit in Team: bob 220, carol 110",
+        "credit in Team: bob 220, carol 80",
+    ]
+
+
+def test_a_co_owner_buys_only_while_the_account_is_flat(team: Scenario) -> None:
+    team.pay("Team", "Cellar", 100, by="bob")
+    team.buy("Cellar", "GOLD", 10)
+    for buyer in ("Team", "Cellar"):
+        with team.refuses(Reason.SHARED_ACCOUNT_NOT_FLAT):
+            team.buy_auction(buyer, "lamp", 30, by="bob")
+
+
+def test_what_costs_nothing_takes_no_credit(team: Scenario) -> None:
+    team.auction("alice", "leaflet", 0)
+    team.buy("Team", "GOLD", 10)
+    assert team.buy_auction("Team", "leaflet", 0, by="carol") == ["Team gets leaflet for 0"]
+
+
+def test_an_operator_touches_no_credit(team: Scenario) -> None:
+    """Settling, and buying in sudo as an account that is not theirs: nobody's own credit could pay."""
+    team.buy("Team", "GOLD", 10)
+    assert team.buy_auction("Team", "lamp", 30, by=OPERATOR)[0] == "Team pays alice 30 (AUCTION)"
+    assert team.settle_auction("chair", "Team", 5)[0] == "Team pays alice 5 (AUCTION)"
+
+
+def test_an_operator_in_sudo_who_is_a_co_owner_spends_their_own(team: Scenario) -> None:
+    team.share("bob", "Team", OPERATOR)
+    with team.refuses(Reason.INSUFFICIENT_CREDIT):
+        team.buy_auction("Team", "lamp", 30, by=OPERATOR)
+
+
+def test_the_only_owner_buys_without_being_flat(board: Scenario) -> None:
+    board.alt("bob", "Desk")
+    board.pay("bob", "Desk", 200)
+    board.buy("Desk", "GOLD", 10)
+    assert board.buy_auction("Desk", "lamp", 30)[0] == "Desk pays alice 30 (AUCTION)"
+    assert board.credit("Desk") == "200"
+
+
+def test_a_sale_of_a_shared_account_touches_no_credit(team: Scenario) -> None:
+    team.auction("Team", "stool", 7)
+    team.buy("Team", "GOLD", 10)
+    assert team.buy_auction("dave", "stool", 7) == ["dave pays Team 7 (AUCTION)", "dave gets stool for 7"]
+    assert team.credits("Team") == {"bob": "200", "carol": "100"}
+
+
+def test_before_version_3_a_co_owner_bought_with_the_others_money(team: Scenario) -> None:
+    """A replay of entries from then accepts what was accepted."""
+    team.oracle = None
+    team.engine.rules = 2
+    team.auction("alice", "vase", 300)
+    assert team.buy_auction("Team", "vase", 300, by="carol") == [
+        "Team pays alice 300 (AUCTION)",
+        "Team gets vase for 300",
+    ]
 
 
 def test_a_sale_from_an_owner_to_what_it_owns_is_no_deposit(board: Scenario) -> None:

@@ -13,6 +13,7 @@ from markets.engine import auction, credits, ledger, listing, orders, settlement
 from markets.engine.book import BookSide, Market, Order
 from markets.engine.engine import Engine
 from markets.engine.errors import Reason, Rejected
+from markets.engine.events import Event
 from markets.engine.ledger import Account, Exposure
 from markets.engine.state import Changed
 from tests.engine.driver import Driver, Failure
@@ -228,6 +229,17 @@ def buyers_are_not_asked_for_funds(planted: pytest.MonkeyPatch) -> None:
     planted.setattr(auction, "check_available", lambda *_: None)
 
 
+def co_owners_buy_with_the_others_money(planted: pytest.MonkeyPatch) -> None:
+    planted.setattr(auction, "spend_credit", lambda *_: [])
+
+
+def parked_money_is_nobodys(planted: pytest.MonkeyPatch) -> None:
+    def spend_as_owner(state: Engine, account: Account, by: int, price: int) -> list[Event]:
+        return credits.spend_credit(state, account, by, price) if len(account.owners) > 1 else []
+
+    planted.setattr(auction, "spend_credit", spend_as_owner)
+
+
 def sellers_are_not_paid(planted: pytest.MonkeyPatch) -> None:
     move = transfers.move
 
@@ -301,6 +313,8 @@ PLANTED: list[Callable[[pytest.MonkeyPatch], None]] = [
     gifts_are_not_owed,
     an_order_is_not_reported,
     buyers_are_not_asked_for_funds,
+    co_owners_buy_with_the_others_money,
+    parked_money_is_nobodys,
     sellers_are_not_paid,
     anybody_trades_anywhere,
     operators_trade_anywhere,

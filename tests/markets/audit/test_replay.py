@@ -5,6 +5,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from markets.audit.balances import Difference
+from markets.engine.state import RULES_VERSION
 from markets.journal.triggers import TABLE
 from markets.models import JournalEntry
 from tests.markets.keeping import commit_history, run_verify
@@ -87,15 +88,15 @@ def test_every_entry_by_the_rules_of_its_time(database: str, monkeypatch: pytest
         then.setattr("markets.journal.entries.RULES_VERSION", 1)
         then.setattr("markets.engine.state.RULES_VERSION", 1)
         commit_history(day.history)
-    day.engine.rules = 2
+    day.engine.rules = RULES_VERSION
     before = len(day.history)
     day.alt("alice", "Desk")
     commit_history(day.history[before:])
-    assert list(JournalEntry.objects.order_by("seq").values_list("rules", flat=True)) == [*[1] * before, 2]
+    assert list(JournalEntry.objects.order_by("seq").values_list("rules", flat=True)) == [*[1] * before, RULES_VERSION]
     run_verify()
 
 
 def test_rules_of_a_time_to_come(day: Scenario, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("markets.audit.replay.RULES_VERSION", 1)
-    with pytest.raises(Difference, match="entry 1 has rules version 2, unknown here"):
+    with pytest.raises(Difference, match=f"entry 1 has rules version {RULES_VERSION}, unknown here"):
         run_verify()

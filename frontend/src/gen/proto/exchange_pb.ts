@@ -1331,8 +1331,10 @@ export const WithdrawAuctionSchema: GenMessage<WithdrawAuction> = /*@__PURE__*/
   messageDesc(file_proto_exchange, 28);
 
 /**
- * The acting account pays the buy-it-now price and is the buyer. Answer: AuctionSettled.
- * Refused: AUCTION_NOT_FOUND, AUCTION_SETTLED, SAME_ACCOUNT, SAME_PERSON, NO_PRICE, PRICE_CHANGED, INSUFFICIENT_FUNDS.
+ * The acting account pays the buy-it-now price and is the buyer. If several people own its money, who buys spends their
+ * own credit. Answer: AuctionSettled.
+ * Refused: AUCTION_NOT_FOUND, AUCTION_SETTLED, SAME_ACCOUNT, SAME_PERSON, NO_PRICE, PRICE_CHANGED, INSUFFICIENT_FUNDS,
+ * and for an account with several owners or one below it SHARED_ACCOUNT_NOT_FLAT and INSUFFICIENT_CREDIT.
  *
  * @generated from message exchange.v1.BuyAuction
  */
