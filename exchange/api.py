@@ -87,6 +87,7 @@ class JournalHead:
 
 
 _head = JournalHead()
+_describing = threading.Lock()
 
 
 class Time(ExchangeView):
@@ -152,9 +153,17 @@ class UnknownAddress(ExchangeView):
         raise Http404
 
 
-@cache
 def description() -> dict[str, Any]:
-    """The OpenAPI description. It is the same for everybody; each process generates it once."""
+    """The OpenAPI description. It is the same for everybody; each process generates it once.
+
+    Requests that come meanwhile wait: the generator is slow, and not made for several threads.
+    """
+    with _describing:
+        return _description()
+
+
+@cache
+def _description() -> dict[str, Any]:
     found: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)
     return found
 

@@ -42,6 +42,8 @@ SECRET_KEY = env.str("SECRET_KEY", default="") or secret_key(VAR_DIR)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[*LOCAL_HOSTS])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", default=0)  # proxies whose X-Forwarded-For counts
+# From one address: connections without a complete request or a sign-in. Not behind proxies, which have limits too.
+WAITING_CONNECTIONS_MAX = env.int("WAITING_CONNECTIONS_MAX", default=1_000)
 
 # --- Play money and rates ------------------------------------------------------------------------
 

@@ -1,6 +1,6 @@
-"""Tells whether an address belongs to this machine."""
+"""Tells where an address belongs: to this machine, or to which network of a client."""
 
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address, ip_network
 
 # The names by which a browser reaches a server on the same machine, as in its Host header.
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]")
@@ -12,3 +12,15 @@ def is_loopback(host: str) -> bool:
         return host == "localhost" or ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return False
+
+
+def network(address: str) -> str:
+    """Returns what stands for one client: an IPv4 address, or the first 64 bits of an IPv6 one, of which a client has
+    all the rest. Other texts stay as they are."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address
+    if not isinstance(parsed, IPv6Address):
+        return address
+    return str(parsed.ipv4_mapped or ip_network((parsed.packed[:8] + bytes(8), 64)))

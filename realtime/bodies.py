@@ -8,7 +8,7 @@ an empty body and TOO_LONG_HEADER, so that the view can answer 413 in its own fo
 from io import BytesIO
 from typing import Any
 
-from daphne.http_protocol import HTTPFactory, WebRequest
+from daphne.http_protocol import WebRequest
 
 from realtime import limits
 
@@ -49,12 +49,3 @@ class LimitedRequest(WebRequest):
         elif self.requestHeaders.hasHeader("Transfer-Encoding"):  # chunked; Django and DRF need a length
             self.requestHeaders.setRawHeaders("Content-Length", [str(self._received)])
         return super().process()
-
-
-class LimitedFactory(HTTPFactory):
-    """daphne's HTTP factory, with LimitedRequest as its request class."""
-
-    def buildProtocol(self, address: Any) -> Any:
-        protocol = super().buildProtocol(address)  # type: ignore[no-untyped-call]
-        protocol.requestFactory = LimitedRequest
-        return protocol

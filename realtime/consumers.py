@@ -90,6 +90,7 @@ class ClientConsumer(AsyncConsumer):
         await send({"type": "websocket.accept"})
         outlet: Outlet = scope.get("extensions", {}).get(OUTLET_EXTENSION) or SendOutlet(send)
         self.socket = self._hub.open_socket(outlet)
+        self._admitted = outlet.admitted
         try:
             await self._converse(receive)
         except StopConsumer:
@@ -109,6 +110,8 @@ class ClientConsumer(AsyncConsumer):
                     await self.dispatch(await receive())
         except TimeoutError:
             self._end(CloseCode.NOT_AUTHENTICATED, wire.NOT_AUTHENTICATED, "No sign-in in time.")
+        else:
+            self._admitted()
         while True:
             await self.dispatch(await receive())
 

@@ -94,6 +94,12 @@ REVOKED_SECONDS = 5.0  # how often sessions and tokens of open sockets are looke
 
 # --- The server ----------------------------------------------------------------------------------
 
+DESCRIPTORS_MAX = 65_536  # open files and connections that the process asks the system for
+DESCRIPTORS_RESERVED = 256  # of them for the database, Redis and files; at most half
+BACKLOG_CONNECTIONS_MAX = 1_024  # that the kernel holds for us until we accept them
+HEAD_SECONDS_MAX = 10.0  # from a new connection to the end of its first request's head
+BODY_SECONDS_MAX = 60.0  # from there to the end of the body
+KEEP_ALIVE_SECONDS_MAX = 75.0  # from an answer to the next head: the client also has to read the answer in that time
 PING_SECONDS = 20
 PONG_SECONDS_MAX = 30
 HANDSHAKE_SECONDS_MAX = 5

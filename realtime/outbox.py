@@ -34,6 +34,9 @@ class Outlet(Protocol):
     def close(self, code: int) -> None:
         """Closes the socket after what was written."""
 
+    def admitted(self) -> None:
+        """The client has signed in: the server does not drop its connection to make room for others."""
+
 
 class Turn:
     """Flushes, once per turn of the event loop, the outboxes that got something to write in that turn."""
@@ -218,6 +221,9 @@ class SendOutlet:
 
     def close(self, code: int) -> None:
         self._messages.put_nowait({"type": "websocket.close", "code": int(code)})
+
+    def admitted(self) -> None:
+        """Does nothing: other servers limit their connections themselves."""
 
     def abandon(self) -> None:
         """Ends the task. Nothing more is written."""

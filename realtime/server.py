@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import daphne.server  # isort: skip - before Twisted: it installs the asyncio reactor
 from autobahn.websocket.protocol import WebSocketProtocol as Autobahn
 from daphne.endpoints import build_endpoint_description_strings
-from daphne.ws_protocol import WebSocketFactory
+from django.conf import settings
 from twisted.internet import reactor as installed_reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import serverFromString
@@ -26,7 +26,7 @@ from twisted.internet.error import CannotListenError
 from twisted.logger import FilteringLogObserver, LogLevel, LogLevelFilterPredicate, STDLibLogObserver, globalLogBeginner
 
 from realtime import limits
-from realtime.bodies import LimitedFactory
+from realtime.connections import ChannelFactory, SocketFactory, Waiting, raise_descriptor_limit
 from realtime.errors import CloseCode
 from realtime.outbox import OUTLET_EXTENSION
 
@@ -134,12 +134,13 @@ class TransportOutlet:
     transport, and resumeProducing() when it is empty.
     """
 
-    def __init__(self, protocol: Any, framer: Framer) -> None:
+    def __init__(self, protocol: Any, framer: Framer, waiting: Waiting) -> None:
         self.writable = True
         self.on_drain: Callable[[], None] = _nothing
         self.on_lost: Callable[[], None] = _nothing
         self._protocol = protocol
         self._framer = framer
+        self._waiting = waiting
         self._transport = protocol.transport
         self._transport.bufferSize = limits.TRANSPORT_BYTES_PAUSE
         self._transport.unregisterProducer()  # the HTTP channel, which the WebSocket has replaced
@@ -161,6 +162,9 @@ class TransportOutlet:
     def close(self, code: int) -> None:
         if self._protocol.state == Autobahn.STATE_OPEN:
             self._protocol.sendCloseFrame(code=int(code))
+
+    def admitted(self) -> None:
+        self._waiting.served(self._transport)
 
     def drop_if_flooded(self) -> None:
         """Drops the connection if more than TRANSPORT_BYTES_MAX wait: the last resort against an application that
@@ -204,6 +208,7 @@ class Server(daphne.server.Server):
             websocket_max_frame_size=limits.WEBSOCKET_MESSAGE_BYTES_MAX,
         )
         self.connections: dict[Any, dict[str, Any]] = {}
+        self.waiting = _waiting()
         self._address = f"{host}:{port}"
         self._plan = plan
         self._framer = Framer()
@@ -224,9 +229,10 @@ class Server(daphne.server.Server):
         return life.result()
 
     def _make_factories(self) -> None:
-        self.http_factory = LimitedFactory(self)  # type: ignore[no-untyped-call]
-        self.ws_factory = WebSocketFactory(self, server=self.server_name)
-        self.ws_factory.setProtocolOptions(
+        self.http_factory = ChannelFactory(self)  # type: ignore[no-untyped-call]
+        factory: Any = SocketFactory(self, server=self.server_name)  # type: ignore[no-untyped-call]
+        self.ws_factory = factory
+        factory.setProtocolOptions(
             autoPingTimeout=self.ping_timeout,
             allowNullOrigin=True,  # the consumer refuses it, with a reason
             openHandshakeTimeout=self.websocket_handshake_timeout,
@@ -266,7 +272,7 @@ class Server(daphne.server.Server):
         return EXIT_FAILED if failed or not drained else EXIT_OK
 
     async def _listen(self) -> Any:
-        endpoint = serverFromString(reactor, self.endpoints[0])
+        endpoint = serverFromString(reactor, f"{self.endpoints[0]}:backlog={limits.BACKLOG_CONNECTIONS_MAX}")
         return await Deferred.asFuture(endpoint.listen(self.http_factory), self._loop)
 
     async def _drain(self) -> bool:
@@ -310,7 +316,7 @@ class Server(daphne.server.Server):
         if scope["type"] != "websocket":
             queue: asyncio.Queue[Message] | None = super().create_application(protocol, scope)  # type: ignore[no-untyped-call]
             return queue
-        outlet = TransportOutlet(protocol, self._framer)
+        outlet = TransportOutlet(protocol, self._framer, self.waiting)
         inbox = Inbox(protocol.transport)
         application = self.application(
             scope={**scope, "asgi": {"version": "3.0"}, "extensions": {OUTLET_EXTENSION: outlet}},
@@ -322,9 +328,10 @@ class Server(daphne.server.Server):
         return inbox
 
     def application_checker(self) -> None:
-        """Reaps ended applications, every second. An error in one must not end the reaping: daphne's own call for the
-        next round comes last."""
+        """Reaps ended applications and late connections, every second. An error in one must not end the reaping:
+        daphne's own call for the next round comes last."""
         try:
+            self.waiting.drop_late()
             super().application_checker()  # type: ignore[no-untyped-call]
         except Exception:
             logger.exception("Ended applications could not be reaped.")
@@ -348,6 +355,13 @@ class Server(daphne.server.Server):
         if outlet := self.connections[protocol].get("outlet"):
             outlet.on_lost()
         self._disconnected.set()
+
+
+def _waiting() -> Waiting:
+    """The limits on connections. Behind proxies all clients have the addresses of the proxies, which limit them."""
+    descriptors = raise_descriptor_limit()
+    total = descriptors - min(limits.DESCRIPTORS_RESERVED, descriptors // 2)
+    return Waiting(total if settings.TRUSTED_PROXY_COUNT else settings.WAITING_CONNECTIONS_MAX, total)
 
 
 def _log_errors_of_twisted() -> None:

@@ -224,6 +224,8 @@ class FakeOutlet:
     def close(self, code: int) -> None:
         self.code = int(code)
 
+    def admitted(self) -> None: ...
+
     def drain(self) -> None:
         self.writable = True
         self.on_drain()
