@@ -120,6 +120,21 @@ def test_ids_are_used_once(busy: Client, path: str) -> None:
     assert sorted(ids) == sorted(set(ids))
 
 
+@pytest.mark.parametrize("path", PATHS)
+def test_no_secret_in_it_stays_so_that_its_compressed_length_betrays_none(busy: Client, path: str) -> None:
+    once, again = busy.get(path), busy.get(path)
+    lasting = busy.cookies["sessionid"].value, busy.cookies["csrftoken"].value
+    assert [secret for secret in lasting if secret in once.content.decode()] == []
+    assert hidden(once, "csrfmiddlewaretoken").isdisjoint(hidden(again, "csrfmiddlewaretoken"))
+    assert hidden(once, "key").isdisjoint(hidden(again, "key"))
+
+
+def hidden(response: Any, name: str) -> set[str]:
+    """The values of the hidden fields with this name."""
+    fields = (e.attributes for e in everything(read(response)) if e.tag == "input")
+    return {field["value"] for field in fields if (field.get("type"), field.get("name")) == ("hidden", name)}
+
+
 def test_what_people_wrote_stays_text(busy: Client, world: World) -> None:
     world.rain.name = "</title><script>alert(1)</script>"
     world.rain.save()
