@@ -60,7 +60,10 @@ class Market(models.Model):
     pinned = models.BooleanField(default=False)
     hide_account_ids = models.BooleanField(default=False)
     volume = models.BigIntegerField(default=0, help_text="The sizes of all its trades.")
-    degree: int  # no column: how much of the market the viewer sees; markets/reads/visibility.py sets it
+    # No columns. markets/reads/visibility.py sets how much of the market the viewer sees, and whether the account that
+    # the viewer acts as may trade there.
+    degree: int
+    may_trade: bool
 
     class Meta:
         ordering = ("id",)
@@ -117,6 +120,23 @@ class Order(models.Model):
 
     def __str__(self) -> str:
         return f"order {self.id}"
+
+
+class PriceLevel(models.Model):
+    """What rests at one price of a book: the open size of `orders` orders together. No row if no order rests there.
+
+    It follows from the open orders. Pages read it, so that a book costs as much with few orders as with many.
+    """
+
+    pk = models.CompositePrimaryKey("market_id", "side", "price")
+    market_id = models.BigIntegerField()
+    side = models.SmallIntegerField(choices=Side)
+    price = models.BigIntegerField()
+    size = models.BigIntegerField()
+    orders = models.IntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.size} at {self.price} in {self.market_id}"
 
 
 class Trade(models.Model):

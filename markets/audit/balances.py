@@ -89,6 +89,7 @@ def check(connection: BaseDatabaseWrapper, ledger: Ledger) -> Iterator[str]:
     ]
     yield _check_positions(stakes, ledger)
     yield _check_orders(connection, stakes)
+    yield _check_levels(connection)
     worst_case = _check_worst_case(connection, stakes)
     yield _check_money(connection, worst_case, ledger)
     yield _check_owners(connection)
@@ -137,6 +138,22 @@ def _check_orders(connection: BaseDatabaseWrapper, stakes: list[Stake]) -> str:
         crossed = bool(bids and offers) and max(bids) >= min(offers)
         require(not crossed, f"the book of market {market} is crossed")
     return "orders: sizes add up, exposures are what rests, no book is crossed"
+
+
+def _check_levels(connection: BaseDatabaseWrapper) -> str:
+    """A price level is what rests at its price, and there is one wherever an order rests."""
+    resting: dict[tuple[int, int, int], list[int]] = defaultdict(lambda: [0, 0])
+    for *key, size in fetch(connection, "SELECT market_id, side, price, open FROM markets_order WHERE open > 0"):
+        sums = resting[key[0], key[1], key[2]]
+        sums[0] += size
+        sums[1] += 1
+    levels = fetch(connection, "SELECT market_id, side, price, size, orders FROM markets_pricelevel")
+    for market, side, price, *counted in levels:
+        sums = resting.pop((market, side, price), [0, 0])
+        where = f"at {price} on side {side} of market {market}"
+        require(sums == counted, f"{sums} (size, orders) rest {where}, its level says {counted}")
+    require(not resting, f"orders rest without a level of (market, side, price) {next(iter(resting), None)}")
+    return f"levels: {len(levels):,} are what rests at their prices"
 
 
 def _check_worst_case(connection: BaseDatabaseWrapper, stakes: list[Stake]) -> Counter[int]:

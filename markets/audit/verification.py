@@ -8,9 +8,9 @@ All reads show one moment. The journal is read a page at a time, so the proof ne
 2. The replay: every command, given to an empty engine, leads to the very events that are stored.
 3. The tables: they are row for row what the replay says, and a start would load the state that was replayed.
 4. The rules, from the tables alone (balances.py): money and positions sum to zero and follow from transfers, trades and
-   payouts; exposures follow from open orders; sizes add up; no book is crossed; nobody can lose more than they have;
-   every alt has owners and nobody else has, they form no circle, and no credit is below zero; every auction was paid
-   for once if it is sold.
+   payouts; exposures and price levels follow from open orders; sizes add up; no book is crossed; nobody can lose more
+   than they have; every alt has owners and nobody else has, they form no circle, and no credit is below zero; every
+   auction was paid for once if it is sold.
 """
 
 from collections.abc import Iterator, Sequence
@@ -32,6 +32,7 @@ from markets.journal.projection import (
     account_row,
     auction_row,
     exposure_row,
+    level_rows,
     market_row,
     order_row,
     ownership_rows,
@@ -43,6 +44,7 @@ from markets.journal.tables import (
     AUCTIONS,
     EXPOSURES,
     JOURNAL_MARKETS,
+    LEVELS,
     MARKETS,
     ORDERS,
     OWNERSHIPS,
@@ -157,6 +159,7 @@ class Proof:
         listed = [row for id in sorted(engine.markets) for row in visibility_rows(engine.markets[id])]
         exposures = [exposure_row(a.id, a.exposures[market]) for a in accounts for market in sorted(a.exposures)]
         resting = [order_row(engine.orders[id]) for id in sorted(engine.orders)]
+        levels = [row for id in sorted(engine.markets) for row in level_rows(engine.markets[id])]
         auctions = [auction_row(engine.auctions[id]) for id in sorted(engine.auctions)]
         self._compare_all(ACCOUNTS, [account_row(account) for account in accounts], "true ORDER BY id")
         self._compare_all(OWNERSHIPS, owners, "true ORDER BY account_id, owner_id")
@@ -164,6 +167,7 @@ class Proof:
         self._compare_all(VISIBILITY, listed, "true ORDER BY market_id, account_id")
         self._compare_all(EXPOSURES, exposures, "true ORDER BY account_id, market_id")
         self._compare_all(ORDERS, resting, "open > 0 ORDER BY id")
+        self._compare_all(LEVELS, levels, "true ORDER BY market_id, side, price")
         self._compare_all(AUCTIONS, auctions, "true ORDER BY id")
         for table, count in self._counts.items():
             ((found,),) = fetch(self._connection, f'SELECT count(*) FROM "{table.name}"')  # noqa: S608 - our own name

@@ -1,9 +1,7 @@
 """A market and its price-time book (rules, section 5).
 
 A side holds its price levels in a dict and their keys in a SortedList. The key of a price is the price itself for
-offers and minus the price for bids, so the best level of either side has the smallest key. A level is an OrderedDict
-of orders by id. Its insertion order is time priority, and a cancel is one deletion. Its first order stays cheap to find
-after many deletions; a plain dict would walk over the deleted ones.
+offers and minus the price for bids, so the best level of either side has the smallest key.
 """
 
 from collections import OrderedDict, deque
@@ -68,6 +66,20 @@ class Order:
         self.seq = seq
 
 
+class Level(OrderedDict[int, Order]):
+    """The resting orders at one price by id, the oldest first, and the `size` that is open of them together, in 1/100.
+
+    Insertion order is time priority, and a cancel is one deletion. The first order stays cheap to find after many
+    deletions; a plain dict would walk over the deleted ones.
+    """
+
+    __slots__ = ("size",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.size = 0
+
+
 class BookSide:
     """The resting orders of one side, best price first, at one price the oldest first.
 
@@ -79,20 +91,27 @@ class BookSide:
     def __init__(self, side: int) -> None:
         self.sign = -1 if side == Side.BID else 1
         self.keys: SortedList[int] = SortedList()
-        self.levels: dict[int, OrderedDict[int, Order]] = {}
+        self.levels: dict[int, Level] = {}
         self.top = NOBODY
 
     def add(self, order: Order) -> None:
         key = order.price * self.sign
         level = self.levels.get(key)
         if level is None:
-            self.levels[key] = level = OrderedDict()
+            self.levels[key] = level = Level()
             self.keys.add(key)
             if key < self.top:
                 self.top = key
         level[order.id] = order
+        level.size += order.open
+
+    def reduce(self, order: Order, size: int) -> None:
+        """Takes `size` off what is open of a resting order, which keeps its place. If nothing is left, remove() it."""
+        order.open -= size
+        self.levels[order.price * self.sign].size -= size
 
     def remove(self, order: Order) -> None:
+        """Takes an order of which nothing is open off the book."""
         key = order.price * self.sign
         level = self.levels[key]
         del level[order.id]
@@ -108,7 +127,11 @@ class BookSide:
 
     def size_at_best(self) -> int:
         """The open size at the best price, in 1/100."""
-        return sum(order.open for order in self.levels[self.top].values()) if self.levels else 0
+        return self.levels[self.top].size if self.levels else 0
+
+    def at(self, price: int) -> Level | None:
+        """The level at this price, None if no order rests there."""
+        return self.levels.get(price * self.sign)
 
     def __iter__(self) -> Iterator[Order]:
         """The orders in priority order."""

@@ -267,7 +267,7 @@ def _trade(
     others = other.exposures[market.id]
     taker.open -= size
     taker.filled += size
-    maker.open -= size
+    opposite.reduce(maker, size)
     maker.filled += size
     release(others, maker, size)
     if taker.side == BID:
@@ -309,7 +309,7 @@ def _shrink(
     state: State, account: Account, exposure: Exposure, side: BookSide, order: Order, size: int, cause: int
 ) -> Event:
     """Cancels `size` of a resting order; what is left keeps its place. The caller refreshes the exposure."""
-    order.open -= size
+    side.reduce(order, size)
     order.cancelled += size
     release(exposure, order, size)
     if not order.open:

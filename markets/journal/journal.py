@@ -27,11 +27,12 @@ from markets.journal.checkpoints import (
 from markets.journal.entries import GENESIS, Entry, make_entry, market_outcomes, read_outcomes
 from markets.journal.entries import Outcome as Outcome
 from markets.journal.loading import load
-from markets.journal.projection import Rows, project
+from markets.journal.projection import Rows, project, project_levels
 from markets.journal.tables import (
     CHECKPOINTS,
     JOURNAL,
     JOURNAL_MARKETS,
+    LEVELS,
     OWNERSHIPS,
     VISIBILITY,
     Row,
@@ -112,7 +113,9 @@ class Journal:
             entries.append(entry)
         batch = {JOURNAL: entries, **project(outcomes, changed)}
         batch[CHECKPOINTS] = self._checkpoints(engine, batch[JOURNAL_MARKETS])
-        self._write(self._writer, batch, {OWNERSHIPS: list(changed.left), VISIBILITY: list(changed.unlisted)})
+        batch[LEVELS], emptied = project_levels(changed, engine.markets)
+        ended: Rows = {OWNERSHIPS: list(changed.left), VISIBILITY: list(changed.unlisted), LEVELS: emptied}
+        self._write(self._writer, batch, ended)
         self._hash = previous
 
     def _write(self, writer: Writer, batch: Rows, ended: Rows) -> None:

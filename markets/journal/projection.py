@@ -1,9 +1,10 @@
 """The table rows of a batch: a pure function of its events and of the objects that it touched."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
 
 from markets.engine.book import Market
+from markets.engine.commands import Side
 from markets.engine.events import PaidOut, Traded, Transferred
 from markets.engine.ledger import Account, Exposure
 from markets.engine.state import Changed
@@ -60,6 +61,30 @@ def project_events(outcomes: Iterable[Outcome]) -> Rows:
 
 order_row = attrgetter(*ORDERS.names)
 auction_row = attrgetter(*AUCTIONS.names)
+
+
+def project_levels(changed: Changed, markets: Mapping[int, Market]) -> tuple[list[Row], list[Row]]:
+    """The rows of the price levels at which orders changed, and the keys of those where none rests now."""
+    rows: list[Row] = []
+    emptied: list[Row] = []
+    for key in dict.fromkeys((order.market, order.side, order.price) for order in changed.orders.values()):
+        id, side, price = key
+        level = (markets[id].bids if side == Side.BID else markets[id].offers).at(price)
+        if level is None:
+            emptied.append(key)
+        else:
+            rows.append((*key, level.size, len(level)))
+    return rows, emptied
+
+
+def level_rows(market: Market) -> list[Row]:
+    """The rows of all price levels of a market, in the order of their key."""
+    rows = [
+        (market.id, int(side), key * orders.sign, level.size, len(level))
+        for side, orders in ((Side.BID, market.bids), (Side.OFFER, market.offers))
+        for key, level in orders.levels.items()
+    ]
+    return [*sorted(rows)]
 
 
 def account_row(account: Account) -> Row:

@@ -26,6 +26,7 @@ from markets.models import (
     MarketVisibility,
     Order,
     Payout,
+    PriceLevel,
     Trade,
 )
 
@@ -99,6 +100,7 @@ MARKETS = Table(
     ),
 )
 VISIBILITY = Table(MarketVisibility, key=("market", "account"))
+LEVELS = Table(PriceLevel, key=("market_id", "side", "price"), changing=("size", "orders"))
 ORDERS = Table(Order, key=("id",), changing=("open", "filled", "cancelled"))
 EXPOSURES = Table(
     Exposure,

@@ -125,13 +125,12 @@ def book(market: int, depth: int) -> BookSnapshot:
     rows = fetch(
         connection,
         "SELECT (SELECT max(seq) FROM markets_journalmarket WHERE market_id = m.id), m.status, m.last_price,"
-        " o.side, o.price, sum(o.open), count(o.id)"
-        " FROM markets_market m LEFT JOIN markets_order o ON o.market_id = m.id AND o.open > 0"
-        " WHERE m.id = %s GROUP BY m.id, m.status, m.last_price, o.side, o.price",
+        " l.side, l.price, l.size, l.orders"
+        " FROM markets_market m LEFT JOIN markets_pricelevel l ON l.market_id = m.id WHERE m.id = %s",
         market,
     )
     seq, status, last_price = rows[0][:3]
-    levels = [(side, BookLevel(price, int(size), orders)) for *_, side, price, size, orders in rows if side is not None]
+    levels = [(side, BookLevel(price, size, orders)) for *_, side, price, size, orders in rows if side is not None]
     return BookSnapshot(market, seq, status, last_price, *_sides(levels, depth))
 
 

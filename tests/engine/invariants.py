@@ -119,6 +119,8 @@ def check_side(side: BookSide, kind: Side) -> None:
     sign = -1 if kind == Side.BID else 1
     assert orders == sorted(orders, key=lambda o: (sign * o.price, o.id)), "price, then time"
     assert all(o.side == kind and o.open > 0 for o in orders), "open orders of its side only"
+    for level in side.levels.values():
+        assert level.size == sum(order.open for order in level.values()), "size of a level"
     assert side.best() == (orders[0].price if orders else None), "the best price"
     assert len(side) == len(orders), "as many as there are"
 

@@ -76,6 +76,10 @@ CHANGES = [
     ("UPDATE markets_order SET price = price - 1 WHERE id = 1", "markets_order 1: price"),
     ("UPDATE markets_order SET client_order_id = 'x' WHERE id = 2", "markets_order 2: client_order_id"),
     ("DELETE FROM markets_order WHERE id = 3", "markets_order"),
+    ("UPDATE markets_pricelevel SET size = size + 1", "markets_pricelevel .*: size"),
+    ("UPDATE markets_pricelevel SET orders = orders + 1", "markets_pricelevel .*: orders"),
+    ("UPDATE markets_pricelevel SET price = price + 100000000", "markets_pricelevel .*: price"),
+    ("DELETE FROM markets_pricelevel", "markets_pricelevel: the table has None"),
     ("UPDATE markets_trade SET size = size + 1 WHERE id = 4", "markets_trade 4: size"),
     (
         "UPDATE markets_trade SET buyer_id = seller_id, seller_id = buyer_id WHERE id = 5",
@@ -278,6 +282,10 @@ WRONG_ALL_ALONG = [
     ("UPDATE markets_payout SET price = price + 1", "is not its position times the price"),
     ("UPDATE markets_exposure SET worst_case = worst_case + 1 WHERE account_id = 3", "worst case of account 3"),
     ("UPDATE markets_exposure SET bid_value = bid_value + 1 WHERE account_id = 4", "account 4 rests"),
+    ("UPDATE markets_pricelevel SET size = size + 1", "its level says"),
+    ("UPDATE markets_pricelevel SET orders = orders - 1", "its level says"),
+    ("DELETE FROM markets_pricelevel", "orders rest without a level"),
+    ("INSERT INTO markets_pricelevel (market_id, side, price, size, orders) VALUES (1, 1, 7, 1, 1)", "its level says"),
     ("DELETE FROM accounts_account WHERE id = 4", "money went to accounts that do not exist"),
     ("UPDATE markets_order SET side = 3 - side WHERE open > 0", "rests|crossed"),
     (
@@ -324,6 +332,7 @@ def test_the_rules_hold_where_nothing_was_changed(kept: str) -> None:
     assert [line.partition(":")[0] for line in check_tables_alone()] == [
         "positions",
         "orders",
+        "levels",
         "money",
         "owners",
         "auctions",
