@@ -1,7 +1,9 @@
 """Queries about accounts. They only read: the engine owns the tables. Unit of cash: 1/10,000 chip."""
 
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from django.db.models import Q, QuerySet
 
@@ -39,11 +41,12 @@ def owners_above(account: Account) -> list[Branch]:
 
 
 def _branches(root: Account, near: str, far: str) -> list[Branch]:
-    """Walks Ownership from `root`: from the column `near` to the column `far`."""
+    """Walks Ownership from `root`: from the column `near` to the column `far`. Shares come with their account."""
     beyond: dict[int, list[Ownership]] = {}
     seen, level = {root.id}, [root.id]
     while level:
-        rows = Ownership.objects.filter(**{f"{near}_id__in": level}).select_related(near, far).order_by(f"{far}_id")
+        linked = Ownership.objects.filter(**{f"{near}_id__in": level})
+        rows = linked.select_related("account", far).order_by(f"{far}_id")
         level = []
         for row in rows:
             reached = getattr(row, f"{far}_id")
@@ -117,6 +120,29 @@ def transfers(account_id: int, before: int | None = None, limit: int = TRANSFERS
     paid = last.filter(from_account_id=account_id)[:limit]
     received = last.filter(to_account_id=account_id)[:limit]
     return sorted((*paid, *received), key=lambda transfer: -transfer.id)[:limit]
+
+
+class TransferRow(NamedTuple):
+    """A transfer as the list of one of its accounts shows it. `amount` is negative if the account paid."""
+
+    id: int
+    at_us: int
+    kind: str
+    note: str
+    auction: int
+    other: str
+    amount: int
+
+
+def transfer_rows(account_id: int, found: Iterable[Transfer]) -> list[TransferRow]:
+    """The account's own side of its transfers."""
+    return [
+        TransferRow(t.id, t.at_us, t.get_kind_display(), t.note, t.auction, other.name, amount)
+        for t in found
+        for other, amount in [
+            (t.to_account, -t.amount) if t.from_account_id == account_id else (t.from_account, t.amount)
+        ]
+    ]
 
 
 def payees(account: Account) -> list[Account]:

@@ -11,7 +11,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET
 
 from accounts.acting import Acting, acting
-from accounts.selectors import TRANSFERS_SHOWN, payees, transfers
+from accounts.selectors import TRANSFERS_SHOWN, payees, transfer_rows, transfers
 from markets.pages.markets import page_context
 from markets.pages.statement_text import csv_parts, entries
 from markets.reads.payment_limits import limits
@@ -37,7 +37,7 @@ def statement(request: HttpRequest, who: Acting) -> HttpResponse:
     context = {
         "who": who,
         "here": "statement",
-        "entries": entries(who.account.id, found),
+        "rows": [entry.row for entry in entries(who.account.id, found)],
         "cash": found[0].balance if found and cursor is None else who.account.cash,
         "older": found[-1].cursor if more else "",
         "is_newest": cursor is None,
@@ -81,7 +81,7 @@ def transfer_list(request: HttpRequest, who: Acting) -> HttpResponse:
     listed = found[:TRANSFERS_SHOWN]
     context = {
         "here": "transfers",
-        "transfers": listed,
+        "transfers": transfer_rows(who.account.id, listed),
         "older": str(listed[-1].id) if len(found) > TRANSFERS_SHOWN else "",
         "is_newest": not before,
         "payees": payees(who.account),

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_POST
 from accounts import money
 from accounts.acting import Acting, acting, back, carry_out, new_key
 from accounts.models import TransferKind
-from accounts.selectors import payees, possessions, transfers
+from accounts.selectors import payees, possessions, transfer_rows, transfers
 from markets.engine.visibility import WHOLE
 from markets.models import Exposure, Market, MarketStatus, TimeInForce
 from markets.pages.forms import CancelForm, TicketForm
@@ -60,14 +60,14 @@ def market_page(request: HttpRequest, who: Acting, market_id: int) -> HttpRespon
     own = selectors.open_orders(who.account.id, market.id)
     ladder = selectors.ladder(market.id, own)
     holding = selectors.holding(who.account, market, ladder.best)
-    unlisted = "" if visibility.may_trade(market, who.account) else f"This market is not open to {who.account.name}."
+    unlisted = "" if market.may_trade else f"This market is not open to {who.account.name}."
     context = {
         "market": market,
         "mine": is_mine(who, market),
         "ladder": ladder,
         "holding": holding,
         "orders": own,
-        "trades": selectors.tape(market.id),
+        "trades": selectors.tape(market.id, who.account.id),
         "ticket": ticket_start(request),
         "closed_ticket": CLOSED_TICKET.get(MarketStatus(market.status), unlisted),
         "times_in_force": TIMES_IN_FORCE,
@@ -97,7 +97,7 @@ def portfolio(request: HttpRequest, who: Acting) -> HttpResponse:
     context = {
         "portfolio": selectors.portfolio(viewer_of(who)),
         "orders": selectors.open_orders(who.account.id),
-        "transfers": transfers(who.account.id),
+        "transfers": transfer_rows(who.account.id, transfers(who.account.id)),
         "payees": payees(who.account),
         "possessions": possessions(who.tree, who.account),
         **page_context(who, "portfolio", summaries=True),

@@ -6,8 +6,6 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import NamedTuple
 
-from django.urls import reverse
-
 from accounts import money
 from accounts.models import Account, Transfer, TransferKind
 from accounts.rest.fields import decimal, moment
@@ -40,6 +38,21 @@ TRANSFERRED = {  # received, paid
     TransferKind.COLLECTION: ("Collected from {name}", "Collected by {name}"),
     TransferKind.AUCTION: ("Sold “{note}” to {name}", "Bought “{note}” from {name}"),
 }
+
+
+class Row(NamedTuple):
+    """A line as its page shows it. It links to the market or the auction, if there is one."""
+
+    seq: int
+    at_us: int
+    kind: str
+    id: int
+    words: str
+    note: str
+    market: int
+    auction: int
+    amount: int
+    balance: int
 
 
 class Entry(NamedTuple):
@@ -79,12 +92,11 @@ class Entry(NamedTuple):
         return self.transfer.note if self.transfer is not None and not self.transfer.auction else ""
 
     @property
-    def address(self) -> str:
-        """The address of the page about the event; "" if there is none."""
-        if self.market is not None:
-            return reverse("markets:market", args=(self.market.id,))
-        sale = self.transfer.auction if self.transfer is not None else 0
-        return reverse("auctions:auction", args=(sale,)) if sale else ""
+    def row(self) -> Row:
+        line, (kind, id) = self.line, self.event
+        market = self.market.id if self.market is not None else 0
+        auction = self.transfer.auction if self.transfer is not None else 0
+        return Row(line.seq, line.at_us, kind, id, self.words, self.note, market, auction, line.amount, line.balance)
 
 
 def entries(account: int, lines: Iterable[Line]) -> list[Entry]:

@@ -5,14 +5,16 @@ Units: price and size 1/100, value and cash 1/10,000 chip.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import NamedTuple
 
-from django.db.models import Max, Min, Q, QuerySet, Sum
+from django.db import connection
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 
 from accounts.models import Account
 from accounts.money import average_entry, mark
 from markets.engine.visibility import WHOLE
-from markets.models import Exposure, Market, MarketStatus, Order, Side, Trade
+from markets.models import Exposure, Market, MarketStatus, Order, PriceLevel, Side, Trade
 from markets.reads import visibility
 from markets.reads.visibility import Viewer
 
@@ -20,6 +22,25 @@ DEPTH = 12  # levels per side of the ladder
 TRADES_SHOWN = 50
 ORDERS_SHOWN = 200
 MARKETS_SHOWN = 500
+# The columns of a MarketRow that come from the market.
+LINE = (
+    "id",
+    "name",
+    "category",
+    "pinned",
+    "status",
+    "min_settlement",
+    "max_settlement",
+    "settle_price",
+    "last_price",
+    "volume",
+)
+LEVELS = (
+    "SELECT * FROM (SELECT side, price, size FROM markets_pricelevel WHERE market_id = %s AND side = %s"
+    " ORDER BY price DESC LIMIT %s) AS bids"
+    " UNION ALL SELECT * FROM (SELECT side, price, size FROM markets_pricelevel WHERE market_id = %s AND side = %s"
+    " ORDER BY price LIMIT %s) AS offers"
+)
 NOT_OVER = (MarketStatus.OPEN, MarketStatus.CANCEL_ONLY, MarketStatus.PAUSED)
 
 
@@ -31,14 +52,25 @@ class Best(NamedTuple):
 NO_PRICES = Best(None, None)
 
 
-@dataclass(frozen=True, slots=True)
-class MarketRow:
-    """A line of the list of markets."""
+class MarketRow(NamedTuple):
+    """A line of the list of markets, for one viewer. Without its book, it has no prices and no volume."""
 
-    market: Market
+    id: int
+    name: str
+    category: str
+    pinned: bool
+    status: int
+    min_settlement: int
+    max_settlement: int
+    settle_price: int | None
     with_book: bool
     best: Best
+    last_price: int | None
+    volume: int | None
     position: int
+
+    def get_status_display(self) -> str:
+        return MarketStatus(self.status).label
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +82,14 @@ class MarketGroup:
     rows: list[MarketRow]
 
 
-@dataclass(slots=True)
-class Rung:
+class Rung(NamedTuple):
     """A level of the ladder. `total`: the size up to and with it. `share`: its bar, in percent of the longest."""
 
     price: int
     size: int
     total: int
     mine: int
-    share: int = 0
+    share: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +116,17 @@ class Ladder:
         return mark(*self.best, None)
 
 
+class Print(NamedTuple):
+    """A trade as the tape shows it. `mine`: the viewer's account was a side of it."""
+
+    id: int
+    at_us: int
+    price: int
+    size: int
+    taker_side: int
+    mine: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Holding:
     """An account's exposure in a market, with figures that no table stores."""
@@ -108,6 +150,21 @@ class Holding:
         return self.exposure.position * self.mark - self.exposure.cost
 
 
+class HoldingRow(NamedTuple):
+    """A line of the portfolio."""
+
+    market_id: int
+    market: str
+    position: int
+    average_entry: int | None
+    mark: int | None
+    unrealised: int | None
+    realised: int
+    bid_size: int
+    offer_size: int
+    held_back: int
+
+
 @dataclass(frozen=True, slots=True)
 class Portfolio:
     """`held`: markets with a position or open orders. `past`: others in which the account made a profit or a loss."""
@@ -119,16 +176,42 @@ class Portfolio:
     def held_back(self) -> int:
         return sum(holding.held_back for holding in self.held)
 
+    @property
+    def rows(self) -> list[HoldingRow]:
+        """The lines of the markets held."""
+        return [
+            HoldingRow(
+                market_id=exposure.market_id,
+                market=exposure.market.name,
+                position=exposure.position,
+                average_entry=holding.average_entry,
+                mark=holding.mark,
+                unrealised=holding.unrealised,
+                realised=exposure.realised,
+                bid_size=exposure.bid_size,
+                offer_size=exposure.offer_size,
+                held_back=holding.held_back,
+            )
+            for holding in self.held
+            for exposure in [holding.exposure]
+        ]
+
 
 def market_rows(viewer: Viewer) -> list[MarketRow]:
     """The list of markets: pinned ones first, then by status from open to settled, then the newest first.
 
     A market whose book the viewer may not see has no prices. frontend/src/listing.ts sorts in the same order.
     """
-    shown = list(visibility.known(viewer).order_by("-pinned", "status", "-id")[:MARKETS_SHOWN])
-    prices = best_prices(market.id for market in shown if market.degree == WHOLE and market.status in NOT_OVER)
+    shown = list(visibility.known(viewer).order_by("-pinned", "status", "-id").values(*LINE, "degree")[:MARKETS_SHOWN])
+    with_book = {market["id"] for market in shown if market.pop("degree") == WHOLE}
+    prices = best_prices(m["id"] for m in shown if m["id"] in with_book and m["status"] in NOT_OVER)
     positions = dict(Exposure.objects.filter(account_id=viewer.account).values_list("market_id", "position"))
-    return [MarketRow(m, m.degree == WHOLE, prices.get(m.id, NO_PRICES), positions.get(m.id, 0)) for m in shown]
+    for market in shown:
+        id = market["id"]
+        market |= {"best": prices.get(id, NO_PRICES), "position": positions.get(id, 0), "with_book": id in with_book}
+        if id not in with_book:
+            market |= {"last_price": None, "volume": None}
+    return [MarketRow(**market) for market in shown]
 
 
 def grouped(rows: Iterable[MarketRow]) -> list[MarketGroup]:
@@ -138,8 +221,8 @@ def grouped(rows: Iterable[MarketRow]) -> list[MarketGroup]:
     """
     groups: dict[tuple[int, str, str], list[MarketRow]] = {}
     for row in rows:
-        category = row.market.category
-        rank = 0 if row.market.pinned else 1 if category else 2
+        category = row.category
+        rank = 0 if row.pinned else 1 if category else 2
         groups.setdefault((rank, category.casefold(), category) if rank == 1 else (rank, "", ""), []).append(row)
     return [
         MarketGroup(f"{rank} {category}", ("Pinned", category, "Markets")[rank], groups[rank, folded, category])
@@ -148,56 +231,58 @@ def grouped(rows: Iterable[MarketRow]) -> list[MarketGroup]:
 
 
 def best_prices(market_ids: Iterable[int]) -> dict[int, Best]:
-    """The best prices by market id, in one query. A market without orders has no entry."""
-    resting = Order.objects.filter(market_id__in=list(market_ids), open__gt=0).order_by()
-    bests = resting.values("market_id", "side").annotate(highest=Max("price"), lowest=Min("price"))
-    found: dict[int, Best] = {}
-    for row in bests:
-        best = found.get(row["market_id"], NO_PRICES)
-        bid = row["side"] == Side.BID
-        found[row["market_id"]] = best._replace(bid=row["highest"]) if bid else best._replace(offer=row["lowest"])
-    return found
+    """The best prices by market id, in one query."""
+    levels = PriceLevel.objects.filter(market_id=OuterRef("pk")).values("price")
+    bids = levels.filter(side=Side.BID).order_by("-price")
+    offers = levels.filter(side=Side.OFFER).order_by("price")
+    found = Market.objects.filter(pk__in=list(market_ids)).order_by()
+    return {id: Best(*best) for id, *best in found.values_list("pk", Subquery(bids[:1]), Subquery(offers[:1]))}
 
 
 def ladder(market_id: int, own: Sequence[Order]) -> Ladder:
-    """The best levels of both sides, with the size of `own` orders on each. Two queries."""
-    bids, offers = _rungs(market_id, Side.BID, own), _rungs(market_id, Side.OFFER, own)
-    longest = max((rung.total for rung in (*bids, *offers)), default=1)
-    for rung in (*bids, *offers):
-        rung.share = rung.total * 100 // longest
-    return Ladder(bids, offers)
-
-
-def _rungs(market_id: int, side: Side, own: Sequence[Order]) -> list[Rung]:
-    mine: dict[int, int] = {}
+    """The best levels of both sides, with the size of `own` orders on each. One query, so the sides never cross."""
+    mine: dict[tuple[int, int], int] = {}
     for order in own:
-        if order.side == side:
-            mine[order.price] = mine.get(order.price, 0) + order.open
-    levels = Order.objects.filter(market_id=market_id, side=side, open__gt=0).values("price").annotate(size=Sum("open"))
-    rungs, total = [], 0
-    for level in levels.order_by("-price" if side == Side.BID else "price")[:DEPTH]:
-        total += level["size"]
-        rungs.append(Rung(level["price"], level["size"], total, mine.get(level["price"], 0)))
-    return rungs
+        mine[order.side, order.price] = mine.get((order.side, order.price), 0) + order.open
+    with connection.cursor() as cursor:
+        cursor.execute(LEVELS, (market_id, Side.BID, DEPTH, market_id, Side.OFFER, DEPTH))
+        levels = sorted(cursor.fetchall())
+    bids = [(price, size, mine.get((side, price), 0)) for side, price, size in levels if side == Side.BID][::-1]
+    offers = [(price, size, mine.get((side, price), 0)) for side, price, size in levels if side == Side.OFFER]
+    longest = max(sum(size for _, size, _ in side) for side in (bids, offers))
+    return Ladder(_rungs(bids, longest), _rungs(offers, longest))
+
+
+def _rungs(levels: list[tuple[int, int, int]], longest: int) -> list[Rung]:
+    totals = accumulate(size for _, size, _ in levels)
+    return [
+        Rung(price, size, total, mine, total * 100 // longest) for (price, size, mine), total in zip(levels, totals)
+    ]
 
 
 def open_orders(account_id: int, market_id: int | None = None) -> list[Order]:
-    """An account's open orders, newest first."""
-    orders: QuerySet[Order] = Order.objects.filter(account_id=account_id, open__gt=0)
-    if market_id is not None:
-        orders = orders.filter(market_id=market_id)
-    return list(orders.select_related("market").order_by("-id")[:ORDERS_SHOWN])
+    """An account's open orders, newest first: of all markets, each with its own, or of one."""
+    orders = Order.objects.filter(account_id=account_id, open__gt=0).order_by("-id")
+    found = orders.select_related("market") if market_id is None else orders.filter(market_id=market_id)
+    return list(found[:ORDERS_SHOWN])
 
 
-def tape(market_id: int) -> list[Trade]:
-    """A market's last trades, newest first."""
-    return list(Trade.objects.filter(market_id=market_id).order_by("-id")[:TRADES_SHOWN])
+def tape(market_id: int, account_id: int) -> list[Print]:
+    """A market's last trades, newest first, as the account sees them."""
+    trades = Trade.objects.filter(market_id=market_id).order_by("-id")
+    shown = trades.values_list("id", "at_us", "price", "size", "taker_side", "buyer_id", "seller_id")[:TRADES_SHOWN]
+    return [
+        Print(id, at_us, price, size, taker_side, account_id in (buyer, seller))
+        for id, at_us, price, size, taker_side, buyer, seller in shown
+    ]
 
 
 def holding(account: Account, market: Market, best: Best | None) -> Holding:
     """An account's holding in a market. Without `best`, because the book is hidden, it has no mark."""
-    exposure = Exposure.objects.filter(account=account, market=market).first() or no_exposure(account, market)
-    return Holding(exposure, mark(*best, market.last_price) if best is not None else None)
+    exposure = Exposure.objects.filter(account=account, market=market).first()
+    return Holding(
+        exposure or no_exposure(account, market), mark(*best, market.last_price) if best is not None else None
+    )
 
 
 def no_exposure(account: Account, market: Market) -> Exposure:

@@ -9,7 +9,7 @@ from django.contrib.auth.models import Permission
 from django.test import Client, RequestFactory
 
 from accounts.models import Account, AccountKind, Ownership, User
-from markets.models import Exposure, Market, MarketStatus, Order, Side, TimeInForce, Trade
+from markets.models import Exposure, Market, MarketStatus, Order, PriceLevel, Side, TimeInForce, Trade
 from proto import exchange_pb2 as pb
 from realtime import gateway
 from realtime.errors import RequestFailed
@@ -129,9 +129,14 @@ class World:
     def order(self, account: Account, side: Side, price: int, open: int, market: Market | None = None) -> Order:
         """An open order. Price is in 1/100 chip, open size in 1/100."""
         self.next_id += 1
+        market = market or self.rain
+        new = {"market_id": market.id, "side": side, "price": price, "defaults": {"size": 0, "orders": 0}}
+        level, _ = PriceLevel.objects.get_or_create(**new)
+        level.size, level.orders = level.size + open, level.orders + 1
+        level.save()
         return Order.objects.create(
             id=self.next_id,
-            market=market or self.rain,
+            market=market,
             account=account,
             side=side,
             price=price,

@@ -198,6 +198,6 @@ class TestPage:
         for price in range(100, 3_000, 50):
             world.order(world.alice, Side.BID, price, 100)
             world.trade(price, 100, world.alice, world.bob)
-        with django_assert_max_num_queries(13):
+        with django_assert_max_num_queries(12):
             page = read(alice.get("/markets/7/"))
         assert (len(page.all("book-row")), len(page.all("own-order")), len(page.all("tape-row"))) == (12, 58, 50)
