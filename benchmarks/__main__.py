@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks import course, engine, growth, hub, logs, orders, past
+from benchmarks import course, engine, growth, hub, logs, orders, page_cost, past
 from benchmarks.report import Row, machine, page
 from benchmarks.setting import Setting
 from benchmarks.wsload import ROOT
@@ -21,6 +21,7 @@ PARTS: dict[str, tuple[str, Callable[[Setting], list[Row]]]] = {
     "many": ("Many orders a frame", orders.many_a_frame),
     "single": ("One order at a time", orders.one_at_a_time),
     "course": ("A course at work", course.at_work),
+    "pages": ("Pages", page_cost.cost),
     "hub": ("The hub", hub.fan_out),
     "growth": ("Growth", growth.grown),
     "past": ("A long journal", past.started),

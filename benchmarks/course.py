@@ -41,10 +41,12 @@ def at_work(setting: Setting) -> list[Row]:
     name = f"{ORDERS_PER_SECOND:,} orders/s from {BOTS} bots, {browsers} browsers watch"
     pages_too = f"the same with {PAGES_PER_SECOND} page loads/s"
     goal = Goal(15, at_least=False)
+    apart = [with_pages.p99 / without.p99 for without, with_pages in zip(alone, beside)]
     loads = sorted(load for found in beside for load in found.pages)
     return [
         Row(f"{name}: p99 of an order", "ms", [found.p99 for found in alone], goal, _note(alone)),
         Row(f"{pages_too}: p99 of an order", "ms", [found.p99 for found in beside], goal, _note(beside)),
+        Row(f"{pages_too}, beside the same without them", "×", apart, Goal(2, at_least=False)),
         Row("a market page during that load: p50", "ms", [wsload.percentile(found.pages, 50) for found in beside]),
         Row("a market page during that load: p99", "ms", [wsload.percentile(loads, 99)]),
     ]
