@@ -12,7 +12,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import NON_FIELD_ERRORS
 from django.forms import Form
 from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
-from django.shortcuts import redirect, render, resolve_url
+from django.shortcuts import redirect, render
 from django.utils.cache import add_never_cache_headers
 from django.utils.http import url_has_allowed_host_and_scheme
 
@@ -72,9 +72,8 @@ def acting(
     @wraps(view)
     def inner(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         if not request.user.is_authenticated:
-            return redirect_to_login(
-                request.get_full_path() if request.method == "GET" else resolve_url(settings.LOGIN_REDIRECT_URL)
-            )
+            here = back(request, settings.LOGIN_REDIRECT_URL).url
+            return redirect_to_login(request.get_full_path() if request.method == "GET" else here)
         try:
             own = ensure_user_account(request.user)
         except RequestFailed as failed:
@@ -146,7 +145,11 @@ def complain(request: HttpRequest, form: Form) -> None:
 
 def back(request: HttpRequest, fallback: str) -> HttpResponseRedirect:
     """Redirects to the form's `next` if it is on this site, else to `fallback`."""
-    wanted = request.POST.get("next", "")
+    return to_page(request, request.POST.get("next", ""), fallback)
+
+
+def to_page(request: HttpRequest, wanted: str, fallback: str) -> HttpResponseRedirect:
+    """Redirects to the address `wanted` if it is on this site, else to `fallback`."""
     ours = url_has_allowed_host_and_scheme(wanted, {request.get_host()}, require_https=request.is_secure())
     return redirect(wanted if ours else fallback)
 

@@ -18,7 +18,7 @@ from realtime.limits import (
     TYPED_ACCOUNT_CHARACTERS_MAX,
     TYPED_NUMBER_CHARACTERS_MAX,
 )
-from realtime.rights import WITHOUT_SUDO, Scope
+from realtime.rights import Scope
 
 UNKNOWN_SHOWN = 5  # unknown names that a refusal lists
 
@@ -145,7 +145,7 @@ class ScopesField(forms.TypedMultipleChoiceField):
 
     def __init__(self, *, sudo: bool, **kwargs: Any) -> None:
         choices = (*self.CHOICES, self.SUDO) if sudo else self.CHOICES
-        initial = [scope for scope, _ in self.CHOICES if scope & WITHOUT_SUDO]
+        initial = [int(Scope.TRADE)]  # the least with which a bot can do its work
         super().__init__(choices=choices, coerce=int, required=False, label="Rights", initial=initial, **kwargs)
 
     def clean(self, value: Any) -> int:

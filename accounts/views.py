@@ -12,7 +12,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts import demo, money
-from accounts.acting import SESSION_KEY, Acting, acting, back, carry_out, new_key, posting_account
+from accounts.acting import SESSION_KEY, Acting, acting, back, carry_out, new_key, posting_account, to_page
 from accounts.console.rights import ask_again, may_operate
 from accounts.forms import AltForm, KeyedForm, ShareForm, TokenForm, TransferForm
 from accounts.models import AccountKind
@@ -21,7 +21,7 @@ from accounts.sudo import is_recent, turn_off, turn_on
 from accounts.tokens import MadeBefore, TokenRefused, astray, create_token_once, live_tokens, revoke_token
 from proto.exchange_pb2 import ClientMessage, CreateAccount, LeaveAccount, MakeTransfer, ShareAccount
 
-SUDO_WANTED = "sudo_wanted"  # session key, set while the page asks for the password
+SUDO_WANTED = "sudo_wanted"  # session key: [person, page to return to], while another page asks for the password
 THEMES = ("light", "dark")
 THEME_COOKIE = "theme"
 THEME_SECONDS = 365 * 24 * 3600
@@ -175,15 +175,16 @@ def sudo_switch(request: HttpRequest, who: Acting) -> HttpResponseBase:
         messages.success(request, "Sudo is off.")
         return back(request, settings.LOGIN_REDIRECT_URL)
     if request.method == "POST":
-        request.session[SUDO_WANTED] = True
-    if not request.session.get(SUDO_WANTED):
+        request.session[SUDO_WANTED] = [request.user.pk, request.POST.get("next", "")]
+    person, page = request.session.get(SUDO_WANTED, (None, ""))
+    if person != request.user.pk:
         return redirect(settings.LOGIN_REDIRECT_URL)
     if not is_recent(request.session, request.user):
         return ask_again(request, request.user)
     del request.session[SUDO_WANTED]
     turn_on(request, request.user)
     messages.success(request, "Sudo is on: you have operator rights until it ends by itself.")
-    return back(request, settings.LOGIN_REDIRECT_URL)
+    return to_page(request, page, settings.LOGIN_REDIRECT_URL)
 
 
 @require_POST
@@ -205,4 +206,4 @@ def demo_sign_in(request: HttpRequest) -> HttpResponse:
         raise Http404
     login(request, person, backend=settings.AUTHENTICATION_BACKENDS[0])
     record_authentication(request, person, method="demo")
-    return redirect(settings.LOGIN_REDIRECT_URL)
+    return back(request, settings.LOGIN_REDIRECT_URL)

@@ -13,6 +13,7 @@ from django.db.models import Max
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_safe
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.utils import extend_schema
@@ -169,8 +170,10 @@ def _description() -> dict[str, Any]:
 
 
 @require_safe
+@ensure_csrf_cookie
 def docs(request: HttpRequest) -> HttpResponse:
-    return render(request, "api/docs.html")
+    """Swagger UI. Its script sends the CSRF cookie's token with changes, as the session's requests need it."""
+    return render(request, "api/docs.html", {"csrf_cookie": settings.CSRF_COOKIE_NAME})
 
 
 @require_safe

@@ -1,5 +1,6 @@
-"""Helpers of settings.py: the data directory and its secret, amounts without floats, checks of OIDC variables."""
+"""Helpers of settings.py: the data directory, its secret and cookies, amounts without floats, checks of OIDC variables."""
 
+import hashlib
 import os
 import secrets
 from decimal import Decimal
@@ -12,6 +13,7 @@ from realtime.addresses import is_loopback
 
 SECRET_FILE = "secret_key"  # noqa: S105 - the file's name, not the secret
 SECRET_BYTES = 50
+COOKIE_DIGITS = 8
 UNITS_A_CHIP = 10_000
 # Without HS...: anybody could use a published key as its shared secret. Without "none": it is no signature.
 ASYMMETRIC = {*(f"{kind}{bits}" for kind in ("RS", "PS", "ES") for bits in (256, 384, 512)), "EdDSA"}
@@ -59,6 +61,12 @@ def secret_key(directory: Path) -> str:
     if not target.exists():
         _publish(target, secrets.token_urlsafe(SECRET_BYTES))
     return target.read_text(encoding="ascii").strip()
+
+
+def cookie_suffix(secret: str) -> str:
+    """The end of the cookies' names: another one for another secret, so that two exchanges under one host name, which
+    share their visitors' cookies whatever their ports, do not overwrite each other's."""
+    return hashlib.sha256(b"cookie names" + secret.encode()).hexdigest()[:COOKIE_DIGITS]
 
 
 def _publish(target: Path, text: str) -> None:

@@ -18,6 +18,7 @@ from django.urls import reverse_lazy
 from exchange.environment import (
     access_audience,
     cash_units,
+    cookie_suffix,
     data_directory,
     provider_origin,
     secret_key,
@@ -145,7 +146,7 @@ UNFOLD = {
 
 REST_FRAMEWORK = {"DEFAULT_SCHEMA_CLASS": "accounts.rest.schema.ExchangeSchema", "URL_FORMAT_OVERRIDE": None}
 SPECTACULAR_SETTINGS = {
-    "TITLE": "Exchange",
+    "TITLE": "Exchange REST",  # generators name their package by it: exchange_client is the shipped client's name
     "VERSION": VERSION,
     "DESCRIPTION": "Everything that the socket can do, and reads. docs/api.md tells the story.",
     "OAS_VERSION": "3.1.0",
@@ -292,10 +293,15 @@ if OIDC_ISSUER:
         }
     )
 
-# --- Sessions -----------------------------------------------------------------------------------------
+# --- Sessions and cookies --------------------------------------------------------------------------
 
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
 SESSION_SAVE_EVERY_REQUEST = False  # a page must not wait for the matcher's commit
+COOKIE_SUFFIX = env.str("COOKIE_SUFFIX", default="") or cookie_suffix(SECRET_KEY)
+SESSION_COOKIE_NAME = f"session_{COOKIE_SUFFIX}"
+CSRF_COOKIE_NAME = f"csrf_{COOKIE_SUFFIX}"
+MESSAGES_COOKIE_NAME = f"messages_{COOKIE_SUFFIX}"
+MESSAGE_STORAGE = "exchange.messages.Storage"
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 

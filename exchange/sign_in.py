@@ -25,10 +25,12 @@ from requests import RequestException
 from accounts import provider
 from accounts.models import User
 from accounts.services import follow_operator_role
+from accounts.views import SUDO_WANTED
 
 logger = logging.getLogger(__name__)
 
 SIGN_IN_AFRESH = "sign_in_afresh"  # session key: the provider must authenticate the person again
+WANTED_PAGE = "wanted_page"  # session key: where a sign-in with the provider leads; some errors come without a state
 NAME_MAX = 150  # characters of first and last name in the table
 
 
@@ -79,7 +81,7 @@ class ProviderAdapter(DefaultSocialAccountAdapter):
         if more.get("exception") is not None:
             logger.warning("A sign-in with the provider failed: %s", more["exception"])
         messages.error(request, f"Sign-in with {settings.OIDC_NAME} failed. Try again.")
-        raise ImmediateHttpResponse(redirect("account_login"))
+        raise ImmediateHttpResponse(_to_sign_in(request.session.pop(WANTED_PAGE, None)))
 
     def populate_user(self, request: HttpRequest, sociallogin: SocialLogin, data: dict[str, Any]) -> User:
         user: User = super().populate_user(request, sociallogin, data)
@@ -97,7 +99,10 @@ def afresh(request: HttpRequest) -> HttpResponse:
     """Signs a person without a password out and in again, as proof of who they are. A GET (a link) signs nobody out."""
     if request.method == "GET":
         return render(request, "account/afresh.html", {"next": request.GET.get(REDIRECT_FIELD_NAME, "")})
+    wanted = request.session.get(SUDO_WANTED)
     logout(request)
+    if wanted is not None:
+        request.session[SUDO_WANTED] = wanted  # names the person: it is worth nothing to another who signs in
     request.session[SIGN_IN_AFRESH] = True
     return redirect_to_login(request.POST.get(REDIRECT_FIELD_NAME, ""))
 
@@ -110,15 +115,20 @@ def at_provider(request: HttpRequest) -> HttpResponse:
     named = get_adapter(request).get_provider(request, settings.OIDC_ID)
     ask_again = SIGN_IN_AFRESH in request.session
     params = named.get_auth_params() | ({"prompt": "login", "max_age": "0"} if ask_again else {})
-    next_url = get_next_redirect_url(request)
+    next_url = request.session[WANTED_PAGE] = get_next_redirect_url(request)
     try:
         response: HttpResponse = named.redirect(
             request, AuthProcess.LOGIN, next_url=next_url, auth_params=params, afresh=ask_again
         )
     except (RequestException, KeyError):
         messages.error(request, f"{settings.OIDC_NAME} cannot be reached. Try again in a minute.")
-        return redirect("account_login")
+        return _to_sign_in(next_url)
     return response
+
+
+def _to_sign_in(next_url: str | None) -> HttpResponse:
+    """Back to the sign-in page, which leads on to the page that was wanted."""
+    return redirect_to_login(next_url) if next_url else redirect("account_login")
 
 
 def _authenticated_at(login: SocialLogin) -> float:

@@ -27,6 +27,7 @@ COLUMNS = (
     "amount",
     "balance",
 )
+BOM = "\ufeff"  # without it Excel reads UTF-8 as the machine's old code page
 # Beginnings of a cell that a spreadsheet reads as a formula.
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 TRANSFERRED = {  # received, paid
@@ -117,7 +118,7 @@ def _entry(account: int, line: Line, transfer: Transfer | None, markets: dict[in
 
 def csv_parts(account: int) -> Iterator[str]:
     """The whole statement, newest first, in parts of at most CHUNK lines."""
-    yield _csv([COLUMNS])
+    yield BOM + _csv([COLUMNS])
     lines = every_line(account)
     while part := list(islice(lines, CHUNK)):
         yield _csv(_cells(entry) for entry in entries(account, part))

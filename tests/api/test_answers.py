@@ -134,7 +134,7 @@ def test_a_signed_in_browser_needs_a_csrf_token_to_change(world: World, matcher:
     assert (len(matcher.asked), len(matcher.charged)) == (0, 1), "only the read before"
     assert refused.headers["X-RateLimit-Limit"] == str(FAILED_SIGN_INS_MAX * settings.RATE_FACTOR), "of the address"
     browser.get("/accounts/")  # a page with forms
-    token = browser.cookies["csrftoken"].value
+    token = browser.cookies[settings.CSRF_COOKIE_NAME].value
     assert post(browser, "/orders", ORDER, **{"X-CSRFToken": token}).status_code == 201
 
 
@@ -160,18 +160,20 @@ def away(*args: Any, **more: Any) -> None:
     raise OperationalError("the database is away")
 
 
-def test_health_is_503_with_a_sentence_while_the_matcher_is_not_heard() -> None:
+def test_health_is_503_with_a_sentence_while_the_matcher_is_not_heard(settings: Any) -> None:
     """Without access to the database, and for every kind of caller."""
-    for headers in ({}, {"Authorization": "Bearer nonsense"}, {"Cookie": "sessionid=x"}):
+    for headers in ({}, {"Authorization": "Bearer nonsense"}, {"Cookie": f"{settings.SESSION_COOKIE_NAME}=x"}):
         answer = Client(headers=headers).get("/api/v1/health")
         assert (answer.status_code, answer.json()["code"]) == (503, "BUSY")
         assert answer.json()["message"] == "This process does not hear the matcher."
         assert answer.headers["Retry-After"] == "1"
 
 
-def test_health_is_200_for_everybody_without_database_and_cache(beating: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_health_is_200_for_everybody_without_database_and_cache(
+    beating: None, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
     monkeypatch.setattr(cache, "add", away)
-    for headers in ({}, {"Authorization": "Bearer nonsense"}, {"Cookie": "sessionid=x"}):
+    for headers in ({}, {"Authorization": "Bearer nonsense"}, {"Cookie": f"{settings.SESSION_COOKIE_NAME}=x"}):
         answer = Client(headers=headers).get("/api/v1/health")
         assert (answer.status_code, answer.json()) == (200, {"answering": True})
 

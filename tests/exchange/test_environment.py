@@ -13,6 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 from exchange.environment import (
     access_audience,
     cash_units,
+    cookie_suffix,
     data_directory,
     provider_origin,
     secret_key,
@@ -29,6 +30,12 @@ def test_only_this_user_may_read_directory_and_secret(tmp_path: Path) -> None:
 
 def test_the_secret_stays(tmp_path: Path) -> None:
     assert secret_key(tmp_path) == secret_key(tmp_path)
+
+
+def test_exchanges_with_different_secrets_name_their_cookies_differently(tmp_path: Path) -> None:
+    one, other = (secret_key(data_directory(tmp_path / name)) for name in ("one", "other"))
+    assert cookie_suffix(one) == cookie_suffix(one) != cookie_suffix(other)
+    assert cookie_suffix(one) not in one
 
 
 def test_processes_that_start_together_get_the_same_secret_and_leave_no_other_file(tmp_path: Path) -> None:

@@ -2,9 +2,12 @@
 
 import pytest
 from django.conf import settings
+from django.contrib import messages
+from django.contrib.messages.storage import default_storage
 from django.core.management import CommandError, call_command
 from django.db import connection
-from django.test import Client
+from django.http import HttpResponse
+from django.test import Client, RequestFactory
 
 from exchange.settings import database
 
@@ -45,6 +48,16 @@ def test_strangers_cannot_sign_up_unless_the_operator_allows_it(client: Client) 
 def test_runserver_says_what_to_use_instead() -> None:
     with pytest.raises(CommandError, match="make run"):
         call_command("runserver", "8000")
+
+
+def test_every_cookie_of_a_signed_in_browser_has_this_exchanges_suffix(rf: RequestFactory) -> None:
+    request, response = rf.get("/"), HttpResponse()
+    request.session = {}  # type: ignore[assignment]
+    waiting = default_storage(request)
+    waiting.add(messages.INFO, "Shown on the next page.")
+    waiting.update(response)
+    names = {*response.cookies, settings.SESSION_COOKIE_NAME, settings.CSRF_COOKIE_NAME}
+    assert names == {f"{kind}_{settings.COOKIE_SUFFIX}" for kind in ("messages", "session", "csrf")}
 
 
 @pytest.mark.django_db

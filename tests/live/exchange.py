@@ -235,8 +235,15 @@ class Browser:
 
     def resume(self, session: str) -> None:
         """Uses an existing session, given its key."""
+        self.get("/sign-in/")  # its CSRF cookie tells how this exchange names its cookies
+        (name,) = (one.name.replace("csrf", "session") for one in self.cookies if one.name.startswith("csrf_"))
         of_host = (None, False, "127.0.0.1", False, False, "/", True)
-        self.cookies.set_cookie(Cookie(0, "sessionid", session, *of_host, False, None, True, None, None, {}))
+        self.cookies.set_cookie(Cookie(0, name, session, *of_host, False, None, True, None, None, {}))
+
+    def share_cookies(self, other: "Browser") -> None:
+        """Has the other's cookies from here on, and the other has ours, as two tabs do."""
+        self.cookies = other.cookies
+        self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self.cookies))
 
     def cookie_header(self) -> str:
         return "; ".join(f"{cookie.name}={cookie.value}" for cookie in self.cookies)

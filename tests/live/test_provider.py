@@ -92,9 +92,9 @@ class TestSigningIn:
 
     def test_who_changes_their_mind_is_back_where_they_began(self, live: LiveExchange) -> None:
         browser = live.browser()
-        form = browser.post("/sign-in/provider/", "/sign-in/")
+        form = browser.post("/sign-in/provider/", "/sign-in/", next="/statement/")
         page = browser.open(urllib.request.Request(form.url, b"action=deny"))
-        assert page.url == f"{live.url}/sign-in/"
+        assert page.url == f"{live.url}/sign-in/?next=/statement/"
         assert "Sign-in with the school failed." in page.text
 
     def test_somebodys_address_does_not_make_one_them(self, live: LiveExchange, school: Provider) -> None:
@@ -112,7 +112,8 @@ class TestSigningIn:
         self, start_exchange: Callable[..., LiveExchange], school: Provider
     ) -> None:
         alone = start_exchange(**{**school.environment, "EXCHANGE_OIDC_ISSUER": "http://127.0.0.1:9"})
-        page = alone.browser().post("/sign-in/provider/", "/sign-in/")
+        page = alone.browser().post("/sign-in/provider/", "/sign-in/", next="/statement/")
+        assert page.url == f"{alone.url}/sign-in/?next=/statement/"
         assert "the school cannot be reached" in page.text
         alone.browser().sign_in("alice", "pass-alice")  # a password is enough
 

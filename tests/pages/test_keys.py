@@ -29,6 +29,11 @@ def boxes(page: Element) -> list[str]:
 
 
 class TestMaking:
+    def test_begins_with_the_least_that_a_bot_needs(self, alice: Client, world: World) -> None:
+        (form,) = read(alice.get("/keys/")).all("key-form")
+        ticked = [box.attributes["value"] for box in form.named("input") if "checked" in box.attributes]
+        assert ticked == [str(int(Scope.TRADE))]
+
     def test_shows_the_secret_once(self, alice: Client, world: World) -> None:
         response = alice.post("/keys/", FORM)
         assert "no-store" in response["Cache-Control"]

@@ -86,6 +86,18 @@ class TestDemo:
         assert press(demo, "bob") == 302
         assert demo.session["_auth_user_id"] == str(world.bob_user.pk)
 
+    def test_leads_to_the_page_that_was_wanted(self, demo: Client, world: World) -> None:
+        wanted = "/statement/?before=7-1"
+        asked = demo.get(wanted, **HERE)  # type: ignore[arg-type]
+        (form,) = read(demo.get(asked["Location"], **HERE)).all("demo")  # type: ignore[arg-type]
+        fields = {field.attributes["name"]: field.attributes["value"] for field in form.named("input")}
+        assert demo.post("/demo/sign-in", {"who": "alice", **fields}, **HERE)["Location"] == wanted  # type: ignore[arg-type]
+
+    @pytest.mark.parametrize("wanted", ["https://evil.example/", "//evil.example", "javascript:alert(1)", ""])
+    def test_leads_nowhere_else(self, demo: Client, world: World, wanted: str) -> None:
+        answer = demo.post("/demo/sign-in", {"who": "alice", "next": wanted}, **HERE)  # type: ignore[arg-type]
+        assert answer["Location"] == "/"
+
     @pytest.mark.parametrize("host", ["localhost", "localhost:8000", "127.0.0.1", "[::1]", "[::1]:8000"])
     def test_under_every_name_of_this_machine(self, demo: Client, host: str) -> None:
         assert buttons(demo, HTTP_HOST=host)

@@ -94,6 +94,36 @@ class TestSudo:
         authenticated(operator, world.bob_user)
         assert "sudo-banner" in operator.get("/sudo/", follow=True).content.decode()
 
+    def test_comes_back_to_the_page_on_which_it_was_asked_for(self, operator: Client, world: World) -> None:
+        authenticated(operator, world.bob_user, seconds_ago=31 * 60)
+        asked = operator.post("/sudo/", {"on": 1, "next": "/transfers/?before=3"})
+        assert asked["Location"] == "/sign-in/again/?next=/sudo/"
+        authenticated(operator, world.bob_user)
+        assert operator.get("/sudo/")["Location"] == "/transfers/?before=3"
+        assert "sudo-banner" in operator.get("/transfers/").content.decode()
+
+    def test_comes_back_after_a_new_sign_in_too(self, operator: Client, world: World) -> None:
+        """People without a password are signed out and in again."""
+        operator.post("/act-as/", {"account": world.bob.id})
+        authenticated(operator, world.bob_user, seconds_ago=31 * 60)
+        operator.post("/sudo/", {"on": 1, "next": "/transfers/"})
+        assert operator.post("/sign-in/afresh/", {"next": "/sudo/"})["Location"] == "/sign-in/?next=/sudo/"
+        operator.force_login(world.bob_user)
+        authenticated(operator, world.bob_user)
+        assert operator.get("/sudo/")["Location"] == "/transfers/"
+
+    def test_is_not_for_another_person_who_signs_in_instead(self, operator: Client, world: World) -> None:
+        authenticated(operator, world.bob_user, seconds_ago=31 * 60)
+        operator.post("/sudo/", {"on": 1})
+        operator.post("/sign-in/afresh/", {"next": "/sudo/"})
+        other = world.alice_user
+        other.is_staff = True
+        other.save()
+        other.user_permissions.set(world.bob_user.user_permissions.all())
+        operator.force_login(other)
+        authenticated(operator, other)
+        assert "sudo-banner" not in operator.get("/sudo/", follow=True).content.decode()
+
     def test_ends_by_itself(self, operator: Client, world: World) -> None:
         operator.post("/sudo/", {"on": 1})
         authenticated(operator, world.bob_user, seconds_ago=31 * 60)
