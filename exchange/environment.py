@@ -1,4 +1,4 @@
-"""Helpers of settings.py: the data directory, its secret and cookies, amounts without floats, checks of OIDC variables."""
+"""Helpers of settings.py: the data directory, its secret and cookies, exact amounts, checks of OIDC variables."""
 
 import hashlib
 import os
