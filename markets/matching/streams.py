@@ -57,7 +57,8 @@ class Streams:
         self.last: dict[str, int] = {}  # stream -> seq of its last message
         self._recent: deque[dict[str, None]] = deque([{}], maxlen=RECENT_BEATS)
         self._buffers: dict[str, deque[EncodedMessage]] = {}  # by stream
-        self._buffered: deque[EncodedMessage] = deque()  # of all streams, in order
+        self._buffered: deque[EncodedMessage] = deque()  # of all streams, in order, with empty ones in between
+        self._kept = 0  # those that are not empty
         self._buffered_bytes = 0
         self._books: dict[tuple[int, bool], list[bytes]] = {}  # (market, masked) -> encoded snapshot, until it changes
         self._replayable = REPLAYED_ENTRIES_MAX  # journal entries that may be read now
@@ -121,7 +122,7 @@ class Streams:
             message.data = b""
         self._buffered.clear()
         self._buffers.clear()
-        self._buffered_bytes = 0
+        self._kept = self._buffered_bytes = 0
         self._floor = self.engine.seq
 
     def _buffer(self, message: EncodedMessage) -> None:
@@ -129,6 +130,7 @@ class Streams:
         buffer = self._buffers.setdefault(message.stream, deque())
         buffer.append(message)
         self._buffered.append(message)
+        self._kept += 1
         self._buffered_bytes += len(message.data)
         if len(buffer) > BUFFERED_PER_STREAM:
             self._empty(buffer.popleft())
@@ -137,8 +139,11 @@ class Streams:
             if oldest.data:
                 self._buffers[oldest.stream].popleft()
                 self._empty(oldest)
+        if len(self._buffered) > 2 * self._kept + BUFFERED_PER_STREAM:  # a quiet stream's message comes before them
+            self._buffered = deque(message for message in self._buffered if message.data)
 
     def _empty(self, message: EncodedMessage) -> None:
+        self._kept -= 1
         self._buffered_bytes -= len(message.data)
         message.data = b""
 
