@@ -1,7 +1,9 @@
-"""Opens user accounts through the matching queue, and keeps the operator role in step with the provider."""
+"""Opens user accounts through the matching queue, keeps the operator role in step with the provider, ends sessions."""
 
 from django.conf import settings
 from django.contrib.auth.models import Group, Permission
+from django.contrib.sessions.models import Session
+from django.utils import timezone
 
 from accounts.models import Account, User
 from accounts.selectors import user_account
@@ -11,6 +13,17 @@ from realtime.limits import ACCOUNT_NAME_CHARACTERS_MAX
 
 ADMINISTRATORS = "Administrator"
 MARKET_OPERATORS = "Market operator"  # both are groups; a migration creates them
+CLEARED_AT_ONCE = 500  # sessions
+
+
+def clear_sessions() -> None:
+    """Removes expired browser sessions, CLEARED_AT_ONCE in a statement: a writer of SQLite waits for one."""
+    while True:
+        expired = Session.objects.filter(expire_date__lt=timezone.now())
+        keys = list(expired.values_list("pk", flat=True)[:CLEARED_AT_ONCE])
+        if not keys:
+            return
+        Session.objects.filter(pk__in=keys).delete()
 
 
 def ensure_user_account(user: User) -> Account:

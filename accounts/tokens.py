@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
@@ -19,6 +19,7 @@ from realtime.rights import WITHOUT_SUDO, Scope
 MARK = "xt_"  # every token begins with it, so that people and scanners recognise a leaked one
 SECRET_BYTES = 32
 PREFIX_CHARACTERS = len(MARK) + 8  # kept in clear, to tell tokens apart: 48 of the 256 bits
+DEAD_DAYS = 30  # for so long the console shows a token that is good for nothing any more
 FORM_SECONDS = 24 * 3600  # how long the key of a form that created a token is kept
 
 
@@ -78,6 +79,12 @@ def create_token_once(maker: User, key: str, user: User, name: str, **how: Any) 
 def revoke_token(token: ApiToken) -> bool:
     """Revokes a token; its open sockets close within seconds. False if it was revoked before."""
     return ApiToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=timezone.now()) == 1
+
+
+def remove_dead_tokens() -> None:
+    """Removes tokens that were revoked, or have expired, over DEAD_DAYS ago."""
+    before = timezone.now() - timedelta(days=DEAD_DAYS)
+    ApiToken.objects.filter(Q(revoked_at__lt=before) | Q(expires_at__lt=before)).delete()
 
 
 def live_tokens(user: User) -> QuerySet[ApiToken]:

@@ -1,7 +1,7 @@
 """Pictures of auctions: files with random names in VAR_DIR/pictures. Only cleaned pictures are kept.
 
 A file is stored before the command that names it. It is removed if that command is refused, or if a later one replaces
-it. A picture uploaded over REST waits for a command that names it, until too many wait (sweep).
+it. A picture uploaded over REST waits for a command that names it, for a day (sweep).
 """
 
 import os
@@ -10,6 +10,7 @@ import secrets
 import string
 import subprocess
 import sys
+import time
 from pathlib import Path
 from threading import BoundedSemaphore
 from typing import Any
@@ -25,6 +26,7 @@ UPLOAD_BYTES_MAX = PICTURE_MEGABYTES_MAX * 1_000_000
 DECODE_SECONDS_MAX = 20.0
 DECODERS_MAX = 2  # running at once in this process
 UNUSED_MAX = 1_000  # pictures that no auction shows
+UNUSED_SECONDS_MAX = 24 * 3600  # for a command to name it
 WAIT_SECONDS_MAX = 10.0  # for a free decoder
 
 NAME_PATTERN = rf"[a-z0-9]{{{PICTURE_STEM_CHARACTERS}}}{re.escape(PICTURE_SUFFIX)}"
@@ -104,11 +106,19 @@ def discard(name: str) -> None:
 
 
 def sweep() -> None:
-    """Removes all but the UNUSED_MAX newest pictures that no auction shows. Unused uploads cannot fill the disk."""
+    """Removes pictures that no auction shows: all after UNUSED_SECONDS_MAX, and all but the UNUSED_MAX newest.
+
+    Unused uploads cannot fill the disk.
+    """
+    if not _folder().is_dir():
+        return
+    files = list(_folder().iterdir())  # before the query: a picture that a command names meanwhile is not among them
     shown = set(Auction.objects.exclude(picture="").values_list("picture", flat=True))
-    unused = [path for path in _folder().iterdir() if path.name not in shown]
-    for path in sorted(unused, key=_kept_at, reverse=True)[UNUSED_MAX:]:
-        path.unlink(missing_ok=True)
+    unused = sorted((path for path in files if path.name not in shown), key=_kept_at, reverse=True)
+    oldest_ns = time.time_ns() - UNUSED_SECONDS_MAX * 1_000_000_000
+    for position, path in enumerate(unused):
+        if position >= UNUSED_MAX or _kept_at(path) < oldest_ns:
+            path.unlink(missing_ok=True)
 
 
 def _kept_at(path: Path) -> int:

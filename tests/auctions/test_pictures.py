@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from auctions import decoder, pictures
 from auctions.models import Auction, AuctionStatus
 from auctions.pictures import PictureRefused
 from tests.auctions.pictures import BLUE, RED, bomb, encoded, near, opened, red_left
+from tests.patience import STEP_SECONDS_MAX
 
 MIB = 1024 * 1024
 
@@ -191,7 +193,9 @@ sys.stderr.write(f"[{peak.split()[1]} {status}]")
 def peak_bytes(data: bytes) -> tuple[int, int]:
     """Peak resident memory of the decoder's process for this file, and its exit status."""
     here = decoder.__file__
-    done = subprocess.run([sys.executable, "-I", "-c", MEASURED, here], input=data, capture_output=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", MEASURED, here], input=data, capture_output=True, timeout=STEP_SECONDS_MAX
+    )
     found = re.search(rb"\[(\d+) (\d)\]", done.stderr)
     assert found is not None, done.stderr
     return int(found[1]) * 1024, int(found[2])
@@ -241,8 +245,9 @@ def test_of_pictures_without_an_auction_only_the_newest_stay(
     db: None, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = [pictures.store(b"picture") for _ in range(6)]
+    now = time.time_ns()
     for age, name in enumerate(reversed(names)):
-        os.utime(folder / name, ns=(0, 10**18 - age))
+        os.utime(folder / name, ns=(0, now - age))
     seller = Account.objects.create(
         id=2, name="A", name_key="a", kind=AccountKind.ALT, cash=0, available=0, creator=0, seq=1
     )
@@ -252,6 +257,11 @@ def test_of_pictures_without_an_auction_only_the_newest_stay(
     monkeypatch.setattr(pictures, "UNUSED_MAX", 2)
     pictures.sweep()
     assert {path.name for path in folder.iterdir()} == {names[0], *names[-2:]}
+    for path in folder.iterdir():
+        age = pictures.UNUSED_SECONDS_MAX + (-60 if path.name == names[-1] else 60)
+        os.utime(path, ns=(0, now - age * 1_000_000_000))
+    pictures.sweep()
+    assert {path.name for path in folder.iterdir()} == {names[0], names[-1]}, "a day is over for the other"
 
 
 def test_only_pictures_without_an_auction_are_discarded(db: None, folder: Path) -> None:

@@ -21,7 +21,18 @@ WINGS = {
     "console": ("engine", "models", "journal", "reads", "pages"),
 }
 # Where Django looks. Commands start and prove the exchange; everything else there asks through the gateway.
-BESIDE_THE_WINGS = ("models", "admin", "apps", "checks", "demo", "urls", "management", "migrations", "templatetags")
+BESIDE_THE_WINGS = (
+    "models",
+    "admin",
+    "apps",
+    "checks",
+    "demo",
+    "housekeeping",
+    "urls",
+    "management",
+    "migrations",
+    "templatetags",
+)
 BEHIND_THE_GATEWAY = {"matching", "audit"}
 
 DRAWERS = {"core", "common", "utils", "helpers", "misc"}

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils.module_loading import import_string
 
-from markets import checks, demo
+from markets import checks, demo, housekeeping
 from markets.journal.journal import Journal
 from markets.journal.lock import MatcherLock
 from markets.matching.process import load_matcher, matching
@@ -100,7 +100,7 @@ def _open_matcher(role: str, layer: BaseChannelLayer) -> Iterator[tuple[list[Any
         journal = Journal()
         try:
             matcher = load_matcher(layer, journal)
-            yield matching(matcher, layer), matcher.drain
+            yield [*matching(matcher, layer), housekeeping.keep_house], matcher.drain
         finally:
             journal.close()
 
