@@ -23,8 +23,7 @@ class NaiveAccount:
     seq: int
     owners: dict[int, int] = field(default_factory=dict)  # owner -> credit
     moved: int = 0  # cash from transfers, and from the trades and payouts of settled markets
-    keyed: int = 0  # number of accepted commands with a key
-    keys: dict[str, tuple[int, int]] = field(default_factory=dict)  # key -> the number of its command, and its seq
+    keys: dict[str, int] = field(default_factory=dict)  # key -> the seq of its latest command
 
 
 def scaled(credits: dict[int, int], worth: int) -> dict[int, int]:
@@ -81,15 +80,23 @@ class NaiveMoney:
         for order in self.open_orders(account):
             if order.client_order_id == key:
                 return order.seq
-        number, seq = self.accounts[account].keys.get(key, (0, 0))
-        return seq if self.accounts[account].keyed - number < KEYS_REMEMBERED else 0
+        seq = self.accounts[account].keys.get(key, 0)
+        if not seq:
+            return 0
+        mine = self.same_memory(self.accounts[account])
+        later = sum(used > seq for id in mine for used in self.accounts[id].keys.values())
+        return seq if later < KEYS_REMEMBERED else 0
+
+    def same_memory(self, account: NaiveAccount) -> set[int]:
+        """The accounts of which 10,000 keys are remembered together."""
+        if account.kind != AccountKind.ALT:
+            return {account.id}
+        return {a.id for a in self.accounts.values() if a.kind == AccountKind.ALT and a.creator == account.creator}
 
     def remember_key(self, account: int, key: str) -> None:
         """Remembers the key of the command that was just accepted."""
         if key:
-            holder = self.accounts[account]
-            holder.keyed += 1
-            holder.keys[key] = (holder.keyed, self.seq)
+            self.accounts[account].keys[key] = self.seq
 
     def add_account(self, name: str, kind: AccountKind, user: int, creator: int) -> NaiveAccount:
         new = NaiveAccount(len(self.accounts) + 1, name, kind, user, creator, self.seq + 1)

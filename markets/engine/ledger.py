@@ -11,8 +11,11 @@ from markets.engine.events import Transferred
 
 BID = int(Side.BID)  # an int, because an enum member is slow to look up and to compare
 
-KEYS_KEPT = 10_000  # idempotency keys per account
+KEYS_KEPT = 10_000  # idempotency keys of a user account, and of all alts that one person made together
 TRANSFERS_KEPT = 100  # latest transfers per account, for snapshots
+
+
+Keys = OrderedDict[tuple[int, str], int]  # (account id, idempotency key) -> seq of the command
 
 
 class Exposure:
@@ -93,7 +96,7 @@ class Account:
         self.exposures: dict[int, Exposure] = {}  # by market id
         self.owners: dict[int, int] = {}  # owner's account id -> credit
         self.owned: list[int] = []  # account ids
-        self.keys: OrderedDict[str, int] = OrderedDict()  # idempotency key -> seq, oldest first
+        self.keys: Keys = OrderedDict()  # oldest first; the alts that one person made share them
         self.open_by_key: dict[str, Order] = {}  # client_order_id -> open order
         self.transfers: deque[Transferred] = deque(maxlen=TRANSFERS_KEPT)
 
@@ -104,8 +107,9 @@ class Account:
 
     def seq_of(self, key: str) -> int | None:
         """The seq of the accepted command with this key. None if there is none, or it is forgotten."""
-        if key in self.keys:
-            return self.keys[key]
+        seq = self.keys.get((self.id, key))
+        if seq is not None:
+            return seq
         order = self.open_by_key.get(key)
         return None if order is None else order.seq
 
@@ -114,7 +118,7 @@ class Account:
 
         The key of an open order is also in open_by_key, so it is known as long as the order is open.
         """
-        self.keys[key] = seq
+        self.keys[self.id, key] = seq
         if len(self.keys) > KEYS_KEPT:
             self.keys.popitem(last=False)
 

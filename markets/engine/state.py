@@ -8,7 +8,7 @@ from markets.engine.board import Auction
 from markets.engine.book import Market, Order
 from markets.engine.errors import Reason, Rejected
 from markets.engine.events import AccountKind
-from markets.engine.ledger import Account, Exposure
+from markets.engine.ledger import Account, Exposure, Keys
 from markets.engine.text import name_key
 
 HOUSE = 1  # account id
@@ -77,6 +77,7 @@ class State:
         self.names: dict[str, int] = {}  # name key -> account id
         self.market_names: dict[str, int] = {}
         self.alts_made: dict[int, int] = {}  # user id -> number of alts
+        self.alt_keys: dict[int, Keys] = {}  # user id -> keys of the alts that the person made
         self.markets_made: dict[int, int] = {}  # user id -> number of unsettled markets
         self.next_account = 1
         self.next_market = 1
@@ -133,6 +134,7 @@ class State:
             self._reach[account.user] = {account.id}
         elif account.kind == AccountKind.ALT:
             self.alts_made[account.creator] = self.alts_made.get(account.creator, 0) + 1
+            account.keys = self.alt_keys.setdefault(account.creator, account.keys)
         self.changed.accounts[account.id] = account
 
     def add_owner(self, account: Account, owner: int, credit: int) -> None:
@@ -178,6 +180,7 @@ class State:
         counters.append(self.next_auction)
         parts: list[object] = [self.seq, self.at_us, counters, sorted(self.people.items()), sorted(self.names.items())]
         parts += [sorted(self.market_names.items()), sorted(self.alts_made.items()), sorted(self.markets_made.items())]
+        parts += [list(self.alt_keys[id].items()) for id in sorted(self.alt_keys)]
         parts += [_account_figures(self.accounts[id]) for id in sorted(self.accounts)]
         parts += [_market_figures(self.markets[id]) for id in sorted(self.markets)]
         parts += [_auction_figures(self.auctions[id]) for id in sorted(self.auctions)]
@@ -199,7 +202,7 @@ def _account_figures(account: Account) -> tuple[object, ...]:
         [(id, *_exposure_figures(exposure)) for id, exposure in account.exposures.items()],
         sorted(account.owners.items()),
         sorted(account.owned),
-        list(account.keys.items()),
+        [] if account.kind == AccountKind.ALT else list(account.keys.items()),
         sorted(account.open_by_key),
         list(account.transfers),
     )

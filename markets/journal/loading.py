@@ -140,9 +140,15 @@ def _load_auctions(engine: Engine, connection: BaseDatabaseWrapper) -> None:
 
 
 def _load_keys(engine: Engine, connection: BaseDatabaseWrapper) -> None:
+    """Loads the newest keys of each memory, which several accounts may share."""
+    memories = {id(account.keys): account.keys for account in engine.accounts.values()}
+    found: dict[int, list[tuple[int, int, str]]] = {memory: [] for memory in memories}
     for account in engine.accounts.values():
         newest = fetch(connection, NEWEST_KEYS, account.id, KEYS_KEPT)
-        account.keys.update(reversed(newest))
+        found[id(account.keys)] += [(seq, account.id, key) for key, seq in newest]
+    for memory, keys in memories.items():
+        for seq, account_id, key in sorted(found[memory])[-KEYS_KEPT:]:
+            keys[account_id, key] = seq
 
 
 def _load_counters(engine: Engine, connection: BaseDatabaseWrapper) -> None:

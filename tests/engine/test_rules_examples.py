@@ -88,7 +88,7 @@ def test_every_code_on_the_page_is_a_code(word: str) -> None:
         (5, f"to {state.SIZE_MAX // 100:,} and", 10**5),
         (5, f"at most {state.ORDERS_MAX:,} open orders", 1_000),
         (5, f"at most {KEY_CHARACTERS_MAX} characters", 36),
-        (5, f"The last {KEYS_KEPT:,} keys", 10_000),
+        (5, f"The last {KEYS_KEPT:,} keys of a user account", 10_000),
     ],
 )
 def test_the_pages_limits_are_the_engines(section: int, phrase: str, figure: int) -> None:

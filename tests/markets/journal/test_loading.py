@@ -75,11 +75,31 @@ def test_the_latest_of_what_grows_without_end(sqlite: str) -> None:
     assert started.digest() == day.engine.digest()
     alice = started.accounts[day.ids["alice"]]
     assert len(alice.keys) == KEYS_KEPT
-    assert "old but open" not in alice.keys
+    assert (alice.id, "old but open") not in alice.keys
     assert "old but open" in alice.open_by_key
     assert len(started.markets[1].tape) == TAPE_LENGTH
     assert [transfer.note for transfer in alice.transfers][-1] == str(TRANSFERS_KEPT + 10)
     assert len(alice.transfers) == TRANSFERS_KEPT
+
+
+def test_the_keys_that_alts_share(sqlite: str) -> None:
+    day = Scenario(compare=False)
+    day.people("alice", "bob", cash=100_000)
+    day.alt("alice", "desk")
+    day.alt("alice", "lab")
+    day.pay("alice", "desk", 1_000, key="own")
+    for number in range(KEYS_KEPT // 2 + 10):
+        day.pay("desk", "alice", "0.01", key=f"desk {number}")
+        day.pay("alice", "lab", "0.01", key=f"to lab {number}")
+        day.pay("lab", "alice", "0.01", key=f"lab {number}")
+    commit_history(day.history, batch=500)
+    started = load_engine()
+    assert started.digest() == day.engine.digest()
+    desk, lab, alice = (started.accounts[day.ids[name]] for name in ("desk", "lab", "alice"))
+    assert desk.keys is lab.keys
+    assert len(desk.keys) == KEYS_KEPT
+    assert [desk.seq_of(f"desk {number}") is None for number in (9, 10)] == [True, False]
+    assert alice.seq_of("own") is not None, "alts do not displace the keys of their maker's own account"
 
 
 def test_a_person_who_settled_a_market_may_make_another(sqlite: str) -> None:
