@@ -66,6 +66,8 @@ RATES = {
     rate_class: {mode: (per_second * RATE_FACTOR, burst * RATE_FACTOR) for mode, (per_second, burst) in modes.items()}
     for rate_class, modes in RATES.items()
 }
+# What a person may add to the journal in a day (docs/growth.md); 0: no limit. In bytes, the variable in megabytes.
+JOURNAL_BYTES_A_DAY = int(env.float("JOURNAL_MEGABYTES_A_DAY", default=100) * 1_000_000) * RATE_FACTOR
 SUDO_SECONDS = env.int("SUDO_SECONDS", default=30 * 60)  # how long a browser session keeps sudo
 DANGER_SECONDS = env.int("DANGER_SECONDS", default=5 * 60)  # how long after authenticating it may do the irreversible
 ALT_ACCOUNTS_MAX = env.int("ALT_ACCOUNTS_MAX", default=50)  # per person, like the next four

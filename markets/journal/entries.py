@@ -6,6 +6,7 @@ an older journal load too. null is None; a field that is missing takes its defau
 """
 
 import struct
+from collections import Counter
 from collections.abc import Callable, Iterable
 from hashlib import sha256
 from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
@@ -29,6 +30,10 @@ from markets.engine.events import (
 )
 from markets.engine.state import RULES_VERSION
 from markets.journal.tables import fetch
+
+PICTURED = "CreateAuction"  # the kind of command that keeps another picture
+PICTURE_BYTES = 1_000_000  # about the most that a picture takes (auctions/decoder.py)
+ENTRIES_COUNTED_MAX = 500_000  # at a start, to know what each person has added today
 
 GENESIS = bytes(32)  # the hash before the first entry
 
@@ -93,6 +98,34 @@ def make_entry(outcome: Outcome, previous: bytes) -> Entry:
     command_bytes, events_bytes = encode_command(command), encode_events(events)
     hash = hash_entry(previous, seq, at_us, by, account, kind, RULES_VERSION, key, command_bytes, events_bytes, reason)
     return Entry(seq, at_us, by, account, kind, RULES_VERSION, key, command_bytes, events_bytes, hash, reason)
+
+
+def bytes_by_person(entries: Iterable[Entry]) -> Counter[int]:
+    """The bytes that entries add to what grows without end, by user id. An auction may have a picture."""
+    written: Counter[int] = Counter()
+    for entry in entries:
+        size = len(entry.command) + len(entry.events)
+        written[entry.principal] += size + PICTURE_BYTES if entry.kind == PICTURED else size
+    return written
+
+
+def bytes_since(connection: BaseDatabaseWrapper, at_us: int) -> Counter[int]:
+    """bytes_by_person() of the entries since that moment, but at most the newest ENTRIES_COUNTED_MAX."""
+    (head,) = fetch(connection, "SELECT coalesce(max(seq), 0) FROM markets_journalentry")[0]
+    first, end = max(1, head - ENTRIES_COUNTED_MAX + 1), head + 1
+    while first < end:  # bisection: times follow the order of the entries and have no index of their own
+        middle = (first + end) // 2
+        (found,) = fetch(connection, "SELECT at_us FROM markets_journalentry WHERE seq = %s", middle)[0]
+        first, end = (first, middle) if found >= at_us else (middle + 1, end)
+    rows = fetch(
+        connection,
+        "SELECT principal, sum(length(command) + length(events) + CASE WHEN kind = %s THEN %s ELSE 0 END)"
+        " FROM markets_journalentry WHERE seq >= %s GROUP BY principal",
+        PICTURED,
+        PICTURE_BYTES,
+        first,
+    )
+    return Counter({user: int(size) for user, size in rows})
 
 
 def read_outcomes(connection: BaseDatabaseWrapper, where: str, *values: int) -> list[Outcome]:

@@ -24,7 +24,15 @@ from markets.journal.checkpoints import (
     entries_since_checkpoint,
     market_state,
 )
-from markets.journal.entries import GENESIS, Entry, make_entry, market_outcomes, read_outcomes
+from markets.journal.entries import (
+    GENESIS,
+    Entry,
+    bytes_by_person,
+    bytes_since,
+    make_entry,
+    market_outcomes,
+    read_outcomes,
+)
 from markets.journal.entries import Outcome as Outcome
 from markets.journal.loading import load
 from markets.journal.projection import Rows, project, project_levels
@@ -79,9 +87,10 @@ class Journal:
         """Loads the engine as the last committed batch left it. Raises JournalDamaged (tail.py)."""
         return self._writes.call(self._load)
 
-    def commit(self, engine: Engine, outcomes: Sequence[Outcome], changed: Changed) -> asyncio.Future[None]:
+    def commit(self, engine: Engine, outcomes: Sequence[Outcome], changed: Changed) -> asyncio.Future[Counter[int]]:
         """Begins to write a batch: its outcomes and what they touched. Leave the engine alone until it is done.
 
+        The result is what each person added to the journal: bytes by user id.
         Raises JournalUnavailable. Any other error is the fault of the batch; nothing of it is stored then.
         """
         return self._writes.run(self._commit, engine, outcomes, changed)
@@ -103,7 +112,7 @@ class Journal:
         self._writer = writer_for(connection)
         return load(connection)
 
-    def _commit(self, engine: Engine, outcomes: Sequence[Outcome], changed: Changed) -> None:
+    def _commit(self, engine: Engine, outcomes: Sequence[Outcome], changed: Changed) -> Counter[int]:
         assert self._writer is not None, "call load() first, and again after a failed commit"
         entries: list[Entry] = []
         previous = self._hash
@@ -117,6 +126,7 @@ class Journal:
         ended: Rows = {OWNERSHIPS: list(changed.left), VISIBILITY: list(changed.unlisted), LEVELS: emptied}
         self._write(self._writer, batch, ended)
         self._hash = previous
+        return bytes_by_person(entries)
 
     def _write(self, writer: Writer, batch: Rows, ended: Rows) -> None:
         """Deletes the rows with the keys `ended`, then inserts or updates the rows of the batch.
@@ -150,6 +160,10 @@ class Journal:
         return [(market, engine.seq, encode_checkpoint(engine, engine.markets[market])) for market in due]
 
     # --- Reading
+
+    def bytes_since(self, at_us: int) -> Counter[int]:
+        """What each person added to the journal since that moment: bytes by user id. Waits for the answer."""
+        return self._reads.call(bytes_since, self._reads.connection, at_us)
 
     async def entries(self, seqs: Collection[int]) -> dict[int, Outcome]:
         """The accepted commands with these seqs, by seq."""

@@ -1,8 +1,10 @@
 """Charges a person's buckets for work that is no command. Such a charge never waits in a batch."""
 
 from markets.engine.errors import Rejected
+from markets.matching.batch import Frame, parsed
 from markets.wire import codec
 from markets.wire.rates import Buckets
+from markets.wire.requests import REQUESTS, class_of
 from proto import exchange_pb2 as pb
 from realtime.messages import ChargeMessage, DrawMessage
 
@@ -22,3 +24,12 @@ def draw(rates: Buckets, message: DrawMessage, now_us: int) -> pb.ServerMessage:
         answer = codec.refusal("", rejected)
     codec.write_limits(answer, rates.left(user, rate_class, sudo, now_us))
     return answer
+
+
+def write_limits(rates: Buckets, answer: pb.ServerFrame, frame: Frame, now_us: int) -> None:
+    """Writes into each answer what is left in the bucket that its request was charged to."""
+    asker = frame.asker
+    for request, message in zip(parsed(frame.message).messages, answer.messages):
+        kind = request.WhichOneof("message")
+        if kind in REQUESTS:  # anything else was charged to no bucket
+            codec.write_limits(message, rates.left(asker.user, class_of(kind), asker.sudo, now_us))

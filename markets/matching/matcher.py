@@ -8,7 +8,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any
 
 from channels.layers import BaseChannelLayer
@@ -26,6 +26,7 @@ from markets.matching.batch import Delivered, Frame, Slot, check_repeat, count_o
 from markets.matching.history_requests import HistoryRequests
 from markets.matching.publisher import Publisher
 from markets.matching.quarantine import Quarantine
+from markets.matching.quota import NOBODY, DailyQuota
 from markets.matching.sessions import Answer, Sessions
 from markets.matching.streams import EncodedMessage, Streams
 from markets.wire import codec
@@ -33,7 +34,7 @@ from markets.wire.audience import Publication
 from markets.wire.decoding import Asker, decode
 from markets.wire.frames import joined
 from markets.wire.rates import Buckets, Limits
-from markets.wire.requests import REQUESTS, class_of
+from markets.wire.requests import class_of
 from proto import exchange_pb2 as pb
 from realtime.frames import encoded
 from realtime.limits import BUSY_RETRY_MS, SERVER_FRAME_BYTES_MAX
@@ -72,10 +73,12 @@ class Matcher:
         limits: Limits,
         quarantine: Quarantine,
         clock: Callable[[], int] = utc_us,
+        quota: DailyQuota | None = None,
     ) -> None:
         self.engine = engine
         self.journal = journal
         self.rates = Buckets(limits)
+        self.quota = quota or DailyQuota()
         self.quarantine = quarantine
         self.clock = clock
         self.epoch = clock()
@@ -203,14 +206,15 @@ class Matcher:
             messages = self.streams.encode(publication)
         finally:
             with self.quarantine.around(batch, now_us):
-                await commit
+                written = await commit
+        self.quota.add(written, now_us)
         self._commit_began = None
         return frames, messages, publication, changed
 
-    def _begin_commit(self, outcomes: list[Outcome], changed: Changed) -> Awaitable[None]:
+    def _begin_commit(self, outcomes: list[Outcome], changed: Changed) -> Awaitable[Mapping[int, int]]:
         """Begins the commit on the journal's thread. Meanwhile the loop encodes the streams."""
         if not outcomes:
-            return asyncio.sleep(0)
+            return asyncio.sleep(0, NOBODY)
         self.watch.check(changed)
         self._commit_began = time.monotonic()
         return self.journal.commit(self.engine, outcomes, changed)
@@ -265,6 +269,7 @@ class Matcher:
         if asker.rights.bound:  # the engine checks what the person may see; the token may see less
             self._check_known(command, asker)
         if not self.engine.is_repeat(command):  # a repeat is answered as before: it executes nothing
+            self.quota.check(asker.user, class_of(kind), asker.sudo, at_us)
             self.quarantine.check(asker, request)
         try:
             slot.events = self.engine.apply(command, at_us)
@@ -330,17 +335,10 @@ class Matcher:
             message.sequenced_us = sequenced_us
             message.committed_us = committed_us
         if frame.message["limits"]:
-            self._write_limits(answer, frame, sequenced_us)
+            charges.write_limits(self.rates, answer, frame, sequenced_us)
         if answer.ByteSize() <= SERVER_FRAME_BYTES_MAX:
             return Answer([answer.SerializeToString()], None)
         return Answer(list(joined(encoded(message) for message in answer.messages)), None)
-
-    def _write_limits(self, answer: pb.ServerFrame, frame: Frame, now_us: int) -> None:
-        for request, message in zip(parsed(frame.message).messages, answer.messages):
-            kind = request.WhichOneof("message")
-            if kind in REQUESTS:  # anything else was charged to no bucket
-                left = self.rates.left(frame.asker.user, class_of(kind), frame.asker.sudo, now_us)
-                codec.write_limits(message, left)
 
     async def _refuse_all(self, message: RequestMessage, rejected: Rejected) -> None:
         self.refused += message["count"]

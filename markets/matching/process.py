@@ -14,8 +14,9 @@ from django.conf import settings
 
 from markets.journal.journal import Journal
 from markets.matching.consumers import MatchingConsumer
-from markets.matching.matcher import Matcher
+from markets.matching.matcher import Matcher, utc_us
 from markets.matching.quarantine import Quarantine
+from markets.matching.quota import DAY_US, DailyQuota
 from realtime.groups import MATCHING
 
 # How long a thread may keep the interpreter when another wants it. The threads of the journal and of the loop exchange
@@ -26,7 +27,10 @@ SWITCH_SECONDS = 0.0005
 def load_matcher(layer: BaseChannelLayer, journal: Journal) -> Matcher:
     """Loads the matcher from its database. The caller holds the lock (markets/journal/lock.py)."""
     engine = journal.load()
-    matcher = Matcher(engine, journal, layer, settings.RATES, Quarantine(settings.VAR_DIR / "crash"))
+    now_us = max(utc_us(), engine.at_us)
+    used = journal.bytes_since(now_us // DAY_US * DAY_US)
+    quota = DailyQuota(settings.JOURNAL_BYTES_A_DAY, now_us, used)
+    matcher = Matcher(engine, journal, layer, settings.RATES, Quarantine(settings.VAR_DIR / "crash"), quota=quota)
     sys.setswitchinterval(SWITCH_SECONDS)
     gc.collect()
     gc.set_threshold(20_000, 20, 20)  # a batch allocates thousands of objects, hardly any in cycles

@@ -14,9 +14,10 @@ from proto import exchange_pb2 as pb
 from realtime.groups import HUBS
 from realtime.messages import command_message
 from tests.markets.requests import request
+from tests.patience import STEP_SECONDS_MAX
 
 HUB = "hub"
-WAIT_SECONDS = 5.0
+WAIT_SECONDS = STEP_SECONDS_MAX
 
 
 class HeldJournal:
@@ -24,9 +25,9 @@ class HeldJournal:
 
     def __init__(self) -> None:
         self.begun = asyncio.Event()
-        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.done: asyncio.Future[dict[int, int]] = asyncio.get_running_loop().create_future()
 
-    def commit(self, *batch: object) -> asyncio.Future[None]:
+    def commit(self, *batch: object) -> asyncio.Future[dict[int, int]]:
         self.begun.set()
         return self.done
 
@@ -50,7 +51,7 @@ async def test_a_beat_during_a_commit_shows_nothing_of_the_batch(tmp_path: Path)
         beating.cancel()
         assert (beat["type"], beat["head"], beat["streams"]) == ("beat", 2, {})
         assert (beat["entitlements"], beat["reaches"]) == ([], [])
-        journal.done.set_result(None)
+        journal.done.set_result({})
         await batch
         assert [(await layer.receive(HUB))["type"] for _ in range(3)] == ["control", "private", "control"]
     assert matcher.streams.recent().keys() >= {"public", "account.2"}
