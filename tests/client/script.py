@@ -10,7 +10,9 @@ from exchange_client import exchange_pb2 as pb
 from google.protobuf.message import Message
 from websockets.asyncio.server import ServerConnection, serve
 
-WAIT_SECONDS = 5.0
+from tests.patience import STEP_SECONDS_MAX
+
+WAIT_SECONDS = STEP_SECONDS_MAX
 EPOCH = 7
 OWN = 3  # the account of the token's owner
 MEMBERS = pb.ServerMessage.DESCRIPTOR.oneofs_by_name["message"].fields

@@ -18,6 +18,7 @@ from exchange_client.bots.trader import Bot, Trader
 from exchange_client.views import MarketView, Portfolio
 
 from tests.client.script import FakeExchange, Socket, order, piece, say, snapshot
+from tests.patience import STEP_SECONDS_MAX
 
 
 @pytest.fixture
@@ -108,7 +109,7 @@ async def test_the_trader_cancels_its_orders_when_it_is_stopped(server: FakeExch
         out = await socket.request()
         assert (out.HasField("out"), out.out.market_id) == (True, 0)
         await socket.reply(out, pb.OrdersCancelled())
-        await asyncio.wait([task], timeout=1)
+        await asyncio.wait([task], timeout=STEP_SECONDS_MAX)
         assert task.cancelled()
 
 
@@ -118,7 +119,7 @@ async def test_the_trader_ends_when_its_token_is_revoked(server: FakeExchange) -
         await socket.close(4001)
         socket = await server.accept()
         await socket.reply(await socket.request(), pb.Refused(code=pb.NOT_AUTHENTICATED, message="unknown token"))
-        await asyncio.wait([task], timeout=2)
+        await asyncio.wait([task], timeout=STEP_SECONDS_MAX)
         assert isinstance(task.exception(), Refused)
 
 
@@ -159,7 +160,7 @@ async def test_the_house_runs_its_bots_and_ends_cleanly_on_sigterm(server: FakeE
     maker = sockets[[hello.token for hello in hellos].index("m")]
     assert {request.create_order.market_id for request in await maker.receive()} == {1}
     process.send_signal(signal.SIGTERM)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(STEP_SECONDS_MAX):
         assert await process.wait() == 0
 
 
@@ -178,7 +179,7 @@ async def test_a_failed_bot_does_not_stop_the_others_but_the_last_one_ends_the_h
     await second.close(1011)
     again = await server.accept()
     await again.reply(await again.request(), refused)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(STEP_SECONDS_MAX):
         _, errors = await process.communicate()
     assert process.returncode == 1
     assert errors.count(b"unknown token") == 2

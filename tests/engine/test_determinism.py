@@ -13,6 +13,7 @@ from markets.engine.commands import Command
 from markets.engine.engine import Engine
 from tests.engine.driver import Driver
 from tests.kinds import find_rare, list_kinds
+from tests.patience import STEP_SECONDS_MAX
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = 2_000
@@ -74,7 +75,7 @@ def test_in_fresh_processes_with_other_hash_seeds(history: list[tuple[Command, i
             capture_output=True,
             check=True,
             text=True,
-            timeout=60,
+            timeout=STEP_SECONDS_MAX,
         ).stdout
         for seed in ("1", "2", "31337")
     }

@@ -13,8 +13,9 @@ import pytest
 
 from exchange import supervise
 from exchange.supervise import Restarts, Supervisor, port_problem
+from tests.patience import STEP_SECONDS_MAX
 
-WAIT_SECONDS = 20.0
+WAIT_SECONDS = STEP_SECONDS_MAX
 
 
 @pytest.fixture

@@ -25,9 +25,11 @@ from urllib.parse import urlsplit
 
 import psycopg
 
+from tests.patience import PROCESS_SECONDS_MAX, STEP_SECONDS_MAX
+
 ROOT = Path(__file__).resolve().parent.parent.parent
-START_SECONDS_MAX = 30.0
-STOP_SECONDS_MAX = 15.0
+START_SECONDS_MAX = STEP_SECONDS_MAX
+STOP_SECONDS_MAX = STEP_SECONDS_MAX
 
 
 def manage(*arguments: str, env: Mapping[str, str], **options: Any) -> "subprocess.Popen[str]":
@@ -150,7 +152,7 @@ class LiveExchange:
     def verify(self) -> str:
         """The report of `manage.py verify`, which must find nothing wrong."""
         verifying = manage("verify", env=self.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        report, _ = verifying.communicate(timeout=120)
+        report, _ = verifying.communicate(timeout=PROCESS_SECONDS_MAX)
         assert verifying.returncode == 0, report
         return report
 
@@ -253,7 +255,7 @@ class Browser:
 
     def open(self, request: urllib.request.Request) -> Page:
         try:
-            response: HTTPResponse = self._opener.open(request, timeout=20)
+            response: HTTPResponse = self._opener.open(request, timeout=STEP_SECONDS_MAX)
         except urllib.error.HTTPError as error:
             return Page(error.code, error.url or "", error.read().decode(errors="replace"), error.headers.items())
         with response:

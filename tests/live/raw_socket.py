@@ -11,8 +11,9 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from proto import exchange_pb2 as pb
+from tests.patience import STEP_SECONDS_MAX
 
-WAIT_SECONDS = 45.0  # for a message that must come: longer than the exchange waits for its database
+WAIT_SECONDS = STEP_SECONDS_MAX  # for a message that must come: longer than the exchange waits for its database
 ABNORMAL = 1006  # WebSocket close code: no close frame came
 
 Says = Callable[[pb.ServerMessage], bool]

@@ -6,7 +6,9 @@ import time
 
 import redis
 
-START_SECONDS_MAX = 20.0
+from tests.patience import STEP_SECONDS_MAX
+
+START_SECONDS_MAX = STEP_SECONDS_MAX
 
 
 class RedisServer:

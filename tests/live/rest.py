@@ -6,8 +6,9 @@ import pytest
 import requests
 
 from tests.live.exchange import LiveExchange
+from tests.patience import STEP_SECONDS_MAX
 
-WAIT_SECONDS = 45.0
+WAIT_SECONDS = STEP_SECONDS_MAX
 
 
 class Door:

@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 
 import psycopg
 
+from tests.patience import STEP_SECONDS_MAX
+
 Row = tuple[Any, ...]
 
 # The engine's tables -> the columns that order their rows for comparisons.
@@ -38,7 +40,7 @@ class Tables:
     def rows(self, query: str, *values: object) -> list[Row]:
         """The rows of a query, in which ? stands for each parameter."""
         if self._url.startswith("sqlite:///"):
-            with closing(sqlite3.connect(self._url.removeprefix("sqlite:///"), timeout=30)) as connection:
+            with closing(sqlite3.connect(self._url.removeprefix("sqlite:///"), timeout=STEP_SECONDS_MAX)) as connection:
                 return connection.execute(query, values).fetchall()
         with psycopg.connect(self._url) as postgres:
             return postgres.execute(query.replace("?", "%s").encode(), values).fetchall()
@@ -47,7 +49,10 @@ class Tables:
         """Writes as another program would. Not for the engine's tables."""
         assert not any(table in statement for table in ENGINE_TABLES)
         assert urlsplit(self._url).scheme == "sqlite"
-        with closing(sqlite3.connect(self._url.removeprefix("sqlite:///"), timeout=30)) as connection, connection:
+        with (
+            closing(sqlite3.connect(self._url.removeprefix("sqlite:///"), timeout=STEP_SECONDS_MAX)) as connection,
+            connection,
+        ):
             connection.execute(statement, values)
 
     @property

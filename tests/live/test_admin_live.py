@@ -17,10 +17,11 @@ from tests.live.exchange import Browser, LiveExchange, Page
 from tests.live.raw_socket import raw_socket, signed_in
 from tests.live.requests import bid, offer
 from tests.live.tables import Tables
+from tests.patience import STEP_SECONDS_MAX
 
 CREATE = "/admin/markets/market/create/"
 CHIP = 10_000
-WAIT_SECONDS = 15.0
+WAIT_SECONDS = STEP_SECONDS_MAX
 
 
 def key_of(page: Page) -> str:

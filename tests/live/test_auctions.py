@@ -16,6 +16,7 @@ from tests.auctions.pictures import encoded, opened, red_left
 from tests.live.exchange import Browser, LiveExchange
 from tests.live.raw_socket import signed_in
 from tests.live.tables import Tables
+from tests.patience import STEP_SECONDS_MAX
 
 PROTOCOL = Path(__file__).resolve().parents[2] / "docs" / "protocol.md"
 CHIP = 10_000
@@ -149,7 +150,7 @@ def send(browser: Browser, body: bytes) -> tuple[int, str, str]:
     }
     request = urllib.request.Request(f"{browser.url}/auctions/new/", body, headers)
     try:
-        with urllib.request.urlopen(request, timeout=30) as response:
+        with urllib.request.urlopen(request, timeout=STEP_SECONDS_MAX) as response:
             return response.status, response.url, response.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.url or "", error.read().decode()
@@ -191,7 +192,7 @@ def test_a_hundred_megabytes_are_refused_and_not_kept_in_memory(live: LiveExchan
 
 
 def test_a_body_without_a_length_is_refused_too(live: LiveExchange) -> None:
-    connection = HTTPConnection("127.0.0.1", live.port, timeout=30)
+    connection = HTTPConnection("127.0.0.1", live.port, timeout=STEP_SECONDS_MAX)
     peak_before = peak(live)
     connection.request("POST", "/sign-in/", (bytes(MIB) for _ in range(50)), encode_chunked=True)
     assert connection.getresponse().status == 413

@@ -31,6 +31,7 @@ from exchange_client.state import State, Update
 
 from tests.client.line import Line, line_to
 from tests.live.exchange import LiveExchange
+from tests.patience import STEP_SECONDS_MAX
 
 HUNDRED = ("0", "100")  # bounds
 
@@ -188,7 +189,7 @@ async def test_after_cut_lines_and_lost_frames_the_client_has_the_exchanges_book
             await asyncio.gather(
                 _trade(alice, markets, rng, 60), _trade(bob, markets, rng, 60), _cut(line, rng, times=12)
             )
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(STEP_SECONDS_MAX):
                 while not alice.state.gaps:  # every lost frame may have been followed by a cut
                     await _trade(bob, markets, rng, 5)
         line.cut()
@@ -206,7 +207,7 @@ async def test_after_cut_lines_and_lost_frames_the_client_has_the_exchanges_book
 
 async def _hears(x: Exchange, placed: Reply[pb.OrderCreated]) -> None:
     order = placed.body.order
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(STEP_SECONDS_MAX):
         await x.until_heard(placed)
         await x.until(lambda: order.id in x.book(order.market_id))
 
@@ -305,11 +306,11 @@ async def test_house_bots_trade_where_they_are_wanted_and_end_with_status_0(
         wanted = (f"--owner={x.account_id}", f"--market={named}")
         house = await asyncio.create_subprocess_exec(*command, "--tokens-file", str(tokens), *wanted)
         late = (await x.create_market("Opened while they trade", *HUNDRED)).body.market.id
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(STEP_SECONDS_MAX):
             await x.until(lambda: len(x.market(late).tape) >= 3 and len(x.market(named).tape) >= 3)
         assert not x.market(theirs).tape
         assert len(x.book(theirs)) == 0
         house.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(STEP_SECONDS_MAX):
             assert await house.wait() == 0
             await x.until(lambda: len(x.book(late)) == 0)  # they cancelled their orders

@@ -12,8 +12,9 @@ from exchange_client import exchange_pb2 as pb
 from tests.client.line import line_to
 from tests.live.exchange import LiveExchange
 from tests.live.test_client_live import HUNDRED, connect
+from tests.patience import STEP_SECONDS_MAX
 
-WAIT_SECONDS = 10.0
+WAIT_SECONDS = STEP_SECONDS_MAX
 _numbers = itertools.count(1)
 
 

@@ -16,10 +16,11 @@ from exchange_client import OFFER, Exchange
 
 from tests.client.test_readme import PROGRAMS
 from tests.live.exchange import ROOT, LiveExchange
+from tests.patience import PROCESS_SECONDS_MAX
 
 CLIENT = ROOT / "client"
 BUILT = ("build", "*.egg-info", "__pycache__")  # files of a checkout that no release contains
-SECONDS_MAX = 300.0  # for pip; programs take a few seconds
+SECONDS_MAX = PROCESS_SECONDS_MAX  # for pip; programs take a few seconds
 
 pytestmark = pytest.mark.index
 

@@ -17,6 +17,7 @@ from proto import exchange_pb2 as pb
 from tests.live.exchange import ROOT, LiveExchange
 from tests.live.raw_socket import RawSocket, raw_socket, signed_in
 from tests.live.requests import bid, new_market, one_market
+from tests.patience import PATIENCE, STEP_SECONDS_MAX
 
 Start = Callable[..., LiveExchange]
 
@@ -35,14 +36,14 @@ NON_READERS = [f"student{10 + number % 8}" for number in range(50)]
 FLOOD_SECONDS = 12.0
 SILENT_SECONDS = 34.0  # after the last client stops reading: 30 s, checked every second
 PAUSE_SECONDS = 0.02  # of an honest client between two orders
-STUCK_SECONDS_MAX = 30.0
-CLOSED_SECONDS_MAX = 20.0  # 5 s of these for the client to answer the close
+STUCK_SECONDS_MAX = STEP_SECONDS_MAX
+CLOSED_SECONDS_MAX = STEP_SECONDS_MAX  # 5 s of these for the client to answer the close
 BOOK_ORDERS = 950  # of each person who fills the book
 SNAPSHOTS = 60  # of 190 KiB each: as many as a person may request over seven sockets; the kernel buffers about 5 MiB
 # For each client that does not read: 1 MiB that waits, a frame, and 64 KiB in the transport. As much again for
 # everything temporary. A run took about a fifth of this.
 GROWTH_MIB_MAX = 200
-LATENCY_SECONDS_MAX = 5.0
+LATENCY_SECONDS_MAX = 5.0 * PATIENCE
 STALL_SECONDS = 30.0  # limits.STALL_SECONDS_MAX
 ALL = [pb.Subscription(all_markets=True)]
 

@@ -13,15 +13,16 @@ from auctions.models import AuctionStatus
 from tests.live.exchange import ROOT, LiveExchange, Template, manage
 from tests.live.rest import Door
 from tests.live.tables import Tables
+from tests.patience import STEP_SECONDS_MAX
 
 CHIP = 10_000
 CLUB, MASKED = "Lighthouse club", "Blind auction of a chocolate bar"
-TRADING_SECONDS = 40.0  # for the house bots to be in every market
+TRADING_SECONDS = STEP_SECONDS_MAX  # for the house bots to be in every market
 
 
 def seed(env: dict[str, str]) -> None:
     seeding = manage("seed_demo", env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    output, _ = seeding.communicate(timeout=60)
+    output, _ = seeding.communicate(timeout=STEP_SECONDS_MAX)
     assert seeding.returncode == 0, output
 
 
@@ -61,7 +62,7 @@ def test_the_class_has_a_team_and_is_created_once(template: Template, tmp_path: 
     seed(env)
     assert tables.head == head
     verifying = manage("verify", env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    report, _ = verifying.communicate(timeout=60)
+    report, _ = verifying.communicate(timeout=STEP_SECONDS_MAX)
     assert verifying.returncode == 0, report
 
 
@@ -93,7 +94,7 @@ def test_house_bots_trade_where_ids_are_hidden_and_do_not_see_the_clubs_market(s
         time.sleep(0.2)
     orders = {name: alice.get(f"/markets/{id}/orders")["results"] for name, id in ids.items()}
     bots.terminate()
-    assert bots.wait(15) == 0, bots.communicate()[1]
+    assert bots.wait(STEP_SECONDS_MAX) == 0, bots.communicate()[1]
     assert [name for name, resting in orders.items() if not resting] == [CLUB]
     assert {order["account_id"] for order in orders[MASKED]} == {0}
     seeded.verify()

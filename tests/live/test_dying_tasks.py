@@ -8,8 +8,9 @@ import pytest
 
 from tests.live.exchange import LiveExchange, SplitExchange
 from tests.live.raw_socket import signed_in
+from tests.patience import STEP_SECONDS_MAX
 
-END_SECONDS = 60.0
+END_SECONDS = STEP_SECONDS_MAX
 FAULTY = "tests.live.settings.planted_fault"
 OF_MATCHER = ("beat", "batches", "worker", "consumer")
 OF_HUB = ("receive", "membership", "tick", "revoked")

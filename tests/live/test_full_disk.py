@@ -21,9 +21,10 @@ from tests.live.load import (
 from tests.live.raw_socket import RawSocket, signed_in
 from tests.live.requests import bid
 from tests.live.tables import Tables
+from tests.patience import STEP_SECONDS_MAX
 
 PAGES_LEFT = 100  # of 4 KiB
-END_SECONDS = 30.0
+END_SECONDS = STEP_SECONDS_MAX
 
 
 def pages_of(template: Template) -> int:

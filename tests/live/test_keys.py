@@ -15,6 +15,7 @@ from tests.live.exchange import Browser, LiveExchange, manage
 from tests.live.raw_socket import RawSocket, raw_socket, signed_in
 from tests.live.requests import bid, hundred, new_market, one_market
 from tests.live.test_signing_out import is_closed_soon
+from tests.patience import STEP_SECONDS_MAX
 
 TRADE, TRANSFER, MANAGE, SUDO = "2", "4", "8", "16"
 
@@ -159,6 +160,6 @@ async def test_a_person_who_stops_being_an_operator_loses_their_sudo_sockets(liv
 
 def shell(live: LiveExchange, code: str) -> str:
     done = manage("shell", "--no-imports", "-c", code, env=live.env, stdout=subprocess.PIPE)
-    output, _ = done.communicate(timeout=30)
+    output, _ = done.communicate(timeout=STEP_SECONDS_MAX)
     assert done.returncode == 0
     return output

@@ -21,6 +21,7 @@ from tests.live.load import NAMES, Person, acknowledged_are_there_once, ask_agai
 from tests.live.raw_socket import RawSocket, signed_in
 from tests.live.requests import bid, new_market
 from tests.live.tables import Tables
+from tests.patience import STEP_SECONDS_MAX
 
 Start = Callable[..., LiveExchange]
 
@@ -34,7 +35,7 @@ connection.execute("ROLLBACK")
 """
 DATABASE = "exchange.sqlite3"
 BUSY_AFTER_SECONDS = 1.5  # a commit that takes a second
-END_SECONDS = 20.0  # from the end of the wait to the end of the process
+END_SECONDS = STEP_SECONDS_MAX  # from the end of the wait to the end of the process
 
 
 @contextmanager

@@ -16,6 +16,7 @@ import pytest
 import requests
 
 from tests.live.exchange import Browser, SplitExchange, Template, manage
+from tests.patience import STEP_SECONDS_MAX
 
 pytestmark = [pytest.mark.postgres, pytest.mark.redis]
 
@@ -23,7 +24,7 @@ PAGES = ("/", "/portfolio/", "/transfers/", "/accounts/", "/auctions/", "/sign-i
 READS = ("/me", "/accounts", "/markets", "/orders", "/portfolio", "/transfers", "/status", "/health")
 AT_ONCE = 12  # requests that make the pool grow
 ENDINGS = 5
-RETURN_SECONDS_MAX = 20.0  # for hanging; it takes two or three
+RETURN_SECONDS_MAX = STEP_SECONDS_MAX  # for hanging; it takes two or three
 
 
 class NamedExchange(SplitExchange):
@@ -69,7 +70,8 @@ def statuses(split: NamedExchange, browser: Browser) -> dict[str, int]:
     headers = {"Authorization": f"Bearer {split.token('alice')}"}
     found = {path: browser.get(path).status for path in PAGES}
     return found | {
-        path: requests.get(f"{split.url}/api/v1{path}", headers=headers, timeout=20).status_code for path in READS
+        path: requests.get(f"{split.url}/api/v1{path}", headers=headers, timeout=STEP_SECONDS_MAX).status_code
+        for path in READS
     }
 
 
@@ -90,7 +92,7 @@ def test_the_status_says_that_the_database_is_away_and_everything_answers_after_
     browser = split.browser("alice")
 
     def status() -> Any:
-        answer = requests.get(f"{split.url}/api/v1/status", timeout=20)
+        answer = requests.get(f"{split.url}/api/v1/status", timeout=STEP_SECONDS_MAX)
         assert answer.status_code == 200
         return answer.json()
 
@@ -99,7 +101,7 @@ def test_the_status_says_that_the_database_is_away_and_everything_answers_after_
     split.allow_connections(False)
     split.end_connections()
     assert (status()["problems"], status()["seq"]) == (["database"], seq)
-    assert requests.get(f"{split.url}/api/v1/health", timeout=20).status_code == 200
+    assert requests.get(f"{split.url}/api/v1/health", timeout=STEP_SECONDS_MAX).status_code == 200
     with ThreadPoolExecutor(AT_ONCE) as pool:
         waiting = [pool.submit(browser.get, path) for path in PAGES]
         assert status()["problems"] == ["database"]

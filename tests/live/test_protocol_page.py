@@ -13,6 +13,7 @@ from websockets.sync.client import ClientConnection, connect
 from proto import exchange_pb2 as pb
 from realtime.errors import CloseCode
 from tests.live.exchange import LiveExchange
+from tests.patience import STEP_SECONDS_MAX
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "protocol.md"
 BLOCK = re.compile(r"```text (\w+)\n(.*?)\n```\n\n```hex\n(.*?)\n```", re.DOTALL)
@@ -89,7 +90,7 @@ def until(socket: ClientConnection, last: Callable[[pb.ServerMessage], bool]) ->
     """All messages up to the first for which `last` is true."""
     received: list[pb.ServerMessage] = []
     while not (received and last(received[-1])):
-        for message in pb.ServerFrame.FromString(socket.recv(timeout=10, decode=False)).messages:
+        for message in pb.ServerFrame.FromString(socket.recv(timeout=STEP_SECONDS_MAX, decode=False)).messages:
             received.append(message)
             if last(message):
                 break

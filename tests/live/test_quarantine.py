@@ -10,8 +10,9 @@ from tests.live.exchange import LiveExchange
 from tests.live.raw_socket import signed_in
 from tests.live.requests import hundred, new_market
 from tests.live.tables import Tables
+from tests.patience import STEP_SECONDS_MAX
 
-END_SECONDS = 20.0
+END_SECONDS = STEP_SECONDS_MAX
 
 
 async def test_a_command_that_hits_a_bug_is_quarantined(start_exchange: Callable[..., LiveExchange]) -> None:

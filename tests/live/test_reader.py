@@ -22,6 +22,7 @@ from tests.live.knowing import knows_the_tables
 from tests.live.load import Person, sockets_of, two_markets
 from tests.live.raw_socket import RawSocket, signed_in
 from tests.live.tables import Tables
+from tests.patience import STEP_SECONDS_MAX
 
 COMMANDS = 10_000
 NAMES = ("alice", "bob", "carol", "student0")
@@ -30,7 +31,7 @@ FRAME_COMMANDS_MAX = 10
 IN_FLIGHT_MAX = 20  # commands in a frame: small batches, so that there are many messages to lose
 CHANGE_SECONDS = 0.02  # between two changes by the operator
 CHANGES_MAX = 2_000
-CATCH_UP_SECONDS = 40.0
+CATCH_UP_SECONDS = STEP_SECONDS_MAX
 
 
 def reader_of(live: LiveExchange, name: str, url: str = "") -> Exchange:

@@ -9,13 +9,14 @@ from contextlib import closing
 import pytest
 
 from tests.live.exchange import LiveExchange, manage
+from tests.patience import STEP_SECONDS_MAX
 
 
 def ended(live: LiveExchange, *arguments: str, **more: str) -> str:
     """Starts an exchange that must end with EX_CONFIG; returns its output."""
     env = {**live.env, **more}
     process = manage("runexchange", *arguments, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    output, _ = process.communicate(timeout=30)
+    output, _ = process.communicate(timeout=STEP_SECONDS_MAX)
     assert process.returncode == os.EX_CONFIG, output
     return output
 
@@ -43,7 +44,7 @@ def test_several_processes_without_redis_refuse_to_start(live: LiveExchange, rol
 
 def test_the_stock_server_refuses_to_start(live: LiveExchange) -> None:
     process = manage("runserver", env=live.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    output, _ = process.communicate(timeout=30)
+    output, _ = process.communicate(timeout=STEP_SECONDS_MAX)
     assert process.returncode != 0
     assert "runexchange" in output
 

@@ -13,6 +13,7 @@ from tests.live.rest import alice as alice
 from tests.live.rest import bob as bob
 from tests.live.rest import operator as operator
 from tests.live.test_rest_rights import make_keys
+from tests.patience import STEP_SECONDS_MAX
 
 PNG = {"Content-Type": "image/png"}
 
@@ -136,7 +137,7 @@ def test_a_picture_sent_in_a_form_or_alone_is_encoded_again_and_shown(live: Live
     auction = listed(alice, "Painting", picture=names[0])
     browser = live.browser("alice")
     shown = requests.get(
-        f"{live.url}/pictures/{names[0]}", headers={"Cookie": browser.cookie_header()}, timeout=30
+        f"{live.url}/pictures/{names[0]}", headers={"Cookie": browser.cookie_header()}, timeout=STEP_SECONDS_MAX
     ).content
     assert b"script" not in shown
     assert opened(shown).size == (40, 20)

@@ -11,6 +11,7 @@ from tests.live.rest import Door, own
 from tests.live.rest import alice as alice
 from tests.live.rest import bob as bob
 from tests.live.rest import operator as operator
+from tests.patience import STEP_SECONDS_MAX
 
 JSON = {"Content-Type": "application/json"}
 
@@ -241,7 +242,7 @@ print(json.dumps({{
 }}))
 """
     shell = manage("shell", "--no-imports", "-c", script, env=live.env, stdout=subprocess.PIPE)
-    output, _ = shell.communicate(timeout=60)
+    output, _ = shell.communicate(timeout=STEP_SECONDS_MAX)
     keys: dict[str, str] = json.loads(output)
     return keys
 

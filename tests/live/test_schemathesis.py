@@ -10,9 +10,10 @@ import pytest
 
 from tests.live.exchange import LiveExchange
 from tests.live.rest import Door
+from tests.patience import PROCESS_SECONDS_MAX
 
 CASES_MAX = 8  # of an operation, in each phase that generates cases; boundary cases of every field come on top
-RUN_SECONDS_MAX = 600.0
+RUN_SECONDS_MAX = PROCESS_SECONDS_MAX
 SEED = 20_261_121  # the same cases every time; SEED=... tries others
 
 

@@ -14,11 +14,12 @@ from proto import exchange_pb2 as pb
 from realtime import limits
 from tests.live.exchange import Browser, LiveExchange, manage
 from tests.live.raw_socket import RawSocket, raw_socket, signed_in
+from tests.patience import STEP_SECONDS_MAX
 
 NOT_AUTHENTICATED = 4001  # the close code for lost rights
 ORIGIN_REFUSED = 4003
 TOO_MANY_SOCKETS = 4029
-CLOSED_SECONDS_MAX = 15.0  # sessions and tokens are checked every 5 s
+CLOSED_SECONDS_MAX = STEP_SECONDS_MAX  # sessions and tokens are checked every 5 s
 
 
 def as_browser(browser: Browser, origin: str = "") -> dict[str, Any]:

@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
+from tests.patience import PROCESS_SECONDS_MAX
 from tests.services import missing
 from tests.tidy.sources import ROOT
 
 FRONTEND = ROOT / "frontend"
-RUN_SECONDS_MAX = 300
+RUN_SECONDS_MAX = PROCESS_SECONDS_MAX
 TESTS_MIN = 40  # fewer means that some were not found
 
 

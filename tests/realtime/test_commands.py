@@ -9,6 +9,7 @@ from channels.exceptions import ChannelFull
 from proto import exchange_pb2 as wire
 from realtime import frames, limits
 from realtime.groups import MATCHING
+from tests.patience import STEP_SECONDS_MAX
 from tests.realtime.world import QUIET_SECONDS, World, client_frame, encode, order, subscribe, until
 
 
@@ -302,7 +303,7 @@ class TestWaiting:
         alice.send(order("o2"))
         await until(lambda: world.matching.of("command") and not alice.unread)
         alice.leave()
-        await asyncio.wait_for(alice.task, 1)
+        await asyncio.wait_for(alice.task, STEP_SECONDS_MAX)
         assert len(world.matching.of("command")) == 1
 
     async def test_a_client_that_leaves_while_its_persons_other_socket_fills_the_queue(
@@ -316,7 +317,7 @@ class TestWaiting:
         desk.send(order("d1"))
         await until(lambda: not desk.unread)
         desk.leave()
-        await asyncio.wait_for(desk.task, 1)
+        await asyncio.wait_for(desk.task, STEP_SECONDS_MAX)
         assert len(world.matching.of("command")) == 1
 
     async def test_a_client_that_leaves_during_a_session_message(self, world: World) -> None:
@@ -325,7 +326,7 @@ class TestWaiting:
         alice.send(act_as(12), order("o1"))
         await until(lambda: len(world.matching.of("session")) == 2)
         alice.leave()
-        await asyncio.wait_for(alice.task, 1)
+        await asyncio.wait_for(alice.task, STEP_SECONDS_MAX)
         assert world.matching.of("command") == []
 
     async def test_one_snapshot_at_a_time(self, world: World) -> None:

@@ -7,6 +7,7 @@ import pytest
 from realtime import limits
 from realtime.errors import CloseCode
 from realtime.outbox import Outbox, SendOutlet, Turn
+from tests.patience import STEP_SECONDS_MAX
 from tests.realtime.world import FakeOutlet, until
 
 
@@ -164,7 +165,7 @@ class TestSlowReader:
         await a_turn()
         assert not waiting.done()
         outlet.drain()
-        await asyncio.wait_for(waiting, 1)
+        await asyncio.wait_for(waiting, STEP_SECONDS_MAX)
 
     async def test_a_transport_that_is_stuck(
         self, outlet: FakeOutlet, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
@@ -245,7 +246,7 @@ class TestAnyServer:
         outlet.write(bytes(limits.TRANSPORT_BYTES_PAUSE + 1))
         before = outlet.writable
         goes_on.set()
-        await asyncio.wait_for(drained.wait(), 1)
+        await asyncio.wait_for(drained.wait(), STEP_SECONDS_MAX)
         assert (before, outlet.writable) == (False, True)
         outlet.abandon()
 
@@ -258,4 +259,4 @@ class TestAnyServer:
         outlet = SendOutlet(send)
         outlet.on_lost = lost.set
         outlet.write(b"x")
-        await asyncio.wait_for(lost.wait(), 1)
+        await asyncio.wait_for(lost.wait(), STEP_SECONDS_MAX)

@@ -21,11 +21,12 @@ from proto import exchange_pb2 as wire
 from realtime import limits
 from realtime.errors import CloseCode
 from realtime.server import EXIT_FAILED, EXIT_OK
+from tests.patience import STEP_SECONDS_MAX
 from tests.realtime.world import authenticate, client_frame
 
 ROOT = Path(__file__).resolve().parents[2]
-START_SECONDS = 20.0
-END_SECONDS = 10.0
+START_SECONDS = STEP_SECONDS_MAX
+END_SECONDS = STEP_SECONDS_MAX
 
 
 class Process:
@@ -56,7 +57,7 @@ class Process:
         return client
 
     def get(self, path: str) -> bytes:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as response:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=STEP_SECONDS_MAX) as response:
             body: bytes = response.read()
             return body
 
@@ -199,7 +200,7 @@ def _code_in(client: wsload.Client) -> int:
     """Reads everything that was sent to a client that has read nothing yet. Returns the code of the close frame at the
     end."""
     data = b""
-    client.socket.settimeout(5)
+    client.socket.settimeout(STEP_SECONDS_MAX)
     try:
         while chunk := client.socket.recv(1 << 20):
             data += chunk
@@ -231,7 +232,7 @@ class TestEnd:
             request.sendall(b"GET /wait HTTP/1.1\r\nHost: testserver\r\nConnection: close\r\n\r\n")
             time.sleep(0.2)
             process.popen.send_signal(signal.SIGINT)
-            request.settimeout(5)
+            request.settimeout(STEP_SECONDS_MAX)
             assert request.recv(4096).startswith(b"HTTP/1.1 200")
             assert process.end(None)[0] == EXIT_OK
 

@@ -12,6 +12,7 @@ from websockets.exceptions import ConnectionClosed
 
 from proto import exchange_pb2 as wire
 from realtime.errors import CloseCode
+from tests.patience import STEP_SECONDS_MAX
 from tests.realtime.world import World, authenticate, client_frame, order, until
 
 MARKET = "market.1"
@@ -37,7 +38,7 @@ async def port(world: World) -> AsyncIterator[int]:
 
 
 async def _messages(client: ClientConnection) -> list[wire.ServerMessage]:
-    data = await asyncio.wait_for(client.recv(decode=False), 3)
+    data = await asyncio.wait_for(client.recv(decode=False), STEP_SECONDS_MAX)
     return list(wire.ServerFrame.FromString(data).messages)
 
 
@@ -74,6 +75,6 @@ async def test_who_does_not_read_is_closed(world: World, port: int) -> None:
             await world.matching.publish(MARKET, padding=200_000)
             await asyncio.sleep(0)
         with suppress(ConnectionClosed):
-            while await asyncio.wait_for(client.recv(), 5):
+            while await asyncio.wait_for(client.recv(), STEP_SECONDS_MAX):
                 pass
         assert client.close_code == CloseCode.SLOW_READER

@@ -16,8 +16,9 @@ from websockets.sync.client import connect
 from proto import exchange_pb2 as pb
 from tests.live.exchange import Browser, LiveExchange, Page
 from tests.live.permissions.table import ALLOWED
+from tests.patience import STEP_SECONDS_MAX
 
-WAIT_SECONDS = 45.0
+WAIT_SECONDS = STEP_SECONDS_MAX
 CODES = frozenset(pb.Reason.keys())
 NOT_FOUND = frozenset({name for name in CODES if name.endswith("_NOT_FOUND")} | {"NOT_FOUND"})
 NEEDS_SUDO = frozenset({"NOT_ALLOWED", "SUDO_REQUIRED"})

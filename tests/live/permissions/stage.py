@@ -16,6 +16,7 @@ from tests.live.exchange import ROOT, LiveExchange
 from tests.live.permissions.doors import Person, Socket
 from tests.live.requests import bid, hundred
 from tests.live.tables import Tables
+from tests.patience import STEP_SECONDS_MAX
 
 NOWHERE = 987_654_321  # an id that nothing has
 HOUSE = 1
@@ -149,7 +150,7 @@ class Stage:
     def picture(self) -> int:
         """Dave uploads a picture. Returns its key in `pictures`."""
         headers = {"Authorization": f"Bearer {self.exchange.token('student0')}", "Content-Type": "image/png"}
-        kept = requests.post(f"{self.exchange.url}/api/v1/pictures", PICTURE, headers=headers, timeout=30)
+        kept = requests.post(f"{self.exchange.url}/api/v1/pictures", PICTURE, headers=headers, timeout=STEP_SECONDS_MAX)
         number = next(_numbers)
         self.pictures[number] = kept.json()["picture"].removesuffix(".webp")
         return number

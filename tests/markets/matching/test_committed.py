@@ -24,11 +24,12 @@ from realtime.layers import LocalLayer
 from realtime.messages import CommandMessage, command_message
 from tests.markets.keeping import commit_history, load_engine, open_journal
 from tests.markets.requests import request
+from tests.patience import STEP_SECONDS_MAX
 from tests.scenario import Scenario
 
 pytestmark = pytest.mark.usefixtures("sqlite")
 
-WAIT_SECONDS = 20.0
+WAIT_SECONDS = STEP_SECONDS_MAX
 FAILURES = [RedisConnectionError("gone"), ConnectionResetError("reset"), TimeoutError("late"), ChannelFull("full")]
 
 

@@ -25,10 +25,12 @@ from realtime.messages import SocketControl, command_message, history_message, m
 from realtime.rights import Rights, Scope
 from tests.markets.keeping import commit_history, open_journal
 from tests.markets.requests import request
+from tests.patience import STEP_SECONDS_MAX
 from tests.scenario import OPERATOR, Scenario
 
-WAIT_SECONDS = 5.0
-HOLD_SECONDS_MAX = 0.010  # of the event loop
+WAIT_SECONDS = STEP_SECONDS_MAX
+HOLD_SECONDS_MAX = 0.010  # of the event loop, or
+HOLD_SHARE_MAX = 0.1  # of the reading, where the machine is slow or other programs run
 ORDERS = 3_000
 
 Kind = Literal["command", "history"]
@@ -324,7 +326,8 @@ async def test_the_loop_turns_while_a_long_page_is_read(kind: str, database: str
             turns = await turns_during(lambda: journal.history(history_requests.read, message, Visibility(False, ())))
     finally:
         sys.setswitchinterval(before)
-    assert turns[int(len(turns) * 0.95)] < HOLD_SECONDS_MAX  # in the others, another process may have run
+    longest = turns[int(len(turns) * 0.95)]  # in the others, another process may have run
+    assert longest < max(HOLD_SECONDS_MAX, HOLD_SHARE_MAX * sum(turns))
 
 
 async def turns_during(begin: Callable[[], asyncio.Future[bytes]]) -> list[float]:
