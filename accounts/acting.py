@@ -1,9 +1,10 @@
 """Who acts: the signed-in person, and the account that the browser acts as. The session keeps the account."""
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import wraps
+from types import MappingProxyType
 from typing import Any, Concatenate, ParamSpec
 
 from django.conf import settings
@@ -27,6 +28,7 @@ from realtime.errors import RequestFailed
 from realtime.rights import Rights
 
 SESSION_KEY = "acting_as"
+NO_DATA: Mapping[str, Any] = MappingProxyType({})
 
 P = ParamSpec("P")
 
@@ -152,6 +154,25 @@ def to_page(request: HttpRequest, wanted: str, fallback: str) -> HttpResponseRed
     """Redirects to the address `wanted` if it is on this site, else to `fallback`."""
     ours = url_has_allowed_host_and_scheme(wanted, {request.get_host()}, require_https=request.is_secure())
     return redirect(wanted if ours else fallback)
+
+
+def page_context(who: Acting, *, script: Mapping[str, Any] = NO_DATA, **more: Any) -> dict[str, Any]:
+    """Context of a page, with `more`, the key of its forms and the data for its script, to which `script` adds.
+
+    The script keeps the top bar up to date. Integers go to it as text, since JavaScript's numbers cannot hold 64 bits.
+    """
+    page = {
+        "name": "",
+        "account": str(who.account.id),
+        "sudo": who.sudo,
+        "accountName": who.account.name,
+        "available": str(who.account.available),
+        "chip": settings.CHIP_NAME,
+        "markets": [],
+        "words": {},
+        **script,
+    }
+    return {"who": who, "chip": settings.CHIP_NAME, "key": new_key(), "page": page, **more}
 
 
 def new_key() -> str:

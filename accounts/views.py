@@ -12,7 +12,17 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts import demo, money
-from accounts.acting import SESSION_KEY, Acting, acting, back, carry_out, new_key, posting_account, to_page
+from accounts.acting import (
+    SESSION_KEY,
+    Acting,
+    acting,
+    back,
+    carry_out,
+    new_key,
+    page_context,
+    posting_account,
+    to_page,
+)
 from accounts.console.rights import ask_again, may_operate
 from accounts.forms import AltForm, KeyedForm, ShareForm, TokenForm, TransferForm
 from accounts.models import AccountKind
@@ -45,15 +55,13 @@ def act_as(request: HttpRequest, who: Acting) -> HttpResponse:
 @acting
 def accounts(request: HttpRequest, who: Acting) -> HttpResponse:
     """Lists the accounts that the person may act as, with their owners. The acting account may share or leave some."""
-    context = {
-        "who": who,
+    context: dict[str, Any] = {
         "here": "accounts",
-        "key": new_key(),
         "possessions": possessions(who.tree, who.account),
         "may_share": who.account.kind == AccountKind.USER,
         "people": people(),
     }
-    return render(request, "accounts/accounts.html", context)
+    return render(request, "accounts/accounts.html", page_context(who, **context))
 
 
 @require_POST
@@ -132,8 +140,14 @@ def keys(request: HttpRequest, who: Acting) -> HttpResponse:
         except TokenRefused as refused:
             form.add_error(None, str(refused))
     tokens = list(live_tokens(who.user).select_related("account"))
-    context = {"who": who, "here": "keys", "form": form, "secret": secret, "tokens": tokens, "astray": astray(tokens)}
-    return render(request, "accounts/keys.html", {**context, "may_have_sudo": operator and not recent})
+    context: dict[str, Any] = {
+        "here": "keys",
+        "form": form,
+        "secret": secret,
+        "tokens": tokens,
+        "astray": astray(tokens),
+    }
+    return render(request, "accounts/keys.html", page_context(who, may_have_sudo=operator and not recent, **context))
 
 
 def _make_token(form: TokenForm, who: Acting) -> str:

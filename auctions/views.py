@@ -9,7 +9,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts import money
-from accounts.acting import Acting, acting, ask, carry_out, complain, new_key, posting_account
+from accounts.acting import Acting, acting, ask, carry_out, complain, page_context, posting_account
 from accounts.forms import KeyedForm
 from auctions import pictures, selectors
 from auctions.forms import AuctionForm, BuyForm, EditForm, edit_message
@@ -25,7 +25,7 @@ PICTURE_CACHE = f"private, max-age={365 * 24 * 3600}, immutable"  # the picture 
 @require_GET
 @acting
 def board(request: HttpRequest, who: Acting) -> HttpResponse:
-    return render(request, "auctions/board.html", page_context(who, auctions=selectors.board()))
+    return render(request, "auctions/board.html", page_context(who, here="auctions", auctions=selectors.board()))
 
 
 @require_GET
@@ -35,7 +35,7 @@ def auction(request: HttpRequest, who: Acting, auction_id: int) -> HttpResponse:
     if found is None:
         raise Http404
     mine = who.sudo or found.seller_id == who.account.id
-    context = page_context(who, auction=found, mine=mine, hindrance=hindrance(who, found))
+    context = page_context(who, here="auctions", auction=found, mine=mine, hindrance=hindrance(who, found))
     return render(request, "auctions/auction.html", context)
 
 
@@ -49,7 +49,7 @@ def create(request: HttpRequest, who: Acting) -> HttpResponse:
         if reply is not None:
             messages.success(request, f"{reply.auction_created.auction.name} is on the auction board.")
             return redirect("auctions:auction", reply.auction_created.auction.id)
-    return render(request, "auctions/create.html", page_context(who, form=form))
+    return render(request, "auctions/create.html", page_context(who, here="auctions", form=form))
 
 
 def send_create(request: HttpRequest, who: Acting, form: AuctionForm) -> pb.ServerMessage | None:
@@ -77,7 +77,7 @@ def edit(request: HttpRequest, who: Acting, auction_id: int) -> HttpResponse:
     if form.is_bound and send_edit(request, who, found, form) is not None:
         messages.success(request, "Auction saved.")
         return redirect("auctions:auction", auction_id)
-    return render(request, "auctions/edit.html", page_context(who, form=form, auction=found))
+    return render(request, "auctions/edit.html", page_context(who, here="auctions", form=form, auction=found))
 
 
 def send_edit(request: HttpRequest, who: Acting, found: Auction, form: EditForm) -> pb.ServerMessage | None:
@@ -175,8 +175,3 @@ def hindrance(who: Acting, found: Auction) -> str:
     if found.buy_now_price > who.account.available:
         return f"You have only {money.chips(who.account.available)} {settings.CHIP_NAME} available."
     return ""
-
-
-def page_context(who: Acting, **more: Any) -> dict[str, Any]:
-    """Context of every auction page, and `more`."""
-    return {"who": who, "here": "auctions", "key": new_key(), "chip": settings.CHIP_NAME, **more}

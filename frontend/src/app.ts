@@ -33,12 +33,12 @@ const browser: World = {
 
 function start(page: Page): void {
   const light = new ConnectionLight();
-  const root = find(document, `[data-view="${page.name}"]`);
+  const root = find(document, page.name ? `[data-view="${page.name}"]` : "main");
   const toasts = new Toasts(() => desk);
   const desk = new Desk(page, browser, {
     onConnection: (state) => {
       light.show(state);
-      root.toggleAttribute("data-stale", desk.stale);
+      root.toggleAttribute("data-stale", desk.stale && page.name !== "");
       if (state.kind === "account lost") reloadAsSelf(page);
     },
     onChange: () => redraw(),
@@ -65,6 +65,7 @@ function reloadAsSelf({ accountName }: Page): void {
 }
 
 function makeView(root: HTMLElement, page: Page, desk: Desk, toasts: Toasts, redraw: () => void): View {
+  if (page.name === "") return { render: () => undefined };
   if (page.name === "portfolio") return new PortfolioView(root, desk, toasts);
   if (page.name === "transfers") return new TransfersPageView(root, desk);
   if (page.name === "markets" || !page.market) return new MarketsView(root, desk);

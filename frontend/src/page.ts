@@ -1,4 +1,4 @@
-// The data that the server embeds in a page for its script: shared() of markets/pages/markets.py. Integers are text.
+// The data that the server embeds in a page for its script: page_context() of accounts/acting.py. Integers are text.
 
 import type { Bounds, Exposure } from "./risk";
 
@@ -8,10 +8,11 @@ export interface MarketData extends Bounds {
   tickSize: bigint;
   smallestSize: bigint;
   depth: number; // levels per side in the ladder
+  unlisted: string; // why the acting account may not trade here while the market is restricted; "": it may
 }
 
 export interface Page {
-  name: "markets" | "market" | "portfolio" | "transfers";
+  name: "" | "markets" | "market" | "portfolio" | "transfers"; // "": only the top bar moves
   account: bigint; // the acting account
   accountName: string;
   available: bigint;
@@ -33,7 +34,8 @@ export interface Words {
 
 type Texts = Record<string, string>;
 
-interface Raw extends Omit<Page, "account" | "available" | "markets" | "summaries" | "sudo" | "market" | "exposure"> {
+interface Raw
+  extends Omit<Page, "account" | "available" | "markets" | "summaries" | "sudo" | "market" | "exposure" | "words"> {
   account: string;
   available: string;
   markets: string[];
@@ -41,6 +43,7 @@ interface Raw extends Omit<Page, "account" | "available" | "markets" | "summarie
   sudo?: boolean;
   market?: Texts;
   exposure?: Texts;
+  words: Partial<Words>;
 }
 
 /** null on pages without an account, such as the sign-in page. */
@@ -57,6 +60,7 @@ export function readPage(): Page | null {
     sudo: raw.sudo ?? false,
     market: raw.market ? readMarket(raw.market) : null,
     exposure: raw.exposure ? readExposure(raw.exposure) : null,
+    words: { status: {}, closedTicket: {}, transferKind: {}, ...raw.words },
   };
 }
 
@@ -69,12 +73,14 @@ function readMarket(raw: Texts): MarketData {
     tickSize: int(raw, "tickSize"),
     smallestSize: int(raw, "smallestSize"),
     depth: Number(int(raw, "depth")),
+    unlisted: raw.unlisted ?? "",
   };
 }
 
 function readExposure(raw: Texts): Exposure {
   return {
     position: int(raw, "position"),
+    cost: int(raw, "cost"),
     bidSize: int(raw, "bidSize"),
     bidValue: int(raw, "bidValue"),
     offerSize: int(raw, "offerSize"),

@@ -1,7 +1,7 @@
 // Reads the ticket as typed, and estimates what the order would use of the available balance.
 
 import * as money from "./money";
-import { type Bounds, type Exposure, type SideName, withOrder, worstCase } from "./risk";
+import { type Bounds, type Exposure, mostToLose, type SideName, withOrder, worstCase } from "./risk";
 
 export interface Terms extends Bounds {
   tickSize: bigint;
@@ -50,8 +50,8 @@ export function estimate(
   if (typeof typed === "string") return { text: typed, short: true };
   const have = money.chips(available);
   if (typed === null) return { text: `You have ${have} ${chip} available.`, short: false };
-  const after = worstCase(market, withOrder(exposure, side, typed.price, typed.size));
-  const uses = worstCase(market, exposure) - after;
+  const after = withOrder(exposure, side, typed.price, typed.size);
+  const uses = worstCase(market, exposure) - worstCase(market, after);
   // An order that adds no risk is never short, whatever is available.
   if (uses > available && uses > 0n) {
     return { text: `Needs up to ${money.chips(uses)} ${chip}. You have ${have} available.`, short: true };
@@ -59,12 +59,7 @@ export function estimate(
   let taken = "Uses nothing";
   if (uses > 0n) taken = `Uses ${money.chips(uses)}`;
   else if (uses < 0n) taken = `Frees ${money.chips(-uses)} and uses nothing`;
-  return { text: `${taken} of your ${have} available ${chip}. ${worstCaseText(after)}`, short: false };
-}
-
-/** What the market does to cash in the worst case, from now on. */
-function worstCaseText(after: bigint): string {
-  if (after < 0n) return `Worst case: this market takes ${money.chips(-after)} from your cash.`;
-  if (after > 0n) return `Worst case: this market adds ${money.chips(after)} to your cash.`;
-  return "Worst case: this market takes nothing from your cash.";
+  const lose = mostToLose(market, after);
+  const worst = lose > 0n ? `The most you can lose here: ${money.chips(lose)}.` : "You cannot lose here.";
+  return { text: `${taken} of your ${have} available ${chip}. ${worst}`, short: false };
 }

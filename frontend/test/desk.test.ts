@@ -279,7 +279,7 @@ test("in sudo the list waits for the markets that only sudo shows", () => {
 
 test("own trades are known from fills, even where the market hides ids, and after a snapshot", () => {
   const bounds = { minSettlement: 0n, maxSettlement: 100n, tickSize: 1n, smallestSize: 1n };
-  const { desk, receive } = newDesk({ market: { id: 7n, status: 1, depth: 12, ...bounds } });
+  const { desk, receive } = newDesk({ market: { id: 7n, status: 1, depth: 12, unlisted: "", ...bounds } });
   const fills = (accountId: bigint, marketId: bigint, tradeId: bigint): ServerMessage =>
     serverMessage({ case: "fills", value: { accountId, fills: [{ marketId, tradeId }] } });
   receive(...snapshots, begin("account.6"), end("account.6", 10n));

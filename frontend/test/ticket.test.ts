@@ -20,26 +20,40 @@ function line(
 test("shows what an order uses and the worst case", () => {
   assert.equal(
     line("bid", "40", "10", 1_000n),
-    "Uses 400 of your 1,000 available chips. Worst case: this market takes 400 from your cash.",
+    "Uses 400 of your 1,000 available chips. The most you can lose here: 400.",
   );
   assert.equal(
     line("offer", "40", "10", 1_000n),
-    "Uses 600 of your 1,000 available chips. Worst case: this market takes 600 from your cash.",
+    "Uses 600 of your 1,000 available chips. The most you can lose here: 600.",
   );
 });
 
-test("an offer against a position uses nothing", () => {
-  const long: Exposure = { ...NO_EXPOSURE, position: 1_000n };
+test("an offer against a position uses nothing, and what the position has cost can be lost", () => {
+  const long: Exposure = { ...NO_EXPOSURE, position: 1_000n, cost: 480n * CHIP };
   assert.equal(
     line("offer", "55", "10", 600n, long),
-    "Uses nothing of your 600 available chips. Worst case: this market takes nothing from your cash.",
+    "Uses nothing of your 600 available chips. The most you can lose here: 480.",
   );
 });
 
 test("buying back a short frees what it held", () => {
-  const short: Exposure = { ...NO_EXPOSURE, position: -500n };
+  const short: Exposure = { ...NO_EXPOSURE, position: -500n, cost: -150n * CHIP };
   const text = line("bid", "30", "5", 650n, short);
-  assert.equal(text, "Uses nothing of your 650 available chips. Worst case: this market takes 500 from your cash.");
+  assert.equal(text, "Uses nothing of your 650 available chips. The most you can lose here: 350.");
+});
+
+test("a position of 14 bought for 672 and a bid of 6 at 48 can lose 960", () => {
+  const long: Exposure = { ...NO_EXPOSURE, position: 1_400n, cost: 672n * CHIP };
+  const text = line("bid", "48", "6", 1_000n, long);
+  assert.equal(text, "Uses 288 of your 1,000 available chips. The most you can lose here: 960.");
+});
+
+test("nothing can be lost on what was bought at the lower bound", () => {
+  const long: Exposure = { ...NO_EXPOSURE, position: 1_000n };
+  assert.equal(
+    line("offer", "55", "10", 600n, long),
+    "Uses nothing of your 600 available chips. You cannot lose here.",
+  );
 });
 
 test("shows what is missing", () => {

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.contrib import messages
@@ -10,9 +11,9 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET
 
-from accounts.acting import Acting, acting
+from accounts.acting import Acting, acting, page_context
 from accounts.selectors import TRANSFERS_SHOWN, payees, transfer_rows, transfers
-from markets.pages.markets import page_context
+from markets.pages.markets import view_context
 from markets.pages.statement_text import csv_parts, entries
 from markets.reads.payment_limits import limits
 from markets.reads.statement import lines
@@ -34,15 +35,14 @@ def statement(request: HttpRequest, who: Acting) -> HttpResponse:
     if wanted and cursor is None:
         raise Http404
     found, more = lines(who.account.id, (int(cursor[1]), int(cursor[2])) if cursor else None, LINES_SHOWN)
-    context = {
-        "who": who,
+    context: dict[str, Any] = {
         "here": "statement",
         "rows": [entry.row for entry in entries(who.account.id, found)],
         "cash": found[0].balance if found and cursor is None else who.account.cash,
         "older": found[-1].cursor if more else "",
         "is_newest": cursor is None,
     }
-    return render(request, "markets/statement.html", context)
+    return render(request, "markets/statement.html", page_context(who, **context))
 
 
 @require_GET
@@ -86,6 +86,6 @@ def transfer_list(request: HttpRequest, who: Acting) -> HttpResponse:
         "is_newest": not before,
         "payees": payees(who.account),
         "limits": limits(who.account),
-        **page_context(who, "transfers"),
+        **view_context(who, "transfers"),
     }
     return render(request, "markets/transfers.html", context)

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -12,7 +11,7 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts import money
-from accounts.acting import Acting, acting, back, carry_out, new_key
+from accounts.acting import Acting, acting, back, carry_out, page_context
 from accounts.models import TransferKind
 from accounts.selectors import payees, possessions, transfer_rows, transfers
 from markets.engine.visibility import WHOLE
@@ -45,7 +44,7 @@ WORDS = {
 def market_list(request: HttpRequest, who: Acting) -> HttpResponse:
     """Lists the markets that the person may see. Its script subscribes to summaries, not to books."""
     groups = selectors.grouped(selectors.market_rows(viewer_of(who)))
-    return render(request, "markets/list.html", {"groups": groups, **page_context(who, "markets", summaries=True)})
+    return render(request, "markets/list.html", {"groups": groups, **view_context(who, "markets", summaries=True)})
 
 
 @require_GET
@@ -71,8 +70,8 @@ def market_page(request: HttpRequest, who: Acting, market_id: int) -> HttpRespon
         "ticket": ticket_start(request),
         "closed_ticket": CLOSED_TICKET.get(MarketStatus(market.status), unlisted),
         "times_in_force": TIMES_IN_FORCE,
-        **page_context(
-            who, "market", [market.id], market=market_data(market), exposure=exposure_data(holding.exposure)
+        **view_context(
+            who, "market", [market.id], market=market_data(market, unlisted), exposure=exposure_data(holding.exposure)
         ),
     }
     return render(request, "markets/market.html", context)
@@ -80,14 +79,12 @@ def market_page(request: HttpRequest, who: Acting, market_id: int) -> HttpRespon
 
 def known_market(request: HttpRequest, who: Acting, market: Market) -> HttpResponse:
     """A market without its book, for an owner or past trader whom it is not open to: its terms and their position."""
-    context = {
+    context: dict[str, Any] = {
         "market": market,
         "mine": is_mine(who, market),
         "holding": selectors.holding(who.account, market, None),
-        "who": who,
-        "chip": settings.CHIP_NAME,
     }
-    return render(request, "markets/known.html", context)
+    return render(request, "markets/known.html", page_context(who, **context))
 
 
 @require_GET
@@ -100,7 +97,7 @@ def portfolio(request: HttpRequest, who: Acting) -> HttpResponse:
         "transfers": transfer_rows(who.account.id, transfers(who.account.id)),
         "payees": payees(who.account),
         "possessions": possessions(who.tree, who.account),
-        **page_context(who, "portfolio", summaries=True),
+        **view_context(who, "portfolio", summaries=True),
     }
     return render(request, "markets/portfolio.html", context)
 
@@ -176,30 +173,13 @@ def viewer_of(who: Acting) -> Viewer:
     return Viewer(who.accounts, who.account.id, who.sudo)
 
 
-def page_context(who: Acting, name: str, markets: Sequence[int] = (), **data: Any) -> dict[str, Any]:
-    """Context of every page, with the data for its script. The script subscribes to the books of `markets`.
-
-    Integers go to the script as text, because JavaScript's numbers cannot hold 64 bits.
-    """
-    return {
-        "who": who,
-        "chip": settings.CHIP_NAME,
-        "key": new_key(),
-        "page": {
-            "name": name,
-            "account": str(who.account.id),
-            "sudo": who.sudo,
-            "accountName": who.account.name,
-            "available": str(who.account.available),
-            "chip": settings.CHIP_NAME,
-            "markets": [str(id) for id in markets],
-            "words": WORDS,
-            **data,
-        },
-    }
+def view_context(who: Acting, name: str, markets: Sequence[int] = (), **data: Any) -> dict[str, Any]:
+    """Context of a page whose script shows more than the top bar. It subscribes to the books of `markets`."""
+    script = {"name": name, "markets": [str(id) for id in markets], "words": WORDS, **data}
+    return page_context(who, script=script)
 
 
-def market_data(market: Market) -> dict[str, str]:
+def market_data(market: Market, unlisted: str) -> dict[str, str]:
     return {
         "id": str(market.id),
         "status": str(market.status),
@@ -208,12 +188,14 @@ def market_data(market: Market) -> dict[str, str]:
         "tickSize": str(market.tick_size),
         "smallestSize": str(market.smallest_size),
         "depth": str(selectors.DEPTH),
+        "unlisted": unlisted,
     }
 
 
 def exposure_data(exposure: Exposure) -> dict[str, str]:
     return {
         "position": str(exposure.position),
+        "cost": str(exposure.cost),
         "bidSize": str(exposure.bid_size),
         "bidValue": str(exposure.bid_value),
         "offerSize": str(exposure.offer_size),

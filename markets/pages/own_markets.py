@@ -10,7 +10,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
 from accounts import money
-from accounts.acting import Acting, acting, carry_out, complain, new_key, posting_account
+from accounts.acting import Acting, acting, carry_out, complain, page_context, posting_account
 from accounts.console.rights import ask_again
 from accounts.sudo import is_recent
 from markets.engine.visibility import WHOLE, masked
@@ -113,8 +113,3 @@ def own_market(request: HttpRequest, who: Acting, market_id: int) -> Market:
     if market is None or not is_mine(sender, market):
         raise Http404
     return market
-
-
-def page_context(who: Acting, **more: Any) -> dict[str, Any]:
-    """Context of these pages, and `more`."""
-    return {"who": who, "key": new_key(), "chip": settings.CHIP_NAME, **more}

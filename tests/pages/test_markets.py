@@ -136,6 +136,7 @@ class TestPage:
         assert data["market"]["tickSize"] == "50"
         assert data["exposure"] == {
             "position": "-100",
+            "cost": "0",
             "bidSize": "200",
             "bidValue": "3",
             "offerSize": "4",

@@ -72,7 +72,7 @@ export class MarketView {
     setText(slot(this.root, "settle-price"), words.orDash(money.price, market.settlePrice));
     slot(this.root, "settled").hidden = market.settlePrice === undefined;
     showStatus(this.root, market.status, this.desk.page.words);
-    this.ticket.showStatus(market.status);
+    this.ticket.showWhyClosed(market);
     if (market.status !== this.status) {
       this.status = market.status;
       this.toasts.show("info", `${market.name} is now ${this.desk.page.words.status[String(market.status)]}.`);

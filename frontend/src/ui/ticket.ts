@@ -1,7 +1,7 @@
 // The ticket: shows what an order would use, sends it, and steps the price by keys.
 
 import type { Desk } from "../desk";
-import { Side, TimeInForce } from "../gen/proto/exchange_pb";
+import { type Market, Side, TimeInForce } from "../gen/proto/exchange_pb";
 import * as money from "../money";
 import type { MarketData } from "../page";
 import { type Exposure, NO_EXPOSURE, type SideName } from "../risk";
@@ -77,8 +77,9 @@ export class Ticket {
     this.uses.classList.toggle("short", short);
   }
 
-  showStatus(status: number): void {
-    const reason = this.desk.page.words.closedTicket[String(status)] ?? "";
+  showWhyClosed({ status, restricted }: Market): void {
+    const unlisted = restricted ? this.market.unlisted : "";
+    const reason = this.desk.page.words.closedTicket[String(status)] ?? unlisted;
     const closed = slot(this.form, "closed");
     setText(closed, reason);
     closed.hidden = reason === "";
