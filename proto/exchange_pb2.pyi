@@ -337,7 +337,7 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     TOO_MANY_ORDERS: _Reason.ValueType  # 83
     """the account has 1,000 open orders in the market"""
     POSITION_LIMIT: _Reason.ValueType  # 84
-    """positions and orders could come to more than 10^13 chips"""
+    """cash, positions, orders and what is realised could come to more than 10^13 chips"""
     POST_ONLY_WOULD_TRADE: _Reason.ValueType  # 85
     """it reaches the best opposite order"""
     FOK_NOT_FILLABLE: _Reason.ValueType  # 86
@@ -447,7 +447,7 @@ INVALID_SIZE: Reason.ValueType  # 82
 TOO_MANY_ORDERS: Reason.ValueType  # 83
 """the account has 1,000 open orders in the market"""
 POSITION_LIMIT: Reason.ValueType  # 84
-"""positions and orders could come to more than 10^13 chips"""
+"""cash, positions, orders and what is realised could come to more than 10^13 chips"""
 POST_ONLY_WOULD_TRADE: Reason.ValueType  # 85
 """it reaches the best opposite order"""
 FOK_NOT_FILLABLE: Reason.ValueType  # 86

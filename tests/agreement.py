@@ -176,7 +176,9 @@ def stake_in(engine: Engine, account: int, market: int) -> tuple[object, ...]:
 def stake_expected(oracle: NaiveExchange, account: int, market: int) -> tuple[object, ...]:
     m = oracle.markets[market]
     orders = sorted(order.id for order in m.orders_of(account))
-    return (account, market, *m.stake(account), *m.cost_and_realised(account), account in m.fills, orders)
+    *risk, _ = m.stake(account)
+    profit = m.cost_and_realised(account)
+    return (account, market, *risk, m.notional(account), *profit, account in m.fills, orders)
 
 
 def auction_in(engine: Engine, id: int) -> tuple[object, ...]:

@@ -59,7 +59,7 @@ class Stake(NamedTuple):
     offer_size: int
     offer_value: int
     worst_case: int
-    notional: int
+    largest: int  # max(|lowest|, |highest| settlement) x max(|position + open bids|, |position - open offers|)
 
 
 FLAT = Stake(0, 0, 0, 0, 0, 0, 0)
@@ -140,8 +140,12 @@ class NaiveMarket:
                 sold += order.open
                 earned += order.open * order.price
         worst_case = min(self.low * (p + bought) - paid, self.high * (p - sold) + earned)
-        notional = max(abs(self.low), abs(self.high)) * max(abs(p + bought), abs(p - sold))
-        return Stake(p, bought, paid, sold, earned, worst_case, notional)
+        largest = max(abs(self.low), abs(self.high)) * max(abs(p + bought), abs(p - sold))
+        return Stake(p, bought, paid, sold, earned, worst_case, largest)
+
+    def notional(self, account: int) -> int:
+        """What counts towards POSITION_LIMIT."""
+        return self.stake(account).largest + abs(self.cost_and_realised(account)[1])
 
     def cost_and_realised(self, account: int) -> tuple[int, int]:
         """The cost of the position and the realised profit, added up trade by trade."""

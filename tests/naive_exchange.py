@@ -17,7 +17,7 @@ from markets.engine.errors import Reason, Repeated
 from markets.engine.events import AccountKind, CancelCause, Event, TransferKind
 from tests.naive_auctions import NaiveAuctions
 from tests.naive_book import NaiveMarket, NaiveOrder, cancel, enter, would_fill_whole
-from tests.naive_money import HOUSE, NaiveAccount
+from tests.naive_money import ALL_MONEY, HOUSE, NaiveAccount
 from tests.naive_shape import (
     RESTRICTED,
     Refused,
@@ -32,7 +32,6 @@ from tests.naive_shape import (
 )
 from tests.naive_visibility import NaiveVisibility
 
-ISSUE_LIMIT = 10**13 * 10_000
 LARGEST_STAKE = 10**17
 ORDERS_PER_MARKET = 1_000
 FOUNDING = (c.CreateHouse, c.CreateUserAccount)  # commands that need no account to act as
@@ -100,7 +99,7 @@ class NaiveExchange(NaiveAuctions, NaiveVisibility):
         broken = bad_amount(command.starting_cash) if command.starting_cash else set()
         if command.by <= 0:
             broken.add(Reason.NOT_AUTHENTICATED)
-        if command.starting_cash - self.cash(HOUSE) > ISSUE_LIMIT:
+        if command.starting_cash - self.cash(HOUSE) > ALL_MONEY:
             broken.add(Reason.ISSUE_LIMIT)
         refuse(broken)
         name = self.pick_free_name(as_name(command.name))
@@ -168,7 +167,7 @@ class NaiveExchange(NaiveAuctions, NaiveVisibility):
             broken |= RESTRICTED
         if command.to_account not in self.accounts or command.to_account == HOUSE:
             broken |= {Reason.ACCOUNT_NOT_FOUND, Reason.SAME_ACCOUNT, *RESTRICTED}
-        if command.amount - self.cash(HOUSE) > ISSUE_LIMIT:
+        if command.amount - self.cash(HOUSE) > ALL_MONEY:
             broken.add(Reason.ISSUE_LIMIT)
         refuse(broken)
         return [self.transfer(HOUSE, command.to_account, command.amount, TransferKind.GIFT, command.note, at_us)]
@@ -219,7 +218,7 @@ class NaiveExchange(NaiveAuctions, NaiveVisibility):
         paid: list[Event] = []
         for account in sorted(market.accounts()):
             position = market.position(account)
-            self.accounts[account].moved += market.cash_from_trades(account) + position * price
+            self.accounts[account].gain(market.cash_from_trades(account) + position * price)
             if position:
                 paid.append(e.PaidOut(market.id, account, position, price, position * price))
         market.status, market.settle_price = MarketStatus.SETTLED, price
@@ -280,8 +279,8 @@ class NaiveExchange(NaiveAuctions, NaiveVisibility):
         bids = now.bid_size + command.size * (command.side == Side.BID)
         offers = now.offer_size + command.size * (command.side == Side.OFFER)
         here = max(abs(market.low), abs(market.high)) * max(abs(now.position + bids), abs(now.position - offers))
-        elsewhere = self.notional(command.account) - now.notional
-        if abs(self.cash(command.account)) + elsewhere + here > LARGEST_STAKE:
+        others = self.notional(command.account) - now.largest
+        if abs(self.cash(command.account)) + others + here > LARGEST_STAKE:
             broken.add(Reason.POSITION_LIMIT)
         return broken
 

@@ -11,6 +11,7 @@ from tests.naive_shape import Refused, folded, tidy
 
 HOUSE = 1
 KEYS_REMEMBERED = 10_000
+ALL_MONEY = 10**13 * 10_000  # what the house may owe
 
 
 @dataclass(slots=True)
@@ -23,7 +24,13 @@ class NaiveAccount:
     seq: int
     owners: dict[int, int] = field(default_factory=dict)  # owner -> credit
     moved: int = 0  # cash from transfers, and from the trades and payouts of settled markets
+    realised: int = 0  # the sum of |realised| of settled markets
     keys: dict[str, int] = field(default_factory=dict)  # key -> the seq of its latest command
+
+    def gain(self, profit: int) -> None:
+        """Books what a market came to when it settled: its trades and its payout."""
+        self.moved += profit
+        self.realised += abs(profit)
 
 
 def scaled(credits: dict[int, int], worth: int) -> dict[int, int]:
@@ -130,7 +137,8 @@ class NaiveMoney:
         return sum(m.stake(account).worst_case for m in self.unsettled())
 
     def notional(self, account: int) -> int:
-        return sum(m.stake(account).notional for m in self.unsettled())
+        """What counts towards POSITION_LIMIT beside cash."""
+        return self.accounts[account].realised + sum(m.notional(account) for m in self.unsettled())
 
     def available(self, account: int) -> int:
         return self.cash(account) + self.worst_case(account)
@@ -175,7 +183,7 @@ class NaiveMoney:
         if len(owners) > 1 and credit < 0:
             self.accounts = before
             raise Refused({Reason.INSUFFICIENT_CREDIT})
-        return events + self.set_credits(owned, {owner: max(0, credit)})
+        return events + self.set_credits(owned, {owner: min(max(0, credit), ALL_MONEY)})
 
     def transfer(
         self, payer: int, payee: int, amount: int, kind: TransferKind, note: str, at_us: int, auction: int = 0

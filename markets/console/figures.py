@@ -5,7 +5,7 @@ Units: price and size 1/100, cash and amount 1/10,000 chip.
 
 from dataclasses import dataclass
 
-from django.db.models import OuterRef, QuerySet, Subquery, Sum
+from django.db.models import F, OuterRef, QuerySet, Subquery
 
 from accounts.models import Account, AccountKind, User
 from markets.console.entry_text import summary
@@ -13,6 +13,7 @@ from markets.engine.state import HOUSE
 from markets.journal.entries import decode_command
 from markets.models import JournalEntry, Market, MarketStatus, Order
 from markets.reads.selectors import NO_PRICES, Best, best_prices
+from markets.reads.sums import exact_sum
 
 ENTRIES_SHOWN = 10
 MARKETS_SHOWN = 20
@@ -45,7 +46,7 @@ def figures() -> Figures:
         people=Account.objects.filter(kind=AccountKind.USER).count(),
         alts=Account.objects.filter(kind=AccountKind.ALT).count(),
         issued=-house.cash if house else 0,
-        cash=Account.objects.aggregate(sum=Sum("cash"))["sum"] or 0,
+        cash=exact_sum(Account.objects.all(), F("cash")),
         orders_open=Order.objects.filter(open__gt=0).count(),
     )
 

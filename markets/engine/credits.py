@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from markets.engine.errors import Reason, Rejected
 from markets.engine.events import CreditsChanged, Event
 from markets.engine.ledger import Account
-from markets.engine.state import State
+from markets.engine.state import CREDIT_MAX, State
 from markets.engine.text import chips
 
 Credits = dict[int, dict[int, int]]  # account id -> owner id -> credit
@@ -32,6 +32,8 @@ def move_credit(state: State, account: Account, owner: int, amount: int) -> list
             f"{chips(credits[owner])}.",
         )
     credits[owner] = max(credits[owner] + amount, 0)
+    if state.rules >= 4:
+        credits[owner] = min(credits[owner], CREDIT_MAX)
     return [*apply_credits(state, planned), *set_credits(state, account, credits)]
 
 

@@ -47,7 +47,7 @@ class Exposure:
         self.offer_size = 0
         self.offer_value = 0
         self.worst_case = 0
-        self.notional = 0  # counts towards POSITION_LIMIT
+        self.notional = 0  # counts towards POSITION_LIMIT: the largest position possible, and what is realised
         self.cost = 0
         self.realised = 0
         self.traded = False  # ever; an account that has traded still knows the market after it is hidden from it
@@ -139,7 +139,7 @@ def refresh(account: Account, exposure: Exposure) -> None:
     low = market.min_settlement * most - exposure.bid_value
     high = market.max_settlement * least + exposure.offer_value
     worst_case = low if low < high else high
-    notional = market.bound * (most if most > -least else -least)
+    notional = market.bound * (most if most > -least else -least) + abs(exposure.realised)
     account.worst_case += worst_case - exposure.worst_case
     account.notional += notional - exposure.notional
     exposure.worst_case = worst_case

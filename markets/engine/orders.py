@@ -48,7 +48,7 @@ def create_order(state: State, account: Account, command: CreateOrder, at_us: in
         _refuse_shape(market, command)
     exposure = account.exposures.get(market_id) or Exposure(market)
     opposite, reach = (market.offers, price) if side == BID else (market.bids, -price)
-    worst_case, notional = _check_limits(account, exposure, command)
+    worst_case, notional = _check_limits(account, exposure, command, state.rules)
     crosses = opposite.top <= reach
     if time_in_force == FOK or (crosses and post_only):
         _check_conditions(account, opposite, reach, command)
@@ -124,7 +124,7 @@ def _refuse_shape(market: Market, command: CreateOrder) -> None:
     )
 
 
-def _check_limits(account: Account, exposure: Exposure, command: CreateOrder) -> tuple[int, int]:
+def _check_limits(account: Account, exposure: Exposure, command: CreateOrder, rules: int) -> tuple[int, int]:
     """Worst case and notional of the exposure if the whole order rested. Rejected TOO_MANY_ORDERS or POSITION_LIMIT."""
     if command.time_in_force == GTC and len(exposure.orders) >= ORDERS_MAX:
         raise Rejected(Reason.TOO_MANY_ORDERS, f"You have {ORDERS_MAX:,} open orders in this market, the limit.")
@@ -139,16 +139,24 @@ def _check_limits(account: Account, exposure: Exposure, command: CreateOrder) ->
     else:
         least -= size
         offer_value += command.price * size
-    notional = market.bound * (most if most > -least else -least)
+    notional = market.bound * (most if most > -least else -least) + abs(exposure.realised)
     total = abs(account.cash) + account.notional - exposure.notional + notional
     if total > NOTIONAL_MAX:
-        raise Rejected(
-            Reason.POSITION_LIMIT,
-            f"Cash, positions and orders could come to {chips(total)}, the limit is {chips(NOTIONAL_MAX)}.",
-        )
+        _refuse_beyond_limit(account, total, rules)
     low = market.min_settlement * most - bid_value
     high = market.max_settlement * least + offer_value
     return (low if low < high else high), notional
+
+
+def _refuse_beyond_limit(account: Account, total: int, rules: int) -> None:
+    """Rejected POSITION_LIMIT. Before version 4 of the rules, what is realised did not count."""
+    realised = sum(abs(exposure.realised) for exposure in account.exposures.values())
+    if rules >= 4 or total - realised > NOTIONAL_MAX:
+        raise Rejected(
+            Reason.POSITION_LIMIT,
+            f"Cash, positions and orders could come to {chips(total - realised)}, with {chips(realised)} of realised "
+            f"profits and losses that is {chips(total)}; the limit is {chips(NOTIONAL_MAX)}.",
+        )
 
 
 def _check_conditions(account: Account, opposite: BookSide, reach: int, command: CreateOrder) -> None:

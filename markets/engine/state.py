@@ -14,8 +14,9 @@ from markets.engine.text import name_key
 HOUSE = 1  # account id
 
 # Goes up with every change that alters the result of an accepted command. The journal stores it with each entry.
-# 2: names hide no spaces. 3: a co-owner buys at auctions with their own credit.
-RULES_VERSION = 3
+# 2: names hide no spaces. 3: a co-owner buys at auctions with their own credit. 4: realised profit counts towards
+# POSITION_LIMIT, and credits end at CREDIT_MAX.
+RULES_VERSION = 4
 
 PRICE_MAX = 100_000_000  # 1/100 chip, either sign: 1,000,000.00
 SIZE_MAX = 10_000_000  # 1/100: 100,000.00
@@ -23,6 +24,7 @@ ORDERS_MAX = 1_000  # open orders per account and market
 NOTIONAL_MAX = 10**17  # 1/10,000 chip: POSITION_LIMIT, which keeps every stored figure within 64 bits
 AMOUNT_MAX = 10**13  # 1/10,000 chip: 1,000,000,000 chips in one transfer
 ISSUE_MAX = 10**17  # 1/10,000 chip: 10^13 chips owed by the house
+CREDIT_MAX = ISSUE_MAX  # 1/10,000 chip: no part of the money is more than all of it
 
 _NOTHING: set[int] = set()
 

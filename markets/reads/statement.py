@@ -9,12 +9,13 @@ import heapq
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from django.db.models import Case, F, Q, QuerySet, Sum, When
+from django.db.models import Case, F, Q, QuerySet, When
 
 from accounts.models import Transfer
 from accounts.selectors import transfers_of
 from markets.models import JournalEntry, Payout, Side, Trade
 from markets.reads.selectors import trades_of
+from markets.reads.sums import exact_sum
 
 CHUNK = 1_000  # rows per query of a whole statement
 
@@ -160,5 +161,5 @@ def _sum_up_to(account: int, line: Line) -> int:
     total = 0
     for rows, id, amount in sums:
         earlier = rows.filter(Q(seq__lt=line.seq) | Q(**{"seq": line.seq, f"{id}__lte": line.id}))
-        total += int(earlier.aggregate(sum=Sum(amount))["sum"] or 0)
+        total += exact_sum(earlier, amount)
     return total

@@ -12,6 +12,7 @@ from markets.engine.ledger import Account, Exposure
 from markets.engine.state import Changed
 
 HOUSE = 1
+INT64 = 2**63 - 1  # what a column and a field of the wire hold
 
 
 def check_batch(engine: Engine, changed: Changed) -> None:
@@ -22,9 +23,8 @@ def check_batch(engine: Engine, changed: Changed) -> None:
         check_market(engine, engine.markets[market])
     for (_, market), exposure in changed.exposures.items():
         check_exposure(exposure, market)
-    live = [market.id for market in engine.markets.values() if market.status != MarketStatus.SETTLED]
     for account in changed.accounts.values():
-        check_account(account, [account.exposures[id] for id in live if id in account.exposures])
+        check_account(account, list(account.exposures.values()))
 
 
 def check_reported(events: list[Event], changed: Changed) -> None:
@@ -140,18 +140,23 @@ def check_exposure(exposure: Exposure, market_id: int) -> None:
     high = market.max_settlement * least + exposure.offer_value
     bound = max(abs(market.min_settlement), abs(market.max_settlement))
     assert exposure.worst_case == min(low, high), "the worst case"
-    assert exposure.notional == bound * max(abs(most), abs(least)), "what counts towards the limit"
+    largest = bound * max(abs(most), abs(least))
+    assert exposure.notional == largest + abs(exposure.realised), "what counts towards the limit"
     if not exposure.position:
         assert exposure.cost == 0, "no position, no cost"
+    sizes = (exposure.position, exposure.bid_size, exposure.offer_size)
+    values = (exposure.bid_value, exposure.offer_value, exposure.worst_case, exposure.cost, exposure.realised)
+    assert max(map(abs, (*sizes, *values))) <= INT64, "every figure fits 64 bits"
 
 
 def check_account(account: Account, exposures: list[Exposure]) -> None:
-    """Checks an account against its exposures. Those of settled markets are all 0 and may be left out."""
+    """Checks an account against its exposures."""
     assert account.worst_case == sum(x.worst_case for x in exposures), f"account {account.id}: sum of worst_case"
     assert account.notional == sum(x.notional for x in exposures), f"account {account.id}: sum of notional"
     assert account.available == account.cash + account.worst_case
     if account.id != HOUSE:
         assert account.available >= 0, f"account {account.id}: available {account.available}"
+    assert max(map(abs, (account.cash, account.available, *account.owners.values()))) <= INT64
     keyed = {o.client_order_id: o for x in exposures for o in x.orders.values() if o.client_order_id}
     assert account.open_by_key == keyed, f"account {account.id}: keys of the open orders"
     assert all(credit >= 0 for credit in account.owners.values()), f"account {account.id}: credit below zero"

@@ -11,7 +11,7 @@ from tests.scenario import OPERATOR, Scenario, table
 REMEMBERED = 10_000
 
 
-def test_example_5_9_an_order_sent_twice_is_one_order(day: Scenario) -> None:
+def test_example_5_10_an_order_sent_twice_is_one_order(day: Scenario) -> None:
     day.buy("alice", "GOLD", 40, key="mine")
     with day.repeats(day.engine.seq):
         day.buy("alice", "GOLD", 40, key="mine")

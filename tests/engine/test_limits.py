@@ -3,10 +3,12 @@
 import pytest
 
 from markets.engine.commands import CreateOrder, TimeInForce
-from markets.engine.errors import Reason
+from markets.engine.errors import Reason, Rejected
+from tests.engine.driver import Driver
+from tests.engine.extremes import Extremes
+from tests.engine.invariants import INT64
 from tests.scenario import Scenario, table
 
-INT64 = 2**63 - 1
 HUGE = 10**30
 LARGEST_SIZE = 100_000
 
@@ -153,6 +155,92 @@ def test_the_largest_fills_and_settlement_fit_64_bits(dear: Scenario) -> None:
     dear.settle("DEAR", 1_000_000)
     assert sum(a.cash for a in dear.engine.accounts.values()) == 0
     assert dear.cash("alice") == "50000"
+
+
+@pytest.fixture
+def rich() -> Scenario:
+    """Alice and Bob have 10^11 each, as much as the largest order can win in GOLD or SILVER."""
+    day = Scenario(compare=False)
+    day.people("alice", "bob")
+    for _ in range(100):
+        day.gift("alice", 10**9)
+        day.gift("bob", 10**9)
+    day.market("GOLD", 0, 1_000_000)
+    day.market("SILVER", 0, 1_000_000)
+    return day
+
+
+def lose(day: Scenario, loser: str, winner: str, market: str) -> None:
+    """The loser sells for nothing what they buy back at the highest price: 10^11 change hands."""
+    day.sell(loser, market, 0, LARGEST_SIZE)
+    day.buy(winner, market, 0, LARGEST_SIZE)
+    day.sell(winner, market, 1_000_000, LARGEST_SIZE)
+    day.buy(loser, market, 1_000_000, LARGEST_SIZE)
+
+
+def test_example_5_8_what_is_realised_counts(rich: Scenario) -> None:
+    """Each round ends with the money where it was, and 2 x 10^11 more realised by both."""
+    for _ in range(49):
+        lose(rich, "alice", "bob", "GOLD")
+        lose(rich, "bob", "alice", "SILVER")
+    lose(rich, "alice", "bob", "GOLD")
+    assert rich.cash("bob") == "200000000000"
+    with pytest.raises(
+        Rejected, match=r"9,900,000,000,000 of realised profits and losses.* the limit is 10,000,"
+    ) as no:
+        rich.sell("bob", "SILVER", 0, LARGEST_SIZE)
+    assert no.value.reason == Reason.POSITION_LIMIT
+    for who in ("alice", "bob"):
+        assert rich.engine.accounts[rich.ids[who]].notional == 99 * 10**15
+
+
+def test_what_is_realised_counts_after_settlement_and_a_restart(rich: Scenario) -> None:
+    for _ in range(49):
+        lose(rich, "alice", "bob", "GOLD")
+        lose(rich, "bob", "alice", "SILVER")
+    rich.settle("GOLD", 0)
+    rich.settle("SILVER", 0)
+    rich.market("LEAD", 0, 1_000_000)
+    lose(rich, "alice", "bob", "LEAD")
+    with rich.refuses(Reason.POSITION_LIMIT):
+        rich.sell("bob", "LEAD", 0, LARGEST_SIZE)
+
+
+def test_before_version_4_what_was_realised_went_past_64_bits(rich: Scenario) -> None:
+    """A replay of entries from then accepts what was accepted; 10^15 units a round, so 9,300 rounds are enough."""
+    rich.engine.rules = 3
+    for _ in range(9_300):
+        lose(rich, "alice", "bob", "GOLD")
+        lose(rich, "bob", "alice", "SILVER")
+        rich.history.clear()
+    realised = [abs(rich.exposure("alice", market).realised) for market in ("GOLD", "SILVER")]
+    assert min(realised) > INT64
+
+
+def test_a_credit_ends_at_all_the_money_there_is(rich: Scenario) -> None:
+    """Desk is not flat, and an operator takes out what Alice puts in: her credit only grows."""
+    rich.alt("alice", "Desk")
+    rich.buy("Desk", "GOLD", 0)
+    for _ in range(10_001):
+        rich.pay("alice", "Desk", 10**9)
+        rich.pay("Desk", "bob", 10**9, by="operator")
+        rich.pay("bob", "alice", 10**9)
+        rich.history.clear()
+    assert rich.credit("Desk") == str(10**13)
+    rich.pay("alice", "Desk", 1)
+    rich.pay("Desk", "alice", "0.5")
+    assert rich.credit("Desk") == f"{10**13 - 1}.5"
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_who_plays_at_the_bounds_stays_within_64_bits(seed: int) -> None:
+    """With the oracle; tests/engine/invariants.py holds every figure to 64 bits."""
+    driver = Driver(seed)
+    driver.generator = Extremes(driver.rng, driver.engine)
+    driver.run(4_000)
+    assert driver.answers["POSITION_LIMIT"] > 10
+    realised = [x.realised for account in driver.engine.accounts.values() for x in account.exposures.values()]
+    assert max(map(abs, realised)) > 10**16
 
 
 def test_limits_are_checked_before_post_only_and_fok(dear: Scenario) -> None:

@@ -50,14 +50,14 @@ def test_nothing_to_cancel_is_no_refusal(busy: Scenario) -> None:
     assert busy.out("carol", "GOLD", Side.OFFER) == []
 
 
-def test_example_5_8_without_a_name_frozen_markets_are_skipped(busy: Scenario) -> None:
+def test_example_5_9_without_a_name_frozen_markets_are_skipped(busy: Scenario) -> None:
     busy.status("GOLD", MarketStatus.PAUSED)
     busy.out("alice")
     assert "alice 1 @ 60" in busy.book("GOLD")
     assert busy.book("SILVER") == ""
 
 
-def test_example_5_8_a_frozen_market_that_is_named_refuses(busy: Scenario) -> None:
+def test_example_5_9_a_frozen_market_that_is_named_refuses(busy: Scenario) -> None:
     busy.status("GOLD", MarketStatus.PAUSED)
     with busy.refuses(Reason.MARKET_PAUSED):
         busy.out("alice", "GOLD")

@@ -29,7 +29,7 @@ from tests.kinds import find_rare, list_kinds
 from tests.markets.conftest import connected_to
 from tests.markets.keeping import apply_all, commit_history, random_history, run_verify
 
-HISTORY = random_history(seed=80, length=400)
+HISTORY = random_history(seed=91, length=400)
 ROOT = Path(__file__).resolve().parents[3]
 
 

@@ -4219,7 +4219,7 @@ export enum Reason {
   TOO_MANY_ORDERS = 83,
 
   /**
-   * positions and orders could come to more than 10^13 chips
+   * cash, positions, orders and what is realised could come to more than 10^13 chips
    *
    * @generated from enum value: POSITION_LIMIT = 84;
    */
