@@ -15,8 +15,7 @@ from psycopg.conninfo import make_conninfo
 
 from markets.models import JournalEntry
 
-SQLITE_FILE = "exchange.sqlite3"
-DUMP_FILE = "exchange.dump"  # of pg_dump, for pg_restore
+DUMP_FILE = "postgresql.dump"  # of pg_dump, for pg_restore
 BESIDE = ("secret_key", "pictures")  # of VAR_DIR; without the secret everybody would have to sign in again
 # What pg_dump must know of a DATABASE_URL. Others of Django's parameters are psycopg's own.
 SERVER = (
@@ -66,8 +65,9 @@ class Command(BaseCommand):
 def _save_database(folder: Path) -> str:
     """Saves the database as it is at one moment. Returns the file's name."""
     if connection.vendor == "sqlite":
-        _copy_sqlite(folder / SQLITE_FILE)
-        return SQLITE_FILE
+        name = Path(connection.settings_dict["NAME"]).name  # as VAR_DIR has it, so that the folder can be the next one
+        _copy_sqlite(folder / name)
+        return name
     _dump_postgresql(folder / DUMP_FILE)
     return DUMP_FILE
 
