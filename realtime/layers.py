@@ -7,6 +7,7 @@ order. And one expired message removes its reader from all groups for good.
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from channels.exceptions import ChannelFull
@@ -25,14 +26,17 @@ LAYER_ERRORS = (OSError, RedisError, ChannelFull)
 class Sender:
     """Sends through a layer that may fail. A message that the layer does not take is dropped; an outage is logged once.
 
-    The methods return whether the layer took the message.
+    The methods return whether the layer took the message. While `may_send` returns False, nothing is sent.
     """
 
-    def __init__(self, layer: BaseChannelLayer) -> None:
+    def __init__(self, layer: BaseChannelLayer, may_send: Callable[[], bool]) -> None:
         self._layer = message_layer(layer)
+        self._may_send = may_send
         self._failing = False
 
     async def send(self, channel: str, message: ToHub) -> bool:
+        if not self._may_send():
+            return False
         try:
             await self._layer.send(channel, message)
         except ChannelFull:
@@ -43,6 +47,8 @@ class Sender:
         return self._worked()
 
     async def group_send(self, group: str, message: ToHub) -> bool:
+        if not self._may_send():
+            return False
         try:
             await self._layer.group_send(group, message)
         except LAYER_ERRORS as error:

@@ -35,6 +35,7 @@ from markets.journal.entries import (
 )
 from markets.journal.entries import Outcome as Outcome
 from markets.journal.loading import load
+from markets.journal.lock import LockLost, SessionLock, lock_of
 from markets.journal.projection import Rows, project, project_levels
 from markets.journal.tables import (
     CHECKPOINTS,
@@ -65,21 +66,40 @@ class JournalUnavailable(Exception):
 
 
 class Journal:
-    """Call load() first, then commit() batch after batch. Reads at any time. The caller holds the matcher's lock."""
+    """Call take_lock() and load() first, then commit() batch after batch. Reads at any time."""
 
     def __init__(self) -> None:
         self._writes = _Thread("journal")
         self._reads = _Thread("journal-reads")
         self._histories = _Thread("journal-histories")
+        self.lock = lock_of(self._writes.connection)
         self._writer: Writer | None = None
         self._hash = GENESIS  # hash of the last entry
         self._since: Counter[int] = Counter()  # entries of each market since its last checkpoint
 
     def close(self) -> None:
-        """Waits for running commits and reads, and closes the connections."""
+        """Waits for running commits and reads, closes the connections and releases the lock."""
         self._histories.close()
         self._reads.close()
         self._writes.close()
+        self.lock.release()
+
+    # --- The lock
+
+    def take_lock(self) -> None:
+        """Makes this process the matcher of its database, until close(). Raises lock.MatcherRuns."""
+        self._writes.call(self.lock.take)
+
+    async def check_lock(self) -> None:
+        """Waits for a running commit on PostgreSQL, where the session that commits holds the lock. Raises
+        JournalUnavailable if this process has lost the lock: it cannot commit any more."""
+        try:
+            if isinstance(self.lock, SessionLock):
+                await self._writes.run(self.lock.check)
+            else:
+                self.lock.check()
+        except LockLost as error:
+            raise JournalUnavailable(str(error)) from error
 
     # --- Writing
 
@@ -168,23 +188,26 @@ class Journal:
     async def entries(self, seqs: Collection[int]) -> dict[int, Outcome]:
         """The accepted commands with these seqs, by seq."""
         where = f"seq IN ({', '.join(['%s'] * len(seqs))})"
-        found = await self._reads.run(read_outcomes, self._reads.connection, where, *seqs)
+        found = await self._read(read_outcomes, where, *seqs)
         return {outcome.seq: outcome for outcome in found}
 
     async def outcomes(self, after: int, most: int) -> list[Outcome] | None:
         """The entries after the seq `after`, oldest first; None if there are more than `most`."""
         where = "seq > %s ORDER BY seq LIMIT %s"
-        found = await self._reads.run(read_outcomes, self._reads.connection, where, after, most + 1)
+        found = await self._read(read_outcomes, where, after, most + 1)
         return found if len(found) <= most else None
 
     async def market_outcomes(self, market: int, after: int, most: int) -> list[Outcome] | None:
         """The market's entries after the seq `after`, oldest first; None if there are more than `most`."""
-        found = await self._reads.run(market_outcomes, self._reads.connection, market, after, most + 1)
+        found = await self._read(market_outcomes, market, after, most + 1)
         return found if len(found) <= most else None
 
     async def market_state(self, market: int, seq: int) -> MarketState:
         """The market as it was when the journal stood at `seq`. LookupError if it did not exist yet."""
-        return await self._reads.run(market_state, self._reads.connection, market, seq)
+        return await self._read(market_state, market, seq)
+
+    def _read(self, read: Callable[..., T], *arguments: object) -> asyncio.Future[T]:
+        return self._reads.run(_read_or_close, self._reads.connection, read, *arguments)
 
     def history(self, read: Callable[..., T], *arguments: object) -> asyncio.Future[T]:
         """Begins to call read(connection, *arguments) on the thread of histories. An error closes its connection."""
@@ -192,6 +215,7 @@ class Journal:
 
 
 def _read_or_close(connection: BaseDatabaseWrapper, read: Callable[..., T], *arguments: object) -> T:
+    """Calls read(connection, *arguments). After an error the next read gets a new connection: this one may be dead."""
     try:
         return read(connection, *arguments)
     except BaseException:

@@ -11,6 +11,9 @@ from proto import exchange_pb2 as pb
 from realtime.messages import CommandMessage, RequestMessage, ResyncMessage
 
 ORIGINS_MAX = 100_000  # origins for which the last number is remembered
+EXPIRES_US = 5_000_000  # a request that waited longer is refused, never executed
+
+EXPIRED = Rejected(Reason.EXPIRED, f"The request waited over {EXPIRES_US // 1_000_000} s and was not executed.")
 
 
 class Delivered:
@@ -73,3 +76,8 @@ def count_of(message: RequestMessage | ResyncMessage) -> int:
 
 def parsed(message: RequestMessage) -> pb.ClientFrame:
     return pb.ClientFrame.FromString(message["data"])
+
+
+def is_late(message: RequestMessage, now_us: int) -> bool:
+    """Whether the request waited too long, and is to be refused with EXPIRED."""
+    return now_us - message["received_us"] > EXPIRES_US

@@ -22,11 +22,13 @@ from markets.engine.visibility import NOTHING, market_not_found
 from markets.journal.entries import Outcome
 from markets.journal.journal import Journal
 from markets.matching import charges
-from markets.matching.batch import Delivered, Frame, Slot, check_repeat, count_of, parsed
+from markets.matching.batch import EXPIRED, Delivered, Frame, Slot, check_repeat, count_of, is_late, parsed
 from markets.matching.history_requests import HistoryRequests
+from markets.matching.lease import Lease
 from markets.matching.publisher import Publisher
 from markets.matching.quarantine import Quarantine
 from markets.matching.quota import NOBODY, DailyQuota
+from markets.matching.reads import Reads
 from markets.matching.sessions import Answer, Sessions
 from markets.matching.streams import EncodedMessage, Streams
 from markets.wire import codec
@@ -40,10 +42,8 @@ from realtime.frames import encoded
 from realtime.limits import BUSY_RETRY_MS, SERVER_FRAME_BYTES_MAX
 from realtime.messages import (
     CommandMessage,
-    HistoryMessage,
     RequestMessage,
     ResyncMessage,
-    SessionMessage,
     ToMatcher,
 )
 from realtime.rights import Rights
@@ -52,12 +52,14 @@ logger = logging.getLogger(__name__)
 
 BATCH_COMMANDS_MAX = 512
 INBOX_COMMANDS_MAX = 20_000
-EXPIRES_US = 5_000_000  # a request that waited longer is refused, never executed
 BUSY_AFTER_SECONDS = 1.0  # while a commit takes longer, the database is locked and new requests get BUSY
 
 Queued = RequestMessage | ResyncMessage  # what waits in the inbox
 
-EXPIRED = Rejected(Reason.EXPIRED, f"The request waited over {EXPIRES_US // 1_000_000} s and was not executed.")
+
+UNKNOWN = Rejected(
+    Reason.OUTCOME_UNKNOWN, "The exchange could not read its first answer. Ask again with the same key.", BUSY_RETRY_MS
+)
 
 
 def utc_us() -> int:
@@ -83,7 +85,8 @@ class Matcher:
         self.clock = clock
         self.epoch = clock()
         self.streams = Streams(engine, journal)
-        self._publisher = Publisher(layer, self.streams, self.epoch)
+        self._lease = Lease(journal)
+        self._publisher = Publisher(layer, self.streams, self.epoch, self._lease.is_valid)
         self.sessions = Sessions(self.streams, self._publisher.entitlements, self.rates, self.epoch)
         self.watch = Watch(engine)
         self.refused = 0
@@ -91,6 +94,7 @@ class Matcher:
         self._waiting = 0  # commands in the inbox
         self._wake = asyncio.Event()
         self.history_requests = HistoryRequests(engine, journal, self.rates, self._wake.set)
+        self.reads = Reads(self.sessions, self.history_requests)
         self._idle = asyncio.Event()
         self._idle.set()
         self._delivered = Delivered()
@@ -136,6 +140,7 @@ class Matcher:
     async def run(self) -> None:
         """Does batch after batch, and beats, until cancelled. Raises what broke either: then the process must end."""
         async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._lease.keep())
             tasks.create_task(self._publisher.beat())
             tasks.create_task(self._do_batches())
 
@@ -169,9 +174,9 @@ class Matcher:
         request only begins its reading. The answers include the histories that are ready by now."""
         now_us = max(self.clock(), self.engine.at_us)
         fresh = [message for message in batch if not self._delivered.has(message)]
-        resynced = [(m["reply"], await self.sessions.resync(m["streams"])) for m in fresh if m["type"] == "resync"]
-        read = [(m, await self._read(m, now_us)) for m in fresh if m["type"] == "session" or m["type"] == "history"]
-        answers: list[tuple[RequestMessage, Answer]] = [(m, answer) for m, answer in read if answer is not None]
+        resynced = [(m["reply"], await self.reads.resync(m)) for m in fresh if m["type"] == "resync"]
+        requested = [m for m in fresh if m["type"] == "session" or m["type"] == "history"]
+        answers = await self.reads.answers(((m, self._asker(m)) for m in requested), now_us)
         commands = [message for message in fresh if message["type"] == "command"]
         frames, messages, publication, changed = await self._execute(commands, now_us)
         self.streams.publish(messages, publication, changed)
@@ -219,21 +224,12 @@ class Matcher:
         self._commit_began = time.monotonic()
         return self.journal.commit(self.engine, outcomes, changed)
 
-    # --- Reads and commands
-
-    async def _read(self, message: SessionMessage | HistoryMessage, now_us: int) -> Answer | None:
-        """Answers a request that changes nothing. None if its answer follows later."""
-        request = parsed(message).messages[0]
-        if now_us - message["received_us"] > EXPIRES_US:
-            return Answer([encoded(codec.refusal(request.request_id, EXPIRED))], None)
-        if message["type"] == "history":
-            return self.history_requests.ask(message, request, self._asker(message), now_us)
-        return await self.sessions.answer(request, self._asker(message), message["subscriptions"], now_us)
+    # --- Commands
 
     def _apply(self, message: CommandMessage, at_us: int, outcomes: list[Outcome]) -> Frame:
         """Applies the commands of one frame. Accepted ones are added to `outcomes`."""
         asker = self._asker(message)
-        late = at_us - message["received_us"] > EXPIRES_US
+        late = is_late(message, at_us)
         slots = []
         for request in parsed(message).messages:
             slot = Slot(request.request_id)
@@ -286,7 +282,13 @@ class Matcher:
         repeats = [(slot, frame.asker) for frame in frames for slot in frame.slots if slot.command is not None]
         if not repeats:
             return
-        first = await self.journal.entries([slot.seq for slot, _ in repeats])
+        try:
+            first = await self.journal.entries([slot.seq for slot, _ in repeats])
+        except Exception:
+            logger.exception("The first answers of %d repeated commands could not be read.", len(repeats))
+            for slot, _ in repeats:
+                slot.message = codec.refusal(slot.request_id, UNKNOWN)
+            return
         for slot, asker in repeats:
             entry = first[slot.seq]
             try:

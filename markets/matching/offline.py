@@ -9,7 +9,6 @@ from typing import Self, cast
 from channels.layers import BaseChannelLayer
 
 from markets.journal.journal import Journal
-from markets.journal.lock import MatcherLock
 from markets.matching.matcher import Matcher, utc_us
 from markets.matching.process import load_matcher
 from proto.exchange_pb2 import ClientFrame, ClientMessage, ServerFrame, ServerMessage
@@ -22,15 +21,18 @@ class OfflineExchange:
     """`with OfflineExchange() as exchange:` holds the lock. Raises journal.lock.MatcherRuns if an exchange runs."""
 
     def __init__(self) -> None:
-        self._lock = MatcherLock()
         self._layer = _Recorder()
         self._numbers = itertools.count()
 
     def __enter__(self) -> Self:
-        self._lock.__enter__()
         self._journal = Journal()
+        try:
+            self._journal.take_lock()
+            self._matcher: Matcher = load_matcher(self._layer, self._journal)
+        except BaseException:
+            self._journal.close()
+            raise
         self._loop = asyncio.new_event_loop()
-        self._matcher: Matcher = load_matcher(self._layer, self._journal)
         self._loop.run_until_complete(self._matcher.create_house())
         return self
 
@@ -39,7 +41,6 @@ class OfflineExchange:
     ) -> None:
         self._loop.close()
         self._journal.close()
-        self._lock.__exit__(kind, error, trace)
 
     def ask(self, user: int, message: ClientMessage, *, account: int = 0, sudo: bool = False) -> ServerMessage:
         """Returns the reply after the commit, like realtime.gateway.ask_sync(). RequestFailed if it was refused."""

@@ -6,7 +6,7 @@ Askers time out with OUTCOME_UNKNOWN and ask again with their key.
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from channels.layers import BaseChannelLayer
 
@@ -32,10 +32,10 @@ SUMMARY_SECONDS = 0.25  # between two rounds of summaries
 
 
 class Publisher:
-    """`published` is the seq of the last journal entry whose events have been sent."""
+    """`published` is the seq of the last journal entry whose events have been sent. `may_send`: see Sender."""
 
-    def __init__(self, layer: BaseChannelLayer, streams: Streams, epoch: int) -> None:
-        self.sender = Sender(layer)
+    def __init__(self, layer: BaseChannelLayer, streams: Streams, epoch: int, may_send: Callable[[], bool]) -> None:
+        self.sender = Sender(layer, may_send)
         self.streams = streams
         self.entitlements = Entitlements(streams)
         self.epoch = epoch

@@ -16,7 +16,6 @@ from django.utils.module_loading import import_string
 
 from markets import checks, demo, housekeeping
 from markets.journal.journal import Journal
-from markets.journal.lock import MatcherLock
 from markets.matching.process import load_matcher, matching
 from realtime import limits
 from realtime.addresses import is_loopback
@@ -96,13 +95,10 @@ def _open_matcher(role: str, layer: BaseChannelLayer) -> Iterator[tuple[list[Any
     if role == "web":
         yield [], _do_nothing
         return
-    with MatcherLock():
-        journal = Journal()
-        try:
-            matcher = load_matcher(layer, journal)
-            yield [*matching(matcher, layer), housekeeping.keep_house], matcher.drain
-        finally:
-            journal.close()
+    with contextlib.closing(Journal()) as journal:
+        journal.take_lock()
+        matcher = load_matcher(layer, journal)
+        yield [*matching(matcher, layer), housekeeping.keep_house], matcher.drain
 
 
 async def _do_nothing() -> None: ...
