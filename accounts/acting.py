@@ -1,6 +1,5 @@
 """Who acts: the signed-in person, and the account that the browser acts as. The session keeps the account."""
 
-import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import wraps
@@ -22,13 +21,20 @@ from accounts.models import Account, User
 from accounts.selectors import Branch, other_account, tree, typed_id
 from accounts.services import ensure_user_account
 from accounts.sudo import is_on
-from proto.exchange_pb2 import KEY_CONFLICT, ClientMessage, ServerMessage
+from accounts.typed import COOKIE, came_from, claim, keep, keep_signed_out, new_key
+from proto.exchange_pb2 import KEY_CONFLICT, OUTCOME_UNKNOWN, ClientMessage, ServerMessage
 from realtime import gateway
 from realtime.errors import RequestFailed
 from realtime.rights import Rights
 
 SESSION_KEY = "acting_as"
 NO_DATA: Mapping[str, Any] = MappingProxyType({})
+
+REFUSALS = {  # where the exchange's own sentence does not tell what to do with the form
+    OUTCOME_UNKNOWN: "The exchange did not answer in time, so this may or may not have happened. Press the button "
+    "again: it does not happen a second time.",
+    KEY_CONFLICT: "This form was sent before with other entries. Check them, and send it again if they are right.",
+}
 
 P = ParamSpec("P")
 
@@ -74,22 +80,35 @@ def acting(
     @wraps(view)
     def inner(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         if not request.user.is_authenticated:
-            here = back(request, settings.LOGIN_REDIRECT_URL).url
-            return redirect_to_login(request.get_full_path() if request.method == "GET" else here)
+            return sign_in_first(request)
         try:
             own = ensure_user_account(request.user)
         except RequestFailed as failed:
             return render(request, "unavailable.html", {"reason": failed.message}, status=503)
         person = Acting(request.user, own, tree(own), is_on(request.session, request.user))
+        if (claimed := claim(request, person.may_act_as)) is not None:
+            request.session[SESSION_KEY] = claimed  # its page acts as the account that the form was filled in for
         wanted = person.may_act_as(request.session.get(SESSION_KEY, own.id))
         if wanted is None:
             del request.session[SESSION_KEY]
             messages.info(request, f"You may no longer act as that account. You now act as {own.name}.")
         response = view(request, replace(person, account=wanted or own), *args, **kwargs)
+        if COOKIE in request.COOKIES:
+            response.delete_cookie(COOKIE)
         add_never_cache_headers(response)  # after sign-out nothing stays in the browser; every form has a new key
         return response
 
     return inner
+
+
+def sign_in_first(request: HttpRequest) -> HttpResponseRedirect:
+    """Leads to the sign-in page and back: after a form to the page that it was on, which shows what was typed."""
+    if request.method == "GET":
+        return redirect_to_login(request.get_full_path())
+    messages.error(request, "You are signed out, so nothing was sent. Sign in to get your form back.")
+    response = redirect_to_login(came_from(request) or back(request, settings.LOGIN_REDIRECT_URL).url)
+    keep_signed_out(request, response)
+    return response
 
 
 def posting_account(request: HttpRequest, who: Acting) -> Account | None:
@@ -109,7 +128,8 @@ def ask(
 ) -> ServerMessage | None:
     """Sends `message` for the form's account and returns the reply.
 
-    None if it is refused; the next page then shows why. `on_refusal` gets the refusal of a message that was sent.
+    None if it is refused; the next page then shows why, and the form as it was sent. `on_refusal` gets the refusal of
+    a message that was sent.
     """
     account = posting_account(request, who)
     if account is None:
@@ -117,12 +137,15 @@ def ask(
         return None
     try:
         rights = Rights(operator=who.operator)
-        return gateway.ask_sync(who.user.pk, message, account=account.id, sudo=who.sudo, rights=rights)
+        reply = gateway.ask_sync(who.user.pk, message, account=account.id, sudo=who.sudo, rights=rights)
     except RequestFailed as failed:
         on_refusal(failed)
-        again = failed.reason == KEY_CONFLICT  # the browser's Back button leads to a form that was sent
-        messages.error(request, "This form was already sent. Here is a new one." if again else failed.message)
+        keep(request, used_key=failed.reason == KEY_CONFLICT)
+        messages.error(request, REFUSALS.get(failed.reason, failed.message))
         return None
+    if reply.replayed:
+        messages.info(request, "This form was sent before and acted once. This is its first answer again.")
+    return reply
 
 
 def carry_out(
@@ -139,7 +162,8 @@ def carry_out(
 
 
 def complain(request: HttpRequest, form: Form) -> None:
-    """Shows a form's errors on the next page."""
+    """Shows a form's errors on the next page, and the form as it was sent."""
+    keep(request, used_key="key" in form.errors)
     for field, errors in form.errors.items():
         name = "" if field == NON_FIELD_ERRORS else f"{form[field].label}: "
         messages.error(request, name + " ".join(str(error) for error in errors))
@@ -173,8 +197,3 @@ def page_context(who: Acting, *, script: Mapping[str, Any] = NO_DATA, **more: An
         **script,
     }
     return {"who": who, "chip": settings.CHIP_NAME, "key": new_key(), "page": page, **more}
-
-
-def new_key() -> str:
-    """A new idempotency key for a form: a form that is sent twice acts once."""
-    return uuid.uuid4().hex

@@ -18,17 +18,17 @@ from accounts.acting import (
     acting,
     back,
     carry_out,
-    new_key,
     page_context,
     posting_account,
     to_page,
 )
 from accounts.console.rights import ask_again, may_operate
 from accounts.forms import AltForm, KeyedForm, ShareForm, TokenForm, TransferForm
-from accounts.models import AccountKind
+from accounts.models import AccountKind, ApiToken
 from accounts.selectors import account_named, people, possessions, typed_id
 from accounts.sudo import is_recent, turn_off, turn_on
 from accounts.tokens import MadeBefore, TokenRefused, astray, create_token_once, live_tokens, revoke_token
+from accounts.typed import new_key, take
 from proto.exchange_pb2 import ClientMessage, CreateAccount, LeaveAccount, MakeTransfer, ShareAccount
 
 SUDO_WANTED = "sudo_wanted"  # session key: [person, page to return to], while another page asks for the password
@@ -129,7 +129,8 @@ def keys(request: HttpRequest, who: Acting) -> HttpResponse:
     recent = operator and is_recent(request.session, who.user)
     if operator and not recent and "sudo" in request.GET:
         return ask_again(request, who.user)
-    form, secret = TokenForm(initial={"key": new_key()}, tree=who.tree, sudo=recent), ""
+    form = TokenForm(take(request, request.path), initial={"key": new_key()}, tree=who.tree, sudo=recent)
+    secret = ""
     if request.method == "POST":
         form = TokenForm(request.POST, tree=who.tree, sudo=recent)
         try:
@@ -167,11 +168,11 @@ def _make_token(form: TokenForm, who: Acting) -> str:
 @require_POST
 @acting
 def revoke_key(request: HttpRequest, who: Acting, token_id: int) -> HttpResponse:
-    token = live_tokens(who.user).filter(pk=token_id).first()
+    token = ApiToken.objects.filter(user=who.user, pk=token_id).first()
     if token is None:
-        messages.error(request, "You have no such token, or it is already revoked.")
+        messages.error(request, "You have no such token.")
     else:
-        revoke_token(token)
+        revoke_token(token)  # a second time it changes nothing
         messages.success(request, f"“{token.name}” is revoked. Its open connections close within seconds.")
     return redirect("accounts:keys")
 

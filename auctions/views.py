@@ -11,6 +11,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from accounts import money
 from accounts.acting import Acting, acting, ask, carry_out, complain, page_context, posting_account
 from accounts.forms import KeyedForm
+from accounts.typed import keep, sent_or_kept
 from auctions import pictures, selectors
 from auctions.forms import AuctionForm, BuyForm, EditForm, edit_message
 from auctions.models import Auction, AuctionStatus
@@ -43,8 +44,8 @@ def auction(request: HttpRequest, who: Acting, auction_id: int) -> HttpResponse:
 @acting
 def create(request: HttpRequest, who: Acting) -> HttpResponse:
     """Lists an auction. After a refusal the form comes back with the input."""
-    form = AuctionForm(request.POST, request.FILES) if request.method == "POST" else AuctionForm()
-    if form.is_bound:
+    form = AuctionForm(sent_or_kept(request), request.FILES or None)
+    if request.method == "POST":
         reply = send_create(request, who, form)
         if reply is not None:
             messages.success(request, f"{reply.auction_created.auction.name} is on the auction board.")
@@ -73,8 +74,8 @@ def edit(request: HttpRequest, who: Acting, auction_id: int) -> HttpResponse:
         raise Http404
     price = "" if found.buy_now_price is None else money.plain(found.buy_now_price, money.CASH_DECIMALS)
     initial = {"name": found.name, "description": found.description, "price": price}
-    form = EditForm(request.POST, request.FILES) if request.method == "POST" else EditForm(initial=initial)
-    if form.is_bound and send_edit(request, who, found, form) is not None:
+    form = EditForm(sent_or_kept(request), request.FILES or None, initial=initial)
+    if request.method == "POST" and send_edit(request, who, found, form) is not None:
         messages.success(request, "Auction saved.")
         return redirect("auctions:auction", auction_id)
     return render(request, "auctions/edit.html", page_context(who, here="auctions", form=form, auction=found))
@@ -106,6 +107,7 @@ def ask_with_picture(
         gateway.draw_sync(who.user.pk, "expensive", sudo=who.sudo)  # decoding a picture is costly
         name = pictures.keep(upload)
     except (PictureRefused, RequestFailed) as refused:
+        keep(request)
         why = refused.message if isinstance(refused, RequestFailed) else str(refused)
         messages.error(request, f"{why} Nothing was sent.")
         return None

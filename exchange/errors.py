@@ -3,11 +3,15 @@
 import uuid
 from collections.abc import Callable
 
+from django.conf import settings
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.views import defaults
+from django.views.csrf import csrf_failure
 
 from accounts.rest.errors import Refusal
+from accounts.typed import came_from, keep, keep_signed_out
 from realtime.limits import MIB, REQUEST_BODY_BYTES_MAX, TOO_LONG_HEADER
 
 API = "/api/"
@@ -36,6 +40,20 @@ def too_long(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Callabl
         return render(request, "413.html", {"most": REQUEST_BODY_BYTES_MAX // MIB}, status=413)
 
     return answer
+
+
+def form_expired(request: HttpRequest, reason: str = "") -> HttpResponseBase:
+    """Django's CSRF_FAILURE_VIEW. A form of one of our own pages, as its browser says, comes back as it was sent."""
+    page = came_from(request) if request.headers.get("Origin") == f"{request.scheme}://{request.get_host()}" else ""
+    if not page or settings.CSRF_COOKIE_NAME not in request.COOKIES:  # without cookies it would come back for ever
+        return csrf_failure(request, reason)
+    messages.error(request, "This form had expired, so nothing was sent. Check it and send it again.")
+    response = redirect(page)
+    if request.user.is_authenticated:
+        keep(request)
+    else:
+        keep_signed_out(request, response)
+    return response
 
 
 def server_error(request: HttpRequest) -> HttpResponseBase:

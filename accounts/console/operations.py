@@ -12,7 +12,7 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 from django.db.models.options import Options
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, path, reverse
@@ -21,24 +21,17 @@ from django.views.generic import FormView
 from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from accounts.acting import new_key
+from accounts.acting import REFUSALS
 from accounts.console.rights import ask_again, may_operate
 from accounts.forms import KeyedForm
 from accounts.models import User
 from accounts.services import ensure_user_account
 from accounts.sudo import is_recent
-from proto.exchange_pb2 import KEY_CONFLICT, OUTCOME_UNKNOWN, ClientMessage, ServerMessage
+from accounts.typed import keep, new_key, take
+from proto.exchange_pb2 import KEY_CONFLICT, ClientMessage, ServerMessage
 from realtime import gateway
 from realtime.errors import RequestFailed
 from realtime.limits import KEY_CHARACTERS_MAX, REASON_CHARACTERS_MAX
-
-UNSENT = "unsent"  # session key: (address, the form's data) while the person types the password
-
-WORDS = {
-    OUTCOME_UNKNOWN: "The exchange did not answer in time, so this may or may not have happened. Press the button "
-    "again: it does not happen a second time.",
-    KEY_CONFLICT: "This form was sent before with other entries. Check them, and send it again if they are right.",
-}
 
 
 class OperationForm(KeyedForm):
@@ -101,18 +94,14 @@ class Operation(FormView[OperationForm]):
         if not may_operate(request.user):
             raise PermissionDenied
         if not is_recent(request.session, request.user, settings.DANGER_SECONDS if self.danger else None):
-            if request.method == "POST":
-                request.session[UNSENT] = (request.get_full_path(), request.POST.urlencode())
-            return ask_again(request, request.user)  # a new sign-in drops UNSENT: it may be another person
+            keep(request)
+            return ask_again(request, request.user)  # a sign-in as another person empties the session
         return super().dispatch(request, *args, **kwargs)
 
     def get_form_kwargs(self) -> dict[str, Any]:
         """Fills in what was typed before the password was asked for. The person looks at it and sends it again."""
-        address, typed = self.request.session.get(UNSENT, ("", ""))
-        if self.request.method != "GET" or address != self.request.get_full_path():
-            return super().get_form_kwargs()
-        del self.request.session[UNSENT]
-        return {**super().get_form_kwargs(), "data": QueryDict(typed)}
+        typed = take(self.request, self.request.path) if self.request.method == "GET" else None
+        return {**super().get_form_kwargs(), **({"data": typed} if typed else {})}
 
     @property
     def operator(self) -> User:
@@ -175,7 +164,7 @@ class CommandOperation(Operation):
 
     def refused(self, form: OperationForm, failed: RequestFailed) -> HttpResponse:
         """Shows the form again with the reason. It keeps its key, unless the key was used with other entries."""
-        form.add_error(None, WORDS.get(failed.reason, failed.message))
+        form.add_error(None, REFUSALS.get(failed.reason, failed.message))
         if failed.reason == KEY_CONFLICT:
             form.data = {**dict(form.data.items()), "key": new_key()}
         return self.form_invalid(form)

@@ -8,7 +8,7 @@ from django.conf import settings
 from accounts import money
 from accounts.forms import KeyedForm, LinesField, OnlyChanges, UnitsField
 from markets.models import Market, Side, TimeInForce
-from realtime.limits import DESCRIPTION_CHARACTERS_MAX, INT64_MAX, MARKET_NAME_CHARACTERS_MAX
+from realtime.limits import DESCRIPTION_CHARACTERS_MAX, INT64_MAX, KEY_CHARACTERS_MAX, MARKET_NAME_CHARACTERS_MAX
 
 
 class PriceField(UnitsField):
@@ -41,13 +41,24 @@ class TicketForm(KeyedForm):
 
 
 class CancelForm(KeyedForm):
-    """What to cancel: one order by its id, else all orders of a side, else all orders."""
+    """What to cancel: one order by its id, else all orders of a side, else all orders.
+
+    The buttons of a form share its key, so the side becomes a part of the command's key.
+    """
+
+    key = forms.CharField(max_length=KEY_CHARACTERS_MAX - 1, required=False)
 
     order = forms.IntegerField(min_value=1, max_value=INT64_MAX, required=False)
     side = forms.ChoiceField(choices=[("bid", "bid"), ("offer", "offer")], required=False)
 
     def clean_order(self) -> Any:
         return self.cleaned_data["order"] or 0
+
+    def clean(self) -> dict[str, Any]:
+        data = self.cleaned_data
+        if data.get("key") and data.get("side"):
+            data["key"] += data["side"][0]
+        return data
 
 
 # --- People's own markets

@@ -7,13 +7,13 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils.http import urlencode
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts import money
 from accounts.acting import Acting, acting, back, carry_out, page_context
 from accounts.models import TransferKind
 from accounts.selectors import payees, possessions, transfer_rows, transfers
+from accounts.typed import new_key, take
 from markets.engine.visibility import WHOLE
 from markets.models import Exposure, Market, MarketStatus, TimeInForce
 from markets.pages.forms import CancelForm, TicketForm
@@ -67,7 +67,7 @@ def market_page(request: HttpRequest, who: Acting, market_id: int) -> HttpRespon
         "holding": holding,
         "orders": own,
         "trades": selectors.tape(market.id, who.account.id),
-        "ticket": ticket_start(request),
+        "ticket": ticket_start(request, market.id),
         "closed_ticket": CLOSED_TICKET.get(MarketStatus(market.status), unlisted),
         "times_in_force": TIMES_IN_FORCE,
         **view_context(
@@ -109,10 +109,8 @@ def place_order(request: HttpRequest, who: Acting, market_id: int) -> HttpRespon
         terms = {name: value for name, value in data.items() if name != "key"}
         return pb.ClientMessage(create_order=pb.CreateOrder(market_id=market_id, client_order_id=data["key"], **terms))
 
-    reply = carry_out(request, who, TicketForm(request.POST), message)
-    if reply is None:
-        return redirect(ticket_again(request, market_id))
-    messages.success(request, placed_in_words(reply))
+    if reply := carry_out(request, who, TicketForm(request.POST), message):
+        messages.success(request, placed_in_words(reply))
     return redirect("markets:market", market_id)
 
 
@@ -148,20 +146,19 @@ def cancelled_in_words(count: int) -> str:
     return "There were no orders to cancel." if count == 0 else f"{count} order{'s' if count > 1 else ''} cancelled."
 
 
-def ticket_start(request: HttpRequest) -> dict[str, str]:
-    """The ticket's first values, from the query. A level of the book links to its price and the side that takes it."""
-    side = request.GET.get("side", "")
+def ticket_start(request: HttpRequest, market_id: int) -> dict[str, Any]:
+    """The ticket's first values: what was sent, if it came back, else those of the query.
+
+    A level of the book links to its price and the side that takes it.
+    """
+    kept = take(request, reverse("markets:place_order", args=(market_id,)))
+    typed = request.GET if kept is None else kept
+    names = ("price", "size", "time_in_force", "post_only")
     return {
-        "side": side if side in ("bid", "offer") else "bid",
-        "price": request.GET.get("price", "")[:TYPED_NUMBER_CHARACTERS_MAX],
-        "size": request.GET.get("size", "")[:TYPED_NUMBER_CHARACTERS_MAX],
+        "key": (kept and kept.get("key")) or new_key(),
+        "side": "offer" if typed.get("side") == "offer" else "bid",
+        **{name: typed.get(name, "")[:TYPED_NUMBER_CHARACTERS_MAX] for name in names},
     }
-
-
-def ticket_again(request: HttpRequest, market_id: int) -> str:
-    """The address of the market's page with the input in its query, for use after a refusal."""
-    typed = {name: request.POST.get(name, "")[:TYPED_NUMBER_CHARACTERS_MAX] for name in ("side", "price", "size")}
-    return f"{reverse('markets:market', args=(market_id,))}?{urlencode(typed)}"
 
 
 def is_mine(who: Acting, market: Market) -> bool:

@@ -13,6 +13,7 @@ from accounts import money
 from accounts.acting import Acting, acting, carry_out, complain, page_context, posting_account
 from accounts.console.rights import ask_again
 from accounts.sudo import is_recent
+from accounts.typed import sent_or_kept
 from markets.engine.visibility import WHOLE, masked
 from markets.models import Market, MarketStatus
 from markets.pages.forms import DescribeForm, MarketForm, SettleForm, SettlementForm
@@ -27,8 +28,8 @@ from proto import exchange_pb2 as pb
 @acting
 def create(request: HttpRequest, who: Acting) -> HttpResponse:
     """Opens a market. After a refusal the form comes back with the input."""
-    form = MarketForm(request.POST) if request.method == "POST" else MarketForm()
-    if form.is_bound:
+    form = MarketForm(sent_or_kept(request))
+    if request.method == "POST":
         reply = send_create(request, who, form)
         if reply is not None:
             market = reply.market_created.market
@@ -46,9 +47,8 @@ def send_create(request: HttpRequest, who: Acting, form: MarketForm) -> pb.Serve
 def describe(request: HttpRequest, who: Acting, market_id: int) -> HttpResponse:
     """Changes the description. Operators change everything else, in the console."""
     market = own_market(request, who, market_id)
-    initial = {"description": market.description}
-    form = DescribeForm(request.POST) if request.method == "POST" else DescribeForm(initial=initial)
-    if form.is_bound and send_describe(request, who, market, form) is not None:
+    form = DescribeForm(sent_or_kept(request), initial={"description": market.description})
+    if request.method == "POST" and send_describe(request, who, market, form) is not None:
         messages.success(request, "Description saved.")
         return redirect("markets:market", market_id)
     return render(request, "markets/describe.html", page_context(who, form=form, market=market))

@@ -100,3 +100,22 @@ def page_data(page: Element) -> dict[str, Any]:
 
 def toasts(page: Element) -> list[str]:
     return [toast.text for toast in page.all("toast")]
+
+
+def fields(form: Element) -> dict[str, str]:
+    """What the form would send: its fields with their values. Of its buttons, the first that has a name."""
+    found = {}
+    for element in form.walk():
+        kind, name = element.attributes.get("type", ""), element.attributes.get("name")
+        if name is None or name in found:
+            continue
+        if element.tag == "textarea":
+            found[name] = "".join(map(str, element.children))
+        elif element.tag == "select":
+            chosen = [o.attributes["value"] for o in element.named("option") if "selected" in o.attributes]
+            found[name] = chosen[0] if chosen else element.named("option")[0].attributes["value"]
+        elif element.tag in ("input", "button") and (
+            kind not in ("radio", "checkbox") or "checked" in element.attributes
+        ):
+            found[name] = element.attributes.get("value", "on" if kind == "checkbox" else "")
+    return found

@@ -3,13 +3,13 @@
 import pytest
 from django.test import Client
 
-from accounts.acting import SESSION_KEY
+from accounts.acting import REFUSALS, SESSION_KEY
 from accounts.forms import AccountsField
 from accounts.models import Account
 from proto import exchange_pb2 as pb
 from realtime.errors import RequestFailed
 from tests.pages.conftest import CHIP, FakeGateway, World
-from tests.pages.html import read, toasts
+from tests.pages.html import fields, read, toasts
 
 TICKET = {
     "account": "2",
@@ -58,7 +58,8 @@ class TestPlaceOrder:
     ) -> None:
         exchange.refusal = RequestFailed(pb.KEY_CONFLICT, "The key was used.")
         page = read(alice.post("/markets/7/orders/", TICKET, follow=True))
-        assert toasts(page) == ["This form was already sent. Here is a new one."]
+        assert toasts(page) == [REFUSALS[pb.KEY_CONFLICT]]
+        assert fields(page.one("ticket"))["key"] not in ("", "k1")
 
     @pytest.mark.parametrize(
         ("field", "value", "words"),
