@@ -6,6 +6,7 @@ import * as money from "./money";
 import { type Page, readPage } from "./page";
 import { enhanceChrome } from "./ui/chrome";
 import { find, setText } from "./ui/dom";
+import { enhanceForms, lockForms } from "./ui/intents";
 import { enhanceKeys } from "./ui/keys";
 import { ConnectionLight } from "./ui/light";
 import { MarketView } from "./ui/market";
@@ -39,6 +40,7 @@ function start(page: Page): void {
     onConnection: (state) => {
       light.show(state);
       root.toggleAttribute("data-stale", desk.stale && page.name !== "");
+      lockForms(desk.lockReason);
       if (state.kind === "account lost") reloadAsSelf(page);
     },
     onChange: () => redraw(),
@@ -87,5 +89,6 @@ function oncePerFrame(draw: () => void): () => void {
 }
 
 enhanceChrome();
+enhanceForms();
 const pageData = readPage();
 if (pageData) start(pageData);

@@ -13,7 +13,7 @@ import type {
   Trade,
 } from "./gen/proto/exchange_pb";
 import type { Page } from "./page";
-import { type Answer, newKey, Requests } from "./requests";
+import { type Answer, Requests } from "./requests";
 import { type Notice, type Slice, TRADES_KEPT } from "./slice";
 import {
   applyFrame,
@@ -29,6 +29,16 @@ import {
 import { accountStream, marketStream, summaryStream } from "./streams";
 
 const SUDO_ID = "sudo"; // request id of SetSudo
+
+/** Why a page that is not live sends nothing. */
+const LOCK_REASONS: Record<ConnectionState["kind"], string> = {
+  live: "",
+  resyncing: "The connection is coming back. Nothing is sent until then.",
+  "not answering": "The exchange is not answering. Nothing is sent until it does.",
+  offline: "You are offline. Nothing is sent until the connection is back.",
+  "signed out": "",
+  "account lost": "You may no longer act as this account.",
+};
 
 export interface DeskListener {
   onConnection(state: ConnectionState): void;
@@ -48,7 +58,8 @@ export class Desk {
   private ownTrades: bigint[] = []; // ids from the page's account's fills in the page's market, oldest first
   private sudoRestored = false; // restoreSudo() ran on this connection
   stale = false; // what the page shows may be old: not live, and no newer snapshot has come
-  everLive = false; // until then forms post as without scripts: a network may block sockets
+  everLive = false;
+  private connectionState: ConnectionState["kind"] = "resyncing";
 
   constructor(
     readonly page: Page,
@@ -59,6 +70,7 @@ export class Desk {
       authenticate: () => this.authenticate(),
       onFrame: (messages) => this.receive(messages),
       onState: (state) => {
+        this.connectionState = state.kind;
         if (state.kind !== "resyncing") this.stale = state.kind !== "live";
         listener.onConnection(state);
       },
@@ -106,17 +118,27 @@ export class Desk {
   accountName = (id: bigint): string => this.state.slices.get("public")?.accounts.get(id)?.name ?? `account ${id}`;
   marketName = (id: bigint): string => this.definition(id)?.name ?? `market ${id}`;
 
-  place(order: NewOrder): Promise<Answer> {
-    return this.command({ case: "createOrder", value: { ...order, clientOrderId: newKey() } });
+  place(order: NewOrder, key: string): Promise<Answer> {
+    return this.command({ case: "createOrder", value: { ...order, clientOrderId: key } });
   }
 
-  cancel(orderId: bigint): Promise<Answer> {
-    return this.command({ case: "cancelOrder", value: { orderId, key: newKey() } });
+  cancel(orderId: bigint, key: string): Promise<Answer> {
+    return this.command({ case: "cancelOrder", value: { orderId, key } });
   }
 
   /** Cancels all own orders. marketId 0: in every market; side 0: both sides. */
-  out(marketId: bigint, side: Side): Promise<Answer> {
-    return this.command({ case: "out", value: { marketId, side, key: newKey() } });
+  out(marketId: bigint, side: Side, key: string): Promise<Answer> {
+    return this.command({ case: "out", value: { marketId, side, key } });
+  }
+
+  /** Whether forms post as without scripts: a network may block sockets, and after signing out the server leads back. */
+  get formsPost(): boolean {
+    return !this.everLive || this.connectionState === "signed out";
+  }
+
+  /** Why nothing can be sent now; "" if it can. */
+  get lockReason(): string {
+    return this.formsPost || !this.stale ? "" : LOCK_REASONS[this.connectionState];
   }
 
   /** Sends only if the socket acts as the page's account. */

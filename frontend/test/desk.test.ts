@@ -78,6 +78,7 @@ function lastAuthenticate(sent: readonly ClientMessage[]): Authenticate {
   return last.value;
 }
 
+const KEY = "f".repeat(32);
 const ready = serverMessage({ case: "actingAs", value: { accountId: 5n } }, "authenticate");
 const upToDate = serverMessage({ case: "upToDate", value: { seq: 20n, epoch: 3n } });
 const snapshots = [begin("account.5"), end("account.5", 10n), begin("market.7"), end("market.7", 12n), ready];
@@ -121,13 +122,13 @@ test("with an open gap it asks for everything", () => {
 test("an order without an answer is sent again with the same key", async () => {
   const { desk, sent, receive, reconnect } = newDesk();
   receive(...snapshots);
-  const answer = desk.place({ marketId: 7n, side: Side.BID, price: 4_800n, size: 100n });
+  const answer = desk.place({ marketId: 7n, side: Side.BID, price: 4_800n, size: 100n }, KEY);
   reconnect();
   receive(ready);
   const orders = sent.map((message) => message.message).filter((message) => message.case === "createOrder");
   assert.equal(orders.length, 2);
   assert.deepEqual(orders[0]?.value, orders[1]?.value);
-  assert.match(orders[0]?.value.clientOrderId ?? "", /^[0-9a-f]{32}$/);
+  assert.equal(orders[0]?.value.clientOrderId, KEY);
   receive(serverMessage({ case: "orderCreated", value: {} }, sent.at(-1)?.requestId ?? ""));
   assert.equal((await answer).kind, "answer");
 });
@@ -143,7 +144,7 @@ test("losing the acting account ends the connection, and nothing more is sent fo
   assert.equal(states.at(-1), "account lost");
   assert.equal(desk.account, undefined);
   const count = sent.length;
-  void desk.place({ marketId: 7n, side: Side.BID, price: 4_800n, size: 100n });
+  void desk.place({ marketId: 7n, side: Side.BID, price: 4_800n, size: 100n }, KEY);
   assert.equal(sent.length, count);
   assert.equal(desk.connection.live, false);
 });
@@ -151,12 +152,16 @@ test("losing the acting account ends the connection, and nothing more is sent fo
 test("what the page shows is stale from the loss of the connection until the next snapshots", () => {
   const { desk, receive, reconnect } = newDesk();
   assert.equal(desk.stale, false); // the server has just rendered it
+  assert.deepEqual([desk.formsPost, desk.lockReason], [true, ""]);
   receive(...snapshots);
   assert.equal(desk.stale, false);
+  assert.deepEqual([desk.formsPost, desk.lockReason], [false, ""]);
   reconnect();
   assert.equal(desk.stale, true);
+  assert.match(desk.lockReason, /^The connection is coming back\./);
   receive(ready);
   assert.equal(desk.stale, false);
+  assert.equal(desk.lockReason, "");
 });
 
 test("losing another account only forgets it", () => {
@@ -206,14 +211,14 @@ test("in sudo it sets sudo, then subscribes to markets that need it, then acts a
     }),
     [[8n], 5n],
   );
-  assert.equal((await desk.out(7n, Side.BID)).kind, "unsent"); // the socket still acts as another account
+  assert.equal((await desk.out(7n, Side.BID, KEY)).kind, "unsent"); // the socket still acts as another account
   receive(
     serverMessage({ case: "sudoSet", value: { on: true } }, "sudo"),
     begin("market.8"),
     end("market.8", 13n),
     actsAsGuest,
   );
-  void desk.out(7n, Side.BID);
+  void desk.out(7n, Side.BID, KEY);
   assert.equal(kinds(sent).at(-1), "out");
 
   reconnect();
@@ -246,7 +251,7 @@ test("without sudo a market that is no longer visible is not subscribed to again
 test("nothing is sent while the socket acts as another account", async () => {
   const { desk, sent, receive } = newDesk();
   receive(...snapshots, serverMessage({ case: "actingAs", value: { accountId: 3n } }));
-  assert.equal((await desk.cancel(1n)).kind, "unsent");
+  assert.equal((await desk.cancel(1n, KEY)).kind, "unsent");
   assert.deepEqual(kinds(sent), ["authenticate"]);
 });
 

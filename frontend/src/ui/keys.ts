@@ -1,7 +1,6 @@
 // Keyboard shortcuts of a market's page. Single letters disturb dictation and screen readers, so they can be switched off;
 // the browser remembers the choice.
 
-import { Side } from "../gen/proto/exchange_pb";
 import type { SideName } from "../risk";
 import { closeMenu } from "./chrome";
 import { find } from "./dom";
@@ -18,9 +17,10 @@ export function enhanceKeys(root: HTMLElement, view: MarketView): void {
   toggle.addEventListener("change", () => localStorage.setItem(STORAGE_KEY, toggle.checked ? "on" : "off"));
 
   document.addEventListener("keydown", (event) => {
-    if (!toggle.checked || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (!toggle.checked || event.defaultPrevented || event.repeat || event.ctrlKey || event.metaKey || event.altKey)
+      return;
     const side = SIDE_KEYS[event.key];
-    if (event.key === "Escape" && !closeMenu()) void view.orders.out(Side.SIDE_UNSPECIFIED);
+    if (event.key === "Escape" && !closeMenu()) void view.orders.out("");
     else if (side && !takesText(event.target)) {
       event.preventDefault();
       view.ticket.take(side, null);

@@ -4,15 +4,18 @@ import { sideName } from "../book";
 import type { Desk } from "../desk";
 import { type Order, Side } from "../gen/proto/exchange_pb";
 import * as money from "../money";
-import type { Answer } from "../requests";
+import { type Answer, newKey } from "../requests";
+import type { SideName } from "../risk";
 import { find, type Rows, setAttribute, setText, showEmpty, showRows, signatureOf, slot, template } from "./dom";
+import { once } from "./intents";
 import type { Toasts } from "./toasts";
 import * as words from "./words";
 
 export const ownOrders = (desk: Desk, marketId: bigint | null): Order[] =>
   [...(desk.account?.orders.values() ?? [])].filter((order) => marketId === null || order.marketId === marketId);
 
-const SIDES: Record<string, Side> = { bid: Side.BID, offer: Side.OFFER }; // values of the cancel buttons
+// By the values of the cancel buttons.
+const SIDES: Record<"" | SideName, Side> = { "": Side.SIDE_UNSPECIFIED, bid: Side.BID, offer: Side.OFFER };
 
 export class OrdersView {
   private readonly rows: Rows<Order>;
@@ -45,32 +48,34 @@ export class OrdersView {
     }
   }
 
-  /** Cancels all own orders, in this market or everywhere. */
-  async out(side: Side): Promise<void> {
-    const answer = await this.desk.out(this.marketId ?? 0n, side);
+  /** Cancels own orders of a side ("": of both), in this market or everywhere. Each side is an intent of its own. */
+  async out(side: "" | SideName): Promise<void> {
+    const form = find<HTMLFormElement>(this.root, '[data-form="out"]');
+    const answer = await once(form, (key) => this.desk.out(this.marketId ?? 0n, SIDES[side], key + side.slice(0, 1)));
     this.showAnswer(answer, (message) =>
       message.case === "ordersCancelled" ? words.cancelled(message.value.orders.length) : "",
     );
   }
 
-  private async cancel(orderId: bigint): Promise<void> {
-    this.showAnswer(await this.desk.cancel(orderId), () => "");
+  private async cancel(form: HTMLFormElement, orderId: bigint): Promise<void> {
+    this.showAnswer(await once(form, (key) => this.desk.cancel(orderId, key)), () => "");
   }
 
   private submit(event: SubmitEvent): void {
     const { target, submitter } = event;
     if (!(target instanceof HTMLFormElement) || !(submitter instanceof HTMLButtonElement)) return;
     const form = target.dataset.form;
-    if (!this.desk.everLive || (form !== "cancel" && form !== "out")) return;
+    if (this.desk.formsPost || (form !== "cancel" && form !== "out")) return;
     event.preventDefault();
-    if (form === "cancel") void this.cancel(BigInt(submitter.value));
-    else void this.out(SIDES[submitter.value] ?? Side.SIDE_UNSPECIFIED);
+    if (form === "cancel") void this.cancel(target, BigInt(submitter.value));
+    else void this.out(submitter.value === "bid" || submitter.value === "offer" ? submitter.value : "");
   }
 
   private showAnswer(
-    answer: Answer,
+    answer: Answer | null, // null: nothing was sent, because an answer is awaited
     success: (message: Extract<Answer, { kind: "answer" }>["message"]["message"]) => string,
   ): void {
+    if (!answer) return;
     const [kind, text] = answerText(answer, success);
     if (text) this.toasts.show(kind, text);
   }
@@ -90,6 +95,8 @@ export class OrdersView {
     setText(slot(row, "since"), money.clock(order.createdUs));
     const cancel = slot<HTMLButtonElement>(row, "cancel");
     cancel.value = String(order.id);
+    const key = find<HTMLInputElement>(row, '[name="key"]');
+    key.value ||= newKey();
     setAttribute(cancel, "aria-label", words.cancelLabel(order));
   }
 }
@@ -100,7 +107,7 @@ type Body = Extract<Answer, { kind: "answer" }>["message"]["message"];
 export function answerText(answer: Answer, success: (message: Body) => string): ["success" | "error", string] {
   if (answer.kind === "unsent") return ["error", "You are not connected. Nothing was sent."];
   if (answer.kind === "unknown")
-    return ["error", "No answer arrived. Check your open orders before you send it again."];
+    return ["error", "No answer arrived, so this may or may not have happened. Send it again: it acts only once."];
   const body = answer.message.message;
   return body.case === "refused" ? ["error", body.value.message] : ["success", success(body)];
 }

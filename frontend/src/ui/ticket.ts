@@ -7,6 +7,7 @@ import type { MarketData } from "../page";
 import { type Exposure, NO_EXPOSURE, type SideName } from "../risk";
 import { estimate, readTicket, stepPrice, type Typed } from "../ticket";
 import { find, setText, slot } from "./dom";
+import { once } from "./intents";
 import { answerText } from "./orders";
 import type { Toasts } from "./toasts";
 import * as words from "./words";
@@ -91,7 +92,7 @@ export class Ticket {
   }
 
   private submit(event: SubmitEvent): void {
-    if (!this.desk.everLive) return; // the form posts as without scripts
+    if (this.desk.formsPost) return;
     event.preventDefault();
     const typed = this.typed();
     if (typed === null || typeof typed === "string") {
@@ -102,15 +103,19 @@ export class Ticket {
   }
 
   private async send(price: bigint, size: bigint): Promise<void> {
-    setText(slot(this.form, "answer"), "Sending …");
-    const answer = await this.desk.place({
+    const order = {
       marketId: this.market.id,
       side: this.side === "bid" ? Side.BID : Side.OFFER,
       price,
       size,
       timeInForce: TIMES_IN_FORCE[this.timeInForce.value] ?? TimeInForce.GTC,
       postOnly: this.postOnly.checked,
+    };
+    const answer = await once(this.form, (key) => {
+      setText(slot(this.form, "answer"), "Sending …");
+      return this.desk.place(order, key);
     });
+    if (!answer) return;
     this.answer(
       ...answerText(answer, (body) =>
         body.case === "orderCreated" && body.value.order ? words.placed(body.value.order) : "",
