@@ -170,14 +170,16 @@ def complain(request: HttpRequest, form: Form) -> None:
 
 
 def back(request: HttpRequest, fallback: str) -> HttpResponseRedirect:
-    """Redirects to the form's `next` if it is on this site, else to `fallback`."""
+    """Redirects to the form's `next` if it is a path on this site, else to `fallback`, the name of a page."""
     return to_page(request, request.POST.get("next", ""), fallback)
 
 
 def to_page(request: HttpRequest, wanted: str, fallback: str) -> HttpResponseRedirect:
-    """Redirects to the address `wanted` if it is on this site, else to `fallback`."""
-    ours = url_has_allowed_host_and_scheme(wanted, {request.get_host()}, require_https=request.is_secure())
-    return redirect(wanted if ours else fallback)
+    """Redirects to `wanted` if it is a path on this site, else to `fallback`, the name of a page."""
+    ours = wanted.startswith("/") and url_has_allowed_host_and_scheme(
+        wanted, {request.get_host()}, require_https=request.is_secure()
+    )
+    return HttpResponseRedirect(wanted) if ours else redirect(fallback)
 
 
 def page_context(who: Acting, *, script: Mapping[str, Any] = NO_DATA, **more: Any) -> dict[str, Any]:

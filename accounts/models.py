@@ -3,8 +3,11 @@
 Django writes User and ApiToken. Only the journal writes Account, Ownership and Transfer.
 """
 
+from typing import Any
+
 from django.contrib.auth.models import AbstractUser
 from django.db import models
+from django.utils import timezone
 
 from accounts.fields import EngineId
 from realtime.limits import NOTE_CHARACTERS_MAX
@@ -16,6 +19,13 @@ NAME_COLUMN_CHARACTERS = 80  # width of Account.name; the engine allows fewer (A
 
 class User(AbstractUser):
     """A person who signs in. Staff with settings.OPERATOR_PERMISSION are operators."""
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """With a new password the person's API tokens end: whoever learnt the old one may have made some."""
+        changed = getattr(self, "_password", None) is not None  # what set_password() was given
+        super().save(*args, **kwargs)
+        if changed:
+            self.api_tokens.filter(revoked_at=None).update(revoked_at=timezone.now())
 
 
 class ApiToken(models.Model):

@@ -252,7 +252,9 @@ ACCOUNT_LOGOUT_REDIRECT_URL = LOGIN_URL
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_REAUTHENTICATION_TIMEOUT = DANGER_SECONDS
 ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXY_COUNT
-vars().update(env.email_url("EMAIL_URL", default="consolemail://"))  # EMAIL_BACKEND, EMAIL_HOST ...
+# EMAIL_BACKEND, EMAIL_HOST ... Without EMAIL_URL nothing is sent: a link that resets a password must not be in the log.
+vars().update(env.email_url("EMAIL_URL", default="dummymail://"))
+SENDS_MAIL = bool(env.str("EMAIL_URL", default=""))
 
 # --- Names that packages use from packages to their right, and may not spell out (tests/tidy/test_names.py) ----------
 
@@ -355,7 +357,8 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "filters": {"outsiders": {"()": "exchange.logs.OutsidersInOneLine"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain", "filters": ["outsiders"]}},
     "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="INFO")},
     # No handlers of Django's own: they would mail administrators or print a line twice.
     "loggers": {"django": {"handlers": [], "propagate": True}},

@@ -9,7 +9,7 @@ from accounts.console.rights import recent_sign_in_required
 from accounts.urls import api_urls as accounts_api
 from auctions.urls import api_urls as auctions_api
 from exchange import api
-from exchange.sign_in import afresh, at_provider
+from exchange.sign_in import afresh, at_provider, password_reset
 from markets.rest.urls import api_urls as markets_api
 
 # allauth's views under our addresses. allauth looks up pages by these names, so all of them are needed. Sign-up is
@@ -25,7 +25,7 @@ sign_in_urls: list[URLPattern | URLResolver] = [
     path("inactive/", sign_in.account_inactive, name="account_inactive"),
     path("password/", sign_in.password_change, name="account_change_password"),
     path("password/set/", recent_sign_in_required(sign_in.password_set), name="account_set_password"),
-    path("password/reset/", sign_in.password_reset, name="account_reset_password"),
+    path("password/reset/", password_reset, name="account_reset_password"),
     path("password/reset/sent/", sign_in.password_reset_done, name="account_reset_password_done"),
     path("password/reset/done/", sign_in.password_reset_from_key_done, name="account_reset_password_from_key_done"),
     re_path(

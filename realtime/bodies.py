@@ -12,6 +12,10 @@ from daphne.http_protocol import WebRequest
 
 from realtime import limits
 
+# The first is our own mark. With the second daphne would let every client move the site to another path. We speak no
+# subprotocol; daphne's reader fails on other characters than ASCII in the last two.
+NOT_FROM_CLIENTS = (limits.TOO_LONG_HEADER, "Daphne-Root-Path", "Sec-WebSocket-Protocol")
+
 
 class LimitedRequest(WebRequest):
     """A request whose body is at most REQUEST_BODY_BYTES_MAX."""
@@ -40,8 +44,9 @@ class LimitedRequest(WebRequest):
             super().handleContentChunk(data)  # type: ignore[no-untyped-call]
 
     def process(self) -> Any:
-        """Passes the request on, with a correct Content-Length."""
-        self.requestHeaders.removeHeader(limits.TOO_LONG_HEADER)
+        """Passes the request on, with a correct Content-Length and without headers that clients may not send."""
+        for name in NOT_FROM_CLIENTS:
+            self.requestHeaders.removeHeader(name)
         if self._is_too_long:
             self.content = BytesIO()
             self.requestHeaders.setRawHeaders(limits.TOO_LONG_HEADER, ["yes"])

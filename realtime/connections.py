@@ -140,6 +140,10 @@ class SocketProtocol(WebSocketProtocol):
         super().connectionMade()
         self.factory.server_class.waiting.wait(self.transport, NO_DEADLINE)  # autobahn and the consumer have theirs
 
+    def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
+        if hasattr(self, "server"):  # else the handshake failed before daphne knew of the socket
+            super().onClose(wasClean, code, reason)  # type: ignore[no-untyped-call]
+
     def connectionLost(self, reason: Any = connectionDone) -> None:
         self.factory.server_class.waiting.closed(self.transport)
         super().connectionLost(reason)

@@ -33,6 +33,7 @@ ALL_MARKETS = 0
 SUMMARIES = -1
 SESSION_MEMBERS = frozenset({"authenticate", "act_as", "set_sudo", "subscribe", "unsubscribe"})
 HISTORY_MEMBERS = frozenset({"get_full_trade_history", "get_full_order_history", "get_market_positions"})
+ORIGIN_CHARACTERS_SHOWN = 200
 REFUSALS_CLASS: limits.RateClass = "mutate"  # the rate class that pays for refused messages
 
 # Takes the cookies and the token of a request. The cookies are empty unless the request comes from an allowed origin.
@@ -103,7 +104,10 @@ class ClientConsumer(AsyncConsumer):
 
     async def _converse(self, receive: Callable[[], Awaitable[Any]]) -> None:
         if not self._origin_is_allowed(missing=True):
-            self._end(CloseCode.ORIGIN_REFUSED, wire.NOT_ALLOWED, "Origin not allowed.")
+            origin = self._headers[b"origin"].decode("latin1")[:ORIGIN_CHARACTERS_SHOWN]
+            logger.warning("A socket from %s was refused: its origin %r is not allowed.", self._address, origin)
+            text = f"The origin {origin!r} is not allowed. Its operators can add it to CSRF_TRUSTED_ORIGINS."
+            self._end(CloseCode.ORIGIN_REFUSED, wire.NOT_ALLOWED, text)
         try:
             async with asyncio.timeout(limits.AUTHENTICATE_SECONDS_MAX) as self._sign_in_timeout:
                 while not self.socket.ready:

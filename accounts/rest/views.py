@@ -11,10 +11,11 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
+from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest, HttpResponse
 from django.utils.cache import get_conditional_response
 from rest_framework.authentication import BaseAuthentication
-from rest_framework.exceptions import NotAuthenticated
+from rest_framework.exceptions import APIException, NotAuthenticated
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -181,8 +182,13 @@ class ExchangeView(APIView):
         if self.rate is not None:
             return refusal
         try:
-            if self.request.user.is_authenticated:
-                self._charge_refused(self.request.user.pk)
+            user = self.request.user
+        except APIException as failed:  # what was refused first, such as the Accept header, hid a wrong token
+            error, refusal = failed, refusal_of(failed)
+            user = AnonymousUser()
+        try:
+            if user.is_authenticated:
+                self._charge_refused(user.pk)
             else:
                 self.rate = rates.failed_sign_in(self.request, int(not isinstance(error, NotAuthenticated)))
         except RequestFailed as failed:

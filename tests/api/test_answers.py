@@ -138,6 +138,16 @@ def test_a_signed_in_browser_needs_a_csrf_token_to_change(world: World, matcher:
     assert post(browser, "/orders", ORDER, **{"X-CSRFToken": token}).status_code == 201
 
 
+@pytest.mark.parametrize("path", ["/time", "/me", "/orders"])
+def test_a_wrong_token_is_counted_whatever_else_is_wrong(db: None, path: str) -> None:
+    cache.clear()
+    stranger = Client(headers={"Authorization": "Bearer xt_wrong", "Accept": "text/html"})
+    first, second = (stranger.get(f"/api/v1{path}") for _ in range(2))
+    assert (first.status_code, first.json()["code"]) == (401, "NOT_AUTHENTICATED")
+    left = [int(answer.headers["X-RateLimit-Remaining"]) for answer in (first, second)]
+    assert left[0] - left[1] == 1
+
+
 def test_a_browser_has_sudo_only_while_its_session_has(world: World, matcher: FakeMatcher) -> None:
     world.alice_user.is_staff = True
     world.alice_user.save()

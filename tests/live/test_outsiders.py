@@ -2,6 +2,7 @@
 
 import asyncio
 import resource
+import socket
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -79,3 +80,44 @@ async def test_every_kind_of_slow_client_has_a_deadline(start_exchange: Start) -
         for one in drippers:
             await one.dropped.wait()
     assert "Traceback" not in exchange.log.read_text()
+
+
+HANDSHAKE = (
+    b"GET /ws HTTP/1.1\r\n%s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n%s\r\n"
+)
+REQUEST = b"GET %s HTTP/1.1\r\n%s\r\n\r\n"
+HOST = b"Host: 127.0.0.1"
+WRONG_TOKEN = HOST + b"\r\nAccept: text/html\r\nAuthorization: Bearer xt_wrong"
+# Requests that no sound client sends -> the status of the answer.
+MALFORMED = {
+    HANDSHAKE % (HOST, b"Origin: \r\n"): 400,
+    HANDSHAKE % (HOST, b"Origin: http://[::1\r\n"): 400,
+    HANDSHAKE % (HOST, b"Origin: http://a:99999\r\n"): 400,
+    HANDSHAKE % (HOST, b"Sec-WebSocket-Key: x\r\n"): 400,
+    HANDSHAKE % (HOST, b"Sec-WebSocket-Protocol: \xff\r\n"): 101,
+    HANDSHAKE % (HOST, b"Daphne-Root-Path: \xff\r\n"): 101,
+    HANDSHAKE % (HOST, b"Origin: http://evil.example\r\n"): 101,  # accepted, to say why it is closed
+    HANDSHAKE % (b"Host: 127.0.0.1:x", b""): 400,
+    HANDSHAKE % (b"X: y", b""): 400,
+    REQUEST % (b"/sign-in/", b"Host: evil.example"): 400,
+    REQUEST % (b"/sign-in/", b"Host: a b"): 400,
+    REQUEST % (b"/api/v1/time", b"Host: "): 400,
+    REQUEST % (b"/api/v1/time", HOST + b"\r\nDaphne-Root-Path: \xff"): 200,
+    REQUEST % (b"/api/v1/time", WRONG_TOKEN): 401,
+    REQUEST % (b"/api/v1/orders", WRONG_TOKEN): 401,
+}
+
+
+def test_a_malformed_request_costs_the_log_one_line_at_most(live: LiveExchange) -> None:
+    before = live.log.read_text()
+    for request, status in MALFORMED.items():
+        with socket.create_connection(("127.0.0.1", live.port), timeout=WAIT_SECONDS) as connection:
+            connection.sendall(request)
+            answer = connection.recv(64)
+        assert answer.split()[1] == str(status).encode(), (request, answer)
+    assert live.browser().get("/api/v1/time").status == 200
+    lines = live.log.read_text().removeprefix(before).splitlines()
+    assert len(lines) <= len(MALFORMED), "\n".join(lines)
+    assert not [line for line in lines if "Traceback" in line or " ERROR " in line or " CRITICAL " in line], lines
+    assert len([line for line in lines if "its origin 'http://evil.example' is not allowed" in line]) == 1

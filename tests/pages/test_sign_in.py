@@ -4,9 +4,11 @@ from typing import Any
 
 import pytest
 from allauth.account.models import EmailAddress
+from django.core import mail
 from django.test import Client
 
 from accounts.models import Account, User
+from accounts.tokens import create_token, find_token
 from tests.pages.conftest import FakeGateway, World, authenticated
 from tests.pages.html import read
 
@@ -55,10 +57,42 @@ class TestPages:
         response = browser.post("/sign-in/?next=/portfolio/", {"login": "alice", "password": "correct horse"})
         assert response.headers["Location"] == "/portfolio/"
 
+    def test_a_new_password_ends_the_persons_tokens(self, world: World, exchange: FakeGateway) -> None:
+        world.alice_user.set_password("correct horse")
+        world.alice_user.save()
+        of_alice, of_bob = (create_token(user, "bot")[1] for user in (world.alice_user, world.bob_user))
+        browser = Client()
+        browser.post("/sign-in/", {"login": "alice", "password": "correct horse"})
+        assert find_token(of_alice), "a sign-in ends none"
+        new = "battery staple 9"
+        fields = {"oldpassword": "correct horse", "password1": new, "password2": new}
+        response = browser.post("/password/", fields, follow=True)
+        assert "API tokens no longer work" in read(response).text
+        assert find_token(of_alice) is None
+        assert find_token(of_bob)
+
+    def test_a_link_that_resets_a_password_is_never_printed(self, world: World, settings: Any, capfd: Any) -> None:
+        """Without a mail server there is no link, and the page says whom to ask."""
+        world.alice_user.email = "alice@school.example"
+        world.alice_user.save()
+        assert settings.SENDS_MAIL is False
+        page = read(Client().post("/password/reset/", {"email": "alice@school.example"}))
+        assert "sends no mail" in page.text
+        assert "/password/reset/" not in "".join(capfd.readouterr())
+        settings.SENDS_MAIL = True
+        assert Client().post("/password/reset/", {"email": "alice@school.example"}).status_code == 302
+        (sent,) = mailbox()
+        assert "/password/reset/" in sent
+
     def test_an_invitation_to_sign_up_only_where_that_is_open(self, db: None, settings: Any) -> None:
         assert "Sign up" not in read(Client().get("/sign-in/")).text
         settings.SIGN_UP_OPEN = True
         assert "Sign up" in read(Client().get("/sign-in/")).text
+
+
+def mailbox() -> list[str]:
+    """The texts of the mails that were sent."""
+    return [str(one.body) for one in mail.outbox]
 
 
 @pytest.fixture

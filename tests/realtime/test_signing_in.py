@@ -88,6 +88,16 @@ class TestOrigin:
         await asyncio.sleep(QUIET_SECONDS)
         assert world.matching.received == []
 
+    async def test_a_refusal_names_it_to_the_client_and_in_the_log(
+        self, world: World, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        page = world.client(Origin="http://evil.example")
+        assert await page.refusal() == wire.NOT_ALLOWED
+        (said,) = [message.refused.message for message in page.outlet.messages]
+        assert "http://evil.example" in said
+        assert "CSRF_TRUSTED_ORIGINS" in said
+        assert [one.levelname for one in caplog.records if "http://evil.example" in one.getMessage()] == ["WARNING"]
+
     async def test_a_host_that_is_not_ours(self, world: World) -> None:
         """A foreign name that resolves to this machine. Origin and Host agree."""
         page = world.client(Host="evil.example", Origin="http://evil.example", Cookie="sessionid=alice")
