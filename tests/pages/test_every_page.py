@@ -4,6 +4,7 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.http import HttpResponse
 from django.template.loader import render_to_string
 from django.test import Client
@@ -123,7 +124,7 @@ def test_ids_are_used_once(busy: Client, path: str) -> None:
 @pytest.mark.parametrize("path", PATHS)
 def test_no_secret_in_it_stays_so_that_its_compressed_length_betrays_none(busy: Client, path: str) -> None:
     once, again = busy.get(path), busy.get(path)
-    lasting = busy.cookies["sessionid"].value, busy.cookies["csrftoken"].value
+    lasting = [busy.cookies[name].value for name in (settings.SESSION_COOKIE_NAME, settings.CSRF_COOKIE_NAME)]
     assert [secret for secret in lasting if secret in once.content.decode()] == []
     assert hidden(once, "csrfmiddlewaretoken").isdisjoint(hidden(again, "csrfmiddlewaretoken"))
     assert hidden(once, "key").isdisjoint(hidden(again, "key"))
