@@ -53,7 +53,7 @@ run: setup ## run the exchange with a demo class on PORT (8000), data in ./var
 		$(MANAGE) runexchange --role all --host $(HOST) --port $(PORT)
 
 test: setup-dev ## run the unit and live tests
-	@$(PY) -m pytest --numprocesses $(TESTS_PARALLEL) $(ARGS)
+	@$(PY) -m pytest --numprocesses $(TESTS_PARALLEL) --dist worksteal $(ARGS)
 	@$(if $(FRONTEND),$(NPM) run --silent test)
 
 test-slow: setup-dev ## run the tests on one core with a busy loop beside them

@@ -2,7 +2,8 @@
 
     python -m tests.live.flood URL MARKET SECONDS    reads {"orders": [tokens], "deaf": [..], "rubbish": [..]} on stdin
 
-Prints how often the order flooders got each reply, as JSON. A socket that the exchange closes is opened again.
+It lasts so many seconds, and then until over ACCEPTED_MIN orders are accepted and more are refused by the rates. Prints
+how often the order flooders got each reply, as JSON. A socket that the exchange closes is opened again.
 """
 
 import asyncio
@@ -17,8 +18,11 @@ from websockets.exceptions import ConnectionClosed
 from proto import exchange_pb2 as pb
 from tests.live.raw_socket import RawSocket, signed_in
 from tests.live.requests import bid, offer
+from tests.patience import STEP_SECONDS_MAX
 
 FRAME_COMMANDS = 50
+ACCEPTED_MIN = 1_000
+LOOK_SECONDS = 0.1
 RUBBISH_BYTES = (10, 1_000, 60_000, 900_000)
 
 
@@ -63,11 +67,17 @@ async def flood(url: str, token: str, kind: str, market: int, replies: Counter[s
 
 async def main(url: str, market: int, seconds: float) -> None:
     replies: Counter[str] = Counter()
-    with suppress(TimeoutError):
-        async with asyncio.timeout(seconds), asyncio.TaskGroup() as tasks:
-            for kind, tokens in json.load(sys.stdin).items():
-                for token in tokens:
-                    tasks.create_task(flood(url, token, kind, market, replies))
+    flooders = [
+        asyncio.create_task(flood(url, token, kind, market, replies))
+        for kind, tokens in json.load(sys.stdin).items()
+        for token in tokens
+    ]
+    await asyncio.wait(flooders, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    async with asyncio.timeout(STEP_SECONDS_MAX):
+        while not replies["RATE_LIMITED"] > replies["accepted"] > ACCEPTED_MIN:
+            await asyncio.wait(flooders, timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            for ended in (one for one in flooders if one.done()):
+                ended.result()
     json.dump(replies, sys.stdout)
 
 

@@ -53,7 +53,8 @@ async def test_a_day_that_is_used_up_ends_at_every_door(start_exchange: Callable
         ordered = door.ask("POST", "/orders", json={"market_id": market, "side": "BID", "price": "1", "size": "1"})
         assert (ordered.status_code, ordered.json()["code"]) == (HTTPStatus.TOO_MANY_REQUESTS, "RATE_LIMITED")
         assert abs(int(ordered.headers["Retry-After"]) - seconds_of_the_day_left()) < SLACK_SECONDS
-        page = live.browser("alice").post("/accounts/new/", page="/accounts/", name="Another desk")
+        browser = live.browser("alice")
+        page = browser.post("/accounts/new/", "/accounts/", account=alice.account, key="new", name="Another desk")
         assert "to the journal today" in page.text
 
         # A repeat executes nothing, a cancel has a reserve, reads add nothing, and others have their own day.
