@@ -28,7 +28,7 @@ TESTS_PARALLEL ?= auto
 
 RUNTIME := $(VENV)/.runtime
 DEV := $(VENV)/.dev
-CLIENT := $(if $(wildcard client/pyproject.toml),$(VENV)/.client)
+CLIENT := $(if $(wildcard client/pyproject.toml),$(VENV)/.client client/dist/.built)
 PACKAGES := $(if $(wildcard frontend/package.json),frontend/node_modules/.package-lock.json)
 FRONTEND := $(if $(wildcard frontend/package.json),frontend/dist/.built)
 STATIC := staticfiles/staticfiles.json
@@ -95,7 +95,7 @@ proto: $(DEV) $(PACKAGES) ## generate the Python and TypeScript of proto/exchang
 frontend: $(FRONTEND) ## build frontend/dist
 
 clean: ## remove everything that was built, but not ./var
-	rm -rf $(VENV) frontend/node_modules frontend/dist staticfiles .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) client/dist frontend/node_modules frontend/dist staticfiles .mypy_cache .ruff_cache .pytest_cache
 
 # --- Built once, and again when their source changes -------------------------------------------------
 
@@ -111,6 +111,10 @@ $(DEV): requirements-dev.txt $(RUNTIME)
 
 $(VENV)/.client: client/pyproject.toml $(RUNTIME)
 	@$(PIP) --no-deps --editable client && touch $@
+
+client/dist/.built: client/pyproject.toml client/README.md $(wildcard client/exchange_client/*.py client/exchange_client/*/*.py) $(RUNTIME)
+	@rm -rf $(@D) client/build && $(PY) -m pip wheel --quiet --quiet --disable-pip-version-check --no-deps \
+		--wheel-dir $(@D) ./client && rm -rf client/build && touch $@
 
 $(VENV)/node/.made: requirements-node.txt $(VENV)/.made
 	@echo "Installing Node" && $(PIP) --requirement requirements-node.txt && mkdir -p $(@D)

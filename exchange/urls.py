@@ -8,7 +8,7 @@ from django.urls import URLPattern, URLResolver, include, path, re_path
 from accounts.console.rights import recent_sign_in_required
 from accounts.urls import api_urls as accounts_api
 from auctions.urls import api_urls as auctions_api
-from exchange import api
+from exchange import api, help
 from exchange.sign_in import afresh, at_provider, password_reset
 from markets.rest.urls import api_urls as markets_api
 
@@ -56,7 +56,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/docs", api.docs, name="docs"),
     path("api/v1/", include(api_urls)),
     re_path("^api/", api.UnknownAddress.as_view()),
-    path("proto/exchange.proto", api.contract),
+    path("proto/exchange.proto", api.contract, name="contract"),
+    path("help/", help.index, name="help"),
+    path("help/<slug:name>/", help.page, name="help_page"),
+    re_path(r"^help/(?P<name>exchange_client-[\w.-]+\.whl)$", help.wheel, name="help_wheel"),
     path("admin/", admin.site.urls),
     *sign_in_urls,
     path("", include("accounts.urls")),

@@ -5,12 +5,14 @@ import re
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
+from textwrap import dedent
 from typing import NamedTuple
 
 from tests.live.exchange import ROOT
 from tests.patience import PROCESS_SECONDS_MAX
 
-BLOCK = re.compile(r"^```(?P<info>[^\n]*)\n(?P<text>.*?)^```$", re.DOTALL | re.MULTILINE)
+# An indented block belongs to a list.
+BLOCK = re.compile(r"^ *```(?P<info>[^\n]*)\n(?P<text>.*?)^ *```$", re.DOTALL | re.MULTILINE)
 
 
 class Block(NamedTuple):
@@ -30,7 +32,7 @@ def blocks(page: str) -> list[Block]:
     for match in BLOCK.finditer(source):
         headings = re.findall(r"^#+ (.+)$", source[: match.start()], re.MULTILINE)
         language, _, note = match["info"].partition(" ")
-        found.append(Block(page, headings[-1], language, note, match["text"]))
+        found.append(Block(page, headings[-1], language, note, dedent(match["text"])))
     return found
 
 

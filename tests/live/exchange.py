@@ -217,7 +217,7 @@ class Browser:
     def __init__(self, url: str) -> None:
         self.url = url
         self.cookies = CookieJar()
-        self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self.cookies))
+        self.use()
 
     def get(self, path: str) -> Page:
         return self.open(urllib.request.Request(self._absolute(path)))
@@ -245,7 +245,11 @@ class Browser:
     def share_cookies(self, other: "Browser") -> None:
         """Has the other's cookies from here on, and the other has ours, as two tabs do."""
         self.cookies = other.cookies
-        self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self.cookies))
+        self.use()
+
+    def use(self, *handlers: urllib.request.BaseHandler) -> None:
+        """Sends requests through these handlers too."""
+        self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self.cookies), *handlers)
 
     def cookie_header(self) -> str:
         return "; ".join(f"{cookie.name}={cookie.value}" for cookie in self.cookies)

@@ -19,7 +19,7 @@ from tests.live.exchange import ROOT, LiveExchange
 from tests.patience import PROCESS_SECONDS_MAX
 
 CLIENT = ROOT / "client"
-BUILT = ("build", "*.egg-info", "__pycache__")  # files of a checkout that no release contains
+BUILT = ("build", "dist", "*.egg-info", "__pycache__")  # files of a checkout that no release contains
 SECONDS_MAX = PROCESS_SECONDS_MAX  # for pip; programs take a few seconds
 
 pytestmark = pytest.mark.index

@@ -35,6 +35,9 @@ PATHS = (
     "/markets/8/describe/",
     "/markets/8/settle/",
     "/markets/8/settle/?price=50",
+    "/help/",
+    "/help/protocol/",
+    "/help/client/",
 )
 
 

@@ -21,6 +21,9 @@ OPEN = {
     "docs": "the description of the REST API",
     "schema": "the same, for programs",
     "contract": "the description of the socket",
+    "help": "the guide: tests/pages/test_help.py",
+    "help_page": "the same",
+    "help_wheel": "the client's package",
     "accounts:demo_sign_in": "with DEMO only, which starts on a loopback address only: tests/pages",
 }
 # Pages of the admin that belong to the framework.
