@@ -83,10 +83,10 @@ async def check(live: LiveExchange, restored: Restored, restore: str) -> None:
     assert Tables(live.env).head > began  # what runs was not touched
     live.env |= {"EXCHANGE_VAR": str(restored.data), "DATABASE_URL": database_url(restored)}
     tables = Tables(live.env)
-    assert tables.head >= began
-    there = tables.keyed()
+    head, there = tables.head, tables.keyed()
+    assert head >= began
     for person in people:  # what was acknowledged up to the backup's moment is in it
-        known = {key: seq for key, seq in person.acknowledged.items() if seq <= tables.head}
+        known = {key: seq for key, seq in person.acknowledged.items() if seq <= head}
         assert known == {key: there[person.account, key][0] for key in known}
     await asyncio.to_thread(live.start)
     assert (await asyncio.to_thread(browser.get, "/portfolio/")).url == live.url + "/portfolio/"  # still signed in
