@@ -35,6 +35,8 @@ def test_pages_show_what_the_engine_would(database: str) -> None:
             one = visibility.market(Viewer(reach, own), id)
             assert (NOTHING if one is None else one.degree) == degree, (user, id)
         assert shown.keys() <= engine.markets.keys()
+        together = visibility.seen(Viewer(reach, own), list(Market.objects.all()))
+        assert {market.pk: market.degree for market in together} == shown
     assert met.keys() == set(Degree)
 
 
