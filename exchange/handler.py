@@ -4,22 +4,27 @@ Django's own handler for ASGI starts a thread and opens a connection to the data
 threads at every middleware. That costs more than most pages.
 """
 
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import IO, Any, cast
 
 from asgiref.sync import sync_to_async
+from django.conf import settings
 from django.core import signals
 from django.core.exceptions import RequestAborted
 from django.core.handlers.asgi import ASGIHandler, ASGIRequest, get_script_prefix
 from django.db import connection
-from django.http import StreamingHttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix
 
 # How many pages are made at a time. Their threads take turns with the event loop, which answers orders: more of them
 # make no page faster, and every order wait longer.
 PAGE_THREADS = 2
+# How many requests of one session may wait for these threads. Browsers open six connections; who sends more at once is
+# refused, so that nobody else waits for all of them.
+WAITING_MAX = 16
 # Here a GET may wait for a provider, or read for long. It gets a thread of its own, like everything that changes
 # something, so that no page waits for it.
 OWN_THREAD = ("/admin/", "/sign-in/")
@@ -30,6 +35,7 @@ class Handler(ASGIHandler):
 
     def __init__(self) -> None:
         super().__init__()
+        self._waiting: Counter[str] = Counter()  # by session
         self._pages = ThreadPoolExecutor(PAGE_THREADS, thread_name_prefix="pages", initializer=_keep_connection)
 
     def load_middleware(self, is_async: bool = False) -> None:
@@ -54,9 +60,16 @@ class Handler(ASGIHandler):
                 await sync_to_async(response.close)()
 
     async def _respond(self, request: ASGIRequest, body: IO[bytes]) -> HttpResponseBase:
-        if request.method in ("GET", "HEAD") and not request.path_info.startswith(OWN_THREAD):
+        if request.method not in ("GET", "HEAD") or request.path_info.startswith(OWN_THREAD):
+            return await sync_to_async(self._answer)(request, body)
+        session = request.COOKIES.get(settings.SESSION_COOKIE_NAME, "")
+        if session and self._waiting[session] >= WAITING_MAX:
+            return _too_many()
+        self._waiting[session] += 1
+        try:
             return await sync_to_async(self._answer, thread_sensitive=False, executor=self._pages)(request, body)
-        return await sync_to_async(self._answer)(request, body)
+        finally:
+            self._waiting -= Counter((session,))  # drops those that come to 0
 
     def _answer(self, request: ASGIRequest, body: IO[bytes]) -> HttpResponseBase:
         """The response. Unless the loop makes its content, all of it is there, and what it was made from is closed."""
@@ -69,6 +82,11 @@ class Handler(ASGIHandler):
                     response.streaming_content = _each(list(cast(Iterator[bytes], response.streaming_content)))
                 response.close()
         return response
+
+
+def _too_many() -> HttpResponse:
+    text = f"RATE_LIMITED: you have asked for {WAITING_MAX} pages that are not made yet. Wait a second and try again.\n"
+    return HttpResponse(text, "text/plain", 429, headers={"Retry-After": "1"})
 
 
 def _keep_connection() -> None:

@@ -7,13 +7,14 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import pytest
+from django.conf import settings
 from django.core.signals import request_finished
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import path
 
-from exchange.handler import PAGE_THREADS, Handler
+from exchange.handler import PAGE_THREADS, WAITING_MAX, Handler
 
 WAIT_SECONDS = 20.0
 
@@ -25,6 +26,7 @@ class Answer(NamedTuple):
 
 
 threads: list[str] = []  # of middlewares and views, in the order in which they ran
+released = threading.Event()
 at_once = threading.Barrier(PAGE_THREADS)
 
 
@@ -50,6 +52,11 @@ def page(request: HttpRequest) -> HttpResponse:
 def pair(request: HttpRequest) -> HttpResponse:
     """Waits until every thread of pages is here."""
     at_once.wait(WAIT_SECONDS)
+    return page(request)
+
+
+def held(request: HttpRequest) -> HttpResponse:
+    released.wait(WAIT_SECONDS)
     return page(request)
 
 
@@ -92,6 +99,7 @@ handler500 = failed
 urlpatterns = [
     path("page/", page),
     path("pair/", pair),
+    path("held/", held),
     path("later/", later),
     path("parts/", parts),
     path("parts-later/", parts_later),
@@ -174,6 +182,24 @@ async def test_a_view_that_fails_is_500_and_the_thread_goes_on(handler: Handler)
     for _ in range(2 * PAGE_THREADS):
         assert (await answer(handler, "/broken/")).status == 500
     assert (await answer(handler, "/page/")).status == 200
+
+
+async def test_one_session_cannot_make_everybody_wait(handler: Handler) -> None:
+    released.clear()
+    mine, others = (f"{settings.SESSION_COOKIE_NAME}={name}" for name in ("mine", "others"))
+    waiting = [asyncio.create_task(answer(handler, "/held/", cookie=mine)) for _ in range(WAITING_MAX)]
+    other = asyncio.create_task(answer(handler, "/page/", cookie=others))
+    try:
+        await asyncio.sleep(0)
+        refused = await answer(handler, "/held/", cookie=mine)
+        posted = await answer(handler, "/page/", "POST", b"typed", cookie=mine)
+    finally:
+        released.set()
+    assert (refused.status, refused.headers[b"Retry-After"]) == (429, b"1")
+    assert posted.body == b"typed"
+    assert {response.status for response in await asyncio.gather(other, *waiting)} == {200}
+    assert (await answer(handler, "/page/", cookie=mine)).status == 200
+    assert not handler._waiting
 
 
 async def test_a_thread_of_pages_keeps_a_connection_to_sqlite(handler: Handler) -> None:
