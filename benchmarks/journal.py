@@ -24,7 +24,6 @@ django.setup()
 
 from django.core.management import call_command  # noqa: E402 - these need the settings
 
-from markets.audit.replay import open_snapshot  # noqa: E402
 from markets.audit.verification import verify  # noqa: E402
 from markets.engine.commands import (  # noqa: E402
     CancelOrder,
@@ -38,6 +37,7 @@ from markets.engine.engine import Engine  # noqa: E402
 from markets.engine.errors import Rejected  # noqa: E402
 from markets.journal.checkpoints import market_state  # noqa: E402
 from markets.journal.journal import Journal, Outcome  # noqa: E402
+from markets.journal.tables import open_snapshot  # noqa: E402
 
 PEOPLE = 50
 MARKETS = 3

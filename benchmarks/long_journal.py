@@ -13,11 +13,10 @@ from collections.abc import Iterator
 from random import Random
 
 from benchmarks.journal import MARKETS, Day  # sets Django up
-from markets.audit.replay import open_snapshot
 from markets.engine.commands import CancelOrder, Command
 from markets.journal.checkpoints import market_state
 from markets.journal.journal import Journal
-from markets.journal.tables import fetch
+from markets.journal.tables import fetch, open_snapshot
 
 BATCH = 2_000  # entries in a transaction; more than an exchange commits, to save time
 

@@ -212,6 +212,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL = env.str("REDIS_URL", default="")
 LAYER_CAPACITY = 10_000  # messages per channel; only the matching queue may fill
 REDIS_TIMEOUT_SECONDS = 15  # redis-py 8 defaults to 5, which ends idle readers (channels_redis #422)
+CACHE_TIMEOUT_SECONDS = 1  # the status waits for the cache, also while Redis hangs
 
 if REDIS_URL:
     CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
@@ -221,7 +222,11 @@ if REDIS_URL:
         }
     }
     CACHES: dict[str, Any] = {
-        "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+        "default": {
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "LOCATION": REDIS_URL,
+            "OPTIONS": dict.fromkeys(("socket_timeout", "socket_connect_timeout"), CACHE_TIMEOUT_SECONDS),
+        }
     }
 else:
     CHANNEL_LAYERS = {"default": {"BACKEND": "realtime.layers.LocalLayer", "CONFIG": {"capacity": LAYER_CAPACITY}}}

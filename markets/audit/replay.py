@@ -1,7 +1,6 @@
 """Replays the journal through an empty engine: every command must be accepted again with the very same events."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import zip_longest
 
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -11,25 +10,9 @@ from markets.engine.engine import Engine
 from markets.engine.errors import Rejected, Repeated
 from markets.engine.state import RULES_VERSION
 from markets.journal.entries import GENESIS, Entry, Outcome, read_entries
-from markets.journal.tables import dedicated_connection
 
 PAGE_ENTRIES = 1_000  # entries read at a time
 HEAD = 2**63 - 1  # a seq beyond every entry
-
-
-@contextmanager
-def open_snapshot() -> Iterator[BaseDatabaseWrapper]:
-    """A connection on which all reads show the same moment while others go on writing."""
-    connection = dedicated_connection()
-    try:
-        with connection.cursor() as cursor:
-            if connection.vendor == "postgresql":
-                cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            else:
-                cursor.execute("BEGIN DEFERRED")
-        yield connection
-    finally:
-        connection.close()
 
 
 class Replay:

@@ -22,7 +22,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from markets.audit.balances import Difference as Difference
 from markets.audit.balances import Ledger, check, require
 from markets.audit.integrity import check_database, check_references
-from markets.audit.replay import HEAD, Replay, open_snapshot
+from markets.audit.replay import HEAD, Replay
 from markets.engine.state import Changed
 from markets.journal.checkpoints import MarketState, decode_checkpoint, encode_checkpoint
 from markets.journal.entries import Outcome
@@ -52,6 +52,7 @@ from markets.journal.tables import (
     Row,
     Table,
     fetch,
+    open_snapshot,
 )
 
 PAGE_ORDERS = 10_000  # orders compared at a time

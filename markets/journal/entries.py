@@ -151,6 +151,12 @@ def read_entries(connection: BaseDatabaseWrapper, where: str, *values: int) -> l
     return list(map(Entry._make, fetch(connection, query, *values)))
 
 
+def read_head_hash(connection: BaseDatabaseWrapper) -> bytes:
+    """The hash of the newest entry."""
+    head = fetch(connection, "SELECT hash FROM markets_journalentry ORDER BY seq DESC LIMIT 1")
+    return bytes(head[0][0]) if head else GENESIS
+
+
 # --- The chain
 
 # Four numbers and the rules version, then the lengths in bytes of kind, key, command and events.

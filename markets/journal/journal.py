@@ -31,9 +31,11 @@ from markets.journal.entries import (
     bytes_since,
     make_entry,
     market_outcomes,
+    read_head_hash,
     read_outcomes,
 )
 from markets.journal.entries import Outcome as Outcome
+from markets.journal.following import Following
 from markets.journal.loading import load
 from markets.journal.lock import LockLost, SessionLock, lock_of
 from markets.journal.projection import Rows, project, project_levels
@@ -47,7 +49,6 @@ from markets.journal.tables import (
     Row,
     Writer,
     dedicated_connection,
-    fetch,
     writer_for,
 )
 from markets.journal.tail import check_tail
@@ -90,6 +91,10 @@ class Journal:
         """Makes this process the matcher of its database, until close(). Raises lock.MatcherRuns."""
         self._writes.call(self.lock.take)
 
+    def forget_connection(self) -> None:
+        """The connection of the lock has failed: the next use makes a new one."""
+        self._writes.call(self._writes.connection.close)
+
     async def check_lock(self) -> None:
         """Waits for a running commit on PostgreSQL, where the session that commits holds the lock. Raises
         JournalUnavailable if this process has lost the lock: it cannot commit any more."""
@@ -103,9 +108,10 @@ class Journal:
 
     # --- Writing
 
-    def load(self) -> Engine:
-        """Loads the engine as the last committed batch left it. Raises JournalDamaged (tail.py)."""
-        return self._writes.call(self._load)
+    def load(self, following: Following | None = None) -> Engine:
+        """The engine as the last committed batch left it: that of `following`, if it can be brought to that batch, or
+        loaded from the tables. Raises JournalDamaged (tail.py)."""
+        return self._writes.call(self._load, following)
 
     def commit(self, engine: Engine, outcomes: Sequence[Outcome], changed: Changed) -> asyncio.Future[Counter[int]]:
         """Begins to write a batch: its outcomes and what they touched. Leave the engine alone until it is done.
@@ -119,18 +125,18 @@ class Journal:
         """commit() without an event loop."""
         self._writes.call(self._commit, engine, outcomes, changed)
 
-    def _load(self) -> Engine:
+    def _load(self, following: Following | None) -> Engine:
         connection = self._writes.connection
         with connection.cursor() as cursor:
             if connection.vendor == "postgresql":
                 cursor.execute(f"SET lock_timeout = {LOCK_WAIT_MS}")
                 cursor.execute("SET synchronous_commit = on")
         check_tail(connection)
-        head = fetch(connection, "SELECT hash FROM markets_journalentry ORDER BY seq DESC LIMIT 1")
-        self._hash = head[0][0] if head else GENESIS
+        self._hash = read_head_hash(connection)
         self._since = entries_since_checkpoint(connection)
         self._writer = writer_for(connection)
-        return load(connection)
+        engine = following.caught_up(self._hash) if following else None
+        return engine or load(connection)
 
     def _commit(self, engine: Engine, outcomes: Sequence[Outcome], changed: Changed) -> Counter[int]:
         assert self._writer is not None, "call load() first, and again after a failed commit"

@@ -132,6 +132,21 @@ def dedicated_connection() -> BaseDatabaseWrapper:
     return connection
 
 
+@contextmanager
+def open_snapshot() -> Iterator[BaseDatabaseWrapper]:
+    """A connection on which all reads show the same moment while others go on writing."""
+    connection = dedicated_connection()
+    try:
+        with connection.cursor() as cursor:
+            if connection.vendor == "postgresql":
+                cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            else:
+                cursor.execute("BEGIN DEFERRED")
+        yield connection
+    finally:
+        connection.close()
+
+
 def fetch(connection: BaseDatabaseWrapper, query: str, *values: int | str) -> list[tuple[Any, ...]]:
     """All rows of a query as tuples, without model instances."""
     with connection.cursor() as cursor:

@@ -12,6 +12,7 @@ from channels.layers import BaseChannelLayer
 from channels.worker import Worker
 from django.conf import settings
 
+from markets.journal.following import Following
 from markets.journal.journal import Journal
 from markets.matching.consumers import MatchingConsumer
 from markets.matching.matcher import Matcher, utc_us
@@ -24,9 +25,9 @@ from realtime.groups import MATCHING
 SWITCH_SECONDS = 0.0005
 
 
-def load_matcher(layer: BaseChannelLayer, journal: Journal) -> Matcher:
-    """Loads the matcher from its database. The caller holds the lock (markets/journal/lock.py)."""
-    engine = journal.load()
+def load_matcher(layer: BaseChannelLayer, journal: Journal, following: Following | None = None) -> Matcher:
+    """Loads the matcher from its database (Journal.load). The journal holds the lock."""
+    engine = journal.load(following)
     now_us = max(utc_us(), engine.at_us)
     used = journal.bytes_since(now_us // DAY_US * DAY_US)
     quota = DailyQuota(settings.JOURNAL_BYTES_A_DAY, now_us, used)

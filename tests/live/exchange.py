@@ -38,6 +38,12 @@ def manage(*arguments: str, env: Mapping[str, str], **options: Any) -> "subproce
     )
 
 
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
 class Template:
     """A migrated database with the people of prepare.py, which every exchange copies.
 
@@ -96,9 +102,7 @@ class LiveExchange:
         self.people = template.people
         self.folder = folder
         self.env = {**template.copy(folder), "RATE_FACTOR": "1000", **(more or {})}
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port: int = free.getsockname()[1]
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.ws_url = f"ws://127.0.0.1:{self.port}/ws"
         self.log = folder / "exchange.log"

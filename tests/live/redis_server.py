@@ -1,5 +1,6 @@
 """A Redis server of a test's own, which the test may stop."""
 
+import signal
 import socket
 import subprocess
 import time
@@ -34,6 +35,13 @@ class RedisServer:
                 assert self._process.poll() is None, "redis-server ended"
                 assert time.monotonic() < last, "redis-server does not answer"
                 time.sleep(0.01)
+
+    def freeze(self) -> None:
+        """Stops its process where it is (SIGSTOP)."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._process.send_signal(signal.SIGCONT)
 
     def stop(self) -> None:
         """Kills it. Returns when its port is closed."""

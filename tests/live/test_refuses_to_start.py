@@ -42,6 +42,12 @@ def test_several_processes_without_redis_refuse_to_start(live: LiveExchange, rol
     assert "REDIS_URL" in ended(live, "--role", role, REDIS_URL="")
 
 
+@pytest.mark.parametrize("role", ["all", "web", "matcher"])
+def test_a_standby_on_sqlite_refuses_to_start(live: LiveExchange, role: str) -> None:
+    output = ended(live, "--role", role, "--standby", REDIS_URL="redis://127.0.0.1:1/0")
+    assert "--standby needs --role matcher and PostgreSQL" in output
+
+
 def test_the_stock_server_refuses_to_start(live: LiveExchange) -> None:
     process = manage("runserver", env=live.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     output, _ = process.communicate(timeout=STEP_SECONDS_MAX)

@@ -9,11 +9,12 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from markets.audit.balances import Difference
-from markets.audit.replay import Replay, open_snapshot
+from markets.audit.replay import Replay
 from markets.engine.book import Market, Order
 from markets.engine.commands import MarketStatus
 from markets.engine.engine import Engine
 from markets.engine.text import chips, hundredths
+from markets.journal.tables import open_snapshot
 
 
 class Command(BaseCommand):
