@@ -242,6 +242,19 @@ def test_each_button_of_a_form_is_an_intent(
     assert exchange.last.message.out == pb.Out(market_id=7, side=wire, key="k" * 32 + side[:1])
 
 
+def test_cancelling_all_has_not_the_key_of_a_cancel_that_was_refused(busy: Client, exchange: FakeGateway) -> None:
+    """Both forms have one address."""
+    exchange.refusal = RequestFailed(pb.OUTCOME_UNKNOWN, "No.")
+    before = read(busy.get("/markets/7/"))
+    (row,) = [form for form in posting(before) if form.attributes.get("data-form") == "cancel"]
+    every = before.one("cancel-all-form")
+    for form, same in ((row, False), (every, True)):
+        page = read(busy.post(form.attributes["action"], fields(form), follow=True))
+        again = fields(page.one("cancel-all-form"))["key"]
+        assert again != fields(row)["key"]
+        assert (again == fields(every)["key"]) == same
+
+
 def test_a_token_is_revoked_twice_with_the_same_answer(alice: Client, world: World) -> None:
     made = fields(read(alice.get("/keys/")).one("key-form"))
     alice.post("/keys/", {**made, "name": "bot"})
