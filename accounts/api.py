@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from asgiref.sync import sync_to_async
 from django.db.models import QuerySet
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -46,11 +47,11 @@ class OpenUserAccount(ExchangeView):
         body=serializers.NewUserAccount,
         tag=ACCOUNTS,
     )
-    def post(self, request: Request) -> Response:
+    async def post(self, request: Request) -> Response:
         """Your first request opens it anyway. If you have one already, the answer is that account."""
         fields = self.body(serializers.NewUserAccount)
         create = wire.CreateUserAccount(**fields)
-        return self.execute(serializers.AccountChangedSerializer, ClientMessage(create_user_account=create), 201)
+        return await self.execute(serializers.AccountChangedSerializer, ClientMessage(create_user_account=create), 201)
 
 
 class AccountList(ExchangeView):
@@ -77,11 +78,11 @@ class AccountList(ExchangeView):
         body=serializers.NewAccount,
         tag=ACCOUNTS,
     )
-    def post(self, request: Request) -> Response:
+    async def post(self, request: Request) -> Response:
         """Its owner is the account acted as, or another account in your tree."""
         fields = self.body(serializers.NewAccount)
         create = ClientMessage(create_account=wire.CreateAccount(**fields, key=self.key))
-        return self.execute(serializers.AccountChangedSerializer, create, 201, "/api/v1/accounts/{account.id}")
+        return await self.execute(serializers.AccountChangedSerializer, create, 201, "/api/v1/accounts/{account.id}")
 
 
 class AccountDetail(ExchangeView):
@@ -115,22 +116,22 @@ class ShareAccount(ExchangeView):
         body=serializers.NewShare,
         tag=ACCOUNTS,
     )
-    def post(self, request: Request, account_id: int) -> Response:
+    async def post(self, request: Request, account_id: int) -> Response:
         """Makes another user account an owner too, without credit. Act as your own user account, which must own it."""
         fields = self.body(serializers.NewShare)
         share = wire.ShareAccount(account_id=account_id, **fields, key=self.key)
-        return self.execute(serializers.AccountChangedSerializer, ClientMessage(share_account=share))
+        return await self.execute(serializers.AccountChangedSerializer, ClientMessage(share_account=share))
 
 
 class LeaveAccount(ExchangeView):
     @operation(
         "leave_account", "Leave an account", serializers.AccountChangedSerializer, body=serializers.Empty, tag=ACCOUNTS
     )
-    def post(self, request: Request, account_id: int) -> Response:
+    async def post(self, request: Request, account_id: int) -> Response:
         """The account acted as stops being an owner."""
         self.body(serializers.Empty)
         leave = wire.LeaveAccount(account_id=account_id, key=self.key)
-        return self.execute(serializers.AccountChangedSerializer, ClientMessage(leave_account=leave))
+        return await self.execute(serializers.AccountChangedSerializer, ClientMessage(leave_account=leave))
 
 
 class RevokeShare(ExchangeView):
@@ -141,11 +142,11 @@ class RevokeShare(ExchangeView):
         body=serializers.OwnerNamed,
         tag=ACCOUNTS,
     )
-    def post(self, request: Request, account_id: int) -> Response:
+    async def post(self, request: Request, account_id: int) -> Response:
         """Makes a user account leave the account."""
         fields = self.body(serializers.OwnerNamed)
         revoke = wire.RevokeShare(account_id=account_id, **fields, key=self.key)
-        return self.execute(serializers.AccountChangedSerializer, ClientMessage(revoke_share=revoke))
+        return await self.execute(serializers.AccountChangedSerializer, ClientMessage(revoke_share=revoke))
 
 
 class RedistributeCredit(ExchangeView):
@@ -156,11 +157,11 @@ class RedistributeCredit(ExchangeView):
         body=serializers.OwnerNamed,
         tag=ACCOUNTS,
     )
-    def post(self, request: Request, account_id: int) -> Response:
+    async def post(self, request: Request, account_id: int) -> Response:
         """Divides an owner's credit among the other owners, pro rata or, if they have no credit, evenly."""
         fields = self.body(serializers.OwnerNamed)
         redistribute = wire.Redistribute(account_id=account_id, **fields, key=self.key)
-        return self.execute(serializers.AccountChangedSerializer, ClientMessage(redistribute=redistribute))
+        return await self.execute(serializers.AccountChangedSerializer, ClientMessage(redistribute=redistribute))
 
 
 # --- Money
@@ -184,12 +185,13 @@ class TransferList(ExchangeView):
         body=serializers.NewTransfer,
         tag=MONEY,
     )
-    def post(self, request: Request) -> Response:
+    async def post(self, request: Request) -> Response:
         """Pays from one user account to another, or between an account and its owner."""
         fields: dict[str, Any] = self.body(serializers.NewTransfer)
-        fields["from_account_id"] = fields["from_account_id"] or self.caller.account.id
+        if not fields["from_account_id"]:
+            fields["from_account_id"] = (await sync_to_async(lambda: self.caller.account)()).id
         pay = wire.MakeTransfer(**fields, key=self.key)
-        return self.execute(serializers.TransferCreatedSerializer, ClientMessage(make_transfer=pay), 201)
+        return await self.execute(serializers.TransferCreatedSerializer, ClientMessage(make_transfer=pay), 201)
 
 
 class GiveMoney(ExchangeView):
@@ -201,10 +203,10 @@ class GiveMoney(ExchangeView):
         body=serializers.NewGift,
         tag=MONEY,
     )
-    def post(self, request: Request) -> Response:
+    async def post(self, request: Request) -> Response:
         """Pays an account from the house."""
         fields = self.body(serializers.NewGift)
-        return self.execute(
+        return await self.execute(
             serializers.TransferCreatedSerializer, ClientMessage(gift=wire.Gift(**fields, key=self.key)), 201
         )
 
@@ -218,8 +220,8 @@ class CollectMoney(ExchangeView):
         body=serializers.NewCollection,
         tag=MONEY,
     )
-    def post(self, request: Request) -> Response:
+    async def post(self, request: Request) -> Response:
         """Takes money back to the house, at most what the account has available."""
         fields = self.body(serializers.NewCollection)
         collect = wire.Collect(**fields, key=self.key)
-        return self.execute(serializers.TransferCreatedSerializer, ClientMessage(collect=collect), 201)
+        return await self.execute(serializers.TransferCreatedSerializer, ClientMessage(collect=collect), 201)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import IO, Any
 
+from asgiref.sync import sync_to_async
 from django.core.exceptions import SuspiciousOperation
 from django.core.files.uploadedfile import SimpleUploadedFile
 from rest_framework import parsers
@@ -47,11 +48,11 @@ class AuctionList(ExchangeView):
         body=serializers.NewAuction,
         tag=AUCTIONS,
     )
-    def post(self, request: Request) -> Response:
+    async def post(self, request: Request) -> Response:
         """The seller is the account acted as. Rate class expensive."""
         fields = self.body(serializers.NewAuction)
         create = ClientMessage(create_auction=wire.CreateAuction(**fields, key=self.key))
-        return self.execute(serializers.AuctionChangedSerializer, create, 201, "/api/v1/auctions/{auction.id}")
+        return await self.execute(serializers.AuctionChangedSerializer, create, 201, "/api/v1/auctions/{auction.id}")
 
 
 class AuctionDetail(ExchangeView):
@@ -70,7 +71,7 @@ class AuctionDetail(ExchangeView):
         body=serializers.AuctionEdit,
         tag=AUCTIONS,
     )
-    def patch(self, request: Request, auction_id: int) -> Response:
+    async def patch(self, request: Request, auction_id: int) -> Response:
         """For its seller, or an operator in sudo, while it is open. Deletes a picture that nothing shows any more."""
         fields: dict[str, Any] = self.body(serializers.AuctionEdit)
         if "buy_now_price" in fields and fields["buy_now_price"] is None:
@@ -79,26 +80,26 @@ class AuctionDetail(ExchangeView):
             }
         edit = wire.EditAuction(auction_id=auction_id, **fields, key=self.key)
         shown = models.Auction.objects.filter(pk=auction_id).values_list("picture", flat=True)
-        before = next(iter(shown), "")
-        response = self.execute(serializers.AuctionChangedSerializer, ClientMessage(edit_auction=edit))
-        pictures.discard(before)
+        before = await sync_to_async(shown.first)()
+        response = await self.execute(serializers.AuctionChangedSerializer, ClientMessage(edit_auction=edit))
+        await sync_to_async(pictures.discard)(before or "")
         return response
 
     @operation("withdraw_auction", "Withdraw an auction", serializers.AuctionChangedSerializer, tag=AUCTIONS)
-    def delete(self, request: Request, auction_id: int) -> Response:
+    async def delete(self, request: Request, auction_id: int) -> Response:
         """For its seller, or an operator in sudo, while it is open. This cannot be undone."""
         self.body(Empty)
         withdraw = wire.WithdrawAuction(auction_id=auction_id, key=self.key)
-        return self.execute(serializers.AuctionChangedSerializer, ClientMessage(withdraw_auction=withdraw))
+        return await self.execute(serializers.AuctionChangedSerializer, ClientMessage(withdraw_auction=withdraw))
 
 
 class BuyAuction(ExchangeView):
     @operation("buy_auction", "Buy now", serializers.AuctionChangedSerializer, body=serializers.Purchase, tag=AUCTIONS)
-    def post(self, request: Request, auction_id: int) -> Response:
+    async def post(self, request: Request, auction_id: int) -> Response:
         """The account acted as pays the price that you saw and gets the thing."""
         fields = self.body(serializers.Purchase)
         buy = wire.BuyAuction(auction_id=auction_id, **fields, key=self.key)
-        return self.execute(serializers.AuctionChangedSerializer, ClientMessage(buy_auction=buy))
+        return await self.execute(serializers.AuctionChangedSerializer, ClientMessage(buy_auction=buy))
 
 
 class SettleAuction(ExchangeView):
@@ -109,11 +110,11 @@ class SettleAuction(ExchangeView):
         body=serializers.Sale,
         tag=AUCTIONS,
     )
-    def post(self, request: Request, auction_id: int) -> Response:
+    async def post(self, request: Request, auction_id: int) -> Response:
         """Sells it to this buyer at this price. This cannot be undone."""
         fields = self.body(serializers.Sale)
         settle = wire.SettleAuction(auction_id=auction_id, **fields, key=self.key)
-        return self.execute(serializers.AuctionChangedSerializer, ClientMessage(settle_auction=settle))
+        return await self.execute(serializers.AuctionChangedSerializer, ClientMessage(settle_auction=settle))
 
 
 # --- Pictures
@@ -159,11 +160,16 @@ class UploadPicture(ExchangeView):
         body={"multipart/form-data": serializers.PictureSent, "application/octet-stream": RAW},
         tag=AUCTIONS,
     )
-    def post(self, request: Request) -> Response:
+    async def post(self, request: Request) -> Response:
         """A JPEG, PNG, WebP or GIF of at most 5 MB, as the body or in a form. It is encoded anew. Use the name in the
         answer as an auction's picture. Rate class expensive."""
-        self.charge("expensive")
+        await self.charge("expensive")
         self.caller.check(Scope.MANAGE)
+        name = await sync_to_async(self._keep)()
+        return Response({"picture": name}, 201, headers={"Location": f"/pictures/{name}"})
+
+    def _keep(self) -> str:
+        """Keeps the picture in the body under a name. Raises a refusal if it is none, or too many are decoded."""
         fields = self.body(serializers.PictureSent)
         try:
             name = pictures.keep(fields["picture"])
@@ -172,4 +178,4 @@ class UploadPicture(ExchangeView):
         except PictureRefused as refused:
             raise Refusal(409, "INVALID_FRAME", str(refused), "picture") from refused
         pictures.sweep()
-        return Response({"picture": name}, 201, headers={"Location": f"/pictures/{name}"})
+        return name

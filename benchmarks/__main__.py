@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks import course, engine, growth, hub, logs, orders, page_cost, past
+from benchmarks import course, engine, growth, hub, logs, orders, page_cost, past, rest
 from benchmarks.report import Row, machine, page
 from benchmarks.setting import Setting
 from benchmarks.wsload import ROOT
@@ -20,6 +20,7 @@ PARTS: dict[str, tuple[str, Callable[[Setting], list[Row]]]] = {
     "orders": ("One order a frame, and an echo", orders.one_a_frame),
     "many": ("Many orders a frame", orders.many_a_frame),
     "single": ("One order at a time", orders.one_at_a_time),
+    "rest": ("REST", rest.requests),
     "course": ("A course at work", course.at_work),
     "pages": ("Pages", page_cost.cost),
     "hub": ("The hub", hub.fan_out),

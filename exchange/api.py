@@ -1,5 +1,6 @@
 """What needs no sign-in: the time, the status, the API's description and exchange.proto."""
 
+import asyncio
 import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -30,6 +31,7 @@ from realtime.errors import busy
 
 EXCHANGE = "exchange"
 DATABASE_SECONDS_MAX = 3.0  # how long the status waits for the database
+HEAD_SECONDS = 0.1  # how old the seq in a status may be
 _STARTED = time.monotonic()
 
 
@@ -59,32 +61,35 @@ class HealthReadSerializer(serializers.Serializer[Any]):
 class JournalHead:
     """Reads the newest seq on a thread of its own, so that a status does not wait long for a database that is away.
 
-    Requests that come while a read is on its way share it.
+    Requests share a read that is on its way, or that began less than HEAD_SECONDS ago and succeeded.
     """
 
     def __init__(self) -> None:
         self.seq = 0  # the newest that was read
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="status")
-        self._lock = threading.Lock()
-        self._reading: Future[None] | None = None
+        self._reading: Future[bool] | None = None
+        self._began = 0.0  # time.monotonic() of the last read
 
-    def refresh(self) -> bool:
+    async def refresh(self) -> bool:
         """Reads the seq. Returns False if the database did not answer in DATABASE_SECONDS_MAX."""
-        with self._lock:
-            if self._reading is None or self._reading.done():
-                self._reading = self._executor.submit(self._read)
-            reading = self._reading
-        try:
-            reading.result(DATABASE_SECONDS_MAX)
-        except (Error, TimeoutError):
-            return False
-        return True
+        now, reading = time.monotonic(), self._reading
+        if reading is not None and reading.done() and reading.result() and now - self._began < HEAD_SECONDS:
+            return True
+        if reading is None or reading.done():
+            self._began = now
+            reading = self._reading = self._executor.submit(self._read)
+        done, _ = await asyncio.wait([asyncio.wrap_future(reading)], timeout=DATABASE_SECONDS_MAX)
+        return bool(done) and reading.result()
 
-    def _read(self) -> None:
+    def _read(self) -> bool:
+        """Whether the database answered."""
         try:
             self.seq = JournalEntry.objects.aggregate(head=Max("seq"))["head"] or 0
+        except Error:
+            return False
         finally:
             connections.close_all()
+        return True
 
 
 _head = JournalHead()
@@ -95,7 +100,7 @@ class Time(ExchangeView):
     open = True
 
     @operation("get_time", "The exchange's clock", ClockReadSerializer, tag=EXCHANGE)
-    def get(self, request: Request) -> Response:
+    async def get(self, request: Request) -> Response:
         """The time in UTC."""
         return Response(ClockReadSerializer({"at_us": time.time_ns() // 1_000}).data)
 
@@ -105,11 +110,11 @@ class Status(ExchangeView):
     authentication_classes = ()  # a token or a session would be looked up in the database
 
     @operation("get_status", "The exchange's status", StatusReadSerializer, tag=EXCHANGE)
-    def get(self, request: Request) -> Response:
+    async def get(self, request: Request) -> Response:
         """Also answers while the exchange is starting, and while the database is away."""
         now = timezone.now()
         answering = gateway.is_answering()
-        parts = {"database": _head.refresh(), "matcher": answering}
+        parts = {"database": await _head.refresh(), "matcher": answering}
         fields = {
             "version": settings.VERSION,
             "answering": answering,
@@ -127,7 +132,7 @@ class Health(ExchangeView):
     authentication_classes = ()
 
     @operation("get_health", "Whether this process can serve", HealthReadSerializer, tag=EXCHANGE)
-    def get(self, request: Request) -> Response:
+    async def get(self, request: Request) -> Response:
         """For load balancers: 200 if the process that answers hears the matcher, else 503. Asks no other service."""
         if not gateway.is_answering():
             raise busy("This process does not hear the matcher.")
@@ -149,8 +154,8 @@ class UnknownAddress(ExchangeView):
 
     open = True
 
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        super().initial(request, *args, **kwargs)
+    async def begin(self, request: Request) -> None:
+        await super().begin(request)
         raise Http404
 
 

@@ -1,24 +1,31 @@
-"""The ASGI application: routes HTTP to Django, and sockets to ClientConsumer with authentication by accounts."""
+"""The ASGI application: routes HTTP to REST and Django, sockets to ClientConsumer, which asks accounts who signs in."""
 
 from typing import Any
 
 from channels.routing import ProtocolTypeRouter
 from django.core.asgi import get_asgi_application
 
-rest = get_asgi_application()  # sets up Django, so it precedes every import of a model
+django = get_asgi_application()  # sets up Django, so it precedes every import of a model
 
 from accounts.authentication import authenticate, revoked  # noqa: E402
 from accounts.sudo import may_sudo  # noqa: E402
 from exchange.handler import Handler  # noqa: E402
+from exchange.rest import RestHandler, needs_session  # noqa: E402
 from realtime.hub import Hub  # noqa: E402
 from realtime.routing import Receive, Send, websocket  # noqa: E402
 
 hub = Hub(revoked, may_sudo)
-pages = Handler()
+pages, rest = Handler(), RestHandler()
 
 
 async def http(scope: Any, receive: Receive, send: Send) -> None:
-    await (rest if scope["path"].startswith("/api/") else pages)(scope, receive, send)
+    if not scope["path"].startswith("/api/"):
+        handler: Any = pages
+    elif not scope["path"].startswith("/api/v1/") or needs_session(scope["headers"]):
+        handler = django
+    else:
+        handler = rest
+    await handler(scope, receive, send)
 
 
 application = ProtocolTypeRouter({"http": http, "websocket": websocket(hub, authenticate)})

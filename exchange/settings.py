@@ -120,6 +120,14 @@ MIDDLEWARE = [
     "exchange.errors.too_long",
 ]
 
+# What a request to REST passes that carries no session cookie (exchange/rest.py). It is not for browsers' pages.
+REST_MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "exchange.csp.CSPMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
 ROOT_URLCONF = "exchange.urls"
 ASGI_APPLICATION = "exchange.asgi.application"
 

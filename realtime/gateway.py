@@ -112,7 +112,7 @@ class Gateway:
         return await self._answered(command_message(request, limits=limits))
 
     async def draw(self, user: int, rate_class: RateClass, sudo: bool, cost: int) -> wire.Limits:
-        """See draw_sync()."""
+        """See the module's draw()."""
         message = draw_message(
             origin=self._origin,
             number=next(self._numbers),
@@ -178,17 +178,23 @@ def detach(gateway: Gateway) -> None:
 
 
 async def ask(
-    user: int, message: wire.ClientMessage, *, account: int = 0, sudo: bool = False, rights: Rights = PERSON
+    user: int,
+    message: wire.ClientMessage,
+    *,
+    account: int = 0,
+    sudo: bool = False,
+    rights: Rights = PERSON,
+    limits: bool = False,
 ) -> wire.ServerMessage:
     """Has the matcher execute one command. Returns its reply, which is sent after the commit.
 
     `user` is the principal, `account` the acted-as account (0: the person's own). Raises RequestFailed: with the code
     of the refusal; BUSY if the command was not taken; OUTCOME_UNKNOWN after ASK_SECONDS_MAX (the caller may ask again
     with the same key). Raises RuntimeError inside a database transaction: on SQLite the transaction would hold the lock
-    that the journal waits for.
+    that the journal waits for. With `limits`, the reply or the RequestFailed holds the bucket that was charged.
     """
     _refuse_in_transaction()
-    return await _open_gateway().ask(user, message, account, sudo, rights)
+    return await _open_gateway().ask(user, message, account, sudo, rights, limits)
 
 
 def ask_sync(
@@ -200,16 +206,20 @@ def ask_sync(
     rights: Rights = PERSON,
     limits: bool = False,
 ) -> wire.ServerMessage:
-    """ask() for the thread of a synchronous view. Also raises RuntimeError on the thread of the event loop. With
-    `limits`, the reply or the RequestFailed holds the bucket that was charged."""
+    """ask() for the thread of a synchronous view. Also raises RuntimeError on the thread of the event loop."""
     _refuse_in_transaction()
     gateway = _open_gateway()
     return _wait(gateway, gateway.ask(user, message, account, sudo, rights, limits))
 
 
-def draw_sync(user: int, rate_class: RateClass, *, sudo: bool = False, cost: int = 1) -> wire.Limits:
+async def draw(user: int, rate_class: RateClass, *, sudo: bool = False, cost: int = 1) -> wire.Limits:
     """Takes `cost` tokens from the person's bucket for work that needs no matcher, and returns what is left. Raises
     RequestFailed: RATE_LIMITED with the bucket, or BUSY if the matcher does not answer."""
+    return await _open_gateway().draw(user, rate_class, sudo, cost)
+
+
+def draw_sync(user: int, rate_class: RateClass, *, sudo: bool = False, cost: int = 1) -> wire.Limits:
+    """draw() for the thread of a synchronous view."""
     gateway = _open_gateway()
     return _wait(gateway, gateway.draw(user, rate_class, sudo, cost))
 

@@ -1,5 +1,6 @@
 """Authenticates by a bearer credential, or by a browser's session, whose changes also need a CSRF token."""
 
+from django.contrib.auth.models import AnonymousUser
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication, get_authorization_header
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
@@ -30,3 +31,8 @@ class Session(SessionAuthentication):
             return None
         self.enforce_csrf(request)
         return user, Rights(is_operator(user))
+
+
+def waits(request: Request) -> bool:
+    """Whether to find out who asks takes the database."""
+    return bool(get_authorization_header(request)) or type(request._request.user) is not AnonymousUser

@@ -5,6 +5,7 @@ import time
 from typing import NamedTuple
 
 from allauth.account.adapter import get_adapter
+from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.core.cache import cache
 from django.http import HttpRequest
@@ -46,18 +47,18 @@ def unknown(rate_class: RateClass, sudo: bool, seconds: int) -> Rate:
     return Rate(settings.RATES[rate_class]["sudo" if sudo else "user"][1], 0, seconds)
 
 
-def failed_sign_in(request: HttpRequest, cost: int) -> Rate:
+async def failed_sign_in(request: HttpRequest, cost: int) -> Rate:
     """Adds `cost` to the address's failed sign-ins. Raises RequestFailed RATE_LIMITED if they are too many."""
-    return _by_address(request, "failed", FAILED_SIGN_INS_MAX * settings.RATE_FACTOR, cost)
+    return await _by_address(request, "failed", FAILED_SIGN_INS_MAX * settings.RATE_FACTOR, cost)
 
 
-def open_read(request: HttpRequest) -> Rate:
+async def open_read(request: HttpRequest) -> Rate:
     """Counts a read without sign-in. Raises RequestFailed RATE_LIMITED if its address sends too many.
 
     While the cache does not answer it counts nothing: what such reads tell is wanted most then.
     """
     try:
-        return _by_address(request, "open", OPEN_READS_MAX * settings.RATE_FACTOR, 1)
+        return await _by_address(request, "open", OPEN_READS_MAX * settings.RATE_FACTOR, 1)
     except RequestFailed:
         raise
     except Exception as error:  # of the cache's backend
@@ -71,11 +72,11 @@ def full() -> Rate:
     return Rate(most, most, 0)
 
 
-def _by_address(request: HttpRequest, what: str, most: int, cost: int) -> Rate:
+async def _by_address(request: HttpRequest, what: str, most: int, cost: int) -> Rate:
     minute, second = divmod(int(time.time()), MINUTE_SECONDS)
     key = f"rest:{what}:{get_adapter(request).get_client_ip(request)}:{minute}"
     try:
-        count = cost if cache.add(key, cost, 2 * MINUTE_SECONDS) else cache.incr(key, cost)
+        count = await _added(key, cost) if settings.REDIS_URL else _add(key, cost)
     except CACHE_ERRORS as error:  # the status has to say that the exchange does not answer
         logger.warning("A request was not counted: %r", error)
         count = cost
@@ -85,3 +86,11 @@ def _by_address(request: HttpRequest, what: str, most: int, cost: int) -> Rate:
         text = f"Too many requests from your address: at most {most} a minute."
         raise RequestFailed(wire.RATE_LIMITED, text, rate.reset * 1_000, limits)
     return rate
+
+
+def _add(key: str, cost: int) -> int:
+    """Adds to a count of the cache, which lives for two minutes. Returns the count."""
+    return cost if cache.add(key, cost, 2 * MINUTE_SECONDS) else cache.incr(key, cost)
+
+
+_added = sync_to_async(_add)  # on a thread: a cache in Redis is away from this process

@@ -2,6 +2,8 @@
 
 A read is charged to the person's bucket before the view looks anything up. The matcher charges, checks and executes a
 command like one from a socket. A request changes the engine's state only by a command: views write none of its rows.
+
+A request is handled on the event loop. Whatever takes the database, or much time, runs on a thread.
 """
 
 import hashlib
@@ -9,13 +11,15 @@ import re
 import uuid
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from inspect import iscoroutinefunction
 from typing import Any
 
-from django.contrib.auth.models import AnonymousUser
+from asgiref.sync import sync_to_async
 from django.http import HttpRequest, HttpResponse
-from django.utils.cache import get_conditional_response
+from django.utils.cache import get_conditional_response, patch_vary_headers
+from django.utils.functional import classproperty
 from rest_framework.authentication import BaseAuthentication
-from rest_framework.exceptions import APIException, NotAuthenticated
+from rest_framework.exceptions import NotAuthenticated
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -23,12 +27,13 @@ from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
 from accounts.rest import rates
-from accounts.rest.authentication import Bearer, Session
+from accounts.rest.authentication import Bearer, Session, waits
 from accounts.rest.bodies import JSONRenderer, StrictJSONParser
 from accounts.rest.callers import Caller, caller
 from accounts.rest.errors import Refusal, refusal_of, unreadable
 from accounts.rest.fields import KEY_PATTERN, Strict
 from accounts.rest.rates import Rate
+from accounts.services import ensure_user_account
 from proto.exchange_pb2 import ClientMessage, ServerMessage
 from realtime import gateway, limits
 from realtime.errors import RequestFailed
@@ -91,18 +96,19 @@ class ExchangeView(APIView):
             )
         return key
 
-    def ask(self, message: ClientMessage) -> ServerMessage:
+    async def ask(self, message: ClientMessage) -> ServerMessage:
         """Sends a command for the caller and returns the reply. Raises RequestFailed."""
         who = self.caller
-        _ = who.own  # the first request opens it
+        if "own" not in vars(who):
+            await sync_to_async(ensure_user_account)(who.user)  # the first request opens it
         message.request_id = self.request_id
-        reply = gateway.ask_sync(
+        reply = await gateway.ask(
             who.user.pk, message, account=who.wanted, sudo=who.sudo, rights=who.rights, limits=True
         )
         self.rate = rates.of_limits(reply.limits)
         return reply
 
-    def execute(
+    async def execute(
         self, serializer: type[Serializer[Any]], message: ClientMessage, status: int = 200, location: str = ""
     ) -> Response:
         """Sends a command and answers with the fields of its reply that the serializer names, and its seq.
@@ -110,7 +116,7 @@ class ExchangeView(APIView):
         A replayed command gets the same answer, and X-Replayed. `location` is the address of the new object, in which
         {order.id} or the like is filled in from the answer. Raises RequestFailed.
         """
-        reply = self.ask(message)
+        reply = await self.ask(message)
         answer = getattr(reply, reply.WhichOneof("message") or "")
         fields = {name: getattr(answer, name) for name in serializer().get_fields() if name != "seq"}
         headers = {"X-Replayed": "true"} if reply.replayed else {}
@@ -124,14 +130,45 @@ class ExchangeView(APIView):
 
     # --- What happens around every request
 
+    @classproperty
+    def view_is_async(cls) -> bool:
+        """True: dispatch() runs the methods that are no coroutines on a thread."""
+        return True
+
+    async def dispatch(  # type: ignore[override]  # a coroutine
+        self, request: HttpRequest, *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        """APIView.dispatch() on the event loop. Methods that are coroutines stay there; others run on a thread."""
+        self.args, self.kwargs = args, kwargs
+        self.request = self.initialize_request(request, *args, **kwargs)
+        self.headers = self.default_response_headers
+        try:
+            await self.begin(self.request)
+            response = await self._answer(self.request, *args, **kwargs)
+        except Exception as error:
+            response = await self.refuse(error)
+        self.response = self.finalize_response(self.request, response, *args, **kwargs)
+        rendered: HttpResponse = self.response.render()
+        return rendered
+
+    async def _answer(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        name = str(request.method).lower()
+        known = name in self.http_method_names
+        method = getattr(self, name, self.http_method_not_allowed) if known else self.http_method_not_allowed
+        called = method if iscoroutinefunction(method) else sync_to_async(method)
+        response: Response = await called(request, *args, **kwargs)
+        return response
+
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
         asked = request.headers.get("X-Request-Id", "")
         self.request_id = asked if REQUEST_ID.fullmatch(asked) else uuid.uuid4().hex
         return super().initialize_request(request, *args, **kwargs)
 
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+    async def begin(self, request: Request) -> None:
         """Checks size and sign-in, charges a read, then checks the query and the key. Raises a refusal."""
-        super().initial(request, *args, **kwargs)
+        await self._authenticate()
+        self.format_kwarg = None
+        request.accepted_renderer, request.accepted_media_type = self.perform_content_negotiation(request)
         if TOO_LONG_HEADER in request.headers:
             most = REQUEST_BODY_BYTES_MAX // MIB
             raise Refusal(413, "INVALID_FRAME", f"The body is longer than {most} MiB. It was discarded.")
@@ -141,28 +178,38 @@ class ExchangeView(APIView):
         if request.user.is_authenticated:
             if request.method in SAFE:
                 rate_class, cost = self.cost()
-                self.charge(rate_class, cost)
+                await self.charge(rate_class, cost)
                 self.caller.check(Scope.READ)
         elif not self.open:
             raise NotAuthenticated("Send a token, or sign in to the pages.")
         else:
-            self.rate = rates.open_read(request) if self.counted else rates.full()
+            self.rate = await rates.open_read(request) if self.counted else rates.full()
         if request.method in self.allowed_methods:
             _ = self.query, self.key
 
-    def charge(self, rate_class: RateClass, cost: int = 1) -> None:
+    async def _authenticate(self) -> None:
+        """Has DRF find the sender, on a thread if that takes the database. Raises AuthenticationFailed."""
+        request = self.request
+        look_up = self.perform_authentication
+        if self.authentication_classes and waits(request):
+            await sync_to_async(look_up)(request)
+        else:
+            look_up(request)
+
+    async def charge(self, rate_class: RateClass, cost: int = 1) -> None:
         """Takes tokens from the caller's bucket. Raises RequestFailed if it has too few."""
         who = self.caller
         try:
-            limits = gateway.draw_sync(who.user.pk, rate_class, sudo=who.sudo, cost=cost)
+            limits = await gateway.draw(who.user.pk, rate_class, sudo=who.sudo, cost=cost)
         except RequestFailed as failed:
             wait = -(-failed.retry_after_ms // 1_000)
             self.rate = rates.of_limits(failed.limits) if failed.limits else rates.unknown(rate_class, who.sudo, wait)
             raise
         self.rate = rates.of_limits(limits)
 
-    def handle_exception(self, error: Exception) -> Response:
-        refusal = self._charged(error, refusal_of(error))
+    async def refuse(self, error: Exception) -> Response:
+        """The answer to a request that failed with the error."""
+        refusal = await self._charged(error, refusal_of(error))
         headers = dict(refusal.headers)
         if refusal.status == 401:
             headers["WWW-Authenticate"] = "Bearer"
@@ -172,7 +219,7 @@ class ExchangeView(APIView):
         response.exception = True
         return response
 
-    def _charged(self, error: Exception, refusal: Refusal) -> Refusal:
+    async def _charged(self, error: Exception, refusal: Refusal) -> Refusal:
         """Charges a refused request, if nothing charged it yet. Returns the refusal, or the one that the charge meets.
 
         A refusal by the matcher itself stays as it is.
@@ -182,26 +229,21 @@ class ExchangeView(APIView):
         if self.rate is not None:
             return refusal
         try:
-            user = self.request.user
-        except APIException as failed:  # what was refused first, such as the Accept header, hid a wrong token
-            error, refusal = failed, refusal_of(failed)
-            user = AnonymousUser()
-        try:
-            if user.is_authenticated:
-                self._charge_refused(user.pk)
+            if self.request.user.is_authenticated:
+                await self._charge_refused(self.request.user.pk)
             else:
-                self.rate = rates.failed_sign_in(self.request, int(not isinstance(error, NotAuthenticated)))
+                self.rate = await rates.failed_sign_in(self.request, int(not isinstance(error, NotAuthenticated)))
         except RequestFailed as failed:
             if failed.limits:
                 self.rate = rates.of_limits(failed.limits)
             return refusal_of(failed)
         return refusal
 
-    def _charge_refused(self, user: int) -> None:
+    async def _charge_refused(self, user: int) -> None:
         """Charges the person without sudo, because its header may be what is wrong."""
         self.rate = self._unknown_rate()
         rate_class: RateClass = "read" if self.request.method in SAFE else "mutate"
-        self.rate = rates.of_limits(gateway.draw_sync(user, rate_class))
+        self.rate = rates.of_limits(await gateway.draw(user, rate_class))
 
     def _unknown_rate(self) -> Rate:
         return rates.unknown("read" if self.request.method in SAFE else "mutate", False, 1)
@@ -209,6 +251,8 @@ class ExchangeView(APIView):
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         response = super().finalize_response(request, response, *args, **kwargs)
         response["X-Request-Id"] = self.request_id
+        if Session in self.authentication_classes and not request.headers.get("Authorization"):
+            patch_vary_headers(response, ("Cookie",))
         response._has_been_logged = True  # Django would log every refusal; faults of ours are logged already
         response["Cache-Control"] = "private, no-cache"
         for name, value in self.rate.headers.items() if self.rate else ():

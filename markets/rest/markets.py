@@ -69,13 +69,13 @@ class MarketList(MarketView):
         body=serializers.NewMarket,
         tag=MARKETS,
     )
-    def post(self, request: Request) -> Response:
+    async def post(self, request: Request) -> Response:
         """The account acted as becomes its owner. Rate class expensive."""
         fields = self.body(serializers.NewMarket)
         ids = wire.AccountIds(ids=fields.pop("visible_to"))
         create = wire.CreateMarket(**fields, visible_to=ids if ids.ids else None, key=self.key)
         message = ClientMessage(create_market=create)
-        return self.execute(serializers.MarketChangedSerializer, message, 201, "/api/v1/markets/{market.id}")
+        return await self.execute(serializers.MarketChangedSerializer, message, 201, "/api/v1/markets/{market.id}")
 
 
 class MarketDetail(MarketView):
@@ -88,13 +88,13 @@ class MarketDetail(MarketView):
     @operation(
         "edit_market", "Edit a market", serializers.MarketChangedSerializer, body=serializers.MarketEdit, tag=MARKETS
     )
-    def patch(self, request: Request, market_id: int) -> Response:
+    async def patch(self, request: Request, market_id: int) -> Response:
         """Its owner may change the description. Operators in sudo may change everything else too."""
         fields: dict[str, Any] = self.body(serializers.MarketEdit)
         if "visible_to" in fields:
             fields["visible_to"] = wire.AccountIds(ids=fields["visible_to"])
         edit = wire.EditMarket(market_id=market_id, **fields, key=self.key)
-        return self.execute(serializers.MarketChangedSerializer, ClientMessage(edit_market=edit))
+        return await self.execute(serializers.MarketChangedSerializer, ClientMessage(edit_market=edit))
 
 
 class SetMarketStatus(MarketView):
@@ -105,11 +105,11 @@ class SetMarketStatus(MarketView):
         body=serializers.NewStatus,
         tag=MARKETS,
     )
-    def post(self, request: Request, market_id: int) -> Response:
+    async def post(self, request: Request, market_id: int) -> Response:
         """CLOSED cannot be undone: it cancels all orders, and only a settlement can follow."""
         fields = self.body(serializers.NewStatus)
         status = wire.SetMarketStatus(market_id=market_id, **fields, key=self.key)
-        return self.execute(serializers.MarketChangedSerializer, ClientMessage(set_market_status=status))
+        return await self.execute(serializers.MarketChangedSerializer, ClientMessage(set_market_status=status))
 
 
 class SettleMarket(MarketView):
@@ -120,11 +120,11 @@ class SettleMarket(MarketView):
         body=serializers.NewSettlement,
         tag=MARKETS,
     )
-    def post(self, request: Request, market_id: int) -> Response:
+    async def post(self, request: Request, market_id: int) -> Response:
         """For its owner, or an operator in sudo, at a price within its bounds. This cannot be undone."""
         fields = self.body(serializers.NewSettlement)
         settle = wire.SettleMarket(market_id=market_id, **fields, key=self.key)
-        return self.execute(serializers.MarketChangedSerializer, ClientMessage(settle_market=settle))
+        return await self.execute(serializers.MarketChangedSerializer, ClientMessage(settle_market=settle))
 
 
 class BookDetail(MarketView):

@@ -56,7 +56,7 @@ class OrderList(_OwnOrders):
         body=serializers.NewOrder,
         tag=ORDERS,
     )
-    def post(self, request: Request) -> Response:
+    async def post(self, request: Request) -> Response:
         """Places it for the account acted as. If an answer is lost, send the request again: it is placed once."""
         fields: dict[str, Any] = self.body(serializers.NewOrder)
         key = self.key
@@ -64,7 +64,7 @@ class OrderList(_OwnOrders):
             raise Refusal(409, "KEY_CONFLICT", "The header Idempotency-Key contains another key.", "client_order_id")
         fields["client_order_id"] = fields["client_order_id"] or key
         create = ClientMessage(create_order=wire.CreateOrder(**fields))
-        return self.execute(serializers.OrderCreatedSerializer, create, 201, "/api/v1/orders/{order.id}")
+        return await self.execute(serializers.OrderCreatedSerializer, create, 201, "/api/v1/orders/{order.id}")
 
 
 class OrderDetail(_OwnOrders):
@@ -77,13 +77,13 @@ class OrderDetail(_OwnOrders):
         return Response(serializers.OrderSerializer(self.messages([found])[0]).data)
 
     @operation("cancel_order", "Cancel an order", serializers.OrdersCancelledSerializer, tag=ORDERS)
-    def delete(self, request: Request, order_id: int) -> Response:
+    async def delete(self, request: Request, order_id: int) -> Response:
         """An open order of the account acted as. Rate class cancel."""
         self.body(Empty)
         if order_id == 0:
             raise not_found(wire.ORDER_NOT_FOUND, "You have no order 0.")
         cancel = wire.CancelOrder(order_id=order_id, key=self.key)
-        return self.execute(serializers.OrdersCancelledSerializer, ClientMessage(cancel_order=cancel))
+        return await self.execute(serializers.OrdersCancelledSerializer, ClientMessage(cancel_order=cancel))
 
 
 class CancelByClientId(MarketView):
@@ -94,19 +94,21 @@ class CancelByClientId(MarketView):
         body=serializers.OrderNamed,
         tag=ORDERS,
     )
-    def post(self, request: Request) -> Response:
+    async def post(self, request: Request) -> Response:
         """An open order of the account acted as. Rate class cancel."""
         fields = self.body(serializers.OrderNamed)
         cancel = wire.CancelOrder(**fields, key=self.key)
-        return self.execute(serializers.OrdersCancelledSerializer, ClientMessage(cancel_order=cancel))
+        return await self.execute(serializers.OrdersCancelledSerializer, ClientMessage(cancel_order=cancel))
 
 
 class CancelAllOrders(MarketView):
     @operation("out", "Cancel all orders", serializers.OrdersCancelledSerializer, body=serializers.NewOut, tag=ORDERS)
-    def post(self, request: Request) -> Response:
+    async def post(self, request: Request) -> Response:
         """All orders of the account acted as: everywhere, in one market or on one side. Rate class cancel."""
         fields = self.body(serializers.NewOut)
-        return self.execute(serializers.OrdersCancelledSerializer, ClientMessage(out=wire.Out(**fields, key=self.key)))
+        return await self.execute(
+            serializers.OrdersCancelledSerializer, ClientMessage(out=wire.Out(**fields, key=self.key))
+        )
 
 
 class PortfolioDetail(MarketView):

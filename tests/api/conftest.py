@@ -24,13 +24,13 @@ class FakeMatcher:
         self.refusal: RequestFailed | None = None
         self.busy: RequestFailed | None = None
 
-    def ask_sync(self, user: int, message: pb.ClientMessage, **more: Any) -> pb.ServerMessage:
+    async def ask(self, user: int, message: pb.ClientMessage, **more: Any) -> pb.ServerMessage:
         self.asked.append((user, message, more))
         if self.refusal:
             raise self.refusal
         return self.reply
 
-    def draw_sync(self, user: int, rate_class: str, *, sudo: bool = False, cost: int = 1) -> pb.Limits:
+    async def draw(self, user: int, rate_class: str, *, sudo: bool = False, cost: int = 1) -> pb.Limits:
         self.charged.append((user, rate_class, sudo, cost))
         if self.busy:
             raise self.busy
@@ -40,8 +40,8 @@ class FakeMatcher:
 @pytest.fixture
 def matcher(monkeypatch: pytest.MonkeyPatch, settings: Any) -> FakeMatcher:
     fake = FakeMatcher()
-    monkeypatch.setattr(gateway, "ask_sync", fake.ask_sync)
-    monkeypatch.setattr(gateway, "draw_sync", fake.draw_sync)
+    monkeypatch.setattr(gateway, "ask", fake.ask)
+    monkeypatch.setattr(gateway, "draw", fake.draw)
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     return fake
 
