@@ -8,6 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import models, serializers
+from accounts.rest.bodies import written
 from accounts.rest.callers import not_theirs
 from accounts.rest.errors import not_found
 from accounts.rest.pages import PageQuery, page, page_of
@@ -35,7 +36,7 @@ class MeDetail(ExchangeView):
             "sudo": who.sudo,
             "scopes": [str(scope.name).lower() for scope in Scope if who.rights.scopes & scope],
         }
-        return Response(serializers.MeSerializer(fields).data)
+        return Response(written(serializers.MeSerializer, fields))
 
 
 class OpenUserAccount(ExchangeView):
@@ -92,7 +93,7 @@ class AccountDetail(ExchangeView):
         found = models.Account.objects.filter(pk=account_id).first()
         if found is None:
             raise not_found(wire.ACCOUNT_NOT_FOUND, f"There is no account {account_id}.")
-        return Response(serializers.AccountSerializer(found).data)
+        return Response(written(serializers.AccountSerializer, found))
 
 
 class OwnerList(ExchangeView):

@@ -41,6 +41,7 @@ class SignIn(NamedTuple):
 
     user: User
     principal: Principal
+    expires_at: datetime | None = None  # of an API token
 
 
 class TokenCredential(NamedTuple):
@@ -76,7 +77,7 @@ async def authenticate(cookies: Mapping[str, str], token: str) -> Principal | No
 
     Opens the person's user account if they have none; raises realtime.errors.RequestFailed if that fails.
     """
-    thread = _PROVIDER_THREAD if _is_access_token(token) else None
+    thread = _PROVIDER_THREAD if is_access_token(token) else None
     found = await database_sync_to_async(_find, thread_sensitive=thread is None, executor=thread)(cookies, token)
     if found is None:
         return None
@@ -100,7 +101,7 @@ def by_bearer(secret: str) -> SignIn | None:
 
     It may wait for the provider, so call it neither on the event loop's thread nor on the one that consumers share.
     """
-    return _by_access_token(secret) if _is_access_token(secret) else _by_api_token(secret)
+    return _by_access_token(secret) if is_access_token(secret) else _by_api_token(secret)
 
 
 def _by_api_token(secret: str) -> SignIn | None:
@@ -112,7 +113,8 @@ def _by_api_token(secret: str) -> SignIn | None:
         ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
     operator = bool(token.scopes & Scope.SUDO) and is_operator(token.user)
     rights = Rights(operator, token.scopes, token.account_id or 0)
-    return _sign_in(token.user, TokenCredential(token.pk, token.user_id, operator), rights)
+    signed_in = _sign_in(token.user, TokenCredential(token.pk, token.user_id, operator), rights)
+    return signed_in._replace(expires_at=token.expires_at)
 
 
 def _by_access_token(token: str) -> SignIn | None:
@@ -132,7 +134,7 @@ def _by_access_token(token: str) -> SignIn | None:
     return _sign_in(account.user, credential, Rights(operator))
 
 
-def _is_access_token(secret: str) -> bool:
+def is_access_token(secret: str) -> bool:
     """A provider's signed token has three parts with dots between; an API token has no dot."""
     return "." in secret
 
@@ -147,7 +149,7 @@ def _find(cookies: Mapping[str, str], bearer: str) -> tuple[Principal, str] | No
     found = by_bearer(bearer) if bearer else _by_session(cookies.get(settings.SESSION_COOKIE_NAME, ""))
     if found is None:
         return None
-    user, principal = found
+    user, principal, _ = found
     return principal, "" if user_account(user.pk) is not None else account_name(user)
 
 

@@ -10,6 +10,7 @@ from django.db import models
 from django.utils import timezone
 
 from accounts.fields import EngineId
+from accounts.revocation import announce
 from realtime.limits import NOTE_CHARACTERS_MAX
 from realtime.rights import WITHOUT_SUDO, scope_names
 
@@ -26,6 +27,7 @@ class User(AbstractUser):
         super().save(*args, **kwargs)
         if changed:
             self.api_tokens.filter(revoked_at=None).update(revoked_at=timezone.now())
+            announce()
 
 
 class ApiToken(models.Model):

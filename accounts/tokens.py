@@ -13,6 +13,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from accounts.models import Account, ApiToken, User
+from accounts.revocation import announce
 from accounts.selectors import people_acting_as
 from realtime.rights import WITHOUT_SUDO, Scope
 
@@ -77,8 +78,11 @@ def create_token_once(maker: User, key: str, user: User, name: str, **how: Any) 
 
 
 def revoke_token(token: ApiToken) -> bool:
-    """Revokes a token; its open sockets close within seconds. False if it was revoked before."""
-    return ApiToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=timezone.now()) == 1
+    """Revokes a token: the next request with it is refused, and its open sockets close within seconds. False if it was
+    revoked before."""
+    revoked = ApiToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=timezone.now()) == 1
+    announce()
+    return revoked
 
 
 def remove_dead_tokens() -> None:

@@ -10,6 +10,7 @@ from rest_framework import parsers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.rest.bodies import written
 from accounts.rest.errors import Refusal, not_found, unreadable
 from accounts.rest.pages import page, page_of
 from accounts.rest.schema import operation
@@ -62,7 +63,7 @@ class AuctionDetail(ExchangeView):
         found = on_the_board().filter(pk=auction_id).first()
         if found is None:
             raise not_found(wire.AUCTION_NOT_FOUND, f"There is no auction {auction_id}.")
-        return Response(serializers.AuctionSerializer(found).data)
+        return Response(written(serializers.AuctionSerializer, found))
 
     @operation(
         "edit_auction",

@@ -78,6 +78,7 @@ def _serve_ours(reply: bytes) -> int:
         while (await receive())["type"] == "websocket.receive":
             outlet.write(reply)
 
+    settings.configure(**wsload.SERVER_SETTINGS)
     return serve(application, "127.0.0.1", 0, on_ready=lambda port: print(port, flush=True))
 
 

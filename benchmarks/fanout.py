@@ -97,7 +97,7 @@ class Publisher:
     async def _beat(self) -> None:
         nothing: AccessChanges = {"reaches": [], "visibilities": [], "entitlements": []}
         while True:
-            await self.layer.group_send(HUBS, beat_message(1, self.seq, {}, nothing))
+            await self.layer.group_send(HUBS, beat_message(1, self.seq, {}, 1, nothing))
             await asyncio.sleep(1)
 
 

@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS_MAX = 20.0
 STOP_SECONDS_MAX = 10.0
 READ_BYTES = 256 * 1024
+SERVER_SETTINGS = {"TRUSTED_PROXY_COUNT": 0, "WAITING_CONNECTIONS_MAX": 1_000}  # what realtime/server.py reads
 CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 
 

@@ -22,6 +22,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.rest.bodies import written
 from accounts.rest.fields import Id, Moment
 from accounts.rest.schema import operation
 from accounts.rest.views import ExchangeView
@@ -102,7 +103,7 @@ class Time(ExchangeView):
     @operation("get_time", "The exchange's clock", ClockReadSerializer, tag=EXCHANGE)
     async def get(self, request: Request) -> Response:
         """The time in UTC."""
-        return Response(ClockReadSerializer({"at_us": time.time_ns() // 1_000}).data)
+        return Response(written(ClockReadSerializer, {"at_us": time.time_ns() // 1_000}))
 
 
 class Status(ExchangeView):
@@ -123,7 +124,7 @@ class Status(ExchangeView):
             "at": now,
             "up_since": now - timedelta(seconds=time.monotonic() - _STARTED),
         }
-        return Response(StatusReadSerializer(fields).data)
+        return Response(written(StatusReadSerializer, fields))
 
 
 class Health(ExchangeView):
@@ -136,7 +137,7 @@ class Health(ExchangeView):
         """For load balancers: 200 if the process that answers hears the matcher, else 503. Asks no other service."""
         if not gateway.is_answering():
             raise busy("This process does not hear the matcher.")
-        return Response(HealthReadSerializer({"answering": True}).data)
+        return Response(written(HealthReadSerializer, {"answering": True}))
 
 
 class Schema(ExchangeView):

@@ -7,7 +7,8 @@ from django.core.asgi import get_asgi_application
 
 django = get_asgi_application()  # sets up Django, so it precedes every import of a model
 
-from accounts.authentication import authenticate, revoked  # noqa: E402
+from accounts.authentication import authenticate  # noqa: E402
+from accounts.remembered import revoked  # noqa: E402
 from accounts.sudo import may_sudo  # noqa: E402
 from exchange.handler import Handler  # noqa: E402
 from exchange.rest import RestHandler, needs_session  # noqa: E402

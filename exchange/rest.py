@@ -1,7 +1,8 @@
 """The ASGI application of REST: Django's requests, addresses and views, without what only browsers need.
 
 For one request Django's handler takes a thread two times, and each of its middlewares once or twice. RestHandler takes
-none of its own. Requests that carry a session cookie and no token need the middlewares, so they go to Django's handler (asgi.py).
+none of its own. Requests that carry a session cookie and no token need the middlewares: Django's handler gets those
+(asgi.py).
 """
 
 from contextlib import closing

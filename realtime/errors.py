@@ -1,4 +1,4 @@
-"""RequestFailed, the only exception for a request that did not succeed, and the codes that close a socket."""
+"""RequestFailed, the only exception for a request that did not succeed, Outdated, and the codes that close a socket."""
 
 from enum import IntEnum
 
@@ -40,6 +40,10 @@ class RequestFailed(Exception):
         """Returns the message that refuses the request."""
         refused = wire.Refused(code=self.reason, message=self.message, retry_after_ms=self.retry_after_ms)
         return wire.ServerMessage(request_id=request_id, refused=refused)
+
+
+class Outdated(Exception):
+    """The matcher has heard of a revocation since the sender's credential was looked up. Nothing was done."""
 
 
 def busy(message: str) -> RequestFailed:

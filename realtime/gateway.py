@@ -18,7 +18,7 @@ from django.db import connections
 
 from proto import exchange_pb2 as wire
 from realtime import limits
-from realtime.errors import RequestFailed, busy, outcome_unknown
+from realtime.errors import Outdated, RequestFailed, busy, outcome_unknown
 from realtime.groups import MATCHING
 from realtime.limits import RateClass
 from realtime.messages import (
@@ -28,10 +28,12 @@ from realtime.messages import (
     MessageLayer,
     Request,
     RequestMessage,
+    RevokedMessage,
     charge_message,
     command_message,
     draw_message,
     message_layer,
+    revoked_message,
 )
 from realtime.rights import Rights
 
@@ -52,6 +54,7 @@ class Gateway:
         self._layer: MessageLayer | None = None
         self._failing = False  # the layer did not take the last message; an outage is logged once
         self._beat_at = float("-inf")  # time.monotonic() of the matcher's last beat
+        self._revocations = 0  # that the last beat told of
         self._origin = f"{self.process}.ask"
         self._numbers = itertools.count(1)
         self._asks: dict[int, asyncio.Future[bytes]] = {}
@@ -62,16 +65,22 @@ class Gateway:
         self.channel = channel
         self.loop = asyncio.get_running_loop()
 
-    def beat(self) -> None:
-        """Notes that the matcher is alive."""
+    def beat(self, revocations: int) -> None:
+        """Notes that the matcher is alive, and how many revocations it has heard of."""
         self._beat_at = time.monotonic()
+        self._revocations = revocations
+
+    @property
+    def revocations(self) -> int | None:
+        """The count of the last beat. None while the matcher is silent."""
+        return None if self.silent else self._revocations
 
     @property
     def silent(self) -> bool:
         """Whether no beat has come for BEAT_SECONDS_MAX: probably nobody reads the queue."""
         return time.monotonic() - self._beat_at > limits.BEAT_SECONDS_MAX
 
-    async def send(self, message: RequestMessage | ChargeMessage | DrawMessage) -> None:
+    async def send(self, message: RequestMessage | ChargeMessage | DrawMessage | RevokedMessage) -> None:
         """Puts a message into the queue. Raises RequestFailed: BUSY if the queue is full or the matcher is silent,
         OUTCOME_UNKNOWN if the layer fails."""
         if self.silent or self._layer is None:
@@ -94,7 +103,14 @@ class Gateway:
             await self.send(charge_message(user, sudo, rate_class, cost))
 
     async def ask(
-        self, user: int, message: wire.ClientMessage, account: int, sudo: bool, rights: Rights, limits: bool = False
+        self,
+        user: int,
+        message: wire.ClientMessage,
+        account: int,
+        sudo: bool,
+        rights: Rights,
+        limits: bool = False,
+        as_of: int | None = None,
     ) -> wire.ServerMessage:
         """See the module's ask()."""
         request: Request = {
@@ -109,9 +125,11 @@ class Gateway:
             "count": 1,
             "data": wire.ClientFrame(messages=[message]).SerializeToString(),
         }
-        return await self._answered(command_message(request, limits=limits))
+        return await self._answered(command_message(request, limits=limits, as_of=as_of))
 
-    async def draw(self, user: int, rate_class: RateClass, sudo: bool, cost: int) -> wire.Limits:
+    async def draw(
+        self, user: int, rate_class: RateClass, sudo: bool, cost: int, as_of: int | None = None
+    ) -> wire.Limits:
         """See the module's draw()."""
         message = draw_message(
             origin=self._origin,
@@ -121,6 +139,7 @@ class Gateway:
             sudo=sudo,
             rate_class=rate_class,
             cost=cost,
+            as_of=as_of,
         )
         try:
             return (await self._answered(message)).limits
@@ -129,20 +148,28 @@ class Gateway:
                 raise busy("The exchange is not answering at the moment.") from failed
             raise
 
-    async def _answered(self, message: CommandMessage | DrawMessage) -> wire.ServerMessage:
+    async def revoked(self) -> None:
+        """See the module's revoked_sync()."""
+        message = revoked_message(origin=self._origin, number=next(self._numbers), reply=self.channel)
+        await self._answered(message)
+
+    async def _answered(self, message: CommandMessage | DrawMessage | RevokedMessage) -> wire.ServerMessage:
         """Sends the message and returns its reply. Raises RequestFailed as send() does, OUTCOME_UNKNOWN after
-        ASK_SECONDS_MAX, or the refusal in the reply."""
+        ASK_SECONDS_MAX, or the refusal in the reply; Outdated if the reply has no frame."""
         number = message["number"]
         answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self._asks[number] = answer
         try:
             await self.send(message)
             async with asyncio.timeout(limits.ASK_SECONDS_MAX):
-                reply = wire.ServerFrame.FromString(await answer).messages[0]
+                frame = await answer
         except TimeoutError as error:
             raise outcome_unknown() from error
         finally:
             del self._asks[number]
+        if not frame:
+            raise Outdated
+        reply = wire.ServerFrame.FromString(frame).messages[0]
         if reply.HasField("refused"):
             charged = reply.limits if reply.HasField("limits") else None
             raise RequestFailed(reply.refused.code, reply.refused.message, reply.refused.retry_after_ms, charged)
@@ -185,6 +212,7 @@ async def ask(
     sudo: bool = False,
     rights: Rights = PERSON,
     limits: bool = False,
+    as_of: int | None = None,
 ) -> wire.ServerMessage:
     """Has the matcher execute one command. Returns its reply, which is sent after the commit.
 
@@ -192,9 +220,11 @@ async def ask(
     of the refusal; BUSY if the command was not taken; OUTCOME_UNKNOWN after ASK_SECONDS_MAX (the caller may ask again
     with the same key). Raises RuntimeError inside a database transaction: on SQLite the transaction would hold the lock
     that the journal waits for. With `limits`, the reply or the RequestFailed holds the bucket that was charged.
+    `as_of` is the count of revocations() when the sender's credential was looked up, if that was for an earlier
+    request. Raises Outdated if there are others now.
     """
     _refuse_in_transaction()
-    return await _open_gateway().ask(user, message, account, sudo, rights, limits)
+    return await _open_gateway().ask(user, message, account, sudo, rights, limits, as_of)
 
 
 def ask_sync(
@@ -212,16 +242,30 @@ def ask_sync(
     return _wait(gateway, gateway.ask(user, message, account, sudo, rights, limits))
 
 
-async def draw(user: int, rate_class: RateClass, *, sudo: bool = False, cost: int = 1) -> wire.Limits:
+async def draw(
+    user: int, rate_class: RateClass, *, sudo: bool = False, cost: int = 1, as_of: int | None = None
+) -> wire.Limits:
     """Takes `cost` tokens from the person's bucket for work that needs no matcher, and returns what is left. Raises
-    RequestFailed: RATE_LIMITED with the bucket, or BUSY if the matcher does not answer."""
-    return await _open_gateway().draw(user, rate_class, sudo, cost)
+    RequestFailed: RATE_LIMITED with the bucket, or BUSY if the matcher does not answer. `as_of` is that of ask()."""
+    return await _open_gateway().draw(user, rate_class, sudo, cost, as_of)
 
 
 def draw_sync(user: int, rate_class: RateClass, *, sudo: bool = False, cost: int = 1) -> wire.Limits:
     """draw() for the thread of a synchronous view."""
     gateway = _open_gateway()
     return _wait(gateway, gateway.draw(user, rate_class, sudo, cost))
+
+
+def revoked_sync() -> None:
+    """Has the matcher refuse, from now on, requests of processes that remember credentials as they were before. Call it
+    after the commit, on any thread but the event loop's. Raises RequestFailed if it is not heard."""
+    gateway = _open_gateway()
+    _wait(gateway, gateway.revoked())
+
+
+def revocations() -> int | None:
+    """How many revocations this process knows of. None: the matcher is not heard, so what is remembered may be old."""
+    return _attached.revocations if _attached is not None else None
 
 
 def is_answering() -> bool:

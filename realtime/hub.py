@@ -261,7 +261,7 @@ class Hub:
             self._subscriptions.apply_entitlement(entitlement)
 
     def _on_beat(self, message: BeatMessage) -> None:
-        self.gateway.beat()
+        self.gateway.beat(message["revocations"])
         self._first_beat.set()
         now = time.monotonic()
         missed = now - self._beat_at > limits.BEAT_COVERS_SECONDS

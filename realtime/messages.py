@@ -112,10 +112,11 @@ class CommandMessage(Request):
 
     type: Literal["command"]
     limits: bool  # the reply tells what is left of the person's rates
+    as_of: int | None  # see DrawMessage
 
 
-def command_message(request: Request, *, limits: bool = False) -> CommandMessage:
-    return {"type": "command", "limits": limits, **request}
+def command_message(request: Request, *, limits: bool = False, as_of: int | None = None) -> CommandMessage:
+    return {"type": "command", "limits": limits, "as_of": as_of, **request}
 
 
 class SessionMessage(Request):
@@ -167,7 +168,11 @@ def charge_message(user: int, sudo: bool, rate_class: RateClass, cost: int) -> C
 
 class DrawMessage(TypedDict):
     """Takes from a person's rates for work that needs no matcher, such as a page. Answered at once: with what is left,
-    or with a refusal."""
+    or with a refusal.
+
+    `as_of` says that the sender remembers the credential, and the count of revocations when it was looked up. If the
+    matcher's count differs, it does nothing and answers without a frame. None: the credential was looked up just now.
+    """
 
     type: Literal["draw"]
     origin: str
@@ -177,10 +182,19 @@ class DrawMessage(TypedDict):
     sudo: bool
     rate_class: RateClass
     cost: int  # tokens
+    as_of: int | None
 
 
 def draw_message(
-    *, origin: str, number: int, reply: str, user: int, sudo: bool, rate_class: RateClass, cost: int
+    *,
+    origin: str,
+    number: int,
+    reply: str,
+    user: int,
+    sudo: bool,
+    rate_class: RateClass,
+    cost: int,
+    as_of: int | None,
 ) -> DrawMessage:
     return {
         "type": "draw",
@@ -191,7 +205,22 @@ def draw_message(
         "sudo": sudo,
         "rate_class": rate_class,
         "cost": cost,
+        "as_of": as_of,
     }
+
+
+class RevokedMessage(TypedDict):
+    """A credential, or what it is good for, has changed in the database. Answered at once. From then on the matcher
+    refuses requests of processes that remember what was before."""
+
+    type: Literal["revoked"]
+    origin: str
+    number: int
+    reply: str
+
+
+def revoked_message(*, origin: str, number: int, reply: str) -> RevokedMessage:
+    return {"type": "revoked", "origin": origin, "number": number, "reply": reply}
 
 
 # --- From the matcher
@@ -270,10 +299,13 @@ class BeatMessage(AccessChanges):
     epoch: int  # when the matcher was started; another epoch is another matcher
     head: int  # the seq up to which everything has been published
     streams: dict[str, int]  # that published lately, with the seq of the last message
+    revocations: int  # so many, counted from a number of this epoch (DrawMessage)
 
 
-def beat_message(epoch: int, head: int, streams: dict[str, int], access: AccessChanges) -> BeatMessage:
-    return {"type": "beat", "epoch": epoch, "head": head, "streams": streams, **access}
+def beat_message(
+    epoch: int, head: int, streams: dict[str, int], revocations: int, access: AccessChanges
+) -> BeatMessage:
+    return {"type": "beat", "epoch": epoch, "head": head, "streams": streams, "revocations": revocations, **access}
 
 
 class DrainedMessage(TypedDict):
@@ -289,7 +321,7 @@ def drained_message() -> DrainedMessage:
 # --- On the layer
 
 RequestMessage = CommandMessage | SessionMessage | HistoryMessage
-ToMatcher = RequestMessage | ResyncMessage | ChargeMessage | DrawMessage
+ToMatcher = RequestMessage | ResyncMessage | ChargeMessage | DrawMessage | RevokedMessage
 ToHub = (
     StreamMessage | PrivateMessage | RepliesMessage | ResyncedMessage | ControlMessage | BeatMessage | DrainedMessage
 )

@@ -3,11 +3,13 @@
 import json
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import cache
 from typing import IO, Any, NoReturn
 
 import orjson
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
+from rest_framework.serializers import Serializer
 
 from accounts.rest.errors import unreadable
 
@@ -46,6 +48,28 @@ class JSONRenderer(BaseRenderer):
         self, data: Any, accepted_media_type: str | None = None, renderer_context: Mapping[str, Any] | None = None
     ) -> bytes:
         return b"" if data is None else orjson.dumps(data)
+
+
+def validated(form: type[Serializer[Any]], data: Any) -> Any:
+    """The fields of a body or a query. Raises ValidationError if the form does not accept them."""
+    return _shared(form).run_validation(data)
+
+
+def written(serializer: type[Serializer[Any]], of: Any) -> Any:
+    """What an answer says of an object or a message: JSON, in the serializer's fields."""
+    return _shared(serializer).to_representation(of)
+
+
+@cache
+def names_of(serializer: type[Serializer[Any]]) -> tuple[str, ...]:
+    """The names of its fields."""
+    return tuple(serializer().get_fields())
+
+
+@cache
+def _shared(serializer: type[Serializer[Any]]) -> Serializer[Any]:
+    """One serializer for all requests: to make one copies all of its fields. Neither use above changes it."""
+    return serializer()
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from rest_framework.request import Request
 
 from accounts import sudo
 from accounts.models import Account, User
-from accounts.rest.authentication import Session
+from accounts.rest.authentication import Session, SignedIn
 from accounts.rest.errors import Refusal, not_found, unreadable
 from accounts.selectors import other_account, reach, typed_id
 from accounts.services import ensure_user_account
@@ -21,9 +21,13 @@ class Caller:
     """A signed-in sender. `wanted` is the account in X-Act-As; 0 means the token's account, or the person's own."""
 
     user: User
-    rights: Rights
+    signed_in: SignedIn
     sudo: bool
     wanted: int
+
+    @property
+    def rights(self) -> Rights:
+        return self.signed_in.rights
 
     @cached_property
     def own(self) -> Account:
@@ -59,13 +63,13 @@ def not_theirs(account: int) -> Refusal:
 
 def caller(request: Request) -> Caller:
     """The sender of an authenticated request. Raises Refusal 400 for malformed headers, 403 if sudo is refused."""
-    user, rights = request.user, request.auth
+    user, signed_in = request.user, request.auth
     assert isinstance(user, User)
-    assert isinstance(rights, Rights)
+    assert isinstance(signed_in, SignedIn)
     wanted = typed_id(request.headers.get("X-Act-As", "0"))
     if wanted is None:
         raise unreadable("This must be the id of an account.", "X-Act-As")
-    return Caller(user, rights, _sudo(request, user, rights), wanted)
+    return Caller(user, signed_in, _sudo(request, user, signed_in.rights), wanted)
 
 
 def _sudo(request: Request, user: User, rights: Rights) -> bool:

@@ -6,8 +6,9 @@ from typing import Any, TypeVar
 
 from django.db.models import Model, QuerySet
 from rest_framework.response import Response
-from rest_framework.serializers import BaseSerializer, CharField, Serializer
+from rest_framework.serializers import CharField, Serializer
 
+from accounts.rest.bodies import written
 from accounts.rest.fields import Strict, WholeText
 
 LIMIT_DEFAULT = 100
@@ -29,13 +30,13 @@ class PageSerializer(Serializer[Any]):
 
 
 @cache
-def page_of(serializer: type[BaseSerializer[Any]], name: str) -> type[PageSerializer]:
+def page_of(serializer: type[Serializer[Any]], name: str) -> type[PageSerializer]:
     """The serializer of a page of these, for the description."""
     return type(name, (PageSerializer,), {"results": serializer(many=True), "__doc__": PageSerializer.__doc__})
 
 
 def page(
-    serializer: type[BaseSerializer[Any]],
+    serializer: type[Serializer[Any]],
     rows: QuerySet[M],
     query: dict[str, Any],
     write: Callable[[Sequence[M]], Sequence[Any]] | None = None,
@@ -48,5 +49,5 @@ def page(
     found = list(rows.order_by("-pk" if newest_first else "pk")[: limit + 1])
     shown = found[:limit]
     more = str(shown[-1].pk) if len(found) > limit else None
-    results = serializer(write(shown) if write else shown, many=True).data
+    results = [written(serializer, one) for one in (write(shown) if write else shown)]
     return Response({"results": results, "next": more})

@@ -9,17 +9,16 @@ A request is handled on the event loop. Whatever takes the database, or much tim
 import hashlib
 import re
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import cached_property
 from inspect import iscoroutinefunction
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from asgiref.sync import sync_to_async
 from django.http import HttpRequest, HttpResponse
 from django.utils.cache import get_conditional_response, patch_vary_headers
 from django.utils.functional import classproperty
-from rest_framework.authentication import BaseAuthentication
-from rest_framework.exceptions import NotAuthenticated
+from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -27,28 +26,30 @@ from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
 from accounts.rest import rates
-from accounts.rest.authentication import Bearer, Session, waits
-from accounts.rest.bodies import JSONRenderer, StrictJSONParser
+from accounts.rest.authentication import Bearer, Session
+from accounts.rest.bodies import JSONRenderer, StrictJSONParser, names_of, validated, written
 from accounts.rest.callers import Caller, caller
 from accounts.rest.errors import Refusal, refusal_of, unreadable
 from accounts.rest.fields import KEY_PATTERN, Strict
 from accounts.rest.rates import Rate
 from accounts.services import ensure_user_account
-from proto.exchange_pb2 import ClientMessage, ServerMessage
+from proto.exchange_pb2 import ClientMessage, Limits, ServerMessage
 from realtime import gateway, limits
-from realtime.errors import RequestFailed
+from realtime.errors import Outdated, RequestFailed
 from realtime.limits import MIB, REQUEST_BODY_BYTES_MAX, TOO_LONG_HEADER, RateClass
 from realtime.rights import Scope
 
 REQUEST_ID = re.compile(rf"[\w.:-]{{1,{limits.REQUEST_ID_CHARACTERS_MAX}}}", re.ASCII)
 SAFE = ("GET", "HEAD")
 
+T = TypeVar("T")
+
 
 class ExchangeView(APIView):
     """`open`: needs no sign-in, and is charged to the address if it is `counted`. `keyed`: its changes take an
     Idempotency-Key. `queries`: the serializer of a method's query; a method that is not in it takes no parameters."""
 
-    authentication_classes: Sequence[type[BaseAuthentication]] = (Bearer, Session)
+    authentication_classes: Sequence[type[Bearer | Session]] = (Bearer, Session)
     permission_classes = ()
     parser_classes: Sequence[type[BaseParser]] = (StrictJSONParser,)
     renderer_classes = (JSONRenderer,)
@@ -68,9 +69,7 @@ class ExchangeView(APIView):
 
     def body(self, form: type[Serializer[Any]]) -> Any:
         """The body's fields. Raises ValidationError if the form does not accept them."""
-        serializer = form(data=self.request.data)
-        serializer.is_valid(raise_exception=True)
-        return serializer.validated_data
+        return validated(form, self.request.data)
 
     @cached_property
     def query(self) -> Any:
@@ -80,9 +79,7 @@ class ExchangeView(APIView):
         if twice is not None:
             raise unreadable("Parameter given twice.", twice)
         form = self.queries.get(str(self.request.method).replace("HEAD", "GET"), NoQuery)
-        serializer = form(data=given.dict())
-        serializer.is_valid(raise_exception=True)
-        return serializer.validated_data
+        return validated(form, given.dict())
 
     @property
     def key(self) -> str:
@@ -98,13 +95,18 @@ class ExchangeView(APIView):
 
     async def ask(self, message: ClientMessage) -> ServerMessage:
         """Sends a command for the caller and returns the reply. Raises RequestFailed."""
-        who = self.caller
-        if "own" not in vars(who):
-            await sync_to_async(ensure_user_account)(who.user)  # the first request opens it
+        if not self.caller.signed_in.own:
+            await sync_to_async(ensure_user_account)(self.caller.user)  # the first request opens it
         message.request_id = self.request_id
-        reply = await gateway.ask(
-            who.user.pk, message, account=who.wanted, sudo=who.sudo, rights=who.rights, limits=True
-        )
+
+        def ask() -> Awaitable[ServerMessage]:
+            who = self.caller
+            account, as_of = who.wanted, who.signed_in.as_of
+            return gateway.ask(
+                who.user.pk, message, account=account, sudo=who.sudo, rights=who.rights, limits=True, as_of=as_of
+            )
+
+        reply = await self._up_to_date(ask)
         self.rate = rates.of_limits(reply.limits)
         return reply
 
@@ -118,11 +120,11 @@ class ExchangeView(APIView):
         """
         reply = await self.ask(message)
         answer = getattr(reply, reply.WhichOneof("message") or "")
-        fields = {name: getattr(answer, name) for name in serializer().get_fields() if name != "seq"}
+        fields = {name: getattr(answer, name) for name in names_of(serializer) if name != "seq"}
         headers = {"X-Replayed": "true"} if reply.replayed else {}
         if location:
             headers["Location"] = location.format(**fields)
-        return Response(serializer({"seq": reply.seq, **fields}).data, status, headers=headers)
+        return Response(written(serializer, {"seq": reply.seq, **fields}), status, headers=headers)
 
     def cost(self) -> tuple[RateClass, int]:
         """The rate class of a read and how many tokens it costs."""
@@ -191,21 +193,37 @@ class ExchangeView(APIView):
         """Has DRF find the sender, on a thread if that takes the database. Raises AuthenticationFailed."""
         request = self.request
         look_up = self.perform_authentication
-        if self.authentication_classes and waits(request):
+        ways = cast(list[Bearer | Session], request.authenticators)
+        waits = [way.waits(request) for way in ways]
+        if any(waits):
             await sync_to_async(look_up)(request)
         else:
             look_up(request)
 
     async def charge(self, rate_class: RateClass, cost: int = 1) -> None:
         """Takes tokens from the caller's bucket. Raises RequestFailed if it has too few."""
-        who = self.caller
+
+        def draw() -> Awaitable[Limits]:
+            who = self.caller
+            return gateway.draw(who.user.pk, rate_class, sudo=who.sudo, cost=cost, as_of=who.signed_in.as_of)
+
         try:
-            limits = await gateway.draw(who.user.pk, rate_class, sudo=who.sudo, cost=cost)
+            limits = await self._up_to_date(draw)
         except RequestFailed as failed:
-            wait = -(-failed.retry_after_ms // 1_000)
-            self.rate = rates.of_limits(failed.limits) if failed.limits else rates.unknown(rate_class, who.sudo, wait)
+            wait, sudo = -(-failed.retry_after_ms // 1_000), self.caller.sudo
+            self.rate = rates.of_limits(failed.limits) if failed.limits else rates.unknown(rate_class, sudo, wait)
             raise
         self.rate = rates.of_limits(limits)
+
+    async def _up_to_date(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """Asks the matcher for the caller. If the credential was remembered, and the matcher has heard of a revocation
+        since, looks it up and asks again. Raises AuthenticationFailed if it is not good any more."""
+        try:
+            return await ask()
+        except Outdated:
+            self.request.user, self.request.auth = await sync_to_async(Bearer.look_up)(self.request)
+            vars(self).pop("caller")
+            return await ask()
 
     async def refuse(self, error: Exception) -> Response:
         """The answer to a request that failed with the error."""
@@ -229,7 +247,7 @@ class ExchangeView(APIView):
         if self.rate is not None:
             return refusal
         try:
-            if self.request.user.is_authenticated:
+            if self.request.user.is_authenticated and not isinstance(error, AuthenticationFailed):
                 await self._charge_refused(self.request.user.pk)
             else:
                 self.rate = await rates.failed_sign_in(self.request, int(not isinstance(error, NotAuthenticated)))

@@ -56,7 +56,7 @@ BUSY_AFTER_SECONDS = 1.0  # while a commit takes longer, the database is locked 
 
 Queued = RequestMessage | ResyncMessage  # what waits in the inbox
 
-
+BUSY = Rejected(Reason.BUSY, "The exchange is busy; ask again.", BUSY_RETRY_MS)
 UNKNOWN = Rejected(
     Reason.OUTCOME_UNKNOWN, "The exchange could not read its first answer. Ask again with the same key.", BUSY_RETRY_MS
 )
@@ -106,19 +106,18 @@ class Matcher:
     async def offer(self, message: ToMatcher) -> None:
         """Takes a message of the queue, or answers BUSY at once. It never drops a message in silence."""
         if message["type"] == "charge":
-            charges.charge(self.rates, message, self.clock())
-            return
+            return charges.charge(self.rates, message, self.clock())
+        if message["type"] == "revoked" or self._publisher.is_outdated(message):
+            return await self._publisher.keep_up_to_date(message)
         if message["type"] == "draw":
             answer = charges.draw(self.rates, message, max(self.clock(), self.engine.at_us))
             self.refused += answer.HasField("refused")
-            await self._publisher.reply(message, [encoded(answer)])
-            return
+            return await self._publisher.reply(message, [encoded(answer)])
         count = count_of(message)
         slow = self._commit_began is not None and time.monotonic() - self._commit_began > BUSY_AFTER_SECONDS
         full = slow or self._stopping or self._waiting + count > INBOX_COMMANDS_MAX
         if message["type"] != "resync" and full:
-            await self._refuse_all(message, Rejected(Reason.BUSY, "The exchange is busy; ask again.", BUSY_RETRY_MS))
-            return
+            return await self._refuse_all(message, BUSY)
         self._inbox.append(message)
         self._waiting += count
         self._idle.clear()
@@ -179,6 +178,7 @@ class Matcher:
         answers = await self.reads.answers(((m, self._asker(m)) for m in requested), now_us)
         commands = [message for message in fresh if message["type"] == "command"]
         frames, messages, publication, changed = await self._execute(commands, now_us)
+        self._publisher.revocations += bool(changed.reach)  # a token may be bound to an account that was lost
         self.streams.publish(messages, publication, changed)
         committed_us = max(self.clock(), now_us)
         await self._repeat(frames)

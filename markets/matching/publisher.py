@@ -7,6 +7,7 @@ Askers time out with OUTCOME_UNKNOWN and ask again with their key.
 import asyncio
 import time
 from collections.abc import Callable, Iterable
+from typing import TypeGuard
 
 from channels.layers import BaseChannelLayer
 
@@ -15,12 +16,17 @@ from markets.matching.entitlements import Entitlements
 from markets.matching.sessions import Answer
 from markets.matching.streams import EncodedMessage, Streams
 from markets.wire.audience import Publication
+from proto import exchange_pb2 as pb
+from realtime.frames import encoded
 from realtime.groups import HUBS, group_of
 from realtime.layers import Sender
 from realtime.messages import (
+    CommandMessage,
     DrawMessage,
     Reply,
     RequestMessage,
+    RevokedMessage,
+    ToMatcher,
     beat_message,
     private_message,
     replies_message,
@@ -39,15 +45,26 @@ class Publisher:
         self.streams = streams
         self.entitlements = Entitlements(streams)
         self.epoch = epoch
+        self.revocations = epoch  # counted from there, so that no two matchers have the same number
         self.published = streams.engine.seq
         self._head = streams.engine.seq  # the seq up to which summaries have been sent too
         self._summaries_at = 0.0  # time.monotonic() at which the next may be sent
         self._summaries_wait: asyncio.TimerHandle | None = None
 
-    async def reply(self, message: RequestMessage | DrawMessage, frames: list[bytes]) -> None:
+    async def reply(self, message: RequestMessage | DrawMessage | RevokedMessage, frames: list[bytes]) -> None:
         """Replies at once to the sender of the message."""
         reply = (message["origin"], message["number"], frames, None)
         await self.sender.send(message["reply"], replies_message([reply]))
+
+    def is_outdated(self, message: ToMatcher) -> TypeGuard[CommandMessage | DrawMessage]:
+        """Whether the message relies on what its sender knew before a revocation (DrawMessage)."""
+        return message["type"] in ("draw", "command") and message["as_of"] not in (None, self.revocations)
+
+    async def keep_up_to_date(self, message: CommandMessage | DrawMessage | RevokedMessage) -> None:
+        """Counts a revocation. Answers it with a frame, and a message that is outdated without one."""
+        is_new = message["type"] == "revoked"
+        self.revocations += is_new
+        await self.reply(message, [encoded(pb.ServerMessage())] if is_new else [])
 
     async def send_answers(self, answers: Iterable[tuple[RequestMessage, Answer]]) -> None:
         """Sends one message to each process that asked."""
@@ -103,7 +120,8 @@ class Publisher:
     async def beat(self) -> None:
         """Sends all hubs a beat every second, until cancelled. It shows them whether they have missed a message."""
         while True:
-            message = beat_message(self.epoch, self._head, self.streams.recent(), self.entitlements.recent())
+            streams, access = self.streams.recent(), self.entitlements.recent()
+            message = beat_message(self.epoch, self._head, streams, self.revocations, access)
             if await self.sender.group_send(HUBS, message):  # else the next one repeats as much
                 self.streams.next_beat()
                 self.entitlements.next_beat()

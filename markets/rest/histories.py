@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 
+from accounts.rest.bodies import written
 from accounts.rest.pages import PageQuery, page_of
 from accounts.rest.schema import operation
 from markets.engine.events import Traded
@@ -36,7 +37,7 @@ class _History(MarketView):
         return self.query.get("cursor", 0), self.query["limit"]
 
     def page(self, form: type[Serializer[Any]], found: Page[Any], write: Callable[[Any], Message]) -> Response:
-        results = form([write(row) for _, row in found.rows], many=True).data
+        results = [written(form, write(row)) for _, row in found.rows]
         return Response({"results": results, "next": str(found.rows[-1][0]) if found.more else None})
 
 

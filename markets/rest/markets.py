@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.rest.bodies import written
 from accounts.rest.errors import not_found
 from accounts.rest.pages import PageQuery, page, page_of
 from accounts.rest.schema import operation
@@ -83,7 +84,7 @@ class MarketDetail(MarketView):
     def get(self, request: Request, market_id: int) -> Response:
         """Its definition and status."""
         (message,) = reads.market_messages([self.market(market_id, KNOWN)], self.caller.sudo)
-        return Response(serializers.MarketSerializer(message).data)
+        return Response(written(serializers.MarketSerializer, message))
 
     @operation(
         "edit_market", "Edit a market", serializers.MarketChangedSerializer, body=serializers.MarketEdit, tag=MARKETS
@@ -138,12 +139,12 @@ class BookDetail(MarketView):
         """With `at`, the book after that entry of the journal; beyond the journal's end, the book as it is now."""
         market, query = self.market(market_id), self.query
         if "at" not in query:
-            return Response(serializers.BookSerializer(reads.book(market.id, query["depth"])).data)
+            return Response(written(serializers.BookSerializer, reads.book(market.id, query["depth"])))
         try:
             past = reads.past_book(market.id, query["at"], query["depth"])
         except LookupError as error:
             raise not_found(wire.MARKET_NOT_FOUND, str(error)) from error
-        return Response(serializers.BookSerializer(past).data)
+        return Response(written(serializers.BookSerializer, past))
 
 
 class RestingOrderList(MarketView):

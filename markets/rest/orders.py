@@ -7,6 +7,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.models import Ownership
+from accounts.rest.bodies import written
 from accounts.rest.errors import Refusal, not_found
 from accounts.rest.pages import page, page_of
 from accounts.rest.schema import operation
@@ -74,7 +75,7 @@ class OrderDetail(_OwnOrders):
         found = selectors.orders_of(self.viewer.account, self.viewer).filter(pk=order_id).first()
         if found is None:
             raise not_found(wire.ORDER_NOT_FOUND, f"You have no order {order_id}.")
-        return Response(serializers.OrderSerializer(self.messages([found])[0]).data)
+        return Response(written(serializers.OrderSerializer, self.messages([found])[0]))
 
     @operation("cancel_order", "Cancel an order", serializers.OrdersCancelledSerializer, tag=ORDERS)
     async def delete(self, request: Request, order_id: int) -> Response:
@@ -125,7 +126,7 @@ class PortfolioDetail(MarketView):
             "exposures": held,
             "owners": owners,
         }
-        return Response(serializers.PortfolioSerializer(fields).data)
+        return Response(written(serializers.PortfolioSerializer, fields))
 
 
 class StatementDetail(MarketView):
@@ -140,5 +141,5 @@ class StatementDetail(MarketView):
         query = self.query
         seq, id = map(int, query["cursor"].split("-")) if "cursor" in query else (0, 0)
         found, more = lines(self.caller.account.id, (seq, id) if seq else None, query["limit"])
-        results = serializers.StatementLineSerializer(found, many=True).data
+        results = [written(serializers.StatementLineSerializer, line) for line in found]
         return Response({"results": results, "next": found[-1].cursor if more else None})

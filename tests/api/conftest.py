@@ -30,7 +30,9 @@ class FakeMatcher:
             raise self.refusal
         return self.reply
 
-    async def draw(self, user: int, rate_class: str, *, sudo: bool = False, cost: int = 1) -> pb.Limits:
+    async def draw(
+        self, user: int, rate_class: str, *, sudo: bool = False, cost: int = 1, as_of: int | None = None
+    ) -> pb.Limits:
         self.charged.append((user, rate_class, sudo, cost))
         if self.busy:
             raise self.busy

@@ -49,6 +49,7 @@ class TestForwarding:
             if message["type"] != "resync":
                 assert message["type"] != "charge"
                 assert message["type"] != "draw"
+                assert message["type"] != "revoked"
                 ids = [one.request_id for one in wire.ClientFrame.FromString(message["data"]).messages]
                 sent.append((message["type"], message["account"], ids))
         assert sent[1:] == [

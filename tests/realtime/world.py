@@ -160,7 +160,7 @@ class Matching:
 
     async def beat(self) -> None:
         nothing: AccessChanges = {"reaches": [], "visibilities": [], "entitlements": []}
-        await self.messages.group_send(HUBS, beat_message(self.epoch, self.seq, dict(self.last), nothing))
+        await self.messages.group_send(HUBS, beat_message(self.epoch, self.seq, dict(self.last), self.epoch, nothing))
 
     async def entitle(self, stream: str, users: list[int] | None, *, snapshot: bool = True) -> None:
         """Sends an entitlement to the stream. `users` None: everybody who follows all markets. `snapshot`: the message

@@ -91,7 +91,7 @@ def place() -> ast.Module:
 
 
 def test_every_kind_has_one_description_and_one_builder(place: ast.Module) -> None:
-    assert len(described(place)) == 13
+    assert len(described(place)) == 14
     assert set(Counter(kind for kind, _ in described(place)).values()) == {1}
     assert sorted(builders(place)) == sorted(described(place))
 
