@@ -130,7 +130,7 @@ async def test_so_is_a_backup_of_postgresql(
 def refused(env: dict[str, str], path: Path) -> str:
     """What a backup that must fail says."""
     backup = manage("backup", str(path), env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    said, _ = backup.communicate(timeout=60)
+    said, _ = backup.communicate(timeout=STEP_SECONDS_MAX)
     assert backup.returncode == 1, said
     return said
 

@@ -15,10 +15,8 @@ NOT_RUNNING = ("markets/audit/", "/migrations/", "/management/", "exchange/super
 OF_ONE_CALL = {"Refusal", "_Below"}  # live as long as a request, like a local variable
 COMPREHENSIONS = (ast.DictComp, ast.ListComp, ast.SetComp)
 CONSTANTS = {"NOBODY", "_NOTHING"}  # empty, and stay so
-CONTAINERS = {
-    *("dict", "list", "set", "deque", "Counter", "defaultdict", "OrderedDict", "Queue", "SortedList", "SortedDict"),
-    *("WeakSet", "WeakValueDictionary", "WeakKeyDictionary"),
-}
+PLAIN = {"dict", "list", "set", "deque", "Counter", "defaultdict", "OrderedDict", "Queue"}
+CONTAINERS = PLAIN | {"SortedList", "SortedDict", "WeakSet", "WeakValueDictionary", "WeakKeyDictionary"}
 
 
 def is_container(value: ast.expr | None) -> bool:
