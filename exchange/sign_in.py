@@ -17,7 +17,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import REDIRECT_FIELD_NAME, logout
 from django.contrib.auth.views import redirect_to_login
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
@@ -28,6 +28,7 @@ from accounts import provider
 from accounts.models import User
 from accounts.services import follow_operator_role
 from accounts.views import SUDO_WANTED
+from markets.engine.lookalikes import mixed_scripts
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +50,14 @@ class Adapter(DefaultAccountAdapter):
             return url is not None and url.startswith("/") and super().is_safe_url(url)
         except ValueError:
             return False
+
+    def clean_username(self, username: str, shallow: bool = False) -> str:
+        """Refuses a name of mixed scripts, which would become another name of the account (rules, section 1)."""
+        mixed = mixed_scripts(username)
+        if mixed:
+            raise ValidationError(f"Write the name with one alphabet: this one has letters of {' and '.join(mixed)}.")
+        cleaned: str = super().clean_username(username, shallow)
+        return cleaned
 
     def post_login(self, request: HttpRequest, user: Any, **how: Any) -> HttpResponse:
         """Records when the person authenticated. With a provider that may be long before this sign-in."""

@@ -7,7 +7,7 @@ from fractions import Fraction
 from markets.engine.errors import Reason
 from markets.engine.events import AccountKind, CreditsChanged, Event, TransferKind, Transferred
 from tests.naive_book import NaiveMarket, NaiveOrder
-from tests.naive_shape import Refused, folded, tidy
+from tests.naive_shape import Refused, same_name, tidy
 
 HOUSE = 1
 KEYS_REMEMBERED = 10_000
@@ -111,7 +111,7 @@ class NaiveMoney:
         return new
 
     def name_taken(self, name: str) -> set[Reason]:
-        same = any(folded(a.name) == folded(tidy(name)) for a in self.accounts.values())
+        same = any(same_name(a.name, tidy(name)) for a in self.accounts.values())
         return {Reason.NAME_TAKEN} if same else set()
 
     def pick_free_name(self, name: str) -> str:

@@ -4,11 +4,15 @@ from collections.abc import Iterable
 from functools import cache
 from unicodedata import category, normalize
 
+from confusable_homoglyphs.categories import alias
+
 from markets.engine import commands as c
 from markets.engine.commands import MarketStatus, TimeInForce
 from markets.engine.errors import Reason
 from tests.naive_book import NaiveMarket
+from tests.unicode_tables import prototypes
 
+PROTOTYPES = prototypes()
 LARGEST_AMOUNT = 1_000_000_000 * 10_000
 LARGEST_PRICE = 1_000_000_00
 LARGEST_SIZE = 100_000_00
@@ -36,6 +40,8 @@ def tidy(name: str) -> str:
 
 def as_name(requested: str) -> str:
     """A valid name for a person who signs in: the printable part of the requested one, 40 characters of it."""
+    if mixes_scripts(as_read(requested)):
+        requested = keep_first_script(as_read(requested))
     name = tidy("".join(c if c.isprintable() else " " for c in requested))[:40].rstrip()
     return (tidy(as_read(name)) if hides_spaces(name) else name) or "Trader"
 
@@ -56,6 +62,40 @@ def folded(name: str) -> str:
     return normalize("NFKC", normalize("NFKC", "".join(c for c in name if not is_invisible(ord(c)))).casefold())
 
 
+@cache
+def looks(name: str) -> frozenset[str]:
+    """What the name looks like in four ways to write it; names that share one look alike (UTS 39)."""
+    plain = normalize("NFKC", "".join(c for c in name if not is_invisible(ord(c))))
+    return frozenset(skeleton(text) for text in (plain, plain.casefold(), plain.upper(), plain.title()))
+
+
+def skeleton(text: str) -> str:
+    return normalize("NFD", "".join(PROTOTYPES.get(c, c) for c in normalize("NFD", text)))
+
+
+def same_name(one: str, other: str) -> bool:
+    return folded(one) == folded(other) or not looks(one).isdisjoint(looks(other))
+
+
+def script(character: str) -> str:
+    """The script's name; "" for what any script may use."""
+    name: str | None = alias(character)  # type: ignore[no-untyped-call]
+    return "" if name is None or name in ("COMMON", "INHERITED", "UNKNOWN") else name
+
+
+def keep_first_script(name: str) -> str:
+    """Without the letters of other scripts than the first letter's."""
+    first = next(script(c) for c in name if script(c))
+    return "".join(c for c in name if script(c) in ("", first))
+
+
+@cache
+def mixes_scripts(name: str) -> bool:
+    scripts = {script(c) for c in name} - {""}
+    east = ({"HAN", "HIRAGANA", "KATAKANA"}, {"HAN", "BOPOMOFO"}, {"HAN", "HANGUL"})
+    return len(scripts) > 1 and not any(scripts <= {"LATIN", *some} for some in east)
+
+
 def is_invisible(point: int) -> bool:
     """Whether it is a letter or mark that is drawn as nothing (part of Unicode's Default_Ignorable_Code_Point)."""
     fillers = point in (0x115F, 0x1160, 0x3164, 0xFFA0)
@@ -64,7 +104,8 @@ def is_invisible(point: int) -> bool:
 
 
 def valid_name(name: str, longest: int) -> bool:
-    return 1 <= len(tidy(name)) <= longest and tidy(name).isprintable() and not hides_spaces(tidy(name))
+    fits = 1 <= len(tidy(name)) <= longest and tidy(name).isprintable()
+    return fits and not hides_spaces(tidy(name)) and not mixes_scripts(as_read(tidy(name)))
 
 
 def bad_amount(amount: int) -> set[Reason]:

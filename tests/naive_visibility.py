@@ -12,8 +12,8 @@ from tests.naive_shape import (
     RESTRICTED,
     Refused,
     bad_text,
-    folded,
     refuse,
+    same_name,
     tidy,
     valid_name,
 )
@@ -102,7 +102,7 @@ class NaiveVisibility(NaiveShares):
     def bad_market_name(self, name: str, but: int = 0) -> set[Reason]:
         if not valid_name(name, 80):
             return {Reason.INVALID_NAME}
-        same = any(folded(m.name) == folded(tidy(name)) for m in self.markets.values() if m.id != but)
+        same = any(same_name(m.name, tidy(name)) for m in self.markets.values() if m.id != but)
         return {Reason.NAME_TAKEN} if same else set()
 
     def bad_list(self, accounts: tuple[int, ...]) -> set[Reason]:

@@ -13,7 +13,6 @@ from markets.engine.text import (
     MARKET_NAME_CHARACTERS_MAX,
     check_text,
     hundredths,
-    name_key,
     tidy_name,
 )
 from markets.engine.visibility import market_known, may_trade
@@ -89,9 +88,9 @@ def edit_market(state: State, account: Account, command: EditMarket, at_us: int)
     if command.category is not None:
         category = _check_category(state, command.category)
     visible_to = market.visible_to if command.visible_to is None else _check_listed(state, command.visible_to)
-    del state.market_names[name_key(market.name)]
-    state.market_names[name_key(name)] = market.id
+    state.remove_market_name(market)
     market.name, market.description, market.category = name, description, category
+    state.add_market_name(market)
     if command.pinned is not None:
         market.pinned = command.pinned
     state.changed.markets[market.id] = market
@@ -178,9 +177,8 @@ def _check_listed(state: State, accounts: tuple[int, ...]) -> dict[int, None]:
 def _check_name(state: State, name: str, market: Market | None = None) -> str:
     """The name, tidied. Rejected INVALID_NAME, or NAME_TAKEN if another market than this one has it."""
     tidied = tidy_name(name, MARKET_NAME_CHARACTERS_MAX, state.rules)
-    holder = state.market_names.get(name_key(tidied))
-    if holder is not None and (market is None or holder != market.id):
-        raise Rejected(Reason.NAME_TAKEN, f"There is a market called {tidied} already.")
+    if state.is_market_name_taken(tidied, market.id if market else 0):
+        raise Rejected(Reason.NAME_TAKEN, f"There is a market called {tidied} already, or one that looks like it.")
     return tidied
 
 

@@ -28,7 +28,7 @@ from markets.engine.events import (
 )
 from markets.engine.ledger import Account
 from markets.engine.state import HOUSE, State
-from markets.engine.text import ACCOUNT_NAME_CHARACTERS_MAX, chips, name_key, pick_free_name, tidy_name
+from markets.engine.text import ACCOUNT_NAME_CHARACTERS_MAX, chips, pick_free_name, tidy_name
 from markets.engine.transfers import check_amount, check_issue, move
 
 # --- New accounts
@@ -55,7 +55,7 @@ def create_user_account(state: State, command: CreateUserAccount, at_us: int) ->
     if command.starting_cash:
         check_amount(command.starting_cash)
         check_issue(state, command.starting_cash)
-    name = pick_free_name(command.name, state.names, state.rules)
+    name = pick_free_name(command.name, state.is_name_taken, state.rules)
     events: list[Event] = [_open_account(state, name, AccountKind.USER, command.by, command.by, 0)]
     if command.starting_cash:
         account = state.accounts[state.people[command.by]]
@@ -68,8 +68,8 @@ def create_account(state: State, acting: Account, command: CreateAccount, at_us:
     """Opens an alt. Rejected ACCOUNT_NOT_FOUND for its owner, INVALID_NAME, NAME_TAKEN, TOO_MANY_ACCOUNTS."""
     owner = state.find_acting_account(command.by, command.owner or acting.id, command.sudo)
     name = tidy_name(command.name, ACCOUNT_NAME_CHARACTERS_MAX, state.rules)
-    if name_key(name) in state.names:
-        raise Rejected(Reason.NAME_TAKEN, f"There is an account called {name} already.")
+    if state.is_name_taken(name):
+        raise Rejected(Reason.NAME_TAKEN, f"There is an account called {name} already, or one that looks like it.")
     made = state.alts_made.get(command.by, 0)
     if made >= command.accounts_max and not command.sudo:
         raise Rejected(

@@ -9,14 +9,14 @@ from markets.engine.book import Market, Order
 from markets.engine.errors import Reason, Rejected
 from markets.engine.events import AccountKind
 from markets.engine.ledger import Account, Exposure, Keys
-from markets.engine.text import name_key
+from markets.engine.text import looks_of, name_key
 
 HOUSE = 1  # account id
 
 # Goes up with every change that alters the result of an accepted command. The journal stores it with each entry.
 # 2: names hide no spaces. 3: a co-owner buys at auctions with their own credit. 4: realised profit counts towards
-# POSITION_LIMIT, and credits end at CREDIT_MAX.
-RULES_VERSION = 4
+# POSITION_LIMIT, and credits end at CREDIT_MAX. 5: names that look alike are the same, and mix no scripts.
+RULES_VERSION = 5
 
 PRICE_MAX = 100_000_000  # 1/100 chip, either sign: 1,000,000.00
 SIZE_MAX = 10_000_000  # 1/100: 100,000.00
@@ -78,6 +78,8 @@ class State:
         self.people: dict[int, int] = {}  # user id -> user account id
         self.names: dict[str, int] = {}  # name key -> account id
         self.market_names: dict[str, int] = {}
+        self.looks: dict[str, dict[int, None]] = {}  # look of a name -> account ids; old names may share one
+        self.market_looks: dict[str, dict[int, None]] = {}
         self.alts_made: dict[int, int] = {}  # user id -> number of alts
         self.alt_keys: dict[int, Keys] = {}  # user id -> keys of the alts that the person made
         self.markets_made: dict[int, int] = {}  # user id -> number of unsettled markets
@@ -131,6 +133,8 @@ class State:
         """Registers a new account. Its owners follow by add_owner()."""
         self.accounts[account.id] = account
         self.names[name_key(account.name)] = account.id
+        for look in looks_of(account.name):
+            self.looks.setdefault(look, {})[account.id] = None
         if account.user:
             self.people[account.user] = account.id
             self._reach[account.user] = {account.id}
@@ -167,10 +171,34 @@ class State:
     def add_market(self, market: Market) -> None:
         """Registers a market. An unsettled one counts towards its creator's limit."""
         self.markets[market.id] = market
-        self.market_names[name_key(market.name)] = market.id
+        self.add_market_name(market)
         if market.settle_price is None:
             self.markets_made[market.creator] = self.markets_made.get(market.creator, 0) + 1
         self.changed.markets[market.id] = market
+
+    def add_market_name(self, market: Market) -> None:
+        self.market_names[name_key(market.name)] = market.id
+        for look in looks_of(market.name):
+            self.market_looks.setdefault(look, {})[market.id] = None
+
+    def remove_market_name(self, market: Market) -> None:
+        del self.market_names[name_key(market.name)]
+        for look in looks_of(market.name):
+            del self.market_looks[look][market.id]
+
+    def is_name_taken(self, name: str) -> bool:
+        """Whether an account has this name, or one that looks like it (rules, section 1, Names)."""
+        alike = self.rules >= 5 and any(look in self.looks for look in looks_of(name))
+        return alike or name_key(name) in self.names
+
+    def is_market_name_taken(self, name: str, but: int = 0) -> bool:
+        """Whether a market has this name, or one that looks like it; the market `but` aside."""
+        alike = looks_of(name) if self.rules >= 5 else ()
+        holders = {
+            self.market_names.get(name_key(name), 0),
+            *(id for look in alike for id in self.market_looks.get(look, ())),
+        }
+        return bool(holders - {0, but})
 
     def add_auction(self, auction: Auction) -> None:
         self.auctions[auction.id] = auction

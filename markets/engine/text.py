@@ -1,9 +1,10 @@
 """Names and texts: which are valid, when two names are the same, and figures as people read them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from unicodedata import normalize
 
 from markets.engine.errors import Reason, Rejected
+from markets.engine.lookalikes import in_one_script, looks, mixed_scripts
 
 # The figures of realtime/limits.py, which all doors use.
 ACCOUNT_NAME_CHARACTERS_MAX = 40
@@ -32,11 +33,17 @@ def name_key(name: str) -> str:
     return key
 
 
+def looks_of(name: str) -> frozenset[str]:
+    """What the name looks like (lookalikes.py)."""
+    return looks(normalize("NFKC", name.translate(_UNSEEN)))
+
+
 def tidy_name(name: str, length_max: int, rules: int) -> str:
     """The name trimmed and with single spaces (rules, section 1, Names).
 
     Rejected INVALID_NAME unless it has 1 to `length_max` printable characters, some of them visible, and a key that
-    fits. From version 2 of the rules also if invisible marks hide spaces: " Alice" would read like Alice.
+    fits. From version 2 of the rules also if invisible marks hide spaces: " Alice" would read like Alice; from version
+    5 also if it mixes scripts.
     """
     tidied = " ".join(name.split())
     if not 1 <= len(tidied) <= length_max:
@@ -45,14 +52,21 @@ def tidy_name(name: str, length_max: int, rules: int) -> str:
         raise Rejected(Reason.INVALID_NAME, "A name may hold printable characters only.")
     if not _has_valid_key(tidied, length_max) or (rules >= 2 and _hides_spaces(tidied)):
         raise Rejected(Reason.INVALID_NAME, "A name must be of visible characters and hide no spaces.")
+    mixed = mixed_scripts(_as_read(tidied)) if rules >= 5 else []
+    if mixed:
+        raise Rejected(
+            Reason.INVALID_NAME, f"A name may not mix scripts: this one has letters of {' and '.join(mixed)}."
+        )
     return tidied
 
 
-def pick_free_name(requested: str, taken: Mapping[str, int], rules: int) -> str:
+def pick_free_name(requested: str, is_taken: Callable[[str], bool], rules: int) -> str:
     """A valid name for a person who signs in, as near to the requested one as possible (rules, section 1).
 
-    `taken` holds the keys of the names given so far. A taken name gets " 2", " 3" and so on.
+    A taken name gets " 2", " 3" and so on.
     """
+    if rules >= 5 and mixed_scripts(_as_read(requested)):
+        requested = in_one_script(_as_read(requested))
     printable = "".join(c if c.isprintable() else " " for c in requested)
     name = " ".join(printable.split())[:ACCOUNT_NAME_CHARACTERS_MAX].rstrip()
     if rules >= 2 and _hides_spaces(name):
@@ -60,7 +74,7 @@ def pick_free_name(requested: str, taken: Mapping[str, int], rules: int) -> str:
     if not _has_valid_key(name, ACCOUNT_NAME_CHARACTERS_MAX):
         name = "Trader"
     number, candidate = 1, name
-    while name_key(candidate) in taken:
+    while is_taken(candidate):
         number += 1
         suffix = f" {number}"
         candidate = name[: ACCOUNT_NAME_CHARACTERS_MAX - len(suffix)].rstrip() + suffix

@@ -16,10 +16,10 @@ NAMES = (
     "Dolomite",
     "Émeraude",
     "flint",
-    "GNEISS",
+    "Bas\u0430lt",  # with a Cyrillic letter
     "Straße",
     "ﬁr",
-    "ja de",
+    "fIint",  # with a capital i
     "k\u200by",
     "am\ufe0fber",
     "",

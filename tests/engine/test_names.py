@@ -1,18 +1,22 @@
 """Which names are valid, and when two names are the same (rules, section 1)."""
 
+from collections.abc import Callable
 from contextlib import suppress
 from math import inf
+from pathlib import Path
 
 import pytest
 from django.db.models import Model
 
 from accounts.models import Account as AccountRow
+from markets.engine import unicode_tables
 from markets.engine.commands import CreateAccount, CreateMarket
 from markets.engine.errors import Reason, Rejected
 from markets.engine.state import RULES_VERSION
 from markets.engine.text import name_key
 from markets.models import Market as MarketRow
 from tests.scenario import Scenario
+from tests.unicode_tables import render
 
 FULL_WIDTH_ALICE = "\uff21\uff4c\uff49\uff43\uff45"
 LONGEST_FOLDED = "\ufdfa"  # one character that NFKC turns into eighteen
@@ -87,7 +91,7 @@ def test_the_same_name_is_taken(day: Scenario, same: str) -> None:
         ("Straße", "STRASSE"),
         ("ﬁsh", "FISH"),
         ("Zoe\u0308", "Zoë"),
-        ("Ωmega", "ωMEGA"),
+        ("Ωμέγα", "ωμέγα"),
         ("desk²", "DESK2"),
         ("\u1e9e", "ss"),
     ],
@@ -98,8 +102,102 @@ def test_names_that_fold_alike_are_the_same(day: Scenario, one: str, other: str)
         day.alt("bob", other)
 
 
-def test_names_that_only_look_alike_to_us_differ(day: Scenario) -> None:
-    assert day.alt("bob", "аlice") == ["account аlice under bob"]  # its first letter is Cyrillic
+CYRILLIC_A, CYRILLIC_ACE = "\u0430", "\u0430\u0441\u0435"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("ace", CYRILLIC_ACE),
+        ("ace", CYRILLIC_ACE.upper()),
+        ("Alice Ltd", "AIice Ltd"),  # a capital i
+        ("alice ltd", "AIice Ltd"),
+        ("ALICE LTD", "ALlCE LTD"),  # a small L
+        ("Desk 10", "Desk lO"),
+        ("Barn", "Bam"),  # r and n make an m
+        ("Bob\u2019s", "Bob's"),
+        ("Pair \u01c9", "Pair lj"),
+    ],
+)
+def test_example_1_5_names_that_look_alike_are_the_same(day: Scenario, one: str, other: str) -> None:
+    for first, second in ((one, other), (other, one)):
+        day = Scenario()
+        day.people("bob", "carol")
+        day.alt("carol", first)
+        day.market(first, 0, 100)
+        with day.refuses(Reason.NAME_TAKEN):
+            day.alt("bob", second)
+        with day.refuses(Reason.NAME_TAKEN):
+            day.market(second, 0, 100)
+
+
+@pytest.mark.parametrize(("one", "other"), [("Nell", "Neil"), ("Zoe", "Zoë"), ("Desk 1", "Desk 2"), ("ace", "аче")])
+def test_names_that_look_different_differ(day: Scenario, one: str, other: str) -> None:
+    day.alt("alice", one)
+    assert day.alt("bob", other) == [f"account {other} under bob"]
+
+
+@pytest.mark.parametrize(
+    ("name", "scripts"),
+    [
+        (f"{CYRILLIC_A}lice", "Cyrillic and Latin"),
+        ("\u0394 hedge", "Greek and Latin"),
+        ("\ud55c\u3042", "Hangul and Hiragana"),
+    ],
+)
+def test_example_1_6_a_name_mixes_no_scripts(day: Scenario, name: str, scripts: str) -> None:
+    asked: list[Callable[[], object]] = [
+        lambda: day.alt("bob", name),
+        lambda: day.market(name, 0, 100),
+        lambda: day.market("LEAD", 0, 100, category=name),
+        lambda: day.auction("bob", name),
+    ]
+    for ask in asked:
+        with pytest.raises(Rejected, match=f"letters of {scripts}") as refused:
+            ask()
+        assert refused.value.reason == Reason.INVALID_NAME
+
+
+@pytest.mark.parametrize(
+    "name", ["東京 desk", "さくら サクラ A", "한국 漢 B", "\u2206 hedge", "10 \u00b5m", "\u0421\u0442\u043e\u043b 1"]
+)
+def test_scripts_that_are_written_together(day: Scenario, name: str) -> None:
+    assert day.alt("bob", name) == [f"account {name} under bob"]
+
+
+def test_who_signs_in_with_a_name_like_anothers_gets_a_number(day: Scenario) -> None:
+    day.people("ace", CYRILLIC_ACE, "A\u0441e", "\u0410lice")
+    names = [account.name for account in day.engine.accounts.values()][-4:]
+    assert names == ["ace", f"{CYRILLIC_ACE} 2", "Ae", "\u0410"], "letters of other scripts are left out"
+
+
+def test_a_market_frees_the_look_of_its_old_name(day: Scenario) -> None:
+    day.market("ace", 0, 100)
+    day.edit("ace", name=CYRILLIC_ACE)
+    day.edit("ace", name="deuce")
+    assert day.market(CYRILLIC_ACE, 0, 100) == [f"market {CYRILLIC_ACE}, 0 to 100, of operator"]
+
+
+def test_before_version_5_names_looked_alike_and_both_stand() -> None:
+    """A replay of entries from then accepts what was accepted; neither look is free, whichever market is renamed."""
+    day = Scenario(compare=False)
+    day.people("bob")
+    day.engine.rules = 4
+    for name in ("ace", CYRILLIC_ACE, f"{CYRILLIC_A}lice"):
+        ask(day, CreateAccount(*day.head("bob", "", ""), name, 0))
+        day.market(name, 0, 100)
+    day.engine.rules = RULES_VERSION
+    day.edit("ace", name="deuce")
+    with day.refuses(Reason.NAME_TAKEN):
+        day.market("ACE", 0, 100)
+    with day.refuses(Reason.NAME_TAKEN):
+        day.alt("bob", f"{CYRILLIC_ACE.upper()}")
+    assert [account.name for account in day.engine.accounts.values()][-3:] == ["ace", CYRILLIC_ACE, f"{CYRILLIC_A}lice"]
+
+
+def test_the_tables_are_those_of_the_pinned_library() -> None:
+    """Another table decides otherwise: it takes a new version of the rules."""
+    assert Path(unicode_tables.__file__).read_text("utf-8") == render()
 
 
 def test_the_houses_name_is_taken_too(day: Scenario) -> None:

@@ -84,6 +84,13 @@ class TestPages:
         (sent,) = mailbox()
         assert "/password/reset/" in sent
 
+    def test_a_name_of_two_scripts_is_told_kindly(self, db: None, settings: Any) -> None:
+        settings.SIGN_UP_OPEN = True
+        password = "correct horse battery"
+        typed = {"username": "\u0410lice", "password1": password, "password2": password}
+        assert "this one has letters of Cyrillic and Latin" in read(Client().post("/sign-up/", typed)).text
+        assert not User.objects.filter(username=typed["username"]).exists()
+
     def test_an_invitation_to_sign_up_only_where_that_is_open(self, db: None, settings: Any) -> None:
         assert "Sign up" not in read(Client().get("/sign-in/")).text
         settings.SIGN_UP_OPEN = True
