@@ -9,7 +9,7 @@ import asyncio
 import itertools
 import logging
 import time
-from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Hashable, Iterable, Sequence
 from typing import Literal, assert_never
 
 from channels.layers import get_channel_layer
@@ -263,16 +263,16 @@ class Hub:
     def _on_beat(self, message: BeatMessage) -> None:
         self.gateway.beat(message["revocations"])
         self._first_beat.set()
-        now = time.monotonic()
-        missed = now - self._beat_at > limits.BEAT_COVERS_SECONDS
-        self._beat_at = now
+        gap, self._beat_at = time.monotonic() - self._beat_at, time.monotonic()
+        _settle_after_gap(gap, self._sockets.values())
         restarted = self.epoch not in (0, message["epoch"])
         if restarted:
             self.gateway.forget()
-        if restarted or (missed and self.epoch):  # access changes may be lost; a client that reconnects gets them
+        if restarted or (
+            gap > limits.BEAT_COVERS_SECONDS and self.epoch
+        ):  # access changes may be lost; a client that reconnects gets them
             why = "was restarted" if restarted else "sent no beat for too long"
-            logger.warning("The matcher %s; closing %d sockets.", why, len(self._sockets))
-            _close_all(self._sockets.values(), CloseCode.RESTART)
+            _restart_all(self._sockets.values(), why)
         self.epoch = message["epoch"]
         self._apply(message)  # a beat repeats recent changes, in case the layer lost a control message
         behind = {name for name, stream in self._streams.items() if stream.waiting}
@@ -341,6 +341,18 @@ def _message(kind: RequestKind, request: Request, socket: Socket) -> RequestMess
             return session_message(request, socket.subscriptions)
         case "history":
             return history_message(request)
+
+
+def _settle_after_gap(gap: float, sockets: Iterable[Socket]) -> None:
+    """After an outage, in which replies may have been lost: what comes at all comes soon, and frees room for more."""
+    if gap > limits.BEAT_LATE_SECONDS:
+        for socket in sockets:
+            socket.expect_within(limits.REPLY_AFTER_OUTAGE_SECONDS_MAX)
+
+
+def _restart_all(sockets: Collection[Socket], why: str) -> None:
+    logger.warning("The matcher %s; closing %d sockets.", why, len(sockets))
+    _close_all(sockets, CloseCode.RESTART)
 
 
 def _close_all(sockets: Iterable[Socket], code: CloseCode) -> None:

@@ -69,9 +69,11 @@ STALL_SECONDS_MAX = 30.0  # a transport that does not empty in that time: closed
 SOCKET_COMMANDS_MAX = 256  # of one socket in the queue; at the limit the socket is not read
 PERSON_COMMANDS_MAX = 1_024  # of all sockets of a person in this process
 BEAT_SECONDS_MAX = 3.0  # no beat from the matcher for that long: requests are answered BUSY
+BEAT_LATE_SECONDS = 1.5  # since the last beat: one was lost, and perhaps replies with it
 BUSY_RETRY_MS = 1_000
 ASK_SECONDS_MAX = 10.0  # how long a page waits for a reply
 REPLY_SECONDS_MAX = 45.0  # how long a socket waits for one; the matcher waits up to 30 s for a locked database
+REPLY_AFTER_OUTAGE_SECONDS_MAX = 5.0  # after a late beat; the matcher refuses what is older than that
 
 # --- The hub -------------------------------------------------------------------------------------
 

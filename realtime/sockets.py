@@ -90,6 +90,12 @@ class Socket(Outbox):
         self._pending[self._number] = Pending(data, commands, deadline, done)
         return self._number
 
+    def expect_within(self, seconds: float) -> None:
+        """Gives the messages that are pending no more than so long."""
+        latest = self._loop.time() + seconds
+        for number, pending in self._pending.items():
+            self._pending[number] = pending._replace(deadline=min(pending.deadline, latest))
+
     def settle(self, number: int, control: SocketControl | None = None) -> bool:
         """Removes a pending message: its reply has come, or will not come. Returns False if there is none with this
         number, because the reply is late or came twice."""

@@ -319,6 +319,26 @@ class TestReplies:
         alice.send(order("a1"), order("a2"))
         assert await alice.refusal("a1") == await alice.refusal("a2") == wire.OUTCOME_UNKNOWN
 
+    async def test_lost_in_an_outage_hold_no_room_for_long(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Beats in time leave the requests waiting. After a late one they have only a little longer."""
+        alice = await world.signed_in()
+        monkeypatch.setattr(limits, "REPLY_AFTER_OUTAGE_SECONDS_MAX", 0.0)
+        monkeypatch.setattr(limits, "BEAT_LATE_SECONDS", float("inf"))
+        world.matching.silent = True
+        alice.send(order("a1"), order("a2"))
+        await until(lambda: world.matching.of("command"))
+        await world.matching.beat()
+        await asyncio.sleep(limits.TICK_SECONDS + QUIET_SECONDS)
+        assert alice.replies("a1") == []
+        monkeypatch.setattr(limits, "BEAT_LATE_SECONDS", 0.0)
+        await world.matching.beat()
+        assert await alice.refusal("a1") == await alice.refusal("a2") == wire.OUTCOME_UNKNOWN
+        await world.matching.answer(world.matching.of("command")[0])  # late, so dropped
+        world.matching.silent = False
+        alice.send(order("a3"))
+        await alice.reply("a3")
+        assert len(alice.replies("a1")) == 1
+
     async def test_a_late_one_is_dropped(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         alice = await world.signed_in()
         monkeypatch.setattr(limits, "REPLY_SECONDS_MAX", 0.0)
