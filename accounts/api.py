@@ -49,7 +49,9 @@ class OpenUserAccount(ExchangeView):
         tag=ACCOUNTS,
     )
     async def post(self, request: Request) -> Response:
-        """Your first request opens it anyway. If you have one already, the answer is that account."""
+        """With this name, or one with a number if it is taken. Any other first request opens it too, with the name of
+        your sign-in. If you have one already, the answer is that account, and the name does not matter.
+        """
         fields = self.body(serializers.NewUserAccount)
         create = wire.CreateUserAccount(**fields)
         return await self.execute(serializers.AccountChangedSerializer, ClientMessage(create_user_account=create), 201)

@@ -95,7 +95,8 @@ class ExchangeView(APIView):
 
     async def ask(self, message: ClientMessage) -> ServerMessage:
         """Sends a command for the caller and returns the reply. Raises RequestFailed."""
-        if not self.caller.signed_in.own:
+        opens = message.HasField("create_user_account")  # with the name that is asked for
+        if not opens and not self.caller.signed_in.own:
             await sync_to_async(ensure_user_account)(self.caller.user)  # the first request opens it
         message.request_id = self.request_id
 

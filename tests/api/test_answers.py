@@ -10,12 +10,14 @@ from django.core.cache import cache
 from django.db import OperationalError
 from django.test import Client
 
+from accounts.models import User
 from accounts.rest.errors import REFUSED, STATUSES
+from accounts.tokens import create_token
 from proto import exchange_pb2 as pb
 from realtime import gateway
 from realtime.errors import RequestFailed, busy, outcome_unknown
 from realtime.limits import FAILED_SIGN_INS_MAX
-from tests.api.conftest import FakeMatcher
+from tests.api.conftest import LIMITS, FakeMatcher
 from tests.pages.conftest import World
 
 ORDER = {"market_id": 7, "side": "BID", "price": "48.5", "size": "2"}
@@ -222,3 +224,14 @@ def test_the_contract_and_the_pages_of_the_api_need_no_sign_in(db: None) -> None
     assert docs.status_code == 200
     assert "unsafe" not in docs.headers["Content-Security-Policy"]
     assert "//" not in docs.content.decode().replace("<!DOCTYPE html>", "").replace("https://", "//")
+
+
+def test_ones_own_account_gets_the_name_that_was_asked_for(world: World, matcher: FakeMatcher) -> None:
+    """Not the name of the sign-in, with which any other first request opens it."""
+    newcomer = User.objects.create_user("new.comer@school")
+    browser = Client(headers={"Authorization": f"Bearer {create_token(newcomer, 'test')[1]}"})
+    opened = pb.Account(id=9, name="Ally")
+    matcher.reply = pb.ServerMessage(seq=7, limits=LIMITS, account_created=pb.AccountCreated(account=opened))
+    answer = browser.post("/api/v1/me/account", {"name": "Ally"}, content_type="application/json")
+    assert (answer.status_code, answer.json()["account"]["name"]) == (201, "Ally")
+    assert [(user, message.create_user_account.name) for user, message, _ in matcher.asked] == [(newcomer.pk, "Ally")]
