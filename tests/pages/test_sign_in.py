@@ -91,6 +91,15 @@ class TestPages:
         assert "this one has letters of Cyrillic and Latin" in read(Client().post("/sign-up/", typed)).text
         assert not User.objects.filter(username=typed["username"]).exists()
 
+    def test_who_signs_up_instead_gets_to_the_page_that_was_wanted(
+        self, db: None, exchange: FakeGateway, settings: Any
+    ) -> None:
+        settings.SIGN_UP_OPEN = True
+        browser = Client()
+        (link,) = [a for a in read(browser.get("/sign-in/?next=/statement/")).named("a") if a.text == "Sign up"]
+        form = {"username": "zoe", "password1": "correct horse 1", "password2": "correct horse 1"}
+        assert browser.post(link.attributes["href"], form)["Location"] == "/statement/"
+
     def test_an_invitation_to_sign_up_only_where_that_is_open(self, db: None, settings: Any) -> None:
         assert "Sign up" not in read(Client().get("/sign-in/")).text
         settings.SIGN_UP_OPEN = True
