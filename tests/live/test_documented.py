@@ -89,7 +89,7 @@ class Demo:
     def orders(self) -> list[Any]:
         """Alice's open orders."""
         headers = {"Authorization": f"Bearer {self.token}"}
-        answer = requests.get(f"{self.browser.url}/api/v1/orders", headers=headers, timeout=STEP_SECONDS_MAX)
+        answer = requests.get(f"{self.browser.url}/api/v1/orders?open=true", headers=headers, timeout=STEP_SECONDS_MAX)
         results: list[Any] = answer.json()["results"]
         return results
 
