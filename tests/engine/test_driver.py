@@ -22,7 +22,7 @@ DAYS, SOAK_DAYS = range(2), range(4)  # each has its own exchange, so that they 
 COMMANDS = 50_000  # per day
 SOAK_COMMANDS = 500_000
 SEED = 20_260
-PLANTED_SEED = 11
+PLANTED_SEED = 21
 PLANTED_COMMANDS = 4_000
 
 # Every day must have each of these answers and events, or the driver does not reach a rule.
