@@ -56,6 +56,13 @@ def form_expired(request: HttpRequest, reason: str = "") -> HttpResponseBase:
     return response
 
 
+def too_many_requests(request: HttpRequest, seconds: int = 60) -> HttpResponseBase:
+    """allauth's handler429. Its limits hold for a minute."""
+    response = render(request, "429.html", {"seconds": seconds}, status=429)
+    response["Retry-After"] = str(seconds)
+    return response
+
+
 def server_error(request: HttpRequest) -> HttpResponseBase:
     """Django's handler500."""
     return _refusal(request, 500, "INTERNAL", "The server failed. The error was logged.") or defaults.server_error(

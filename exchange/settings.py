@@ -260,7 +260,24 @@ ACCOUNT_ADAPTER = "exchange.sign_in.Adapter"
 ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "email", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = env.str("EMAIL_VERIFICATION", default="none")
-ACCOUNT_RATE_LIMITS = {"login_failed": env.str("FAILED_SIGN_INS", default="10/m/ip")}
+# What fails or is asked for in SIGN_IN_FAILURES_SECONDS (accounts/throttle.py). A class sits behind one address.
+SIGN_IN_FAILURES_SECONDS = env.int("SIGN_IN_FAILURES_SECONDS", default=5 * 60)
+SIGN_IN_FAILURES_PER_NAME_MAX = env.int("SIGN_IN_FAILURES_PER_NAME_MAX", default=10)  # from one address
+SIGN_IN_FAILURES_PER_ADDRESS_MAX = env.int("SIGN_IN_FAILURES_PER_ADDRESS_MAX", default=300)
+SIGN_UPS_PER_ADDRESS_MAX = env.int("SIGN_UPS_PER_ADDRESS_MAX", default=300)  # forms sent
+PASSWORD_RESETS_PER_ADDRESS_MAX = env.int("PASSWORD_RESETS_PER_ADDRESS_MAX", default=100)  # forms sent
+# allauth's own limits: none by address. The others hold for one signed-in person, or for one mailbox.
+ACCOUNT_RATE_LIMITS: dict[str, str | None] = {
+    "login": None,
+    "login_failed": None,
+    "signup": None,
+    "reset_password": "5/m/key",
+    "reset_password_from_key": None,
+    "reauthenticate": None,  # counts as a failed sign-in
+    "change_password": "5/m/user",
+    "manage_email": "10/m/user",
+    "confirm_email": "1/3m/key",
+}
 ACCOUNT_LOGOUT_REDIRECT_URL = LOGIN_URL
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_REAUTHENTICATION_TIMEOUT = DANGER_SECONDS

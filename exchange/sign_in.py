@@ -2,6 +2,8 @@
 
 import logging
 import time
+from collections.abc import Callable, Mapping
+from functools import wraps
 from typing import Any, NoReturn
 
 from allauth.account import views
@@ -24,10 +26,11 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 from requests import RequestException
 
-from accounts import provider
+from accounts import provider, throttle
 from accounts.models import User
 from accounts.services import follow_operator_role
 from accounts.views import SUDO_WANTED
+from exchange.errors import too_many_requests
 from markets.engine.lookalikes import mixed_scripts
 
 logger = logging.getLogger(__name__)
@@ -43,6 +46,14 @@ class Adapter(DefaultAccountAdapter):
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         """Whether strangers may sign up. Off by default: every new user brings starting cash into the market."""
         return bool(settings.SIGN_UP_OPEN)
+
+    def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
+        """Refuses a password before it is checked, if it was wrong too often under this name."""
+        if wait := throttle.password_wait(request, _name(credentials)):
+            raise ValidationError(f"Too many failed sign-ins under this name. Try again in {wait} s.", "too_many")
+
+    def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
+        throttle.password_failed(request, _name(credentials))
 
     def is_safe_url(self, url: str | None) -> bool:
         """Whether a `next` leads to a path on this site. allauth fails on an address that cannot be read."""
@@ -66,7 +77,10 @@ class Adapter(DefaultAccountAdapter):
             request.session[AUTHENTICATION_METHODS_SESSION_KEY][-1]["at"] = _authenticated_at(by_provider)
         request.session.pop(SIGN_IN_AFRESH, None)
         request.session.modified = True
-        return super().post_login(request, user, **how)
+        response: HttpResponse = super().post_login(request, user, **how)
+        if by_provider is None:
+            throttle.know_browser(response, user)
+        return response
 
 
 class ProviderAdapter(DefaultSocialAccountAdapter):
@@ -125,6 +139,20 @@ def afresh(request: HttpRequest) -> HttpResponse:
     return redirect_to_login(request.POST.get(REDIRECT_FIELD_NAME, ""))
 
 
+def limited(most: str, view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    """The view, with at most settings.<most> forms from one address in SIGN_IN_FAILURES_SECONDS."""
+
+    @wraps(view)
+    def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if request.method == "POST":
+            found = throttle.count(most, throttle.address(request), settings.SIGN_IN_FAILURES_SECONDS)
+            if found.total > getattr(settings, most):
+                return too_many_requests(request, found.wait)
+        return view(request, *args, **kwargs)
+
+    return wrapped
+
+
 def password_reset(request: HttpRequest) -> HttpResponseBase:
     """allauth's page, where this exchange sends mail."""
     return views.password_reset(request) if settings.SENDS_MAIL else render(request, "account/no_mail.html")
@@ -152,6 +180,10 @@ def at_provider(request: HttpRequest) -> HttpResponse:
 def _to_sign_in(next_url: str | None) -> HttpResponse:
     """Back to the sign-in page, which leads on to the page that was wanted."""
     return redirect_to_login(next_url) if next_url else redirect("account_login")
+
+
+def _name(credentials: Mapping[str, Any]) -> str:
+    return str(credentials.get("username") or credentials.get("email") or "")
 
 
 def _authenticated_at(login: SocialLogin) -> float:

@@ -9,8 +9,10 @@ from accounts.console.rights import recent_sign_in_required
 from accounts.urls import api_urls as accounts_api
 from auctions.urls import api_urls as auctions_api
 from exchange import api, help
-from exchange.sign_in import afresh, at_provider, password_reset
+from exchange.sign_in import afresh, at_provider, limited, password_reset
 from markets.rest.urls import api_urls as markets_api
+
+RESETS = "PASSWORD_RESETS_PER_ADDRESS_MAX"
 
 # allauth's views under our addresses. allauth looks up pages by these names, so all of them are needed. Sign-up is
 # here even while it is closed (sign_in.Adapter).
@@ -21,16 +23,16 @@ sign_in_urls: list[URLPattern | URLResolver] = [
     path("sign-in/provider/", at_provider, name="provider_sign_in"),
     path("sign-in/<str:provider_id>/callback/", openid_connect.callback, name="openid_connect_callback"),
     path("sign-out/", sign_in.logout, name="account_logout"),
-    path("sign-up/", sign_in.signup, name="account_signup"),
+    path("sign-up/", limited("SIGN_UPS_PER_ADDRESS_MAX", sign_in.signup), name="account_signup"),
     path("inactive/", sign_in.account_inactive, name="account_inactive"),
     path("password/", sign_in.password_change, name="account_change_password"),
     path("password/set/", recent_sign_in_required(sign_in.password_set), name="account_set_password"),
-    path("password/reset/", password_reset, name="account_reset_password"),
+    path("password/reset/", limited(RESETS, password_reset), name="account_reset_password"),
     path("password/reset/sent/", sign_in.password_reset_done, name="account_reset_password_done"),
     path("password/reset/done/", sign_in.password_reset_from_key_done, name="account_reset_password_from_key_done"),
     re_path(
         r"^password/reset/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$",
-        sign_in.password_reset_from_key,
+        limited(RESETS, sign_in.password_reset_from_key),
         name="account_reset_password_from_key",
     ),
     path("email/", recent_sign_in_required(sign_in.email), name="account_email"),
@@ -50,6 +52,7 @@ api_urls: list[URLPattern | URLResolver] = [
 
 handler400 = "exchange.errors.bad_request"
 handler404 = "exchange.errors.not_found"
+handler429 = "exchange.errors.too_many_requests"
 handler500 = "exchange.errors.server_error"
 
 urlpatterns: list[URLPattern | URLResolver] = [

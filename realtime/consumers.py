@@ -7,7 +7,7 @@ the consumer.
 import asyncio
 import logging
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
@@ -19,6 +19,7 @@ from django.http.request import split_domain_port, validate_host
 
 from proto import exchange_pb2 as wire
 from realtime import frames, limits
+from realtime.addresses import network
 from realtime.errors import CloseCode, RequestFailed
 from realtime.frames import encoded
 from realtime.hub import Hub
@@ -42,25 +43,24 @@ Authenticate = Callable[[Mapping[str, str], str], Awaitable[Principal | None]]
 
 
 class FailedSignIns:
-    """Counts the failed sign-ins of each address in this process."""
+    """The failed sign-ins of each address in this process. They never keep a good token or session out."""
 
     def __init__(self) -> None:
-        self._recent: deque[tuple[float, str]] = deque()
-        self._counts: Counter[str] = Counter()
+        self._times: dict[str, deque[float]] = {}  # time.monotonic() of the newest; who failed last comes last
 
-    def add(self, address: str) -> None:
-        self._recent.append((time.monotonic(), address))
-        self._counts[address] += 1
-
-    def too_many(self, address: str) -> bool:
-        """Whether the address has failed FAILED_SIGN_INS_MAX times in the last FAILED_SIGN_INS_SECONDS."""
-        expired = time.monotonic() - limits.FAILED_SIGN_INS_SECONDS
-        while self._recent and self._recent[0][0] < expired:
-            _, old = self._recent.popleft()
-            self._counts[old] -= 1
-            if not self._counts[old]:
-                del self._counts[old]
-        return self._counts[address] >= limits.FAILED_SIGN_INS_MAX
+    def add(self, address: str) -> int:
+        """Counts one. Returns 0, or if there were too many the milliseconds until the address has fewer."""
+        now = time.monotonic()
+        since = now - settings.SIGN_IN_FAILURES_SECONDS
+        while self._times and (first := next(iter(self._times))) and self._times[first][-1] < since:
+            del self._times[first]
+        times = self._times.pop(address, None) or deque(maxlen=settings.SIGN_IN_FAILURES_PER_ADDRESS_MAX)
+        while times and times[0] < since:
+            times.popleft()
+        too_many = len(times) == times.maxlen
+        times.append(now)
+        self._times[address] = times
+        return max(1, int((times[0] - since) * 1_000)) if too_many else 0
 
 
 class ClientConsumer(AsyncConsumer):
@@ -256,18 +256,26 @@ class ClientConsumer(AsyncConsumer):
 
     async def _principal(self, token: str, request_id: str) -> Principal | None:
         """Returns who signs in. If nobody does, closes the socket and returns None."""
-        if self._failed_sign_ins.too_many(self._address):
-            refusal = "Too many failed sign-ins from your address. Try again in a minute."
-            self._end(CloseCode.NOT_AUTHENTICATED, wire.RATE_LIMITED, refusal, request_id)
-            return None
-        cookie = self._headers.get(b"cookie", b"") if self._origin_is_allowed(missing=False) else b""
-        principal = await self._authenticate(parse_cookie(cookie.decode("latin1")), token)
+        sent = self._headers.get(b"cookie", b"") if self._origin_is_allowed(missing=False) else b""
+        cookies = parse_cookie(sent.decode("latin1"))
+        principal = await self._authenticate(cookies, token)
         if principal is None:
-            logger.info("A sign-in from %s failed.", self._address)
-            self._failed_sign_ins.add(self._address)
-            refusal = "The token is not valid." if token else "Sign in first, or send a token."
-            self._end(CloseCode.NOT_AUTHENTICATED, wire.NOT_AUTHENTICATED, refusal, request_id)
+            self._refuse_sign_in(token, bool(token or cookies.get(settings.SESSION_COOKIE_NAME)), request_id)
         return principal
+
+    def _refuse_sign_in(self, token: str, counts: bool, request_id: str) -> None:
+        """Closes the socket of a client that nobody knows. `counts`: it sent a credential, which is not good."""
+        wait_ms = self._failed_sign_ins.add(network(self._address)) if counts else 0
+        text = "The token is not valid." if token else "Sign in first, or send a token."
+        if wait_ms:
+            most, seconds = settings.SIGN_IN_FAILURES_PER_ADDRESS_MAX, settings.SIGN_IN_FAILURES_SECONDS
+            text += (
+                f" More than {most} sign-ins from your address failed in {seconds} s. A valid one gets in at any time."
+            )
+        else:
+            logger.info("A sign-in from %s failed.", self._address)
+        reason = wire.RATE_LIMITED if wait_ms else wire.NOT_AUTHENTICATED
+        self._end(CloseCode.NOT_AUTHENTICATED, reason, text, request_id, wait_ms)
 
     def _wanted(self, subscriptions: Sequence[wire.Subscription]) -> set[int]:
         """Returns the subscriptions as market ids. Raises RequestFailed if the person would then have too many, counted
@@ -287,8 +295,10 @@ class ClientConsumer(AsyncConsumer):
         await self._hub.send(self.socket, "session", [message], received_us, done=done)
         return await done
 
-    def _end(self, code: CloseCode, reason: "wire.Reason.ValueType", message: str, request_id: str = "") -> None:
-        self.socket.push(encoded(RequestFailed(reason, message).reply(request_id)))
+    def _end(
+        self, code: CloseCode, reason: "wire.Reason.ValueType", message: str, request_id: str = "", wait_ms: int = 0
+    ) -> None:
+        self.socket.push(encoded(RequestFailed(reason, message, wait_ms).reply(request_id)))
         self.socket.close(code)
 
     def _origin_is_allowed(self, *, missing: bool) -> bool:

@@ -90,8 +90,6 @@ DRAIN_SECONDS_MAX = 2.0  # to pass on what the layer still holds for the hub, be
 # --- Sessions ------------------------------------------------------------------------------------
 
 AUTHENTICATE_SECONDS_MAX = 10.0
-FAILED_SIGN_INS_MAX = 10  # from one address in FAILED_SIGN_INS_SECONDS
-FAILED_SIGN_INS_SECONDS = 60.0
 REVOKED_SECONDS = 5.0  # how often sessions and tokens of open sockets are looked up
 
 # --- The server ----------------------------------------------------------------------------------

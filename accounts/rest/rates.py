@@ -1,24 +1,21 @@
 """The rate headers of a response. The matcher keeps a person's buckets; requests without sign-in count by address."""
 
 import logging
-import time
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
-from allauth.account.adapter import get_adapter
 from asgiref.sync import sync_to_async
 from django.conf import settings
-from django.core.cache import cache
 from django.http import HttpRequest
-from redis.exceptions import RedisError
 
+from accounts import throttle
 from proto import exchange_pb2 as wire
 from realtime.errors import RequestFailed
-from realtime.limits import FAILED_SIGN_INS_MAX, RateClass
+from realtime.limits import RateClass
 
 logger = logging.getLogger(__name__)
 
 MINUTE_SECONDS = 60
-CACHE_ERRORS = (OSError, RedisError)  # while Redis is away
 OPEN_READS_MAX = 600  # per address and minute, for operations open to everybody
 
 
@@ -48,8 +45,14 @@ def unknown(rate_class: RateClass, sudo: bool, seconds: int) -> Rate:
 
 
 async def failed_sign_in(request: HttpRequest, cost: int) -> Rate:
-    """Adds `cost` to the address's failed sign-ins. Raises RequestFailed RATE_LIMITED if they are too many."""
-    return await _by_address(request, "failed", FAILED_SIGN_INS_MAX * settings.RATE_FACTOR, cost)
+    """Adds `cost` to the address's failed sign-ins. Raises RequestFailed RATE_LIMITED if they are too many.
+
+    Only requests that fail come here: a good token gets in whatever others of its address have sent.
+    """
+    most = settings.SIGN_IN_FAILURES_PER_ADDRESS_MAX * settings.RATE_FACTOR
+    span = f"{most} in {settings.SIGN_IN_FAILURES_SECONDS} s"
+    text = f"This sign-in failed, as too many from your address: at most {span}. A valid token gets in at any time."
+    return _of_address(await _counted(throttle.failed_sign_ins, request, cost), most, text)
 
 
 async def open_read(request: HttpRequest) -> Rate:
@@ -57,8 +60,12 @@ async def open_read(request: HttpRequest) -> Rate:
 
     While the cache does not answer it counts nothing: what such reads tell is wanted most then.
     """
+    most = OPEN_READS_MAX * settings.RATE_FACTOR
+    text = f"Too many requests from your address: at most {most} a minute."
     try:
-        return await _by_address(request, "open", OPEN_READS_MAX * settings.RATE_FACTOR, 1)
+        return _of_address(
+            await _counted(throttle.count, "open", throttle.address(request), MINUTE_SECONDS), most, text
+        )
     except RequestFailed:
         raise
     except Exception as error:  # of the cache's backend
@@ -72,25 +79,14 @@ def full() -> Rate:
     return Rate(most, most, 0)
 
 
-async def _by_address(request: HttpRequest, what: str, most: int, cost: int) -> Rate:
-    minute, second = divmod(int(time.time()), MINUTE_SECONDS)
-    key = f"rest:{what}:{get_adapter(request).get_client_ip(request)}:{minute}"
-    try:
-        count = await _added(key, cost) if settings.REDIS_URL else _add(key, cost)
-    except CACHE_ERRORS as error:  # the status has to say that the exchange does not answer
-        logger.warning("A request was not counted: %r", error)
-        count = cost
-    rate = Rate(most, max(0, most - count), MINUTE_SECONDS - second)
-    if count > most:
+def _of_address(found: throttle.Count, most: int, what: str) -> Rate:
+    rate = Rate(most, max(0, most - found.total), found.wait)
+    if found.total > most:
         limits = wire.Limits(limit=most, remaining=0, reset_ms=rate.reset * 1_000)
-        text = f"Too many requests from your address: at most {most} a minute."
-        raise RequestFailed(wire.RATE_LIMITED, text, rate.reset * 1_000, limits)
+        raise RequestFailed(wire.RATE_LIMITED, f"{what} Try again in {found.wait} s.", rate.reset * 1_000, limits)
     return rate
 
 
-def _add(key: str, cost: int) -> int:
-    """Adds to a count of the cache, which lives for two minutes. Returns the count."""
-    return cost if cache.add(key, cost, 2 * MINUTE_SECONDS) else cache.incr(key, cost)
-
-
-_added = sync_to_async(_add)  # on a thread: a cache in Redis is away from this process
+async def _counted(count: Callable[..., throttle.Count], *arguments: Any) -> throttle.Count:
+    """Counts on a thread if the cache is in Redis, which is away from this process."""
+    return await sync_to_async(count)(*arguments) if settings.REDIS_URL else count(*arguments)

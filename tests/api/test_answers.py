@@ -16,7 +16,6 @@ from accounts.tokens import create_token
 from proto import exchange_pb2 as pb
 from realtime import gateway
 from realtime.errors import RequestFailed, busy, outcome_unknown
-from realtime.limits import FAILED_SIGN_INS_MAX
 from tests.api.conftest import LIMITS, FakeMatcher
 from tests.pages.conftest import World
 
@@ -134,7 +133,9 @@ def test_a_signed_in_browser_needs_a_csrf_token_to_change(world: World, matcher:
     refused = post(browser, "/orders", ORDER)
     assert (refused.status_code, refused.json()["code"]) == (403, "NOT_ALLOWED")
     assert (len(matcher.asked), len(matcher.charged)) == (0, 1), "only the read before"
-    assert refused.headers["X-RateLimit-Limit"] == str(FAILED_SIGN_INS_MAX * settings.RATE_FACTOR), "of the address"
+    assert refused.headers["X-RateLimit-Limit"] == str(
+        settings.SIGN_IN_FAILURES_PER_ADDRESS_MAX * settings.RATE_FACTOR
+    ), "of the address"
     browser.get("/accounts/")  # a page with forms
     token = browser.cookies[settings.CSRF_COOKIE_NAME].value
     assert post(browser, "/orders", ORDER, **{"X-CSRFToken": token}).status_code == 201
@@ -148,6 +149,20 @@ def test_a_wrong_token_is_counted_whatever_else_is_wrong(db: None, path: str) ->
     assert (first.status_code, first.json()["code"]) == (401, "NOT_AUTHENTICATED")
     left = [int(answer.headers["X-RateLimit-Remaining"]) for answer in (first, second)]
     assert left[0] - left[1] == 1
+
+
+def test_wrong_tokens_keep_no_good_one_out(world: World, matcher: FakeMatcher, settings: Any) -> None:
+    cache.clear()
+    settings.SIGN_IN_FAILURES_PER_ADDRESS_MAX = 2
+    settings.RATE_FACTOR = 1
+    stranger = Client(headers={"Authorization": "Bearer xt_wrong"})
+    assert [stranger.get("/api/v1/me").status_code for _ in range(3)] == [401, 401, 429]
+    refused = stranger.get("/api/v1/me")
+    wait_ms = refused.json()["details"]["retry_after_ms"]
+    assert 0 < wait_ms <= settings.SIGN_IN_FAILURES_SECONDS * 1_000
+    assert int(refused.headers["Retry-After"]) * 1_000 == wait_ms
+    _, secret = create_token(world.alice_user, "bot")
+    assert Client(headers={"Authorization": f"Bearer {secret}"}).get("/api/v1/me").status_code == 200
 
 
 def test_a_browser_has_sudo_only_while_its_session_has(world: World, matcher: FakeMatcher) -> None:

@@ -4,7 +4,11 @@ import asyncio
 import resource
 import socket
 import subprocess
+import threading
+import time
+import urllib.request
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -12,9 +16,10 @@ import pytest
 from proto import exchange_pb2 as wire
 from tests.live.dripping import EVERY_KIND, dripping
 from tests.live.exchange import LiveExchange, Template, manage
-from tests.live.raw_socket import signed_in
+from tests.live.raw_socket import raw_socket, signed_in
 
 OUTSIDERS = 1_000
+NEWCOMERS = 60
 FEW_DESCRIPTORS = 512
 WAIT_SECONDS = 60.0
 
@@ -80,6 +85,56 @@ async def test_every_kind_of_slow_client_has_a_deadline(start_exchange: Start) -
         for one in drippers:
             await one.dropped.wait()
     assert "Traceback" not in exchange.log.read_text()
+
+
+class GuessingBot(threading.Thread):
+    """Tries wrong tokens over sockets and REST, and wrong passwords, until it is told to end."""
+
+    def __init__(self, exchange: LiveExchange) -> None:
+        super().__init__(daemon=True)
+        self._exchange = exchange
+        self.done = threading.Event()
+        self.refused = 0
+
+    def run(self) -> None:
+        headers = {"Authorization": "Bearer xt_wrong"}
+        while not self.done.is_set():
+            request = urllib.request.Request(f"{self._exchange.url}/api/v1/me", headers=headers)
+            self.refused += self._exchange.browser().open(request).status in (401, 429)
+            self.refused += asyncio.run(self._guess())
+
+    async def _guess(self) -> bool:
+        async with raw_socket(self._exchange.ws_url) as socket:
+            answer = await socket.ask(authenticate=wire.Authenticate(token="xt_wrong"))
+            return answer.refused.code in (wire.NOT_AUTHENTICATED, wire.RATE_LIMITED)
+
+
+def signs_up(exchange: LiveExchange, number: int) -> bool:
+    """A newcomer signs up, or where the number is even signs out and in again too."""
+    browser = exchange.browser()
+    secret = f"correct horse {number}"
+    page = browser.post("/sign-up/", username=f"newcomer{number}", password1=secret, password2=secret)
+    if number % 2 == 0:
+        browser.post("/sign-out/")
+        browser.sign_in(f"newcomer{number}", secret)
+        page = browser.get("/")
+    return page.status == 200 and "/sign-" not in page.url
+
+
+def test_a_class_starts_behind_one_address_while_a_bot_guesses(start_exchange: Start) -> None:
+    """One wrong token is too many already, so that every newcomer signs in at an address over its limit."""
+    exchange = start_exchange(SIGN_UP_OPEN="1", RATE_FACTOR="1", SIGN_IN_FAILURES_PER_ADDRESS_MAX="1")
+    bot = GuessingBot(exchange)
+    bot.start()
+    began = time.monotonic()
+    with ThreadPoolExecutor(8) as people:
+        got_in = list(people.map(lambda number: signs_up(exchange, number), range(NEWCOMERS)))
+    seconds = time.monotonic() - began
+    bot.done.set()
+    bot.join(WAIT_SECONDS)
+    assert got_in == [True] * NEWCOMERS
+    assert bot.refused > 0
+    print(f"{NEWCOMERS} newcomers in {seconds:.0f} s, {bot.refused} guesses refused")
 
 
 HANDSHAKE = (

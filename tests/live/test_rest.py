@@ -145,7 +145,7 @@ def test_every_answer_states_a_bucket(live: LiveExchange, alice: Door) -> None:
 
 
 def test_failed_sign_ins_are_counted_by_address(start_exchange: Any) -> None:
-    exchange: LiveExchange = start_exchange(RATE_FACTOR="1")
+    exchange: LiveExchange = start_exchange(RATE_FACTOR="1", SIGN_IN_FAILURES_PER_ADDRESS_MAX="10")
     wrong = Door(exchange, Authorization="Bearer nonsense")
     codes = [wrong.refused("GET", "/me")[:2] for _ in range(25)]
     assert codes[0] == (401, "NOT_AUTHENTICATED")

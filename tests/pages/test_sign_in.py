@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from allauth.account.models import EmailAddress
 from django.core import mail
+from django.core.cache import cache
 from django.test import Client
 
 from accounts.models import Account, User
@@ -56,6 +57,38 @@ class TestPages:
         assert "not correct" in wrong.text
         response = browser.post("/sign-in/?next=/portfolio/", {"login": "alice", "password": "correct horse"})
         assert response.headers["Location"] == "/portfolio/"
+
+    def test_wrong_passwords_lock_out_a_name_and_no_other(
+        self, world: World, exchange: FakeGateway, settings: Any
+    ) -> None:
+        """Alice's own browser is known, so that a stranger at her address does not lock her out of it."""
+        cache.clear()
+        settings.SIGN_IN_FAILURES_PER_NAME_MAX, settings.SIGN_IN_FAILURES_PER_ADDRESS_MAX = 3, 5
+        for user in (world.alice_user, world.bob_user):
+            user.set_password("correct horse")
+            user.save()
+        own, stranger = Client(), Client()
+        good = {"login": "alice", "password": "correct horse"}
+        assert own.post("/sign-in/", good).status_code == 302
+        own.post("/sign-out/")
+        for _ in range(3):
+            assert "not correct" in read(stranger.post("/sign-in/", {"login": "alice", "password": "wrong"})).text
+        refused = read(stranger.post("/sign-in/", good)).text
+        assert "Too many failed sign-ins under this name. Try again in " in refused
+        for number in range(4):
+            stranger.post("/sign-in/", {"login": f"nobody{number}", "password": "wrong"})
+        assert "Too many" in read(Client().post("/sign-in/", {"login": "nobody0", "password": "wrong"})).text
+        assert Client().post("/sign-in/", {**good, "login": "bob"}).status_code == 302, "his first try"
+        assert own.post("/sign-in/", good).status_code == 302
+
+    def test_a_form_sent_too_often_says_how_long_to_wait(self, db: None, settings: Any) -> None:
+        cache.clear()
+        settings.SIGN_UP_OPEN, settings.SIGN_UPS_PER_ADDRESS_MAX = True, 2
+        answers = [Client().post("/sign-up/", {}) for _ in range(3)]
+        assert [answer.status_code for answer in answers] == [200, 200, 429]
+        seconds = int(answers[2].headers["Retry-After"])
+        assert 0 < seconds <= settings.SIGN_IN_FAILURES_SECONDS
+        assert f"Try again in {seconds} s" in read(answers[2]).text
 
     def test_a_new_password_ends_the_persons_tokens(self, world: World, exchange: FakeGateway) -> None:
         world.alice_user.set_password("correct horse")

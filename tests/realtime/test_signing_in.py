@@ -41,22 +41,40 @@ class TestToken:
         assert mallory.outlet.code == CloseCode.NOT_AUTHENTICATED
         assert world.matching.received == []
 
-    async def test_guesses_are_counted_by_address(self, world: World, settings: Settings) -> None:
+    async def test_guesses_are_counted_by_address_and_keep_no_good_token_out(
+        self, world: World, settings: Settings
+    ) -> None:
         settings.TRUSTED_PROXY_COUNT = 1
+        settings.SIGN_IN_FAILURES_PER_ADDRESS_MAX = 3
 
-        async def guess(address: str, token: str = "guess") -> "wire.Reason.ValueType":
+        async def guess(address: str) -> wire.Refused:
             client = world.client(**{"X-Forwarded-For": f"forged, {address}"})
-            client.send(authenticate(token))
-            return await client.refusal("hello")
+            client.send(authenticate("guess"))
+            await client.refusal("hello")
+            return client.outlet.messages[-1].refused
 
-        for _ in range(limits.FAILED_SIGN_INS_MAX):
-            assert await guess("192.0.2.7") == wire.NOT_AUTHENTICATED
-        assert await guess("192.0.2.7", "alice") == wire.RATE_LIMITED
-        assert await guess("192.0.2.8") == wire.NOT_AUTHENTICATED
+        for _ in range(3):
+            assert (await guess("192.0.2.7")).code == wire.NOT_AUTHENTICATED
+        too_many = await guess("192.0.2.7")
+        assert too_many.code == wire.RATE_LIMITED
+        assert 0 < too_many.retry_after_ms <= settings.SIGN_IN_FAILURES_SECONDS * 1_000
+        assert "not valid" in too_many.message, "the token is what is wrong"
+        assert (await guess("192.0.2.8")).code == wire.NOT_AUTHENTICATED
+        alice = world.client(**{"X-Forwarded-For": "forged, 192.0.2.7"})
+        alice.send(authenticate("alice"))
+        assert (await alice.reply("hello")).HasField("acting_as")
 
-    async def test_guesses_are_forgotten(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(limits, "FAILED_SIGN_INS_SECONDS", 0.0)
-        for _ in range(limits.FAILED_SIGN_INS_MAX + 1):
+    async def test_who_sends_nothing_has_guessed_nothing(self, world: World, settings: Settings) -> None:
+        """As a page does after its person has signed out."""
+        settings.SIGN_IN_FAILURES_PER_ADDRESS_MAX = 1
+        for _ in range(3):
+            client = world.client(Origin=OWN_ORIGIN)
+            client.send(authenticate(""))
+            assert await client.refusal("hello") == wire.NOT_AUTHENTICATED
+
+    async def test_guesses_are_forgotten(self, world: World, settings: Settings) -> None:
+        settings.SIGN_IN_FAILURES_PER_ADDRESS_MAX, settings.SIGN_IN_FAILURES_SECONDS = 1, 0
+        for _ in range(3):
             client = world.client()
             client.send(authenticate("guess"))
             assert await client.refusal("hello") == wire.NOT_AUTHENTICATED

@@ -4,4 +4,4 @@ from exchange.settings import *  # noqa: F403
 from realtime import limits
 
 limits.REFUSALS_MAX = 10**9
-limits.FAILED_SIGN_INS_MAX = 10**9
+SIGN_IN_FAILURES_PER_ADDRESS_MAX = 10**9
