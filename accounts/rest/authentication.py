@@ -34,10 +34,12 @@ class Bearer(BaseAuthentication):
         return bool(secret) and self.known is None
 
     def authenticate(self, request: Request) -> tuple[User, SignedIn] | None:
-        if _secret(request) is None:
+        secret = _secret(request)
+        if secret is None:
             return None
-        if self.known is not None:
-            return self.known.found.user, SignedIn(self.known.found.principal.rights, self.known.as_of, self.known.own)
+        known = self.known or (recall(secret) if secret else None)  # of many at once, the first has looked it up
+        if known is not None:
+            return known.found.user, SignedIn(known.found.principal.rights, known.as_of, known.own)
         return self.look_up(request)
 
     @staticmethod
