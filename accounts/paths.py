@@ -1,8 +1,13 @@
-"""The URL converter `id`, for the ids of rows."""
+"""What addresses carry: the URL converter `id`, for the ids of rows, and the page of a list."""
 
+import re
+
+from django.http import Http404, HttpRequest
 from django.urls import register_converter
 
 from realtime.limits import INT64_MAX
+
+PAGE = re.compile(r"[1-9][0-9]{0,5}")
 
 
 class IdConverter:
@@ -20,3 +25,11 @@ class IdConverter:
 
 
 register_converter(IdConverter, "id")
+
+
+def page_number(request: HttpRequest) -> int:
+    """The page of a list that the address asks for, from 1. Raises Http404 for anything but a page's number."""
+    wanted = request.GET.get("page", "1")
+    if PAGE.fullmatch(wanted) is None:
+        raise Http404
+    return int(wanted)

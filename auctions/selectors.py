@@ -4,7 +4,7 @@ from django.db.models import QuerySet
 
 from auctions.models import Auction, AuctionStatus
 
-SHOWN = 200  # auctions on the board page
+SHOWN = 60  # auctions on a page of the board
 
 
 def on_the_board() -> QuerySet[Auction]:
@@ -12,9 +12,11 @@ def on_the_board() -> QuerySet[Auction]:
     return Auction.objects.exclude(status=AuctionStatus.WITHDRAWN)
 
 
-def board() -> list[Auction]:
-    """The first SHOWN auctions: open before sold, newest first. One query."""
-    return list(on_the_board().select_related("seller", "buyer").order_by("status", "-id")[:SHOWN])
+def board(page: int) -> tuple[list[Auction], bool]:
+    """A page of the board, from 1, and whether there are more: open before sold, newest first. One query."""
+    start = (page - 1) * SHOWN
+    found = on_the_board().select_related("seller", "buyer").order_by("status", "-id")[start : start + SHOWN + 1]
+    return list(found)[:SHOWN], len(found) > SHOWN
 
 
 def auction(auction_id: int, seller_id: int | None = None) -> Auction | None:

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from accounts import money
 from accounts.acting import Acting, acting, ask, carry_out, complain, page_context, posting_account
 from accounts.forms import KeyedForm
+from accounts.paths import page_number
 from accounts.typed import keep, sent_or_kept
 from auctions import pictures, selectors
 from auctions.forms import AuctionForm, BuyForm, EditForm, edit_message
@@ -26,7 +27,10 @@ PICTURE_CACHE = f"private, max-age={365 * 24 * 3600}, immutable"  # the picture 
 @require_GET
 @acting
 def board(request: HttpRequest, who: Acting) -> HttpResponse:
-    return render(request, "auctions/board.html", page_context(who, here="auctions", auctions=selectors.board()))
+    page = page_number(request)
+    auctions, more = selectors.board(page)
+    context = page_context(who, here="auctions", auctions=auctions, page_before=page - 1, page_after=more and page + 1)
+    return render(request, "auctions/board.html", context)
 
 
 @require_GET

@@ -3,7 +3,13 @@
 
 import type { Market } from "./gen/proto/exchange_pb";
 
-export const MARKETS_SHOWN = 500;
+export const MARKETS_SHOWN = 200; // a page of the list
+
+/** What the list is asked for: text in names and categories, and a page, from 1. */
+export interface Listing {
+  find: string;
+  page: number;
+}
 
 export interface Group {
   key: string;
@@ -11,11 +17,22 @@ export interface Group {
   markets: Market[];
 }
 
+/** The markets of a page, and whether there are more. */
+export function listed(markets: Iterable<Market>, { find, page }: Listing): { shown: Market[]; more: boolean } {
+  const wanted = folded(find.trim());
+  const found = [...markets].filter(
+    (one) => folded(one.name).includes(wanted) || folded(one.category).includes(wanted),
+  );
+  const end = page * MARKETS_SHOWN;
+  return { shown: found.sort(inOrder).slice(end - MARKETS_SHOWN, end), more: found.length > end };
+}
+
+const folded = (text: string): string => text.normalize("NFKC").toLowerCase();
+
 /** Pinned markets, then categories by name, then markets without one. Within a group running markets come first. */
-export function grouped(markets: Iterable<Market>): Group[] {
-  const shown = [...markets].sort(inOrder).slice(0, MARKETS_SHOWN);
+export function grouped(shown: readonly Market[]): Group[] {
   const groups = new Map<string, Group>();
-  for (const market of shown.sort(byHeading)) {
+  for (const market of shown.toSorted(byHeading)) {
     const key = `${rank(market)} ${heading(market)}`;
     const name = ["Pinned", market.category, "Markets"][rank(market)] ?? "";
     const group = groups.get(key) ?? { key, name, markets: [] };

@@ -1,5 +1,6 @@
 // The data that the server embeds in a page for its script: page_context() of accounts/acting.py. Integers are text.
 
+import type { Listing } from "./listing";
 import type { Bounds, Exposure } from "./risk";
 
 export interface MarketData extends Bounds {
@@ -21,6 +22,7 @@ export interface Page {
   summaries: boolean; // subscribe to the summary of every visible market
   sudo: boolean; // the browser is in sudo, so turn it on for the socket too
   market: MarketData | null;
+  listing: Listing; // of the list of markets
   exposure: Exposure | null; // in that market, until the account stream arrives
   words: Words;
 }
@@ -35,7 +37,10 @@ export interface Words {
 type Texts = Record<string, string>;
 
 interface Raw
-  extends Omit<Page, "account" | "available" | "markets" | "summaries" | "sudo" | "market" | "exposure" | "words"> {
+  extends Omit<
+    Page,
+    "account" | "available" | "markets" | "summaries" | "sudo" | "market" | "exposure" | "listing" | "words"
+  > {
   account: string;
   available: string;
   markets: string[];
@@ -43,6 +48,7 @@ interface Raw
   sudo?: boolean;
   market?: Texts;
   exposure?: Texts;
+  listing?: Texts;
   words: Partial<Words>;
 }
 
@@ -60,6 +66,7 @@ export function readPage(): Page | null {
     sudo: raw.sudo ?? false,
     market: raw.market ? readMarket(raw.market) : null,
     exposure: raw.exposure ? readExposure(raw.exposure) : null,
+    listing: { find: raw.listing?.find ?? "", page: Number(raw.listing?.page ?? 1) },
     words: { status: {}, closedTicket: {}, transferKind: {}, ...raw.words },
   };
 }

@@ -25,6 +25,7 @@ const page: Page = {
   sudo: false,
   market: null,
   exposure: null,
+  listing: { find: "", page: 1 },
   words: { status: {}, closedTicket: {}, transferKind: {} },
 };
 

@@ -2,19 +2,21 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { create } from "@bufbuild/protobuf";
 import { type Market, MarketSchema, MarketStatus } from "../src/gen/proto/exchange_pb";
-import { grouped, MARKETS_SHOWN } from "../src/listing";
+import { grouped, listed, MARKETS_SHOWN } from "../src/listing";
 
-function market(id: bigint, category = "", pinned = false, status = MarketStatus.OPEN): Market {
-  return create(MarketSchema, { id, category, pinned, status });
+function market(id: bigint, category = "", pinned = false, status = MarketStatus.OPEN, name = ""): Market {
+  return create(MarketSchema, { id, category, pinned, status, name });
 }
 
-const listed = (...markets: Market[]): [string, bigint[]][] =>
-  grouped(markets).map((group) => [group.name, group.markets.map(({ id }) => id)]);
+const first = { find: "", page: 1 };
+
+const drawn = (...markets: Market[]): [string, bigint[]][] =>
+  grouped(listed(markets, first).shown).map((group) => [group.name, group.markets.map(({ id }) => id)]);
 
 // tests/pages/test_markets.py asserts the same of the server's list.
 test("pinned markets come first, then categories by name without regard to case, then markets without one", () => {
   const [rain, snow, hail] = [market(7n), market(8n, "weather"), market(11n, "weather")];
-  assert.deepEqual(listed(rain, snow, market(9n, "School", true), market(10n, "School"), hail), [
+  assert.deepEqual(drawn(rain, snow, market(9n, "School", true), market(10n, "School"), hail), [
     ["Pinned", [9n]],
     ["School", [10n]],
     ["weather", [11n, 8n]],
@@ -25,7 +27,7 @@ test("pinned markets come first, then categories by name without regard to case,
 test("running markets come before settled ones, newest first", () => {
   const over = market(8n, "", false, MarketStatus.SETTLED);
   const paused = market(9n, "", false, MarketStatus.PAUSED);
-  assert.deepEqual(listed(market(7n), over, paused, market(10n)), [["Markets", [10n, 7n, 9n, 8n]]]);
+  assert.deepEqual(drawn(market(7n), over, paused, market(10n)), [["Markets", [10n, 7n, 9n, 8n]]]);
 });
 
 test("a category may have the name of a heading", () => {
@@ -36,8 +38,24 @@ test("a category may have the name of a heading", () => {
   );
 });
 
-test("of too many markets it shows those that the server shows", () => {
+test("of too many markets a page shows those that the server shows", () => {
   const many = Array.from({ length: MARKETS_SHOWN }, (_, index) => market(BigInt(index + 2)));
-  const [group] = grouped([market(1n), ...many]);
-  assert.deepEqual([group?.markets.length, group?.markets.at(-1)?.id], [MARKETS_SHOWN, 2n]);
+  const page = listed([market(1n), ...many], first);
+  assert.deepEqual([page.shown.length, page.shown.at(-1)?.id, page.more], [MARKETS_SHOWN, 2n, true]);
+  const next = listed([market(1n), ...many], { find: "", page: 2 });
+  assert.deepEqual([next.shown.map(({ id }) => id), next.more], [[1n], false]);
+});
+
+// tests/pages/test_markets.py asserts the same of the server's list.
+test("finds names and categories without regard to case, on any page", () => {
+  const found = (typed: string): bigint[] =>
+    listed(
+      [
+        market(1n, "", false, MarketStatus.OPEN, "Ärger im Büro"),
+        market(2n, "Büro", false, MarketStatus.OPEN, "Kaffee"),
+        market(3n, "", false, MarketStatus.OPEN, "Снег"),
+      ],
+      { find: typed, page: 1 },
+    ).shown.map(({ id }) => id);
+  assert.deepEqual([found("büro"), found(" BÜRO "), found("снег"), found("x")], [[2n, 1n], [2n, 1n], [3n], []]);
 });

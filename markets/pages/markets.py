@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET, require_POST
 from accounts import money
 from accounts.acting import Acting, acting, back, carry_out, page_context
 from accounts.models import TransferKind
+from accounts.paths import page_number
 from accounts.selectors import payees, possessions, transfer_rows, transfers
 from accounts.typed import new_key, take
 from markets.engine.visibility import WHOLE
@@ -20,7 +21,7 @@ from markets.pages.forms import CancelForm, TicketForm
 from markets.reads import selectors, visibility
 from markets.reads.visibility import Viewer
 from proto import exchange_pb2 as pb
-from realtime.limits import TYPED_NUMBER_CHARACTERS_MAX
+from realtime.limits import MARKET_NAME_CHARACTERS_MAX, TYPED_NUMBER_CHARACTERS_MAX
 
 WIRE_SIDES = {"": pb.SIDE_UNSPECIFIED, "bid": pb.BID, "offer": pb.OFFER}
 TIMES_IN_FORCE = [(tif.name, tif.label) for tif in TimeInForce]
@@ -42,9 +43,20 @@ WORDS = {
 @require_GET
 @acting
 def market_list(request: HttpRequest, who: Acting) -> HttpResponse:
-    """Lists the markets that the person may see. Its script subscribes to summaries, not to books."""
-    groups = selectors.grouped(selectors.market_rows(viewer_of(who)))
-    return render(request, "markets/list.html", {"groups": groups, **view_context(who, "markets", summaries=True)})
+    """Lists the markets that the person may see, a page of them (`page`), or those with `find` in name or category.
+
+    Its script subscribes to summaries, not to books.
+    """
+    page, wanted = page_number(request), request.GET.get("find", "").strip()[:MARKET_NAME_CHARACTERS_MAX]
+    rows, more = selectors.market_rows(viewer_of(who), wanted, page)
+    context = {
+        "groups": selectors.grouped(rows),
+        "find": wanted,
+        "page_before": page - 1,
+        "page_after": page + 1 if more else 0,
+        **view_context(who, "markets", summaries=True, listing={"find": wanted, "page": str(page)}),
+    }
+    return render(request, "markets/list.html", context)
 
 
 @require_GET
@@ -64,8 +76,10 @@ def market_page(request: HttpRequest, who: Acting, market_id: int) -> HttpRespon
         "market": market,
         "mine": is_mine(who, market),
         "ladder": ladder,
+        "depth": selectors.DEPTH,
         "holding": holding,
-        "orders": own,
+        "orders": own[: selectors.ORDERS_SHOWN],
+        "orders_open": len(own),
         "trades": selectors.tape(market.id, who.account.id),
         "ticket": ticket_start(request, market.id),
         "closed_ticket": CLOSED_TICKET.get(MarketStatus(market.status), unlisted),
@@ -91,9 +105,11 @@ def known_market(request: HttpRequest, who: Acting, market: Market) -> HttpRespo
 @acting
 def portfolio(request: HttpRequest, who: Acting) -> HttpResponse:
     """The acting account's portfolio. Its script takes marks from summaries."""
+    orders = selectors.open_orders(who.account.id)
     context = {
         "portfolio": selectors.portfolio(viewer_of(who)),
-        "orders": selectors.open_orders(who.account.id),
+        "orders": orders[: selectors.ORDERS_SHOWN],
+        "orders_open": len(orders),
         "transfers": transfer_rows(who.account.id, transfers(who.account.id)),
         "payees": payees(who.account),
         "possessions": possessions(who.tree, who.account),

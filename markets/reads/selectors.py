@@ -6,7 +6,8 @@ Units: price and size 1/100, value and cash 1/10,000 chip.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
-from typing import NamedTuple
+from typing import Any, NamedTuple
+from unicodedata import normalize
 
 from django.db import connection
 from django.db.models import OuterRef, Q, QuerySet, Subquery
@@ -20,8 +21,8 @@ from markets.reads.visibility import Viewer
 
 DEPTH = 12  # levels per side of the ladder
 TRADES_SHOWN = 50
-ORDERS_SHOWN = 200
-MARKETS_SHOWN = 500
+ORDERS_SHOWN = 200  # of an account's open orders, the newest; a market takes at most 1,000 of them
+MARKETS_SHOWN = 200  # a page of the list
 # The columns of a MarketRow that come from the market.
 LINE = (
     "id",
@@ -197,12 +198,18 @@ class Portfolio:
         ]
 
 
-def market_rows(viewer: Viewer) -> list[MarketRow]:
-    """The list of markets: pinned ones first, then by status from open to settled, then the newest first.
+def market_rows(viewer: Viewer, wanted: str = "", page: int = 1) -> tuple[list[MarketRow], bool]:
+    """A page of the list of markets, and whether there are more: pinned ones first, then by status from open to
+    settled, then the newest first; only those with `wanted` in their name or category.
 
-    A market whose book the viewer may not see has no prices. frontend/src/listing.ts sorts in the same order.
+    A market whose book the viewer may not see has no prices. frontend/src/listing.ts finds and sorts in the same way.
     """
-    shown = list(visibility.known(viewer).order_by("-pinned", "status", "-id").values(*LINE, "degree")[:MARKETS_SHOWN])
+    lines = visibility.known(viewer).order_by("-pinned", "status", "-id").values(*LINE, "degree")
+    found = [line for line in lines if _reads(line, wanted)] if wanted else lines
+    start = (page - 1) * MARKETS_SHOWN
+    shown = list(found[start : start + MARKETS_SHOWN + 1])
+    more = len(shown) > MARKETS_SHOWN
+    del shown[MARKETS_SHOWN:]
     with_book = {market["id"] for market in shown if market.pop("degree") == WHOLE}
     prices = best_prices(m["id"] for m in shown if m["id"] in with_book and m["status"] in NOT_OVER)
     positions = dict(Exposure.objects.filter(account_id=viewer.account).values_list("market_id", "position"))
@@ -211,7 +218,16 @@ def market_rows(viewer: Viewer) -> list[MarketRow]:
         market |= {"best": prices.get(id, NO_PRICES), "position": positions.get(id, 0), "with_book": id in with_book}
         if id not in with_book:
             market |= {"last_price": None, "volume": None}
-    return [MarketRow(**market) for market in shown]
+    return [MarketRow(**market) for market in shown], more
+
+
+def _reads(line: dict[str, Any], wanted: str) -> bool:
+    """Without regard to case in any language, which SQLite's LIKE cannot do."""
+    return any(_folded(wanted) in _folded(text) for text in (line["name"], line["category"]))
+
+
+def _folded(text: str) -> str:
+    return normalize("NFKC", text).lower()
 
 
 def grouped(rows: Iterable[MarketRow]) -> list[MarketGroup]:
@@ -263,8 +279,7 @@ def _rungs(levels: list[tuple[int, int, int]], longest: int) -> list[Rung]:
 def open_orders(account_id: int, market_id: int | None = None) -> list[Order]:
     """An account's open orders, newest first: of all markets, each with its own, or of one."""
     orders = Order.objects.filter(account_id=account_id, open__gt=0).order_by("-id")
-    found = orders.select_related("market") if market_id is None else orders.filter(market_id=market_id)
-    return list(found[:ORDERS_SHOWN])
+    return list(orders.select_related("market") if market_id is None else orders.filter(market_id=market_id))
 
 
 def tape(market_id: int, account_id: int) -> list[Print]:

@@ -32,10 +32,8 @@ NAMES = ("alice", "bob", "carol", "student0")
 PAUSE_SECONDS = 0.02  # between two requests of a person
 STATUS_SECONDS_MAX = 6.0  # for an answer of the status, whatever is away; it waits 3 s for the database
 SHORT = ("redis 0.2", "kill", "redis frozen", "postgres", "redis 6", "freeze", "postgres frozen", "kill")
-LONG = (
-    *("redis 0.2", "redis 1", "redis 6", "redis frozen", "redis frozen long", "postgres", "kill") * 4,
-    *("postgres", "postgres frozen", "kill", "freeze", "freeze"),
-)
+EACH_ROUND = ("redis 0.2", "redis 1", "redis 6", "redis frozen", "redis frozen long", "postgres", "kill")
+LONG = EACH_ROUND * 4 + ("postgres", "postgres frozen", "kill", "freeze", "freeze")
 
 
 class Crowd:

@@ -8,7 +8,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from accounts.models import Account, Ownership, Transfer, TransferKind
-from auctions import pictures
+from auctions import pictures, selectors
 from auctions.models import Auction, AuctionStatus
 from proto import exchange_pb2 as pb
 from realtime.errors import RequestFailed
@@ -57,6 +57,19 @@ class TestLooking:
         assert [card.one("auction-name").text for card in cards] == ["Chair", "Lamp", "Sold"]
         assert [card.one("price").text for card in cards] == ["no price yet", "30 chips", "12 chips"]
         assert "Alice sold it to Bob" in cards[2].text
+
+    def test_has_pages(self, alice: Client, board: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        whole = [card.attributes for card in read(alice.get("/auctions/")).one("board").named("li")]
+        assert len(whole) > 1
+        monkeypatch.setattr(selectors, "SHOWN", len(whole) - 1)
+        first, second = (read(alice.get(f"/auctions/?page={page}")) for page in (1, 2))
+        assert (len(first.one("board").named("li")), len(second.one("board").named("li"))) == (len(whole) - 1, 1)
+        links = [page.one("page-links").named("a") for page in (first, second)]
+        assert [["hidden" in link.attributes for link in of_page] for of_page in links] == [
+            [True, False],
+            [False, True],
+        ]
+        assert alice.get("/auctions/?page=0").status_code == 404
 
     def test_an_empty_board(self, alice: Client) -> None:
         assert "Nothing is for sale yet" in read(alice.get("/auctions/")).text

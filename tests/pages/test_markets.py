@@ -1,11 +1,14 @@
 """The list of markets and a market's page are complete on first paint."""
 
+from urllib.parse import quote
+
 import pytest
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from accounts.acting import SESSION_KEY
 from markets.models import Market, MarketStatus, Side
+from markets.reads import selectors
 from tests.pages.conftest import CHIP, World
 from tests.pages.html import Element, page_data, read
 
@@ -58,6 +61,40 @@ class TestList:
         data = page_data(read(alice.get("/")))
         assert (data["summaries"], data["markets"]) == (True, [])
 
+    def test_has_pages(self, alice: Client, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(selectors, "MARKETS_SHOWN", 2)
+        for id in (8, 9, 10):
+            world.market(id, f"Day {id}")
+        pages = [read(alice.get(f"/?page={number}")) for number in (1, 2)]
+        assert [[row.attributes["data-key"] for row in page.all("market-row")] for page in pages] == [
+            ["10", "9"],
+            ["8", "7"],
+        ]
+        links = [page.one("page-links").named("a") for page in pages]
+        assert [["hidden" in link.attributes for link in of_page] for of_page in links] == [
+            [True, False],
+            [False, True],
+        ]
+        assert page_data(pages[1])["listing"] == {"find": "", "page": "2"}
+        for wrong in ("0", "-1", "1.5", "x", "9" * 30, ""):
+            assert alice.get("/", {"page": wrong}).status_code == 404
+
+    def test_finds_names_and_categories_on_any_page(
+        self, alice: Client, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """As frontend/test/listing.test.ts."""
+        monkeypatch.setattr(selectors, "MARKETS_SHOWN", 1)
+        world.market(8, "Ärger im Büro")
+        world.market(9, "Kaffee", category="Büro")
+        world.market(10, "Снег")
+
+        def found(typed: str, page: int) -> list[str]:
+            shown = read(alice.get(f"/?find={quote(typed)}&page={page}"))
+            return [row.attributes["data-key"] for row in shown.all("market-row")]
+
+        assert [found("büro", 1), found(" BÜRO ", 2), found("снег", 1), found("x", 1)] == [["9"], ["8"], ["10"], []]
+        assert "No market has this in its name or category." in read(alice.get("/", {"find": "x"})).text
+
     def test_says_so_when_there_is_none(self, alice: Client, world: World) -> None:
         assert "hidden" in next(e for e in read(alice.get("/")).named("p") if "data-empty" in e.attributes).attributes
         world.rain.delete()
@@ -91,6 +128,21 @@ class TestPage:
         assert (page.one("spread").text, page.one("mid").text) == ("2.00", "49.00")
         shares = [bar.attributes["width"] for bar in page.named("rect") if "data-slot" in bar.attributes]
         assert shares == ["100%", "37%", "12%", "37%"]
+
+    def test_says_how_many_own_orders_it_does_not_show_and_counts_them_all_in_the_book(
+        self, alice: Client, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(selectors, "ORDERS_SHOWN", 2)
+        for _ in range(3):
+            world.order(world.alice, Side.BID, 4_800, 100)
+        for address in ("/markets/7/", "/portfolio/"):
+            page = read(alice.get(address))
+            assert len(page.one("own-orders").named("tr")) == 1 + 2
+            assert page.one("orders-cut").text == "The newest 2 of 3."
+            assert "hidden" not in page.one("orders-cut").attributes
+        assert rungs(read(alice.get("/markets/7/")), "bid") == [["48.00", "3", "3", "3"]]
+        monkeypatch.setattr(selectors, "ORDERS_SHOWN", 3)
+        assert "hidden" in read(alice.get("/markets/7/")).one("orders-cut").attributes
 
     def test_shows_own_open_orders_newest_first(self, alice: Client, world: World) -> None:
         world.order(world.alice, Side.BID, 4_700, 150)

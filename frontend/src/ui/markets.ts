@@ -2,16 +2,15 @@
 
 import type { Desk } from "../desk";
 import type { Market } from "../gen/proto/exchange_pb";
-import { type Group, grouped } from "../listing";
+import { type Group, grouped, type Listing, listed } from "../listing";
 import * as money from "../money";
-import { filter } from "./chrome";
 import { find, type Rows, setAttribute, setText, showEmpty, showRows, signatureOf, slot, template } from "./dom";
 import { showStatus } from "./status";
 import * as words from "./words";
 
 export class MarketsView {
   private readonly table: HTMLTableElement;
-  private readonly search: HTMLInputElement;
+  private listing: Listing;
   private readonly groups: Rows<Group>;
   private readonly rows: Omit<Rows<Market>, "body">;
 
@@ -20,7 +19,9 @@ export class MarketsView {
     private readonly desk: Desk,
   ) {
     this.table = find(root, "table");
-    this.search = find(root, '[data-filter="markets"]');
+    this.listing = desk.page.listing;
+    const field = find<HTMLInputElement>(root, '[name="find"]');
+    field.addEventListener("input", () => this.search(field.value));
     this.groups = {
       body: this.table,
       template: template(root, "group"),
@@ -39,14 +40,30 @@ export class MarketsView {
   render(): void {
     const { markets } = this.desk;
     if (!markets) return;
-    const groups = grouped(markets.values());
+    const { shown, more } = listed(markets.values(), this.listing);
+    const groups = grouped(shown);
     showRows(this.groups, groups);
     groups.forEach((group, index) => {
       const body = this.table.tBodies[index];
       if (body) showRows({ ...this.rows, body }, group.markets);
     });
-    showEmpty(this.root, "market", groups.length === 0);
-    if (this.search.value) filter(this.search);
+    showEmpty(this.root, "market", shown.length === 0);
+    find(this.root, '[data-empty="market"]').hidden = markets.size > 0;
+    find(this.root, '[data-empty="found"]').hidden = shown.length > 0 || markets.size === 0;
+    this.showLink("before", this.listing.page - 1, this.listing.page > 1);
+    this.showLink("after", this.listing.page + 1, more);
+  }
+
+  private showLink(name: string, page: number, shown: boolean): void {
+    const link = slot(this.root, name);
+    link.hidden = !shown;
+    const wanted = this.listing.find ? `&find=${encodeURIComponent(this.listing.find)}` : "";
+    setAttribute(link, "href", `?page=${page}${wanted}`);
+  }
+
+  private search(typed: string): void {
+    this.listing = { find: typed, page: 1 };
+    this.render();
   }
 
   private position(market: Market): bigint {

@@ -11,6 +11,8 @@ import { once } from "./intents";
 import type { Toasts } from "./toasts";
 import * as words from "./words";
 
+const ORDERS_SHOWN = 200; // as ORDERS_SHOWN of markets/reads/selectors.py
+
 export const ownOrders = (desk: Desk, marketId: bigint | null): Order[] =>
   [...(desk.account?.orders.values() ?? [])].filter((order) => marketId === null || order.marketId === marketId);
 
@@ -40,7 +42,10 @@ export class OrdersView {
     if (!this.desk.account) return;
     const orders = ownOrders(this.desk, this.marketId).sort((a, b) => (a.id < b.id ? 1 : -1));
     const focused = document.activeElement?.closest("[data-rows='order'] > tr");
-    showRows(this.rows, orders);
+    showRows(this.rows, orders.slice(0, ORDERS_SHOWN));
+    const cut = slot(this.root, "cut");
+    cut.hidden = orders.length <= ORDERS_SHOWN;
+    setText(cut, `The newest ${ORDERS_SHOWN} of ${orders.length}.`);
     showEmpty(this.root, "order", orders.length === 0);
     // If the focused row is gone, focus the first cancel button, or the one that cancels all.
     if (focused && !focused.isConnected) {
