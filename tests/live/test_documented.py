@@ -46,6 +46,7 @@ DATA = {
     "hex": "the bytes of a message: tests/live/test_protocol_page.py",
     "json": "an answer: test_json_is_json",
     "sql": "a query of one's own database",
+    "ini": "a unit of systemd",
     "nginx": "tests/live/test_proxies.py",
     "caddy": "tests/live/test_proxies.py",
 }
