@@ -343,7 +343,11 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     FOK_NOT_FILLABLE: _Reason.ValueType  # 86
     """not all of it can trade at once"""
     ORDER_NOT_FOUND: _Reason.ValueType  # 87
-    """there is none, it is finished, or it is another account's"""
+    """there is none, or it is another account's"""
+    ORDER_FILLED: _Reason.ValueType  # 88
+    """it is filled: nothing is left to cancel"""
+    ORDER_CANCELLED: _Reason.ValueType  # 89
+    """it is cancelled already"""
     AUCTION_NOT_FOUND: _Reason.ValueType  # 100
     """Auctions
     there is none, or it was withdrawn
@@ -453,7 +457,11 @@ POST_ONLY_WOULD_TRADE: Reason.ValueType  # 85
 FOK_NOT_FILLABLE: Reason.ValueType  # 86
 """not all of it can trade at once"""
 ORDER_NOT_FOUND: Reason.ValueType  # 87
-"""there is none, it is finished, or it is another account's"""
+"""there is none, or it is another account's"""
+ORDER_FILLED: Reason.ValueType  # 88
+"""it is filled: nothing is left to cancel"""
+ORDER_CANCELLED: Reason.ValueType  # 89
+"""it is cancelled already"""
 AUCTION_NOT_FOUND: Reason.ValueType  # 100
 """Auctions
 there is none, or it was withdrawn
@@ -1442,7 +1450,8 @@ Global___CreateOrder: _TypeAlias = CreateOrder  # noqa: Y015
 class CancelOrder(_message.Message):
     """Cancels an open order of the acting account. Set exactly one of order_id and client_order_id (else INVALID_FRAME).
     Answer: OrdersCancelled.
-    Refused: ORDER_NOT_FOUND (unknown, finished, or another account's), MARKET_PAUSED.
+    Refused: ORDER_FILLED and ORDER_CANCELLED, if nothing of it is open; by client_order_id, as long as the exchange
+    remembers the key. ORDER_NOT_FOUND (unknown, or another account's), MARKET_PAUSED.
     """
 
     DESCRIPTOR: _descriptor.Descriptor

@@ -279,7 +279,8 @@ def create_order(
 def cancel_order(order_id: int = 0, *, client_order_id: str = "", key: str = "") -> Request[pb.OrdersCancelled]:
     """Cancels an open order, by id or by client_order_id.
 
-    Refused: ORDER_NOT_FOUND, also if it is filled or cancelled already; MARKET_PAUSED.
+    Refused: ORDER_FILLED or ORDER_CANCELLED if nothing of it is open, with how much was filled; ORDER_NOT_FOUND if it
+    is unknown or another account's; MARKET_PAUSED.
     """
     return Request.of(pb.CancelOrder(order_id=order_id, client_order_id=client_order_id, key=key), pb.OrdersCancelled)
 

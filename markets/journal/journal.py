@@ -35,6 +35,7 @@ from markets.journal.entries import (
     read_outcomes,
 )
 from markets.journal.entries import Outcome as Outcome
+from markets.journal.finished_orders import FinishedOrder, read_finished_orders
 from markets.journal.following import Following
 from markets.journal.loading import load
 from markets.journal.lock import LockLost, SessionLock, lock_of
@@ -196,6 +197,10 @@ class Journal:
         where = f"seq IN ({', '.join(['%s'] * len(seqs))})"
         found = await self._read(read_outcomes, where, *seqs)
         return {outcome.seq: outcome for outcome in found}
+
+    async def finished_orders(self, ids: Collection[int], seqs: Collection[int]) -> list[FinishedOrder]:
+        """The orders with these ids, and those that the commands `seqs` created, of which nothing is open."""
+        return await self._read(read_finished_orders, ids, seqs)
 
     async def outcomes(self, after: int, most: int) -> list[Outcome] | None:
         """The entries after the seq `after`, oldest first; None if there are more than `most`."""

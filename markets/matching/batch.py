@@ -1,14 +1,17 @@
 """The parts of a batch: messages that the layer delivers once, frames of commands, and the places of their answers."""
 
+import logging
 from collections import OrderedDict
 from typing import Any, NamedTuple
 
 from markets.engine.commands import TRADING, Command, same_request
 from markets.engine.errors import Reason, Rejected
 from markets.engine.events import Event
-from markets.wire.decoding import Asker
+from markets.wire.decoding import Asker, decode
 from proto import exchange_pb2 as pb
 from realtime.messages import CommandMessage, RequestMessage, ResyncMessage
+
+logger = logging.getLogger(__name__)
 
 ORIGINS_MAX = 100_000  # origins for which the last number is remembered
 EXPIRES_US = 5_000_000  # a request that waited longer is refused, never executed
@@ -36,10 +39,19 @@ class Delivered:
         return False
 
 
+class Sought(NamedTuple):
+    """The order that a refused cancel named: by its id, or by the seq of the command whose key was named. The other
+    one is 0. `account` is the account acted as."""
+
+    account: int
+    order: int
+    seq: int
+
+
 class Slot:
     """The place of one answer. It holds a message that is ready, or the events from which the message is made."""
 
-    __slots__ = ("command", "events", "message", "request_id", "same_body", "seq")
+    __slots__ = ("command", "events", "message", "request_id", "same_body", "seq", "sought")
 
     def __init__(self, request_id: str) -> None:
         self.request_id = request_id
@@ -48,6 +60,7 @@ class Slot:
         self.events: list[Event] | None = None
         self.command: Command | None = None  # if set, it repeats the accepted command `seq`
         self.same_body = True
+        self.sought: Sought | None = None  # set if it was refused for an order that is not open
 
 
 class Frame(NamedTuple):
@@ -76,6 +89,17 @@ def count_of(message: RequestMessage | ResyncMessage) -> int:
 
 def parsed(message: RequestMessage) -> pb.ClientFrame:
     return pb.ClientFrame.FromString(message["data"])
+
+
+def decoded(kind: str, request: pb.ClientMessage, asker: Asker) -> Command:
+    """The command that the message asks for. Rejected as by decode(), and INTERNAL if decoding fails otherwise."""
+    try:
+        return decode(kind, request, asker)
+    except Rejected:
+        raise
+    except Exception:
+        logger.exception("could not decode a message of user %s", asker.user)
+        raise Rejected(Reason.INTERNAL, "The exchange could not read this request. Nothing changed.") from None
 
 
 def is_late(message: RequestMessage, now_us: int) -> bool:

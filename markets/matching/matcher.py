@@ -21,8 +21,8 @@ from markets.engine.state import Changed
 from markets.engine.visibility import NOTHING, market_not_found
 from markets.journal.entries import Outcome
 from markets.journal.journal import Journal
-from markets.matching import charges
-from markets.matching.batch import EXPIRED, Delivered, Frame, Slot, check_repeat, count_of, is_late, parsed
+from markets.matching import charges, finished_orders
+from markets.matching.batch import EXPIRED, Delivered, Frame, Slot, check_repeat, count_of, decoded, is_late, parsed
 from markets.matching.history_requests import HistoryRequests
 from markets.matching.lease import Lease
 from markets.matching.publisher import Publisher
@@ -33,7 +33,7 @@ from markets.matching.sessions import Answer, Sessions
 from markets.matching.streams import EncodedMessage, Streams
 from markets.wire import codec
 from markets.wire.audience import Publication
-from markets.wire.decoding import Asker, decode
+from markets.wire.decoding import Asker
 from markets.wire.frames import joined
 from markets.wire.rates import Buckets, Limits
 from markets.wire.requests import class_of
@@ -182,6 +182,7 @@ class Matcher:
         self.streams.publish(messages, publication, changed)
         committed_us = max(self.clock(), now_us)
         await self._repeat(frames)
+        await finished_orders.explain(self.journal, self.engine, frames)
         answers += self._answers(frames, now_us, committed_us)
         answers += self.history_requests.answers()
         for channel, streams in resynced:
@@ -255,13 +256,7 @@ class Matcher:
     ) -> None:
         kind = request.WhichOneof("message") or ""
         self.rates.charge(asker.user, class_of(kind), asker.sudo, at_us)
-        try:
-            command = decode(kind, request, asker)
-        except Rejected:
-            raise
-        except Exception:
-            logger.exception("could not decode a message of user %s", asker.user)
-            raise Rejected(Reason.INTERNAL, "The exchange could not read this request. Nothing changed.") from None
+        command = decoded(kind, request, asker)
         if asker.rights.bound:  # the engine checks what the person may see; the token may see less
             self._check_known(command, asker)
         if not self.engine.is_repeat(command):  # a repeat is answered as before: it executes nothing
@@ -272,6 +267,9 @@ class Matcher:
         except Repeated as repeated:
             slot.command, slot.seq, slot.same_body = command, repeated.seq, repeated.same_body
             return
+        except Rejected as rejected:
+            slot.sought = finished_orders.sought(self.engine, command, rejected)
+            raise
         slot.seq = self.engine.seq
         outcomes.append(Outcome(slot.seq, at_us, command, slot.events, request.reason))
 

@@ -8,7 +8,8 @@ from markets.engine.commands import BuyAuction, CreateMarket, CreateOrder, Creat
 from markets.engine.errors import Reason, Rejected
 from tests.scenario import OPERATOR, Scenario
 
-# Codes of what stands before the engine: frames, rates, the queue, and the comparison of repeated bodies.
+# Codes of what stands before the engine: frames, rates, the queue, the comparison of repeated bodies, and the tables of
+# orders that are not open.
 NOT_THE_ENGINES = {
     Reason.INVALID_FRAME,
     Reason.RATE_LIMITED,
@@ -18,6 +19,8 @@ NOT_THE_ENGINES = {
     Reason.INTERNAL,
     Reason.QUARANTINED,
     Reason.KEY_CONFLICT,
+    Reason.ORDER_FILLED,
+    Reason.ORDER_CANCELLED,
 }
 
 

@@ -103,6 +103,27 @@ async def test_refusals_have_their_codes_and_change_nothing(people: LiveExchange
         assert figures(alice.portfolio()) == before
 
 
+async def test_to_cancel_what_has_finished_says_what_became_of_it(people: LiveExchange) -> None:
+    async with connect(people, "alice") as alice, connect(people, "bob") as bob:
+        market = (await alice.create_market("Finished", *HUNDRED)).body.market.id
+        filled = (await alice.place(market, BID, "48", "2", client_order_id="finished")).body.order.id
+        cancelled = (await alice.place(market, BID, "40", "5")).body.order.id
+        await bob.place(market, OFFER, "40", "3")
+        await alice.cancel(cancelled)
+        for named, code, text in (
+            ({"order_id": filled}, pb.ORDER_FILLED, "all 2, at 48 or better"),
+            ({"client_order_id": "finished"}, pb.ORDER_FILLED, "all 2, at 48 or better"),
+            ({"order_id": cancelled}, pb.ORDER_CANCELLED, "of 5, 1 were filled and 4 cancelled"),
+        ):
+            with pytest.raises(Refused) as refused:
+                await alice.cancel(**named)
+            assert refused.value.code == code
+            assert text in refused.value.text
+            with pytest.raises(Refused) as refused:
+                await bob.cancel(**named)
+            assert (refused.value.code, refused.value.text) == (pb.ORDER_NOT_FOUND, "You have no such open order.")
+
+
 async def test_a_share_begins_and_ends_on_an_open_client(people: LiveExchange) -> None:
     async with connect(people, "alice") as alice, connect(people, "bob") as bob:
         team = (await alice.create_account("Team with a client")).body.account.id
@@ -306,6 +327,7 @@ async def test_house_bots_trade_where_they_are_wanted_and_end_with_status_0(
         wanted = (f"--owner={x.account_id}", f"--market={named}")
         house = await asyncio.create_subprocess_exec(*command, "--tokens-file", str(tokens), *wanted)
         late = (await x.create_market("Opened while they trade", *HUNDRED)).body.market.id
+        await x.until(lambda: {named, late} <= x.state.markets.keys())  # a reply may come before the streams
         async with asyncio.timeout(STEP_SECONDS_MAX):
             await x.until(lambda: len(x.market(late).tape) >= 3 and len(x.market(named).tape) >= 3)
         assert not x.market(theirs).tape

@@ -73,7 +73,7 @@ def test_a_generated_client_trades(live: LiveExchange, generated: Any) -> None:
     filled = ask.order("bob", market, "OFFER", "48")
     assert [(trade.price, trade.size) for trade in filled.trades] == [("48.50", "2.00")]
     refused = ask("alice", "orders.cancel_order", resting.order.id)
-    assert (type(refused), refused.code) == (models.Error, models.Reason.ORDER_NOT_FOUND)
+    assert (type(refused), refused.code) == (models.Error, models.Reason.ORDER_FILLED)
     ask.order("alice", market, "BID", "40")
     book = ask("alice", "markets.get_book", market)
     assert [(level.price, level.orders) for level in book.bids] == [("40.00", 1)]

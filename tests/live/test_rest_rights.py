@@ -146,6 +146,10 @@ def test_people_act_as_accounts_in_their_tree_and_no_others(alice: Door, bob: Do
     assert bob.refused("DELETE", f"/orders/{placed['id']}")[:2] == (404, "ORDER_NOT_FOUND")
     assert bob.refused("DELETE", f"/orders/{placed['id']}", headers=desk)[:2] == (404, "ACCOUNT_NOT_FOUND")
     assert alice.refused("GET", f"/orders/{placed['id']}")[:2] == (404, "ORDER_NOT_FOUND"), "the desk's, not her own"
+    alice.good(alice.ask("DELETE", f"/orders/{placed['id']}", desk))
+    again = alice.refused("DELETE", f"/orders/{placed['id']}", headers=desk)
+    assert again[:2] == (409, "ORDER_CANCELLED")
+    assert bob.refused("DELETE", f"/orders/{placed['id']}")[:2] == (404, "ORDER_NOT_FOUND")
     assert operator.good(operator.ask("GET", "/portfolio", desk))["cash"] == "100.0000"
     assert operator.refused("GET", "/portfolio", headers={"X-Act-As": "1"})[:2] == (404, "ACCOUNT_NOT_FOUND")
     assert alice.get(f"/accounts/{alt}/owners")["results"] == [{"owner_id": own(alice), "credit": "100.0000"}]

@@ -32,6 +32,8 @@ SECRETS = re.compile(r"""value="[0-9a-zA-Z]{32,}"|nonce="[^"]+"|'nonce-[^']+'"""
 SENTENCES = (
     ("There is no market", {"MARKET_NOT_FOUND"}),
     ("You have no such open order", {"ORDER_NOT_FOUND"}),
+    ("Your order .* is filled", {"ORDER_FILLED"}),
+    ("Your order .* is cancelled already", {"ORDER_CANCELLED"}),
     ("There is no auction", {"AUCTION_NOT_FOUND"}),
     ("may (not|no longer) act as this account", {"ACCOUNT_NOT_FOUND"}),
     ("(There is|You have|No) (no )?account", {"ACCOUNT_NOT_FOUND"}),

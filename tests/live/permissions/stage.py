@@ -139,6 +139,20 @@ class Stage:
         self.client_order_ids[id] = order.client_order_id
         return id
 
+    def filled_order(self, account: int) -> int:
+        """Dave sells to it, and the market is settled at the price: nobody is left with a position."""
+        id = self.order(account)
+        market = self.tables.rows("SELECT market_id FROM markets_order WHERE id = ?", id)[0][0]
+        self.dave.act_as(self.dave.account)
+        self.dave.good(create_order=pb.CreateOrder(market_id=market, side=pb.OFFER, price=0, size=100))
+        self.director.good(settle_market=pb.SettleMarket(market_id=market, price=0))
+        return id
+
+    def cancelled_order(self, account: int) -> int:
+        id = self.order(account)
+        self.director.good(cancel_order=pb.CancelOrder(order_id=id))
+        return id
+
     def auction(self, seller: int, withdrawn: bool = False) -> int:
         self.director.act_as(seller)
         create = pb.CreateAuction(name=f"Lamp {next(_numbers)}", buy_now_price=0)
@@ -193,7 +207,10 @@ THINGS: dict[str, Callable[[Scene], int]] = {
     "one for others": lambda it: it.stage.market([it.stage.dave.account], it.stage.dave.account),
     "no market": lambda it: NOWHERE,
     "the account's order": lambda it: it.stage.order(it.account),
+    "the account's filled order": lambda it: it.stage.filled_order(it.account),
+    "the account's cancelled order": lambda it: it.stage.cancelled_order(it.account),
     "another's order": lambda it: it.stage.order(it.stage.daves),
+    "another's filled order": lambda it: it.stage.filled_order(it.stage.daves),
     "no order": lambda it: NOWHERE,
     "the account's auction": lambda it: it.stage.auction(it.account),
     "another's auction": lambda it: it.stage.auction(it.stage.daves),
