@@ -28,6 +28,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
                 return connection
             self.pool.putconn(connection)
             self.pool.drain()  # the server has probably restarted, so that no idle one answers
+            if time.monotonic() > last:
+                raise PoolTimeout("the server accepts connections and does not answer on them")
 
 
 def _answers(connection: Connection[Any]) -> bool:

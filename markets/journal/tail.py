@@ -11,6 +11,7 @@ from django.core.management.base import CommandError
 from django.db import DatabaseError, DataError, InternalError
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from markets.engine.state import RULES_VERSION
 from markets.journal.entries import GENESIS, Entry, read_entries
 
 TAIL_ENTRIES = 1_000
@@ -30,7 +31,7 @@ class JournalDamaged(CommandError):
 def check_tail(connection: BaseDatabaseWrapper) -> None:
     """Checks that the newest TAIL_ENTRIES entries continue the chain of hashes and can be read.
 
-    Raises JournalDamaged with the first entry that does not.
+    Raises JournalDamaged with the first entry that does not, and CommandError if a newer program wrote some of them.
     """
     try:
         newest = read_entries(connection, "true ORDER BY seq DESC LIMIT %s", TAIL_ENTRIES + 1)
@@ -45,6 +46,12 @@ def check_tail(connection: BaseDatabaseWrapper) -> None:
         if entry.seq != previous.seq + 1:
             raise JournalDamaged(f"entry {previous.seq + 1} is missing, {entry.seq} comes next")
         _check(entry, previous.hash)
+    if (rules := max((entry.rules for entry in entries), default=0)) > RULES_VERSION:
+        raise CommandError(
+            f"The journal has entries of rules version {rules}, and this program knows {RULES_VERSION}: it would decide"
+            " otherwise. Start the newer program.",
+            returncode=os.EX_CONFIG,
+        )
 
 
 def _check(entry: Entry, previous: bytes) -> None:

@@ -10,10 +10,11 @@ import asyncio
 import math
 import time
 
-from markets.journal.journal import Journal
+from markets.journal.journal import Journal, JournalUnavailable
 
 CHECK_SECONDS = 1.0
 HUNG_SECONDS = 10.0  # a matcher whose lock was not checked for that long may be replaced (standby.py)
+CUT_OFF_SECONDS = 30.0  # a matcher whose check takes longer ends: another may read the same queue by then
 LEASE_SECONDS = 8.0  # after the beginning of a check: less than HUNG_SECONDS, so it ends before another may speak
 
 
@@ -26,10 +27,17 @@ class Lease:
         return time.monotonic() < self._until
 
     async def keep(self) -> None:
-        """Checks the lock every CHECK_SECONDS, until cancelled. Raises JournalUnavailable when it is lost."""
+        """Checks the lock every CHECK_SECONDS, until cancelled.
+
+        Raises JournalUnavailable when the lock is lost, or when the database does not answer for CUT_OFF_SECONDS.
+        """
         self._until = time.monotonic() + LEASE_SECONDS
         while True:
             began = time.monotonic()
-            await self._journal.check_lock()
+            try:
+                async with asyncio.timeout(CUT_OFF_SECONDS):
+                    await self._journal.check_lock()
+            except TimeoutError as error:
+                raise JournalUnavailable(f"the database has not answered for {CUT_OFF_SECONDS:.0f} s") from error
             self._until = began + LEASE_SECONDS
             await asyncio.sleep(CHECK_SECONDS)

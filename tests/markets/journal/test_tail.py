@@ -3,8 +3,10 @@
 import os
 
 import pytest
+from django.core.management.base import CommandError
 from django.db import DatabaseError, OperationalError, connection
 
+from markets.engine.state import RULES_VERSION
 from markets.journal import tail
 from markets.journal.entries import GENESIS, Entry, hash_entry
 from markets.journal.tail import TAIL_ENTRIES, JournalDamaged, check_tail
@@ -44,6 +46,13 @@ def test_a_flipped_bit_is_found_and_named(column: str, seq: int, unguarded: None
         load_engine()
     assert refused.value.returncode == os.EX_CONFIG
     assert "manage.py verify" in str(refused.value)
+
+
+def test_a_program_with_older_rules_does_not_continue(unguarded: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tail, "RULES_VERSION", RULES_VERSION - 1)
+    with pytest.raises(CommandError, match="Start the newer program") as refused:
+        load_engine()
+    assert refused.value.returncode == os.EX_CONFIG
 
 
 def test_a_missing_entry_is_named(unguarded: None) -> None:

@@ -68,6 +68,13 @@ async def test_it_ends_with_a_check_that_takes_too_long_and_begins_again_with_it
             await keeping
 
 
+async def test_a_matcher_that_is_cut_off_from_its_database_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lease, "CUT_OFF_SECONDS", 0.01)
+    with pytest.raises(JournalUnavailable, match="not answered"):
+        async with asyncio.timeout(WAIT_SECONDS):
+            await Lease(cast(Journal, LockedJournal())).keep()
+
+
 async def test_a_matcher_that_has_lost_its_lock_ends(tmp_path: Path) -> None:
     journal = LockedJournal()
     journal.lost = True
