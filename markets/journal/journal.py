@@ -6,6 +6,7 @@ socket that resumes does not wait for them.
 """
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -39,7 +40,7 @@ from markets.journal.finished_orders import FinishedOrder, read_finished_orders
 from markets.journal.following import Following
 from markets.journal.loading import load
 from markets.journal.lock import LockLost, SessionLock, lock_of
-from markets.journal.projection import Rows, project, project_levels
+from markets.journal.projection import Rows, level_rows, project, project_levels
 from markets.journal.tables import (
     CHECKPOINTS,
     JOURNAL,
@@ -53,6 +54,8 @@ from markets.journal.tables import (
     writer_for,
 )
 from markets.journal.tail import check_tail
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -136,8 +139,20 @@ class Journal:
         self._hash = read_head_hash(connection)
         self._since = entries_since_checkpoint(connection)
         self._writer = writer_for(connection)
-        engine = following.caught_up(self._hash) if following else None
-        return engine or load(connection)
+        engine = (following.caught_up(self._hash) if following else None) or load(connection)
+        self._mend_levels(self._writer, engine)
+        return engine
+
+    def _mend_levels(self, writer: Writer, engine: Engine) -> None:
+        """Writes price levels that differ: a program that does not know the table may have committed meanwhile."""
+        meant = {row[:3]: row for market in engine.markets.values() for row in level_rows(market)}
+        with self._writes.connection.cursor() as cursor:
+            cursor.execute("SELECT market_id, side, price, size, orders FROM markets_pricelevel")
+            stored = {row[:3]: tuple(row) for row in cursor.fetchall()}
+        if stored != meant:
+            changed = [row for key, row in meant.items() if stored.get(key) != row]
+            logger.warning("%d price levels were not what the orders say; they are written anew", len(changed))
+            self._write(writer, {LEVELS: changed}, {LEVELS: [key for key in stored if key not in meant]})
 
     def _commit(self, engine: Engine, outcomes: Sequence[Outcome], changed: Changed) -> Counter[int]:
         assert self._writer is not None, "call load() first, and again after a failed commit"

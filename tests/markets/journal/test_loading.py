@@ -7,6 +7,7 @@ from markets.engine.engine import Engine
 from markets.engine.ledger import KEYS_KEPT, TRANSFERS_KEPT
 from markets.journal.loading import NEWEST_KEYS
 from markets.journal.tables import fetch
+from markets.models import PriceLevel
 from tests.kinds import find_rare, list_kinds
 from tests.markets.keeping import apply_all, commit_history, load_engine, random_history
 from tests.scenario import Scenario
@@ -115,3 +116,16 @@ def test_keys_are_found_through_their_index(sqlite: str) -> None:
     """Without the index every account would read the whole journal, and a start would take minutes."""
     plan = fetch(connection, f"EXPLAIN QUERY PLAN {NEWEST_KEYS}", 1, 2)
     assert "USING INDEX journal_keys" in str(plan)
+
+
+def test_price_levels_that_an_older_program_left_behind_are_written_anew(database: str) -> None:
+    engine = commit_history(random_history(seed=61, length=300), batch=50)
+    levels = PriceLevel.objects.order_by("market_id", "side", "price")
+    right = list(levels.values_list("market_id", "side", "price", "size", "orders"))
+    assert len(right) > 3
+    market, side, price, *_ = right[0]
+    levels.filter(market_id=market, side=side, price=price).update(size=7)
+    levels.filter(market_id=right[1][0], side=right[1][1], price=right[1][2]).delete()
+    PriceLevel.objects.create(market_id=market, side=side, price=-1, size=1, orders=1)
+    assert load_engine().digest() == engine.digest()
+    assert list(levels.values_list("market_id", "side", "price", "size", "orders")) == right
