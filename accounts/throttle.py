@@ -11,9 +11,9 @@ import time
 from typing import NamedTuple
 
 from allauth.account.adapter import get_adapter
+from allauth.account.internal.userkit import filter_users_by_email, get_user_by_username
 from django.conf import settings
 from django.core.cache import cache
-from django.db.models import Q
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from redis.exceptions import RedisError
@@ -40,6 +40,8 @@ def count(what: str, who: str, seconds: int, cost: int = 1) -> Count:
     window, passed = divmod(now, seconds)
     key = f"count:{what}:{hashlib.sha256(who.encode(errors='replace')).hexdigest()}:{window}"
     try:
+        if cost == 0:
+            return Count(cache.get(key, 0), seconds - passed)
         total = cost if cache.add(key, cost, 2 * seconds) else cache.incr(key, cost)
     except CACHE_ERRORS as error:  # the status has to say that the exchange does not answer
         logger.warning("A request was not counted: %r", error)
@@ -59,7 +61,8 @@ def failed_sign_ins(request: HttpRequest, cost: int) -> Count:
 def password_wait(request: HttpRequest, name: str) -> int:
     """The seconds until a password may be tried under this name from here. 0: now.
 
-    When the address has failed too often in all, a name that nobody tried in vain from there still gets a try.
+    When the address has failed too often in all, a name that nobody tried in vain from there still gets a try,
+    whether it is somebody's or not: the answer must not tell which names are.
     """
     of_name = _failures_of_name(request, name, 0)
     if of_name.total >= settings.SIGN_IN_FAILURES_PER_NAME_MAX:
@@ -67,8 +70,7 @@ def password_wait(request: HttpRequest, name: str) -> int:
     of_address = failed_sign_ins(request, 0)
     if of_address.total < settings.SIGN_IN_FAILURES_PER_ADDRESS_MAX or _is_known(request, name):
         return 0
-    is_somebody = User.objects.filter(Q(username__iexact=name) | Q(email__iexact=name)).exists()
-    return 0 if is_somebody and not of_name.total else of_address.wait
+    return of_address.wait if of_name.total else 0
 
 
 def password_failed(request: HttpRequest, name: str) -> None:
@@ -79,18 +81,24 @@ def password_failed(request: HttpRequest, name: str) -> None:
 def know_browser(response: HttpResponseBase, user: User) -> None:
     """Marks the browser as one in which this person has signed in."""
     response.set_signed_cookie(
-        _cookie(), user.username, max_age=KNOWN_SECONDS, secure=settings.HTTPS, httponly=True, samesite="Lax"
+        _cookie(), str(user.pk), max_age=KNOWN_SECONDS, secure=settings.HTTPS, httponly=True, samesite="Lax"
     )
 
 
 def _failures_of_name(request: HttpRequest, name: str, cost: int) -> Count:
     where = request.COOKIES[_cookie()] if _is_known(request, name) else address(request)
-    return count("failed-name", f"{name.casefold()} {where}", settings.SIGN_IN_FAILURES_SECONDS, cost)
+    return count("failed-name", f"{_person(name) or name.casefold()} {where}", settings.SIGN_IN_FAILURES_SECONDS, cost)
 
 
 def _is_known(request: HttpRequest, name: str) -> bool:
     known = str(request.get_signed_cookie(_cookie(), default="", max_age=KNOWN_SECONDS))
-    return known != "" and known.casefold() == name.casefold()
+    return known != "" and known == _person(name)
+
+
+def _person(name: str) -> str:
+    """The id of the person who signs in with this username or e-mail address. "": nobody does."""
+    found = filter_users_by_email(name, prefer_verified=True, for_login=True) or [get_user_by_username(name)]
+    return str(found[0].pk) if found[0] else ""
 
 
 def _cookie() -> str:

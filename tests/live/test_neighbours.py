@@ -24,7 +24,7 @@ def test_neither_signs_the_others_browser_out(start_exchange: Callable[..., Live
     here, there = side_by_side(one, other)
     here.sign_in("operator", "pass-operator")
     there.sign_in("alice", "pass-alice")
-    assert cookie_names(here.cookies) == ["csrf", "csrf", "session", "session"]
+    assert cookie_names(here.cookies) == ["csrf", "csrf"] + 4 * ["session"], "each its session and its known browser"
     here.post("/sudo/", "/portfolio/", on=1, next="/portfolio/")
     assert 'data-testid="sudo-banner"' in here.get("/portfolio/").text
     page = there.get("/portfolio/")
@@ -37,4 +37,5 @@ def test_neither_signs_the_others_browser_out(start_exchange: Callable[..., Live
 
 def test_the_suffix_of_the_names_may_be_set(start_exchange: Callable[..., LiveExchange]) -> None:
     browser = start_exchange(COOKIE_SUFFIX="class_of_26").browser("alice")
-    assert sorted(cookie.name for cookie in browser.cookies) == ["csrf_class_of_26", "session_class_of_26"]
+    names = sorted(cookie.name for cookie in browser.cookies)
+    assert names == ["csrf_class_of_26", "session_class_of_26", "session_class_of_26_known"]

@@ -81,6 +81,26 @@ class TestPages:
         assert Client().post("/sign-in/", {**good, "login": "bob"}).status_code == 302, "his first try"
         assert own.post("/sign-in/", good).status_code == 302
 
+    def test_a_name_of_any_script_and_an_address_are_the_same_known_person(
+        self, world: World, exchange: FakeGateway, settings: Any
+    ) -> None:
+        """Headers are ASCII, so a cookie with the name itself would fail in the server."""
+        cache.clear()
+        settings.SIGN_IN_FAILURES_PER_NAME_MAX = 2
+        user = User.objects.create_user("Анна", "anna@school.example", "correct horse")
+        own, stranger = Client(), Client()
+        good = {"login": "Анна", "password": "correct horse"}
+        response = own.post("/sign-in/", good)
+        assert response.status_code == 302
+        assert len(response.cookies) > 1
+        assert all(cookie.OutputString().isascii() for cookie in response.cookies.values())
+        own.post("/sign-out/")
+        for name in (user.username, "ANNA@school.example"):
+            assert "not correct" in read(stranger.post("/sign-in/", {"login": name, "password": "wrong"})).text
+        for name in (user.username, user.email):
+            assert "Too many" in read(stranger.post("/sign-in/", {**good, "login": name})).text
+        assert own.post("/sign-in/", {**good, "login": user.email}).status_code == 302
+
     def test_a_form_sent_too_often_says_how_long_to_wait(self, db: None, settings: Any) -> None:
         cache.clear()
         settings.SIGN_UP_OPEN, settings.SIGN_UPS_PER_ADDRESS_MAX = True, 2
