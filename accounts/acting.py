@@ -133,6 +133,7 @@ def ask(
     """
     account = posting_account(request, who)
     if account is None:
+        keep(request)
         messages.error(request, "You may no longer act as this account. Nothing was sent.")
         return None
     try:

@@ -7,11 +7,12 @@ people who are signed out a cookie does, because an outsider may fill no table.
 import uuid
 from collections.abc import Callable
 from typing import NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from django.conf import settings
 from django.core import signing
 from django.http import HttpRequest, HttpResponseBase, QueryDict
+from django.utils.http import url_has_allowed_host_and_scheme
 
 from accounts.selectors import typed_id
 
@@ -19,7 +20,7 @@ KEPT = "typed"  # session key: a Sent
 COOKIE = f"typed_{settings.COOKIE_SUFFIX}"  # a signed Sent
 COOKIE_SECONDS = 3600
 COOKIE_CHARACTERS_MAX = 3_500  # browsers take cookies of 4 KB
-CHARACTERS_MAX = 20_000  # of a form in the session; a longer one is not kept
+CHARACTERS_MAX = 120_000  # of a form in the session: two descriptions take 96,000; of a longer one only the key is kept
 NEVER_KEPT = ("csrfmiddlewaretoken", "next")
 
 
@@ -37,6 +38,8 @@ class Sent(NamedTuple):
 def keep(request: HttpRequest, *, used_key: bool = False) -> None:
     """Keeps the form that was sent. With `used_key` it gets a new key: its own stands for another command."""
     sent = _sent(request, "key" if used_key else "")
+    if sent is not None and len(sent.text) > CHARACTERS_MAX:
+        sent = Sent(sent.address, urlencode({"key": sent.fields.get("key", "")}))
     if sent is not None and len(sent.text) <= CHARACTERS_MAX:
         request.session[KEPT] = sent
 
@@ -82,7 +85,9 @@ def came_from(request: HttpRequest) -> str:
     """The address of our page that the form was on; "" if the browser does not say."""
     parts = urlsplit(request.headers.get("Referer", ""))
     query = f"?{parts.query}" if parts.query else ""
-    return parts.path + query if parts.netloc == request.get_host() else ""
+    page = parts.path + query
+    ours = parts.netloc == request.get_host() and url_has_allowed_host_and_scheme(page, {request.get_host()})
+    return page if ours else ""  # a path that begins with // leads to another site
 
 
 def new_key() -> str:

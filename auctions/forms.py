@@ -15,6 +15,7 @@ class AuctionForm(KeyedForm):
     description = LinesField(max_length=DESCRIPTION_CHARACTERS_MAX, required=False)
     price = UnitsField(decimals=money.CASH_DECIMALS, required=False)
     picture = forms.FileField(required=False)
+    sent_picture = forms.CharField(required=False, widget=forms.HiddenInput)  # signed, after an unknown outcome
 
 
 class EditForm(OnlyChanges, AuctionForm):

@@ -4,6 +4,8 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
+from django.core import signing
+from django.core.files.uploadedfile import UploadedFile
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -21,6 +23,7 @@ from proto import exchange_pb2 as pb
 from realtime import gateway
 from realtime.errors import RequestFailed
 
+PICTURE_SALT = "auctions.sent_picture"
 PICTURE_CACHE = f"private, max-age={365 * 24 * 3600}, immutable"  # the picture of a name never changes
 
 
@@ -102,14 +105,15 @@ def ask_with_picture(
 ) -> pb.ServerMessage | None:
     """Keeps the form's picture, if there is one, names it in the command and sends the command.
 
-    Removes the picture if the command is refused. If the outcome is unknown the picture stays: an auction may show it.
+    Removes the picture if the command is refused. If the outcome is unknown the picture stays, as an auction may show
+    it, and the form comes back with its signed name. So the form repeats the command, with the same file or with none.
     """
     upload = request.FILES.get("picture")
-    if upload is None or posting_account(request, who) is None:
+    before = sent_picture(request)
+    if (upload is None and not before) or posting_account(request, who) is None:
         return ask(request, who, message)
     try:
-        gateway.draw_sync(who.user.pk, "expensive", sudo=who.sudo)  # decoding a picture is costly
-        name = pictures.keep(upload)
+        name = before if upload is None else keep_picture(who, upload, before)
     except (PictureRefused, RequestFailed) as refused:
         keep(request)
         why = refused.message if isinstance(refused, RequestFailed) else str(refused)
@@ -120,10 +124,33 @@ def ask_with_picture(
     named = pb.ClientMessage(**{member: body})  # type: ignore[arg-type]
 
     def forget(failed: RequestFailed) -> None:
-        if failed.reason != pb.OUTCOME_UNKNOWN:
+        if failed.reason == pb.OUTCOME_UNKNOWN:
+            fields = request.POST.copy()
+            fields["sent_picture"] = signing.dumps(name, salt=PICTURE_SALT)
+            request.POST = fields  # type: ignore[assignment]
+        elif name != before:
             pictures.discard(name)
 
     return ask(request, who, named, on_refusal=forget)
+
+
+def sent_picture(request: HttpRequest) -> str:
+    """The stored picture that the form was sent with before, while the outcome is unknown; "" if there is none."""
+    try:
+        name: str = signing.loads(request.POST.get("sent_picture", ""), salt=PICTURE_SALT)
+    except signing.BadSignature:
+        return ""
+    return name
+
+
+def keep_picture(who: Acting, upload: UploadedFile[Any], before: str) -> str:
+    """Stores the picture and returns its name: `before` if that is the same picture."""
+    gateway.draw_sync(who.user.pk, "expensive", sudo=who.sudo)  # decoding a picture is costly
+    name = pictures.keep(upload)
+    if before and pictures.read(name) == pictures.read(before):
+        pictures.discard(name)
+        return before
+    return name
 
 
 @require_POST

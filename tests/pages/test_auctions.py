@@ -215,6 +215,21 @@ class TestListing:
         alice.post("/auctions/new/", {**FORM, "picture": upload()})
         assert len(files(tmp_path)) == 1
 
+    @pytest.mark.parametrize("again", [True, False])
+    def test_sent_again_with_the_file_or_without_it_is_the_same_command(
+        self, again: bool, alice: Client, exchange: FakeGateway, tmp_path: Path
+    ) -> None:
+        exchange.refusal = RequestFailed(pb.OUTCOME_UNKNOWN, "No answer.")
+        long = {**FORM, "description": "🏺" * 4_000}
+        form = read(alice.post("/auctions/new/", {**long, "picture": upload()})).one("auction-form")
+        back = {e.attributes["name"]: e.attributes.get("value", "") for e in form.named("input")}
+        del back["picture"]
+        assert back["key"] == "k"
+        alice.post("/auctions/new/", {**long, **back, **({"picture": upload()} if again else {})})
+        first, second = (asked.message for asked in exchange.asked)
+        assert first == second
+        assert files(tmp_path) == [first.create_auction.picture]
+
     @pytest.mark.parametrize(
         ("data", "words"),
         [

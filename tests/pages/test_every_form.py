@@ -168,6 +168,19 @@ def test_it_comes_back_when_its_token_has_expired(world: World, busy: Client, fi
     assert filled.again(page) == data
 
 
+def test_a_page_that_leads_to_another_site_is_not_gone_back_to(world: World) -> None:
+    browser = Client(enforce_csrf_checks=True)
+    browser.force_login(world.alice_user)
+    data = {**FORMS[0].typed(browser), "csrfmiddlewaretoken": "x" * 64}
+    headers = {"Origin": "http://testserver", "Referer": "http://testserver//elsewhere.example/"}
+    assert browser.post("/markets/7/orders/", data, headers=headers).status_code == 403
+
+
+def test_it_comes_back_when_its_account_is_gone(busy: Client) -> None:
+    busy.post("/markets/7/orders/", {**FORMS[0].typed(busy), "account": "3", "price": "48.5"})
+    assert fields(FORMS[0].form(busy))["price"] == "48.5"
+
+
 class TestWhatIsNotKept:
     TICKET = FORMS[0]
 
@@ -191,8 +204,8 @@ class TestWhatIsNotKept:
 
     def test_a_form_that_is_too_long(self, busy: Client, exchange: FakeGateway) -> None:
         exchange.refusal = RequestFailed(pb.BUSY, "No.")
-        busy.post("/markets/7/orders/", {**self.TICKET.typed(busy), "more": "x" * CHARACTERS_MAX})
-        assert KEPT not in busy.session
+        busy.post("/markets/7/orders/", {**self.TICKET.typed(busy), "key": "k1", "more": "x" * CHARACTERS_MAX})
+        assert busy.session[KEPT][1] == "key=k1", "sent again it cannot act twice"
         self.signed_out(busy, more=secrets.token_hex(COOKIE_CHARACTERS_MAX))
         assert COOKIE not in busy.cookies
 
