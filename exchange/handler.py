@@ -4,7 +4,6 @@ Django's own handler for ASGI starts a thread and opens a connection to the data
 threads at every middleware. That costs more than most pages.
 """
 
-from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import IO, Any, cast
@@ -15,16 +14,19 @@ from django.core import signals
 from django.core.exceptions import RequestAborted
 from django.core.handlers.asgi import ASGIHandler, ASGIRequest, get_script_prefix
 from django.db import connection
-from django.http import HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
+from django.middleware.clickjacking import XFrameOptionsMiddleware
+from django.middleware.security import SecurityMiddleware
 from django.urls import set_script_prefix
+
+from exchange.csp import CSPMiddleware
+from exchange.turns import TooMany, Turns
+from realtime.addresses import client, network
 
 # How many pages are made at a time. Their threads take turns with the event loop, which answers orders: more of them
 # make no page faster, and every order wait longer.
 PAGE_THREADS = 2
-# How many requests of one session may wait for these threads. Browsers open six connections; who sends more at once is
-# refused, so that nobody else waits for all of them.
-WAITING_MAX = 16
 # Here a GET may wait for a provider, or read for long. It gets a thread of its own, like everything that changes
 # something, so that no page waits for it.
 OWN_THREAD = ("/admin/", "/sign-in/")
@@ -35,8 +37,10 @@ class Handler(ASGIHandler):
 
     def __init__(self) -> None:
         super().__init__()
-        self._waiting: Counter[str] = Counter()  # by session
+        self._turns = Turns(PAGE_THREADS)
         self._pages = ThreadPoolExecutor(PAGE_THREADS, thread_name_prefix="pages", initializer=_keep_connection)
+        # A refusal has the headers of a page, without its cost.
+        self._refuse = SecurityMiddleware(CSPMiddleware(XFrameOptionsMiddleware(_too_many)))
 
     def load_middleware(self, is_async: bool = False) -> None:
         super().load_middleware(is_async=False)
@@ -63,13 +67,12 @@ class Handler(ASGIHandler):
         if request.method not in ("GET", "HEAD") or request.path_info.startswith(OWN_THREAD):
             return await sync_to_async(self._answer)(request, body)
         session = request.COOKIES.get(settings.SESSION_COOKIE_NAME, "")
-        if session and self._waiting[session] >= WAITING_MAX:
-            return _too_many()
-        self._waiting[session] += 1
         try:
-            return await sync_to_async(self._answer, thread_sensitive=False, executor=self._pages)(request, body)
-        finally:
-            self._waiting -= Counter((session,))  # drops those that come to 0
+            async with self._turns.place(network(client(request.scope)), session):
+                return await sync_to_async(self._answer, thread_sensitive=False, executor=self._pages)(request, body)
+        except TooMany:
+            body.close()
+            return cast(HttpResponseBase, self._refuse(request))
 
     def _answer(self, request: ASGIRequest, body: IO[bytes]) -> HttpResponseBase:
         """The response. Unless the loop makes its content, all of it is there, and what it was made from is closed."""
@@ -84,8 +87,8 @@ class Handler(ASGIHandler):
         return response
 
 
-def _too_many() -> HttpResponse:
-    text = f"RATE_LIMITED: you have asked for {WAITING_MAX} pages that are not made yet. Wait a second and try again.\n"
+def _too_many(request: HttpRequest) -> HttpResponse:
+    text = "Too many pages at once. Wait a second and load this page again.\n"
     return HttpResponse(text, "text/plain", 429, headers={"Retry-After": "1"})
 
 

@@ -19,7 +19,7 @@ from django.http.request import split_domain_port, validate_host
 
 from proto import exchange_pb2 as wire
 from realtime import frames, limits
-from realtime.addresses import network
+from realtime.addresses import client, network
 from realtime.errors import CloseCode, RequestFailed
 from realtime.frames import encoded
 from realtime.hub import Hub
@@ -86,7 +86,7 @@ class ClientConsumer(AsyncConsumer):
         """Runs the socket. Unlike AsyncConsumer, it opens no layer channel and does not switch to a thread before each
         message."""
         self._headers = dict(scope["headers"])
-        self._address = _address(scope)
+        self._address = client(scope)
         await receive()  # websocket.connect, which daphne always sends first
         await send({"type": "websocket.accept"})
         outlet: Outlet = scope.get("extensions", {}).get(OUTLET_EXTENSION) or SendOutlet(send)
@@ -322,13 +322,3 @@ def _markets(subscriptions: Sequence[wire.Subscription]) -> set[int]:
     return {
         ALL_MARKETS if one.all_markets else SUMMARIES if one.market_summary else one.market_id for one in subscriptions
     }
-
-
-def _address(scope: Mapping[str, Any]) -> str:
-    """Returns the client's address, as our outermost proxy saw it."""
-    proxies: int = settings.TRUSTED_PROXY_COUNT
-    headers: dict[bytes, bytes] = dict(scope["headers"])
-    forwarded = headers.get(b"x-forwarded-for", b"").decode("latin1").split(",")
-    if proxies and len(forwarded) >= proxies:
-        return forwarded[-proxies].strip()
-    return str(scope["client"][0]) if scope.get("client") else ""

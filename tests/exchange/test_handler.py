@@ -14,7 +14,8 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import path
 
-from exchange.handler import PAGE_THREADS, WAITING_MAX, Handler
+from exchange.handler import PAGE_THREADS, Handler
+from exchange.turns import SESSION_MAX
 
 WAIT_SECONDS = 20.0
 
@@ -187,7 +188,7 @@ async def test_a_view_that_fails_is_500_and_the_thread_goes_on(handler: Handler)
 async def test_one_session_cannot_make_everybody_wait(handler: Handler) -> None:
     released.clear()
     mine, others = (f"{settings.SESSION_COOKIE_NAME}={name}" for name in ("mine", "others"))
-    waiting = [asyncio.create_task(answer(handler, "/held/", cookie=mine)) for _ in range(WAITING_MAX)]
+    waiting = [asyncio.create_task(answer(handler, "/held/", cookie=mine)) for _ in range(SESSION_MAX)]
     other = asyncio.create_task(answer(handler, "/page/", cookie=others))
     try:
         await asyncio.sleep(0)
@@ -196,10 +197,42 @@ async def test_one_session_cannot_make_everybody_wait(handler: Handler) -> None:
     finally:
         released.set()
     assert (refused.status, refused.headers[b"Retry-After"]) == (429, b"1")
+    assert refused.body == b"Too many pages at once. Wait a second and load this page again.\n"
     assert posted.body == b"typed"
     assert {response.status for response in await asyncio.gather(other, *waiting)} == {200}
     assert (await answer(handler, "/page/", cookie=mine)).status == 200
-    assert not handler._waiting
+
+
+async def test_a_refusal_has_the_security_headers_of_a_page(handler: Handler, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("exchange.turns.SESSION_MAX", 0)
+    refused = await answer(handler, "/page/", cookie=f"{settings.SESSION_COOKIE_NAME}=mine")
+    assert refused.status == 429
+    assert refused.headers[b"X-Content-Type-Options"] == b"nosniff"
+    assert b"default-src 'none'" in refused.headers[b"Content-Security-Policy"]
+    assert (refused.headers[b"X-Frame-Options"], refused.headers[b"Referrer-Policy"]) == (b"DENY", b"same-origin")
+
+
+@pytest.mark.parametrize("proxies", [0, 1])
+async def test_one_address_with_invented_sessions_cannot_make_everybody_wait(
+    handler: Handler, settings: Any, proxies: int
+) -> None:
+    """With a proxy, its clients are told apart; without one, their header is not believed."""
+    settings.TRUSTED_PROXY_COUNT = proxies
+    released.clear()
+    ended: list[str] = []
+
+    async def ask(address: str, name: str, client: str) -> None:
+        await answer(handler, address, cookie=f"{settings.SESSION_COOKIE_NAME}={name}", x_forwarded_for=client)
+        ended.append(name)
+
+    strangers = [asyncio.create_task(ask("/held/", f"invented-{i}", "192.0.2.1")) for i in range(50)]
+    await asyncio.sleep(0)
+    mine = asyncio.create_task(ask("/page/", "mine", "192.0.2.2"))
+    await asyncio.sleep(0)
+    released.set()
+    await asyncio.gather(mine, *strangers)
+    ahead = ended.index("mine")
+    assert ahead <= 2 * PAGE_THREADS if proxies else ahead >= 50 - PAGE_THREADS
 
 
 async def test_a_thread_of_pages_keeps_a_connection_to_sqlite(handler: Handler) -> None:
