@@ -1,7 +1,7 @@
 """Counts what the clients of an address get wrong or ask for, so that one of them cannot keep the others out.
 
-Counts are kept in the cache, by fixed windows of time; processes share them over Redis. What others do wrong refuses
-only what is wrong too: a good token or session is never refused, and a password only under a name that was tried often
+Counts are kept in the cache, by fixed windows of time; processes share them over Redis. Other people's failures
+never refuse a good token or session, and a password only under a name that was tried often
 itself. A browser in which a person has signed in before is known by a signed cookie and counted by itself.
 """
 
@@ -42,7 +42,7 @@ def count(what: str, who: str, seconds: int, cost: int = 1) -> Count:
     try:
         if cost == 0:
             return Count(cache.get(key, 0), seconds - passed)
-        total = cost if cache.add(key, cost, 2 * seconds) else cache.incr(key, cost)
+        total = cost if cache.add(key, max(cost, 0), 2 * seconds) else cache.incr(key, cost)
     except CACHE_ERRORS as error:  # the status has to say that the exchange does not answer
         logger.warning("A request was not counted: %r", error)
         total = cost
@@ -59,23 +59,24 @@ def failed_sign_ins(request: HttpRequest, cost: int) -> Count:
 
 
 def password_wait(request: HttpRequest, name: str) -> int:
-    """The seconds until a password may be tried under this name from here. 0: now.
+    """Counts a password as wrong before it is checked. Returns the seconds until one may be tried. 0: check this one.
 
-    When the address has failed too often in all, a name that nobody tried in vain from there still gets a try,
-    whether it is somebody's or not: the answer must not tell which names are.
+    Tries at the same time see each other so. When the address has failed too often in all, a name that nobody tried in
+    vain from there still gets a try, whether it is somebody's or not: the answer must not tell which names are.
     """
-    of_name = _failures_of_name(request, name, 0)
-    if of_name.total >= settings.SIGN_IN_FAILURES_PER_NAME_MAX:
+    of_name = _failures_of_name(request, name, 1)
+    if of_name.total > settings.SIGN_IN_FAILURES_PER_NAME_MAX:
         return of_name.wait
-    of_address = failed_sign_ins(request, 0)
-    if of_address.total < settings.SIGN_IN_FAILURES_PER_ADDRESS_MAX or _is_known(request, name):
+    of_address = failed_sign_ins(request, 1)
+    if of_address.total <= settings.SIGN_IN_FAILURES_PER_ADDRESS_MAX or _is_known(request, name):
         return 0
-    return of_address.wait if of_name.total else 0
+    return of_address.wait if of_name.total > 1 else 0
 
 
-def password_failed(request: HttpRequest, name: str) -> None:
-    _failures_of_name(request, name, 1)
-    failed_sign_ins(request, 1)
+def password_was_right(request: HttpRequest, name: str) -> None:
+    """Takes back what `password_wait` counted."""
+    _failures_of_name(request, name, -1)
+    failed_sign_ins(request, -1)
 
 
 def know_browser(response: HttpResponseBase, user: User) -> None:

@@ -52,8 +52,12 @@ class Adapter(DefaultAccountAdapter):
         if wait := throttle.password_wait(request, _name(credentials)):
             raise ValidationError(f"Too many failed sign-ins under this name. Try again in {wait} s.", "too_many")
 
-    def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
-        throttle.password_failed(request, _name(credentials))
+    def authenticate(self, request: HttpRequest, **credentials: Any) -> Any:
+        """The person, at a sign-in and at a proof of who they are. None: the password is wrong."""
+        user = super().authenticate(request, **credentials)
+        if user is not None:
+            throttle.password_was_right(request, _name(credentials))
+        return user
 
     def is_safe_url(self, url: str | None) -> bool:
         """Whether a `next` leads to a path on this site. allauth fails on an address that cannot be read."""

@@ -101,6 +101,24 @@ class TestPages:
             assert "Too many" in read(stranger.post("/sign-in/", {**good, "login": name})).text
         assert own.post("/sign-in/", {**good, "login": user.email}).status_code == 302
 
+    def test_guesses_at_the_same_time_see_each_other(
+        self, world: World, settings: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Each guess comes while the one before is being checked."""
+        cache.clear()
+        settings.SIGN_IN_FAILURES_PER_NAME_MAX = 2
+        checked: list[str] = []
+
+        def check(user: User, password: str) -> bool:
+            checked.append(password)
+            if len(checked) < 6:
+                Client().post("/sign-in/", {"login": "alice", "password": "another"})
+            return False
+
+        monkeypatch.setattr(User, "check_password", check)
+        Client().post("/sign-in/", {"login": "alice", "password": "wrong"})
+        assert checked == ["wrong", "another"]
+
     def test_a_form_sent_too_often_says_how_long_to_wait(self, db: None, settings: Any) -> None:
         cache.clear()
         settings.SIGN_UP_OPEN, settings.SIGN_UPS_PER_ADDRESS_MAX = True, 2
