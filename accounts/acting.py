@@ -105,9 +105,11 @@ def sign_in_first(request: HttpRequest) -> HttpResponseRedirect:
     """Leads to the sign-in page and back: after a form to the page that it was on, which shows what was typed."""
     if request.method == "GET":
         return redirect_to_login(request.get_full_path())
-    messages.error(request, "You are signed out, so nothing was sent. Sign in to get your form back.")
     response = redirect_to_login(came_from(request) or back(request, settings.LOGIN_REDIRECT_URL).url)
-    keep_signed_out(request, response)
+    what_next = (
+        "Sign in to get your form back." if keep_signed_out(request, response) else "Sign in and fill it in again."
+    )
+    messages.error(request, f"You are signed out, so nothing was sent. {what_next}")
     return response
 
 

@@ -35,24 +35,31 @@ class Sent(NamedTuple):
         return QueryDict(self.text)
 
 
-def keep(request: HttpRequest, *, used_key: bool = False) -> None:
-    """Keeps the form that was sent. With `used_key` it gets a new key: its own stands for another command."""
+def keep(request: HttpRequest, *, used_key: bool = False) -> bool:
+    """Keeps the form that was sent, and returns whether all of it is kept.
+
+    With `used_key` it gets a new key: its own stands for another command.
+    """
     sent = _sent(request, "key" if used_key else "")
-    if sent is not None and len(sent.text) > CHARACTERS_MAX:
+    whole = sent is not None and len(sent.text) <= CHARACTERS_MAX
+    if sent is not None and not whole:
         sent = Sent(sent.address, urlencode({"key": sent.fields.get("key", "")}))
     if sent is not None and len(sent.text) <= CHARACTERS_MAX:
         request.session[KEPT] = sent
+    return whole
 
 
-def keep_signed_out(request: HttpRequest, response: HttpResponseBase) -> None:
-    """Keeps the form that was sent in the browser, if it names the account that it acts for."""
+def keep_signed_out(request: HttpRequest, response: HttpResponseBase) -> bool:
+    """Keeps the form that was sent in the browser, if it names the account that it acts for; returns whether it did."""
     sent = _sent(request)
     if sent is None or "account" not in sent.fields:
-        return
+        return False
     value = signing.dumps(sent, salt=COOKIE, compress=True)
-    if len(value) <= COOKIE_CHARACTERS_MAX:
-        secure = request.is_secure()
-        response.set_cookie(COOKIE, value, COOKIE_SECONDS, httponly=True, secure=secure, samesite="Lax")
+    if len(value) > COOKIE_CHARACTERS_MAX:
+        return False
+    secure = request.is_secure()
+    response.set_cookie(COOKIE, value, COOKIE_SECONDS, httponly=True, secure=secure, samesite="Lax")
+    return True
 
 
 def claim(request: HttpRequest, may_act_as: Callable[[int], object]) -> int | None:

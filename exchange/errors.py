@@ -47,12 +47,10 @@ def form_expired(request: HttpRequest, reason: str = "") -> HttpResponseBase:
     page = came_from(request) if request.headers.get("Origin") == f"{request.scheme}://{request.get_host()}" else ""
     if not page or settings.CSRF_COOKIE_NAME not in request.COOKIES:  # without cookies it would come back for ever
         return csrf_failure(request, reason)
-    messages.error(request, "This form had expired, so nothing was sent. Check it and send it again.")
     response = redirect(page)
-    if request.user.is_authenticated:
-        keep(request)
-    else:
-        keep_signed_out(request, response)
+    kept = keep(request) if request.user.is_authenticated else keep_signed_out(request, response)
+    what_next = "Check it and send it again." if kept else "Fill it in again."
+    messages.error(request, f"This form had expired, so nothing was sent. {what_next}")
     return response
 
 

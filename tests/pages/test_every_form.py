@@ -208,6 +208,7 @@ class TestWhatIsNotKept:
         assert busy.session[KEPT][1] == "key=k1", "sent again it cannot act twice"
         self.signed_out(busy, more=secrets.token_hex(COOKIE_CHARACTERS_MAX))
         assert COOKIE not in busy.cookies
+        assert "Sign in and fill it in again." in read(busy.get("/sign-in/")).text
 
     def test_anything_that_an_outsider_sends(self, busy: Client) -> None:
         """No row: outsiders fill no table."""
