@@ -15,6 +15,7 @@ from inspect import iscoroutinefunction
 from typing import Any, TypeVar, cast
 
 from asgiref.sync import sync_to_async
+from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse
 from django.utils.cache import get_conditional_response, patch_vary_headers
 from django.utils.functional import classproperty
@@ -35,7 +36,7 @@ from accounts.rest.rates import Rate
 from accounts.services import ensure_user_account
 from proto.exchange_pb2 import ClientMessage, Limits, ServerMessage
 from realtime import gateway, limits
-from realtime.errors import Outdated, RequestFailed
+from realtime.errors import Outdated, RequestFailed, busy
 from realtime.limits import MIB, REQUEST_BODY_BYTES_MAX, TOO_LONG_HEADER, RateClass
 from realtime.rights import Scope
 
@@ -191,15 +192,21 @@ class ExchangeView(APIView):
             _ = self.query, self.key
 
     async def _authenticate(self) -> None:
-        """Has DRF find the sender, on a thread if that takes the database. Raises AuthenticationFailed."""
+        """Has DRF find the sender, on a thread if that takes the database. Raises AuthenticationFailed, or BUSY if the
+        database is away."""
         request = self.request
         look_up = self.perform_authentication
         ways = cast(list[Bearer | Session], request.authenticators)
         waits = [way.waits(request) for way in ways]
-        if any(waits):
-            await sync_to_async(look_up)(request)
-        else:
-            look_up(request)
+        try:
+            if any(waits):
+                await sync_to_async(look_up)(request)
+            else:
+                look_up(request)
+        except (DatabaseError, InterfaceError) as error:
+            # Else whoever reads the user looks it up again, on the loop.
+            request._not_authenticated()  # type: ignore[attr-defined]
+            raise busy("The database is not answering at the moment.") from error
 
     async def charge(self, rate_class: RateClass, cost: int = 1) -> None:
         """Takes tokens from the caller's bucket. Raises RequestFailed if it has too few."""

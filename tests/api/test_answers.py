@@ -187,6 +187,14 @@ def away(*args: Any, **more: Any) -> None:
     raise OperationalError("the database is away")
 
 
+def test_a_token_that_cannot_be_looked_up_is_busy(alice: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("accounts.rest.authentication.look_up", away)
+    answer = alice.get("/api/v1/me", headers={"X-Request-Id": "r1"})
+    assert (answer.status_code, answer.json()["code"], answer.headers["Retry-After"]) == (503, "BUSY", "1")
+    assert answer.headers["X-Request-Id"] == "r1"
+    assert "X-RateLimit-Limit" in answer.headers
+
+
 def test_health_is_503_with_a_sentence_while_the_matcher_is_not_heard(settings: Any) -> None:
     """Without access to the database, and for every kind of caller."""
     for headers in ({}, {"Authorization": "Bearer nonsense"}, {"Cookie": f"{settings.SESSION_COOKIE_NAME}=x"}):
