@@ -32,7 +32,10 @@ PICTURE_CACHE = f"private, max-age={365 * 24 * 3600}, immutable"  # the picture 
 def board(request: HttpRequest, who: Acting) -> HttpResponse:
     page = page_number(request)
     auctions, more = selectors.board(page)
-    context = page_context(who, here="auctions", auctions=auctions, page_before=page - 1, page_after=more and page + 1)
+    if page > 1 and not auctions:
+        raise Http404
+    after = page + 1 if more else 0
+    context = page_context(who, here="auctions", auctions=auctions, page_before=page - 1, page_after=after)
     return render(request, "auctions/board.html", context)
 
 

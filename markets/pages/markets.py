@@ -49,6 +49,8 @@ def market_list(request: HttpRequest, who: Acting) -> HttpResponse:
     """
     page, wanted = page_number(request), request.GET.get("find", "").strip()[:MARKET_NAME_CHARACTERS_MAX]
     rows, more = selectors.market_rows(viewer_of(who), wanted, page)
+    if page > 1 and not rows:
+        raise Http404
     context = {
         "groups": selectors.grouped(rows),
         "find": wanted,

@@ -69,7 +69,12 @@ class TestLooking:
             [True, False],
             [False, True],
         ]
-        assert alice.get("/auctions/?page=0").status_code == 404
+        assert "hidden" not in first.one("page-links").attributes
+        assert [alice.get(f"/auctions/?page={page}").status_code for page in (0, 3)] == [404, 404]
+
+    def test_one_page_has_no_landmark_of_links(self, alice: Client, board: World) -> None:
+        assert "hidden" in read(alice.get("/auctions/")).one("page-links").attributes
+        assert "?page=False" not in alice.get("/auctions/").content.decode()
 
     def test_an_empty_board(self, alice: Client) -> None:
         assert "Nothing is for sale yet" in read(alice.get("/auctions/")).text

@@ -76,7 +76,8 @@ class TestList:
             [False, True],
         ]
         assert page_data(pages[1])["listing"] == {"find": "", "page": "2"}
-        for wrong in ("0", "-1", "1.5", "x", "9" * 30, ""):
+        assert "hidden" not in pages[0].one("page-links").attributes
+        for wrong in ("0", "9", "-1", "1.5", "x", "9" * 30, ""):
             assert alice.get("/", {"page": wrong}).status_code == 404
 
     def test_finds_names_and_categories_on_any_page(

@@ -52,6 +52,7 @@ export class MarketsView {
     find(this.root, '[data-empty="found"]').hidden = shown.length > 0 || markets.size === 0;
     this.showLink("before", this.listing.page - 1, this.listing.page > 1);
     this.showLink("after", this.listing.page + 1, more);
+    find(this.root, '[data-testid="page-links"]').hidden = this.listing.page === 1 && !more;
   }
 
   private showLink(name: string, page: number, shown: boolean): void {
