@@ -42,6 +42,13 @@ def signature_algorithms(names: list[str]) -> list[str]:
     return names
 
 
+def email_verification(wanted: str, sends_mail: bool) -> str:
+    """allauth's setting. Raises ImproperlyConfigured if people must confirm a mail that is never sent."""
+    if wanted == "mandatory" and not sends_mail:
+        raise ImproperlyConfigured("EMAIL_VERIFICATION=mandatory needs EMAIL_URL: else nobody new can sign in.")
+    return wanted
+
+
 def access_audience(audience: str, client_id: str) -> str:
     """The audience of access tokens. Raises ImproperlyConfigured for the client id, the audience of id tokens."""
     if audience and audience == client_id:

@@ -20,6 +20,7 @@ from exchange.environment import (
     cash_units,
     cookie_suffix,
     data_directory,
+    email_verification,
     provider_origin,
     secret_key,
     signature_algorithms,
@@ -259,7 +260,8 @@ SIGN_UP_OPEN = env.bool("SIGN_UP_OPEN", default=False)  # False: operators creat
 ACCOUNT_ADAPTER = "exchange.sign_in.Adapter"
 ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "email", "password1*", "password2*"]
-ACCOUNT_EMAIL_VERIFICATION = env.str("EMAIL_VERIFICATION", default="none")
+SENDS_MAIL = bool(env.str("EMAIL_URL", default=""))
+ACCOUNT_EMAIL_VERIFICATION = email_verification(env.str("EMAIL_VERIFICATION", default="none"), SENDS_MAIL)
 # What fails or is asked for in SIGN_IN_FAILURES_SECONDS (accounts/throttle.py). A class sits behind one address.
 SIGN_IN_FAILURES_SECONDS = env.int("SIGN_IN_FAILURES_SECONDS", default=5 * 60)
 SIGN_IN_FAILURES_PER_NAME_MAX = env.int("SIGN_IN_FAILURES_PER_NAME_MAX", default=10)  # from one address
@@ -284,7 +286,6 @@ ACCOUNT_REAUTHENTICATION_TIMEOUT = DANGER_SECONDS
 ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXY_COUNT
 # EMAIL_BACKEND, EMAIL_HOST ... Without EMAIL_URL nothing is sent: a link that resets a password must not be in the log.
 vars().update(env.email_url("EMAIL_URL", default="dummymail://"))
-SENDS_MAIL = bool(env.str("EMAIL_URL", default=""))
 
 # --- Names that packages use from packages to their right, and may not spell out (tests/tidy/test_names.py) ----------
 

@@ -15,6 +15,7 @@ from exchange.environment import (
     cash_units,
     cookie_suffix,
     data_directory,
+    email_verification,
     provider_origin,
     secret_key,
     signature_algorithms,
@@ -69,6 +70,13 @@ def test_signature_algorithms_must_be_asymmetric() -> None:
     for names in (["RS256", "HS256"], ["none"], ["rs256"], []):
         with pytest.raises(ImproperlyConfigured):
             signature_algorithms(names)
+
+
+def test_a_mail_that_must_be_confirmed_must_be_sent() -> None:
+    assert email_verification("mandatory", sends_mail=True) == "mandatory"
+    assert email_verification("none", sends_mail=False) == "none"
+    with pytest.raises(ImproperlyConfigured, match="EMAIL_URL"):
+        email_verification("mandatory", sends_mail=False)
 
 
 def test_id_tokens_are_not_accepted_as_access_tokens() -> None:
