@@ -1,5 +1,6 @@
 """The console's tables. They show every field of the rows that the engine owns. Nobody can change a row."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -7,7 +8,7 @@ from django.conf import settings
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import Field, Model, Q, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponseRedirect
 from django.urls import URLPattern, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -42,6 +43,9 @@ def links(items: Iterable[tuple[str, str]]) -> SafeString:
     return format_html_join(" · ", '<a href="{}" class="text-link">{}</a>', items)
 
 
+TOO_LARGE = re.compile(r"\s*[+-]?\d{19,}\s*")  # no id has as many digits, and SQLite cannot compare with them
+
+
 class Operated(ModelAdmin):
     """A table with operations: their views, and their buttons for operators."""
 
@@ -63,6 +67,9 @@ class Operated(ModelAdmin):
         return [operation.button(self.opts, row) for operation in offered]
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        texts = {"q", *(getattr(one, "parameter_name", "") for one in self.list_filter)}
+        if any(TOO_LARGE.fullmatch(str(value)) for lookup, value in request.GET.items() if lookup not in texts):
+            return HttpResponseRedirect(f"{request.path}?e=1")  # as Django answers other lookups that cannot be
         shown: dict[str, Any] = {"buttons": self.buttons(request), **(extra_context or {})}
         return super().changelist_view(request, shown)
 
