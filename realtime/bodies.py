@@ -6,6 +6,7 @@ an empty body and TOO_LONG_HEADER, so that the view can answer 413 in its own fo
 """
 
 from io import BytesIO
+from tempfile import SpooledTemporaryFile
 from typing import Any
 
 from daphne.http_protocol import WebRequest
@@ -15,6 +16,8 @@ from realtime import limits
 # The first is our own mark. With the second daphne would let every client move the site to another path. We speak no
 # subprotocol; daphne's reader fails on other characters than ASCII in the last two.
 NOT_FROM_CLIENTS = (limits.TOO_LONG_HEADER, "Daphne-Root-Path", "Sec-WebSocket-Protocol")
+
+IN_MEMORY_BYTES = 100_000  # of a body; a longer one takes a file, and so a descriptor
 
 
 class LimitedRequest(WebRequest):
@@ -31,7 +34,8 @@ class LimitedRequest(WebRequest):
 
     def gotLength(self, length: int | None) -> None:
         """Gets the announced Content-Length. If it is too long, no part of the body is kept."""
-        super().gotLength(length)  # type: ignore[no-untyped-call]
+        # Twisted opens a file before a byte of the body is there.
+        self.content = SpooledTemporaryFile(IN_MEMORY_BYTES)  # noqa: SIM115 - the channel closes it
         if length is not None and length > limits.REQUEST_BODY_BYTES_MAX:
             self._received = limits.REQUEST_BODY_BYTES_MAX + 1
 

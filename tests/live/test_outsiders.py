@@ -1,6 +1,7 @@
 """Clients that nobody knows cannot keep others out, however many connections they open and however slow they are."""
 
 import asyncio
+import contextlib
 import resource
 import socket
 import subprocess
@@ -10,6 +11,7 @@ import urllib.request
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.error import URLError
 
 import pytest
 
@@ -21,6 +23,7 @@ from tests.live.raw_socket import raw_socket, signed_in
 OUTSIDERS = 1_000
 NEWCOMERS = 60
 FEW_DESCRIPTORS = 512
+TRIES = 10
 WAIT_SECONDS = 60.0
 
 Start = Callable[..., LiveExchange]
@@ -54,6 +57,14 @@ async def newcomer_gets_in(exchange: LiveExchange) -> None:
         assert answer.refused.code == wire.ORDER_NOT_FOUND
 
 
+async def newcomer_keeps_trying(exchange: LiveExchange) -> None:
+    """As browsers do: while there are fewer places than slow clients, it may be the newcomer that gives way."""
+    for _ in range(TRIES - 1):
+        with contextlib.suppress(ConnectionError, URLError):
+            return await newcomer_gets_in(exchange)
+    await newcomer_gets_in(exchange)
+
+
 @pytest.mark.parametrize("places", [OUTSIDERS // 2, OUTSIDERS * 2])
 async def test_a_thousand_dripping_connections_keep_no_newcomer_out(start_exchange: Start, places: int) -> None:
     """They come from the newcomer's own address, and may hold all of its places."""
@@ -68,7 +79,7 @@ async def test_whoever_waits_gives_way_before_the_files_run_out(template: Templa
     try:
         async with asyncio.timeout(WAIT_SECONDS), signed_in(exchange.ws_url, exchange.token("carol")) as early:
             async with dripping(exchange.port, OUTSIDERS) as drippers:
-                await newcomer_gets_in(exchange)
+                await newcomer_keeps_trying(exchange)
                 assert sum(one.dropped.is_set() for one in drippers) > OUTSIDERS - FEW_DESCRIPTORS
             answer = await early.ask(cancel_order=wire.CancelOrder(order_id=1))
             assert answer.refused.code == wire.ORDER_NOT_FOUND, "who has signed in keeps the connection"
