@@ -1,8 +1,8 @@
 """Counts what the clients of an address get wrong or ask for, so that one of them cannot keep the others out.
 
-Counts are kept in the cache, by fixed windows of time; processes share them over Redis. Other people's failures
-never refuse a good token or session, and a password only under a name that was tried often
-itself. A browser in which a person has signed in before is known by a signed cookie and counted by itself.
+Counts are kept in the cache, by fixed windows of time; processes share them over Redis. Other people's failures never
+refuse a good token or session, and refuse a password only under a name that was tried often itself. A browser in which
+a person has signed in before is known by a signed cookie and counted by itself.
 """
 
 import hashlib

@@ -185,6 +185,8 @@ class State:
         del self.market_names[name_key(market.name)]
         for look in looks_of(market.name):
             del self.market_looks[look][market.id]
+            if not self.market_looks[look]:
+                del self.market_looks[look]
 
     def is_name_taken(self, name: str) -> bool:
         """Whether an account has this name, or one that looks like it (rules, section 1, Names)."""

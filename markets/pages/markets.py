@@ -107,11 +107,11 @@ def known_market(request: HttpRequest, who: Acting, market: Market) -> HttpRespo
 @acting
 def portfolio(request: HttpRequest, who: Acting) -> HttpResponse:
     """The acting account's portfolio. Its script takes marks from summaries."""
-    orders = selectors.open_orders(who.account.id)
+    orders, orders_open = selectors.newest_orders(who.account.id)
     context = {
         "portfolio": selectors.portfolio(viewer_of(who)),
-        "orders": orders[: selectors.ORDERS_SHOWN],
-        "orders_open": len(orders),
+        "orders": orders,
+        "orders_open": orders_open,
         "transfers": transfer_rows(who.account.id, transfers(who.account.id)),
         "payees": payees(who.account),
         "possessions": possessions(who.tree, who.account),

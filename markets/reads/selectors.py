@@ -276,10 +276,16 @@ def _rungs(levels: list[tuple[int, int, int]], longest: int) -> list[Rung]:
     ]
 
 
-def open_orders(account_id: int, market_id: int | None = None) -> list[Order]:
-    """An account's open orders, newest first: of all markets, each with its own, or of one."""
+def open_orders(account_id: int, market_id: int) -> list[Order]:
+    """An account's open orders in a market, newest first."""
+    return list(Order.objects.filter(account_id=account_id, market_id=market_id, open__gt=0).order_by("-id"))
+
+
+def newest_orders(account_id: int) -> tuple[list[Order], int]:
+    """The newest ORDERS_SHOWN of an account's open orders, each with its market, and the number of all."""
     orders = Order.objects.filter(account_id=account_id, open__gt=0).order_by("-id")
-    return list(orders.select_related("market") if market_id is None else orders.filter(market_id=market_id))
+    shown = list(orders.select_related("market")[:ORDERS_SHOWN])
+    return shown, len(shown) if len(shown) < ORDERS_SHOWN else orders.count()
 
 
 def tape(market_id: int, account_id: int) -> list[Print]:

@@ -21,72 +21,42 @@ from tests.live.cluster import Cluster
 from tests.live.exchange import Template
 from tests.live.load import Person, acknowledged_are_there_once, ask_again, sockets_of, two_markets
 from tests.live.postgres_server import PostgresServer
-from tests.live.raw_socket import WAIT_SECONDS, RawSocket, signed_in
+from tests.live.raw_socket import WAIT_SECONDS, signed_in
 from tests.live.redis_server import RedisServer
 from tests.live.tables import Tables
+from tests.live.trickle import Trickle
 from tests.services import missing
 
 pytestmark = pytest.mark.redis
 
 NAMES = ("alice", "bob", "carol", "student0")
-PAUSE_SECONDS = 0.02  # between two requests of a person
 STATUS_SECONDS_MAX = 6.0  # for an answer of the status, whatever is away; it waits 3 s for the database
 SHORT = ("redis 0.2", "kill", "redis frozen", "postgres", "redis 6", "freeze", "postgres frozen", "kill")
 EACH_ROUND = ("redis 0.2", "redis 1", "redis 6", "redis frozen", "redis frozen long", "postgres", "kill")
 LONG = EACH_ROUND * 4 + ("postgres", "postgres frozen", "kill", "freeze", "freeze")
 
 
-class Crowd:
-    """People who send one request after another for ever, over a new socket whenever the last one is lost."""
+class Crowd(Trickle):
+    """Over a new socket whenever the last one is lost."""
 
     def __init__(self, live: Cluster, markets: Sequence[int], people: Sequence[Person]) -> None:
-        self.people = people
+        super().__init__(people, markets)
         self._urls = (live.ws_url, live.second_ws_url)
         self._live = live
-        self._markets = markets
-        self._asked_at: dict[str, float] = {}
-        self._answered = asyncio.Event()
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as tasks:
             for number, person in enumerate(self.people):
                 tasks.create_task(self._trade(person, self._urls[number % 2]))
 
-    async def until_answered(self, since: float) -> float:
-        """Waits until each person has an acknowledged request that was sent after that moment. Returns the seconds."""
-        async with asyncio.timeout(WAIT_SECONDS):
-            while not all(
-                any(self._asked_at.get(key, 0) > since for key in reversed(person.acknowledged))
-                for person in self.people
-            ):
-                self._answered.clear()
-                await self._answered.wait()
-        return time.monotonic() - since
-
     async def _trade(self, person: Person, url: str) -> None:
         while True:
             try:
                 async with signed_in(url, self._live.token(person.name)) as socket, asyncio.TaskGroup() as tasks:
-                    tasks.create_task(self._send(person, socket))
-                    tasks.create_task(self._read(person, socket))
+                    tasks.create_task(self.send(person, socket))
+                    tasks.create_task(self.read(person, socket))
             except* (OSError, WebSocketException, AssertionError, StopIteration, RuntimeError):
                 await asyncio.sleep(0.1)
-
-    async def _send(self, person: Person, socket: RawSocket) -> None:
-        accounts = [other.account for other in self.people if other is not person]
-        while True:
-            request = person.request(self._markets, accounts)
-            self._asked_at[request.request_id] = time.monotonic()
-            await socket.send(request)
-            await asyncio.sleep(PAUSE_SECONDS)
-
-    async def _read(self, person: Person, socket: RawSocket) -> None:
-        while True:
-            for message in await socket.receive():
-                if message.refused.code != pb.OUTCOME_UNKNOWN:
-                    person.record(message)
-            socket.received.clear()
-            self._answered.set()
 
 
 class Services:

@@ -13,56 +13,26 @@ from tests.live.load import Person, acknowledged_are_there_once, ask_again, sock
 from tests.live.raw_socket import WAIT_SECONDS, RawSocket
 from tests.live.redis_server import RedisServer
 from tests.live.tables import Tables
+from tests.live.trickle import Trickle
 
 pytestmark = [pytest.mark.postgres, pytest.mark.redis]
 
 NAMES = ("alice", "bob", "carol")
-PAUSE_SECONDS = 0.02  # between two requests of a person
 STATUS_SECONDS = 3.5  # an outage longer than BEAT_SECONDS_MAX shows in the status
 
 
-class Trickle:
-    """People who each send one request after another, whatever is answered."""
+class SteadyTrickle(Trickle):
+    """Over one socket each."""
 
     def __init__(self, people: Sequence[Person], sockets: Sequence[RawSocket], markets: Sequence[int]) -> None:
-        self.people = people
+        super().__init__(people, markets)
         self._sockets = sockets
-        self._markets = markets
-        self._asked_at: dict[str, float] = {}
-        self._answered = asyncio.Event()
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as tasks:
             for person, socket in zip(self.people, self._sockets):
-                tasks.create_task(self._send(person, socket))
-                tasks.create_task(self._read(person, socket))
-
-    async def until_answered(self, since: float) -> float:
-        """Waits until each person has an acknowledged request that was sent after that moment. Returns the seconds."""
-        async with asyncio.timeout(WAIT_SECONDS):
-            while not all(
-                any(self._asked_at[key] > since for key in person.acknowledged if key in self._asked_at)
-                for person in self.people
-            ):
-                self._answered.clear()
-                await self._answered.wait()
-        return time.monotonic() - since
-
-    async def _send(self, person: Person, socket: RawSocket) -> None:
-        accounts = [other.account for other in self.people if other is not person]
-        while True:
-            request = person.request(self._markets, accounts)
-            self._asked_at[request.request_id] = time.monotonic()
-            await socket.send(request)
-            await asyncio.sleep(PAUSE_SECONDS)
-
-    async def _read(self, person: Person, socket: RawSocket) -> None:
-        while True:
-            for message in await socket.receive():
-                if message.refused.code != pb.OUTCOME_UNKNOWN:
-                    person.record(message)
-            socket.received.clear()
-            self._answered.set()
+                tasks.create_task(self.send(person, socket))
+                tasks.create_task(self.read(person, socket))
 
 
 async def until_status_says(live: SplitExchange, answering: bool) -> None:
@@ -81,7 +51,7 @@ async def test_redis_is_away_for(
     live = await asyncio.to_thread(start_split)
     people = [Person(name, random.Random(name)) for name in NAMES]
     async with sockets_of(live, people) as sockets:
-        trickle = Trickle(people, sockets, await two_markets(sockets[0]))
+        trickle = SteadyTrickle(people, sockets, await two_markets(sockets[0]))
         running = asyncio.create_task(trickle.run())
         await trickle.until_answered(time.monotonic())
         await asyncio.to_thread(redis_server.stop)

@@ -30,8 +30,7 @@ def main(kind: Callable[[random.Random], Bot], arguments: Sequence[str] | None =
     parser.add_argument("--market", type=int, action="append", default=[], help="only there; repeat for several")
     options = parser.parse_args(arguments)
     set_up_logging(options.verbose)
-    wanted = markets_of(options.market) if options.market else everywhere
-    bot = trade(kind, options.url, options.token, options.seed, options.interval, wanted=wanted)
+    bot = trade(kind, options.url, options.token, options.seed, options.interval, only=options.market)
     return asyncio.run(until_stopped([bot]))
 
 
@@ -65,11 +64,18 @@ async def trade(
     seed: int,
     interval: float,
     *,
+    only: Collection[int] = (),
     wanted: Wanted = everywhere,
 ) -> None:
-    """Runs one bot for ever; it waits for an exchange that is away. Raises Refused if the token is refused."""
+    """Runs one bot for ever; it waits for an exchange that is away. Raises Refused if the token is refused.
+
+    It follows the markets `only`, or if there are none, all of them, and trades in those that it is `wanted` in.
+    """
     rng = random.Random(seed)
-    async with Exchange.connect(url, token, all_markets=True, backoff=Backoff(attempts=None)) as x:
+    connection = Exchange.connect(url, token, markets=only, all_markets=not only, backoff=Backoff(attempts=None))
+    if only:
+        wanted = markets_of(only)
+    async with connection as x:
         await Trader(x, kind(rng), rng, interval=interval, wanted=wanted).run()
 
 
